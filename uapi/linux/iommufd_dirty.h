@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * iommufd dirty tracker: one answer to "which pages did the devices write?"
+ * for a whole I/O address space.
+ *
+ * The ioctls go to /dev/iommu and follow its conventions (see
+ * <linux/iommufd.h>, "General ioctl format"): @size first, unknown flags are
+ * EOPNOTSUPP, a non-zero tail that the kernel does not know is E2BIG, reserved
+ * fields are zero.
+ */
+#ifndef _UAPI_IOMMUFD_DIRTY_H
+#define _UAPI_IOMMUFD_DIRTY_H
+
+#include <linux/types.h>
+#include <linux/ioctl.h>
+#include <linux/iommufd.h>
+
+enum {
+	IOMMUFD_CMD_DIRTY_TRACKER_BASE = 0xc0,
+	IOMMUFD_CMD_DIRTY_TRACKER_ALLOC = IOMMUFD_CMD_DIRTY_TRACKER_BASE,
+	IOMMUFD_CMD_DIRTY_TRACKER_SET,
+	IOMMUFD_CMD_DIRTY_TRACKER_READ,
+	IOMMUFD_CMD_DIRTY_TRACKER_UNMAP,
+	IOMMUFD_CMD_DIRTY_TRACKER_INFO,
+};
+
+/**
+ * enum iommu_dirty_policy - Which source to take where several are possible
+ * @IOMMU_DIRTY_POLICY_AUTO: the finest granule that covers every device of a
+ *	domain, the IOMMU where there is no difference
+ * @IOMMU_DIRTY_POLICY_IOMMU: the IOMMU wherever it can track
+ * @IOMMU_DIRTY_POLICY_DEVICE: the devices' own trackers wherever all devices
+ *	of a domain have one
+ */
+enum iommu_dirty_policy {
+	IOMMU_DIRTY_POLICY_AUTO = 0,
+	IOMMU_DIRTY_POLICY_IOMMU = 1,
+	IOMMU_DIRTY_POLICY_DEVICE = 2,
+};
+
+/**
+ * enum iommu_dirty_tracker_alloc_flags - Flags for struct
+ *	iommu_dirty_tracker_alloc
+ * @IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE: never fall back to "everything that is
+ *	mapped writable is dirty": a START or attach that would need it fails
+ *	with ENXIO
+ * @IOMMU_DIRTY_TRACKER_FINE_LEAVES: fill the IOMMU's tables with leaves of
+ *	4 KiB from the first map on. EOPNOTSUPP where the kernel cannot
+ */
+enum iommu_dirty_tracker_alloc_flags {
+	IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE = 1 << 0,
+	IOMMU_DIRTY_TRACKER_FINE_LEAVES = 1 << 1,
+};
+
+/**
+ * struct iommu_dirty_tracker_alloc - ioctl(IOMMU_DIRTY_TRACKER_ALLOC)
+ * @size: sizeof(struct iommu_dirty_tracker_alloc)
+ * @flags: Combination of enum iommu_dirty_tracker_alloc_flags
+ * @ioas_id: IOAS to track
+ * @policy: One of enum iommu_dirty_policy
+ * @page_size: Finest unit in which dirt is kept, in bytes: a power of two of
+ *	at least 4096, or 0 for the finest there is
+ * @out_tracker_id: ID of the new tracker, for the other ioctls and for
+ *	IOMMU_DESTROY
+ * @__reserved: Must be 0
+ *
+ * Make a dirty tracker for an IOAS; it does not track yet. An IOAS has at most
+ * one. While it exists, IOMMU_HWPT_SET_DIRTY_TRACKING and
+ * IOMMU_HWPT_GET_DIRTY_BITMAP on the IOAS's HWPTs answer EBUSY, since two
+ * readers that clear would steal from one another.
+ *
+ * Errors: ENOENT no such IOAS; EBUSY the IOAS has a tracker, or an HWPT of it
+ * is being tracked or read through the per-HWPT ioctls; EINVAL page_size or
+ * policy; EOPNOTSUPP an unknown or unsupported flag, __reserved; ENOMEM.
+ */
+struct iommu_dirty_tracker_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 ioas_id;
+	__u32 policy;
+	__aligned_u64 page_size;
+	__u32 out_tracker_id;
+	__u32 __reserved;
+};
+#define IOMMU_DIRTY_TRACKER_ALLOC \
+	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_ALLOC)
+
+/**
+ * enum iommu_dirty_tracker_set_flags - Flags for struct iommu_dirty_tracker_set
+ * @IOMMU_DIRTY_TRACKER_ENABLE: start; when the tracker runs already, restart
+ *	the sources that failed. Without it: stop
+ * @IOMMU_DIRTY_TRACKER_SPLIT: exchange large leaves for leaves of 4 KiB.
+ *	EOPNOTSUPP where the kernel cannot
+ */
+enum iommu_dirty_tracker_set_flags {
+	IOMMU_DIRTY_TRACKER_ENABLE = 1 << 0,
+	IOMMU_DIRTY_TRACKER_SPLIT = 1 << 1,
+};
+
+/**
+ * enum iommu_dirty_tracker_out_flags - What to know about an answer
+ * @IOMMU_DIRTY_TRACKER_CONSERVATIVE: there is a device (or domain) that nobody
+ *	can track: everything mapped writable for it is reported at every READ
+ * @IOMMU_DIRTY_TRACKER_DEGRADED: as before, because a source broke;
+ *	IOMMU_DIRTY_TRACKER_SET with ENABLE restarts it
+ * @IOMMU_DIRTY_TRACKER_COARSE: dirt was seen in IOMMU leaves larger than
+ *	out_page_size, which are reported as a whole
+ * @IOMMU_DIRTY_TRACKER_RUNNING: the tracker is started (INFO only)
+ */
+enum iommu_dirty_tracker_out_flags {
+	IOMMU_DIRTY_TRACKER_CONSERVATIVE = 1 << 0,
+	IOMMU_DIRTY_TRACKER_DEGRADED = 1 << 1,
+	IOMMU_DIRTY_TRACKER_COARSE = 1 << 2,
+	IOMMU_DIRTY_TRACKER_RUNNING = 1 << 3,
+};
+
+/**
+ * struct iommu_dirty_tracker_set - ioctl(IOMMU_DIRTY_TRACKER_SET)
+ * @size: sizeof(struct iommu_dirty_tracker_set)
+ * @flags: Combination of enum iommu_dirty_tracker_set_flags
+ * @tracker_id: The tracker
+ * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
+ * @out_page_size: Finest unit, in bytes, in which dirt is reported
+ *
+ * Start or stop. A start begins clean: what was written before it returns need
+ * not be reported, what is written after it has returned will be. A stop
+ * discards what has not been read. Both may be repeated.
+ *
+ * Errors: ENOENT no such tracker; EOPNOTSUPP an unknown or unsupported flag;
+ * EINVAL SPLIT without ENABLE; ENXIO REQUIRE_PRECISE was asked for and a
+ * device cannot be tracked (IOMMU_DIRTY_TRACKER_INFO names it); EINTR killed,
+ * and tracking is off as before.
+ */
+struct iommu_dirty_tracker_set {
+	__u32 size;
+	__u32 flags;
+	__u32 tracker_id;
+	__u32 out_flags;
+	__aligned_u64 out_page_size;
+};
+#define IOMMU_DIRTY_TRACKER_SET \
+	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_SET)
+
+/**
+ * enum iommu_dirty_tracker_read_flags - Flags for struct
+ *	iommu_dirty_tracker_read
+ * @IOMMU_DIRTY_TRACKER_READ_NO_CLEAR: look, and leave everything to be
+ *	reported again
+ * @IOMMU_DIRTY_TRACKER_READ_RANGES: fill @data with struct iommu_dirty_range
+ *	instead of a bitmap
+ * @IOMMU_DIRTY_TRACKER_READ_COUNT: only count; implies NO_CLEAR
+ */
+enum iommu_dirty_tracker_read_flags {
+	IOMMU_DIRTY_TRACKER_READ_NO_CLEAR = 1 << 0,
+	IOMMU_DIRTY_TRACKER_READ_RANGES = 1 << 1,
+	IOMMU_DIRTY_TRACKER_READ_COUNT = 1 << 2,
+};
+
+/**
+ * struct iommu_dirty_range - One dirty range
+ * @iova: First byte
+ * @length: Bytes
+ */
+struct iommu_dirty_range {
+	__aligned_u64 iova;
+	__aligned_u64 length;
+};
+
+/**
+ * struct iommu_dirty_tracker_read - ioctl(IOMMU_DIRTY_TRACKER_READ)
+ * @size: sizeof(struct iommu_dirty_tracker_read)
+ * @flags: Combination of enum iommu_dirty_tracker_read_flags
+ * @tracker_id: The tracker
+ * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
+ * @iova: First byte to look at, a multiple of @page_size
+ * @length: Bytes to look at, a multiple of @page_size, not 0. Unmapped parts
+ *	are clean, and cheap
+ * @page_size: Bytes per bit, or unit of ranges and count: a power of two of
+ *	at least 4096. Coarser than what is tracked folds, finer spreads
+ * @data: User pointer. Bitmap: array of __u64, bit i (of word i / 64) stands
+ *	for @iova + i * @page_size; bits are ORed in, none is cleared. Ranges:
+ *	array of struct iommu_dirty_range, merged and in ascending order. Count:
+ *	must be 0
+ * @data_len: Bytes at @data. A bitmap needs one word for every 64 bits begun;
+ *	ranges need room for at least one; count: must be 0
+ * @out_dirty_bytes: Bytes reported by this call, in units of @page_size
+ * @out_next_iova: Where to go on. @iova + @length when all was looked at; less
+ *	when the RANGES buffer is full or the call failed, and then what lies
+ *	below has been reported and nothing from here on is lost
+ *
+ * Report what devices have written since it was last reported, and clear it. A
+ * write that completed before the call began is reported by it. What could not
+ * be delivered (EFAULT, EINTR, ENOMEM, a full buffer) comes with the next READ;
+ * it may come twice, never not at all. READs of one tracker wait for one
+ * another. @out_flags, @out_dirty_bytes and @out_next_iova are written on
+ * failure too, where that is possible.
+ *
+ * Errors: ENOENT no such tracker; EINVAL the tracker does not run, page_size,
+ * alignment, length 0, data_len too small, RANGES with COUNT; EOVERFLOW iova +
+ * length or the buffer wraps; EOPNOTSUPP unknown flag; EFAULT @data; EINTR
+ * killed.
+ */
+struct iommu_dirty_tracker_read {
+	__u32 size;
+	__u32 flags;
+	__u32 tracker_id;
+	__u32 out_flags;
+	__aligned_u64 iova;
+	__aligned_u64 length;
+	__aligned_u64 page_size;
+	__aligned_u64 data;
+	__aligned_u64 data_len;
+	__aligned_u64 out_dirty_bytes;
+	__aligned_u64 out_next_iova;
+};
+#define IOMMU_DIRTY_TRACKER_READ \
+	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_READ)
+
+/**
+ * enum iommu_dirty_source_kind - Where a device's dirt is learned from
+ * @IOMMU_DIRTY_SOURCE_NONE: nowhere, the tracker does not run
+ * @IOMMU_DIRTY_SOURCE_IOMMU: dirty bits in the IOMMU's page table
+ * @IOMMU_DIRTY_SOURCE_DEVICE: the device's own page tracker
+ * @IOMMU_DIRTY_SOURCE_SCOPE: the pages that the device declared or pinned
+ * @IOMMU_DIRTY_SOURCE_MAPPED: nobody can tell: all that is mapped writable
+ */
+enum iommu_dirty_source_kind {
+	IOMMU_DIRTY_SOURCE_NONE = 0,
+	IOMMU_DIRTY_SOURCE_IOMMU = 1,
+	IOMMU_DIRTY_SOURCE_DEVICE = 2,
+	IOMMU_DIRTY_SOURCE_SCOPE = 3,
+	IOMMU_DIRTY_SOURCE_MAPPED = 4,
+};
+
+/**
+ * enum iommu_dirty_source_state - State of a source
+ * @IOMMU_DIRTY_SOURCE_OFF: the tracker does not run
+ * @IOMMU_DIRTY_SOURCE_ON: it tracks
+ * @IOMMU_DIRTY_SOURCE_FAILED: it broke; MAPPED stands in for it
+ */
+enum iommu_dirty_source_state {
+	IOMMU_DIRTY_SOURCE_OFF = 0,
+	IOMMU_DIRTY_SOURCE_ON = 1,
+	IOMMU_DIRTY_SOURCE_FAILED = 2,
+};
+
+/**
+ * enum iommu_dirty_source_flags - More about a source
+ * @IOMMU_DIRTY_SOURCE_GATHER: the IOMMU driver has no bitmap and is read
+ *	through its flush ranges
+ */
+enum iommu_dirty_source_flags {
+	IOMMU_DIRTY_SOURCE_GATHER = 1 << 0,
+};
+
+/**
+ * struct iommu_dirty_source_info - One line of the plan
+ * @dev_id: iommufd device ID; 0 for an HWPT without a device
+ * @hwpt_id: The HWPT that the device is attached to
+ * @kind: One of enum iommu_dirty_source_kind
+ * @state: One of enum iommu_dirty_source_state
+ * @flags: Combination of enum iommu_dirty_source_flags
+ * @nr_ranges: Ranges that the source was started with; 0 when it covers the
+ *	whole address space
+ * @granule: Finest unit it can report, in bytes
+ * @largest: Largest unit that it has reported so far, in bytes; 0 if none
+ * @dirty_bytes: Bytes it has reported since START, each time it did
+ * @harvests: How often it was asked since START
+ * @harvest_ns: Nanoseconds it took to answer, in all
+ * @failures: How often it failed since START
+ * @platform: What kind of IOMMU, as in Documentation/uapi.rst; NUL-terminated
+ *
+ * Devices of one HWPT share an IOMMU source, and then its counters.
+ */
+struct iommu_dirty_source_info {
+	__u32 dev_id;
+	__u32 hwpt_id;
+	__u32 kind;
+	__u32 state;
+	__u32 flags;
+	__u32 nr_ranges;
+	__aligned_u64 granule;
+	__aligned_u64 largest;
+	__aligned_u64 dirty_bytes;
+	__aligned_u64 harvests;
+	__aligned_u64 harvest_ns;
+	__aligned_u64 failures;
+	char platform[16];
+};
+
+/**
+ * struct iommu_dirty_tracker_info - ioctl(IOMMU_DIRTY_TRACKER_INFO)
+ * @size: sizeof(struct iommu_dirty_tracker_info)
+ * @flags: Must be 0
+ * @tracker_id: The tracker
+ * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
+ * @sources: User pointer to an array of struct iommu_dirty_source_info, one
+ *	for each device attached to the IOAS and one for each HWPT without a
+ *	device. May be 0 when @nr_sources is
+ * @source_size: sizeof(struct iommu_dirty_source_info) of the caller: the
+ *	distance of the entries. The kernel fills what both sides know
+ * @nr_sources: In: entries that @sources has room for. Out: entries that there
+ *	are; when that is more than went in, the rest was left out
+ * @out_page_size: Finest unit, in bytes, in which dirt is reported
+ * @out_pending_bytes: Bytes known to be dirty and not yet delivered
+ * @out_memory: Kernel memory that the tracker holds for dirt, in bytes
+ *
+ * Tell the plan: who is tracked by what, and what it has cost.
+ *
+ * Errors: ENOENT no such tracker; EOPNOTSUPP flags; EINVAL source_size less
+ * than the first eight bytes of an entry; EFAULT @sources.
+ */
+struct iommu_dirty_tracker_info {
+	__u32 size;
+	__u32 flags;
+	__u32 tracker_id;
+	__u32 out_flags;
+	__aligned_u64 sources;
+	__u32 source_size;
+	__u32 nr_sources;
+	__aligned_u64 out_page_size;
+	__aligned_u64 out_pending_bytes;
+	__aligned_u64 out_memory;
+};
+#define IOMMU_DIRTY_TRACKER_INFO \
+	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_INFO)
+
+#endif
