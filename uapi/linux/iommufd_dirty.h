@@ -187,13 +187,13 @@ struct iommu_dirty_range {
  * @out_next_iova: Where to go on. @iova + @length when all was looked at; less
  *	when the RANGES buffer is full or the call failed, and then what lies
  *	below has been reported and nothing from here on is lost
+ * @out_nr_ranges: RANGES: entries of @data that were filled
  *
  * Report what devices have written since it was last reported, and clear it. A
  * write that completed before the call began is reported by it. What could not
  * be delivered (EFAULT, EINTR, ENOMEM, a full buffer) comes with the next READ;
  * it may come twice, never not at all. READs of one tracker wait for one
- * another. @out_flags, @out_dirty_bytes and @out_next_iova are written on
- * failure too, where that is possible.
+ * another. The out fields are written on failure too, where that is possible.
  *
  * Errors: ENOENT no such tracker; EINVAL the tracker does not run, page_size,
  * alignment, length 0, data_len too small, RANGES with COUNT; EOVERFLOW iova +
@@ -212,6 +212,7 @@ struct iommu_dirty_tracker_read {
 	__aligned_u64 data_len;
 	__aligned_u64 out_dirty_bytes;
 	__aligned_u64 out_next_iova;
+	__aligned_u64 out_nr_ranges;
 };
 #define IOMMU_DIRTY_TRACKER_READ \
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_READ)

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * Virtual DMA device and ground truth: what a driver or a test sees.
+ *
+ * PCI 1d55:d0a0 (class 0x088000), BAR0 of 4 KiB with the registers below and
+ * BAR2 of 4 KiB with the MSI-X table (one vector). All registers are 64 bits
+ * wide, little endian, and are read and written as 64 bits (two 32-bit halves,
+ * low half first, work too).
+ */
+#ifndef _VIRT_DMA_H
+#define _VIRT_DMA_H
+
+#include <linux/types.h>
+#include <linux/ioctl.h>
+
+#define VIRT_DMA_VENDOR_ID	0x1d55
+#define VIRT_DMA_DEVICE_ID	0xd0a0
+
+#define VIRT_DMA_ID		0x000	/* RO: VIRT_DMA_MAGIC */
+#define VIRT_DMA_MAGIC		0x31414d4454524956ull	/* "VIRTDMA1" */
+
+#define VIRT_DMA_CTRL		0x008	/* WO; see VIRT_DMA_CTRL_* */
+#define VIRT_DMA_CTRL_START	1	/* begin at access 0 with the registers as they are */
+#define VIRT_DMA_CTRL_STOP	2	/* STATUS loses RUNNING when nothing is in flight */
+#define VIRT_DMA_STATUS		0x010	/* RO; see VIRT_DMA_STATUS_* */
+#define VIRT_DMA_STATUS_RUNNING	1
+#define VIRT_DMA_STATUS_FAULT	2	/* an access was refused since START */
+
+#define VIRT_DMA_OP		0x018
+#define VIRT_DMA_OP_WRITE	0
+#define VIRT_DMA_OP_READ	1	/* XOR of all words read is in CHECK */
+#define VIRT_DMA_OP_COPY	2	/* from SRC + (address - IOVA) */
+#define VIRT_DMA_PATTERN	0x020
+#define VIRT_DMA_PATTERN_SEQ	0
+#define VIRT_DMA_PATTERN_RANDOM	1	/* a permutation of the units: each once a sweep */
+#define VIRT_DMA_PATTERN_STRIDE	2	/* units 0, STRIDE, 2*STRIDE ...; no wrap */
+
+#define VIRT_DMA_IOVA		0x028	/* first byte */
+#define VIRT_DMA_LENGTH		0x030	/* bytes, a multiple of UNIT */
+#define VIRT_DMA_UNIT		0x038	/* distance of accesses: power of two, 8 to 2^30; reset: 4096 */
+#define VIRT_DMA_SIZE		0x040	/* bytes per access, multiple of 8, 8 to UNIT; reset: 8 */
+#define VIRT_DMA_OFFSET		0x048	/* of the access in its unit, multiple of 8; reset: 0 */
+#define VIRT_DMA_STRIDE		0x050	/* in units; reset: 1 */
+#define VIRT_DMA_SRC		0x058	/* COPY: first byte to read */
+#define VIRT_DMA_SEED		0x060	/* of RANDOM, and part of the values written */
+#define VIRT_DMA_SWEEPS		0x068	/* how often to go through; 0 = until STOP; reset: 1 */
+#define VIRT_DMA_RATE		0x070	/* accesses per second; 0 = as fast as it goes */
+
+#define VIRT_DMA_DONE		0x078	/* RO: accesses completed since START */
+#define VIRT_DMA_FAULTS		0x080	/* RO: accesses refused since START */
+#define VIRT_DMA_FAULT_IOVA	0x088	/* RO: address of the last refused access */
+#define VIRT_DMA_CHECK		0x090	/* RO */
+#define VIRT_DMA_IRQ		0x098	/* 1: MSI-X vector 0 when a run ends; reset: 0 */
+#define VIRT_DMA_INDEX		0x0a0	/* RO: number of the device, as in struct virt_truth_rec */
+
+/*
+ * The word that access number n (from 0 over all sweeps) of a WRITE puts at
+ * address a (8 bytes aligned) with SEED s; never 0 in practice.
+ */
+static inline __u64 virt_dma_value(__u64 s, __u64 n, __u64 a)
+{
+	__u64 x = s ^ (n * 0x9e3779b97f4a7c15ull) ^ (a * 0xc2b2ae3d27d4eb4full);
+
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ull;
+	x ^= x >> 32;
+	return x;
+}
+
+/*
+ * Ground truth, /dev/virt-truth: one record for every DMA write that reached
+ * memory. open() starts with an empty log; one opener at a time (EBUSY);
+ * logging is off while nobody has it open. read() gives whole records, oldest
+ * first, and takes them out of the log; 0 when there is none. When the log
+ * (module parameter truth_records) overflows, read() fails with EOVERFLOW once
+ * and the log starts anew. Times are CLOCK_MONOTONIC.
+ */
+struct virt_truth_rec {
+	__u64 iova;
+	__u64 begin_ns;		/* before the address was translated */
+	__u64 end_ns;		/* after memory was written */
+	__u32 length;
+	__u32 device;		/* VIRT_DMA_INDEX */
+};
+
+#endif

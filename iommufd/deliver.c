@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Delivery: from a dirty_set to user memory, as a bitmap, as ranges or as a
+ * count. It decides nothing about where dirt comes from and where it goes when
+ * it cannot be delivered, takes no lock, and is tested on the host.
+ *
+ * Delivery is in units of the caller's page size, as runs: dirty units without
+ * a gap. A run that is delivered only in part is not delivered.
+ */
+#include <linux/bitmap.h>
+#include <linux/bits.h>
+#include <linux/minmax.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "deliver.h"
+
+/* One chunk of bits, shifted, spills into one word more */
+#define STAGE_WORDS (DIRTY_CHUNK_WORDS + 1)
+
+/* OR @n words into the caller's bitmap at word @word; zero words cost nothing. */
+static int or_words(struct dirty_read *rd, unsigned long word,
+		    const unsigned long *from, unsigned int n)
+{
+	u64 __user *to = rd->bitmap + word;
+	unsigned int i;
+
+	if (!user_access_begin(to, n * sizeof(u64)))
+		return -EFAULT;
+	for (i = 0; i < n; i++) {
+		u64 old;
+
+		if (!from[i])
+			continue;
+		unsafe_get_user(old, to + i, fault);
+		unsafe_put_user(old | from[i], to + i, fault);
+	}
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+/* Set bits @first to @last of the caller's bitmap. */
+static int bitmap_run(struct dirty_read *rd, unsigned long first,
+		      unsigned long last)
+{
+	unsigned long stage[STAGE_WORDS];
+
+	for (;;) {
+		unsigned long word = first / BITS_PER_LONG;
+		unsigned long end = min(last, (word + STAGE_WORDS) *
+						      BITS_PER_LONG - 1);
+		unsigned int n = end / BITS_PER_LONG - word + 1;
+		int rc;
+
+		memset(stage, 0, n * sizeof(*stage));
+		bitmap_set(stage, first % BITS_PER_LONG, end - first + 1);
+		rc = or_words(rd, word, stage, n);
+		if (rc || end == last)
+			return rc;
+		first = end + 1;
+		cond_resched();
+	}
+}
+
+/* @first and @last are bytes at borders of the caller's pages. */
+static int range_run(struct dirty_read *rd, unsigned long first,
+		     unsigned long last)
+{
+	struct iommu_dirty_range range = rd->range;
+	u64 at = rd->nr_ranges;
+
+	if (at && range.iova + range.length == first) {
+		range.length += last - first + 1;
+		at--;
+	} else {
+		if (at == rd->max_ranges)
+			return DIRTY_DELIVER_FULL;
+		range.iova = first;
+		range.length = last - first + 1;
+	}
+	if (copy_to_user(rd->ranges + at, &range, sizeof(range)))
+		return -EFAULT;
+	rd->range = range;
+	rd->nr_ranges = at + 1;
+	return 0;
+}
+
+static int deliver_run(struct dirty_read *rd, unsigned long first,
+		       unsigned long last)
+{
+	int rc = 0;
+
+	if (rd->ranges)
+		rc = range_run(rd, first, last);
+	else if (rd->bitmap)
+		rc = bitmap_run(rd, (first - rd->iova) >> rd->shift,
+				(last - rd->iova) >> rd->shift);
+	if (!rc)
+		rd->dirty += last - first + 1;
+	return rc;
+}
+
+/*
+ * The next run at or after @first, in the caller's pages: it grows as long as
+ * the next dirt begins in the page where the last ended or in the one after it.
+ */
+static bool next_run(struct dirty_read *rd, struct dirty_set *set,
+		     unsigned long first, unsigned long last,
+		     unsigned long *run_first, unsigned long *run_last)
+{
+	unsigned long mask = BIT(rd->shift) - 1;
+	unsigned long more_first, more_last;
+
+	if (!dirty_set_next_run(set, first, last, run_first, run_last))
+		return false;
+	*run_first &= ~mask;
+	*run_last |= mask;
+	while (*run_last < last &&
+	       dirty_set_next_run(set, *run_last + 1, last, &more_first,
+				  &more_last) &&
+	       (more_first & ~mask) == *run_last + 1)
+		*run_last = more_last | mask;
+	return true;
+}
+
+static int deliver_runs(struct dirty_read *rd, struct dirty_set *set,
+			unsigned long first, unsigned long last)
+{
+	unsigned long run_first, run_last;
+	int rc = 0;
+
+	while (next_run(rd, set, first, last, &run_first, &run_last)) {
+		rc = deliver_run(rd, run_first, run_last);
+		if (rc) {
+			rd->next = run_first;
+			return rc;
+		}
+		if (dirty_read_clears(rd))
+			dirty_set_remove(set, run_first, run_last);
+		if (run_last == last)
+			break;
+		first = run_last + 1;
+		if (fatal_signal_pending(current)) {
+			rd->next = first;
+			return -EINTR;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * A chunk of bits to a bitmap in the same unit: word by word. [first, last] is
+ * in the chunk.
+ */
+static int deliver_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
+			 unsigned long first, unsigned long last)
+{
+	unsigned long bit = (first - rd->iova) >> rd->shift;
+	unsigned int lo = (first >> rd->shift) % DIRTY_CHUNK_BITS;
+	unsigned int hi = (last >> rd->shift) % DIRTY_CHUNK_BITS;
+	unsigned long bits = 0, stage[STAGE_WORDS + 1];
+	unsigned int w, n, words = hi / BITS_PER_LONG - lo / BITS_PER_LONG + 1;
+	long shift = bit % BITS_PER_LONG - lo % BITS_PER_LONG;
+	int rc;
+
+	/* Word lo / 64 of the chunk meets word bit / 64 of the bitmap */
+	memset(stage, 0, (words + 2) * sizeof(*stage));
+	for (w = 0; w < words; w++) {
+		unsigned long v = chunk->words[lo / BITS_PER_LONG + w];
+
+		if (w == 0)
+			v &= BITMAP_FIRST_WORD_MASK(lo);
+		if (w == words - 1)
+			v &= BITMAP_LAST_WORD_MASK(hi + 1);
+		if (!v)
+			continue;
+		bits += hweight_long(v);
+		if (shift > 0) {
+			stage[w] |= v << shift;
+			stage[w + 1] |= v >> (BITS_PER_LONG - shift);
+		} else if (shift < 0) {
+			if (w)
+				stage[w - 1] |= v << (BITS_PER_LONG + shift);
+			stage[w] |= v >> -shift;
+		} else {
+			stage[w] |= v;
+		}
+	}
+	n = ((last - rd->iova) >> rd->shift) / BITS_PER_LONG -
+	    bit / BITS_PER_LONG + 1;
+	rc = or_words(rd, bit / BITS_PER_LONG, stage, n);
+	if (!rc)
+		rd->dirty += bits << rd->shift;
+	return rc;
+}
+
+static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
+			  unsigned long first, unsigned long last)
+{
+	unsigned int chunk_shift = set->shift + DIRTY_CHUNK_SHIFT;
+	unsigned long index = first >> chunk_shift;
+
+	for (; index <= last >> chunk_shift; index++) {
+		struct dirty_chunk *chunk;
+		unsigned long from, to;
+		int rc;
+
+		chunk = dirty_set_next_chunk(set, &index, last >> chunk_shift);
+		if (index > last >> chunk_shift)
+			break;
+		from = max(first, index << chunk_shift);
+		to = min(last, (index << chunk_shift) | (BIT(chunk_shift) - 1));
+		if (chunk)
+			rc = deliver_chunk(rd, chunk, from, to);
+		else
+			rc = deliver_run(rd, from, to);
+		if (!rc && fatal_signal_pending(current))
+			rc = -EINTR;
+		if (rc) {
+			rd->next = from;
+			return rc;
+		}
+		if (dirty_read_clears(rd))
+			dirty_set_remove(set, from, to);
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * dirty_deliver - Give a range of a set to the user
+ * @rd: The READ; @rd->next tells where it ended if it did not get to @last
+ * @set: Where the dirt is; what was delivered is removed, unless the READ does
+ *	not clear. May contain dirt outside the range
+ * @first: First byte, at a border of the caller's pages
+ * @last: Last byte, inclusive; ditto
+ *
+ * Return: 0, DIRTY_DELIVER_FULL, -EFAULT, or -EINTR when killed.
+ */
+int dirty_deliver(struct dirty_read *rd, struct dirty_set *set,
+		  unsigned long first, unsigned long last)
+{
+	if (rd->bitmap && rd->shift == set->shift && !set->nr_coarse)
+		return deliver_chunks(rd, set, first, last);
+	return deliver_runs(rd, set, first, last);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Delivery of dirt to user memory.
+ */
+#ifndef __IOMMUFD_DIRTY_DELIVER_H
+#define __IOMMUFD_DIRTY_DELIVER_H
+
+#include <linux/types.h>
+#include <uapi/linux/iommufd_dirty.h>
+
+#include "dirty_set.h"
+
+struct iommufd_dirty_tracker;
+
+/* The buffer is full: not an error, but the end of this READ */
+#define DIRTY_DELIVER_FULL 1
+
+/**
+ * struct dirty_read - One READ
+ * @tracker: The tracker; delivery does not look at it
+ * @flags: enum iommu_dirty_tracker_read_flags
+ * @iova: First byte asked for
+ * @last: Last byte asked for, inclusive
+ * @shift: log2 of the caller's page size
+ * @bitmap: The caller's bitmap, or NULL
+ * @ranges: The caller's array of ranges, or NULL
+ * @max_ranges: Room in @ranges
+ * @nr_ranges: Ranges delivered
+ * @range: The last of them, which the next run may continue
+ * @dirty: Bytes delivered
+ * @next: Where to go on
+ */
+struct dirty_read {
+	struct iommufd_dirty_tracker *tracker;
+	u32 flags;
+	unsigned long iova;
+	unsigned long last;
+	unsigned int shift;
+	u64 __user *bitmap;
+	struct iommu_dirty_range __user *ranges;
+	u64 max_ranges;
+	u64 nr_ranges;
+	struct iommu_dirty_range range;
+	u64 dirty;
+	unsigned long next;
+};
+
+static inline bool dirty_read_clears(const struct dirty_read *rd)
+{
+	return !(rd->flags & IOMMU_DIRTY_TRACKER_READ_NO_CLEAR);
+}
+
+int dirty_deliver(struct dirty_read *rd, struct dirty_set *set,
+		  unsigned long first, unsigned long last);
+
+#endif

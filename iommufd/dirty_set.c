@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The sparse set of dirty IOVA; see dirty_set.h for what it is.
+ *
+ * Addresses at the interface are bytes, and "last" is inclusive; inside they
+ * are granules. A granule is found in its chunk, in a chunk that is dirty as a
+ * whole (an xarray value: no memory of its own), or in one of a few coarse
+ * ranges, which stand in when memory is short: adding must not fail, because
+ * unmap and process exit must not, and because the hardware has forgotten the
+ * bit already.
+ */
+#include <linux/bitmap.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "dirty_set.h"
+#include "test.h"
+
+#define DIRTY_ALL xa_mk_value(1)
+
+static unsigned long chunk_first(unsigned long index)
+{
+	return index << DIRTY_CHUNK_SHIFT;
+}
+
+static unsigned long chunk_last(unsigned long index)
+{
+	return chunk_first(index) | (DIRTY_CHUNK_BITS - 1);
+}
+
+/**
+ * dirty_set_init - Make an empty set
+ * @set: The set
+ * @shift: log2 of the granule in bytes, at least PAGE_SHIFT
+ */
+void dirty_set_init(struct dirty_set *set, unsigned int shift)
+{
+	*set = (struct dirty_set){ .shift = shift };
+	xa_init_flags(&set->chunks, XA_FLAGS_ACCOUNT);
+}
+
+static void chunk_free(struct dirty_set *set, void *entry)
+{
+	if (!entry || xa_is_value(entry))
+		return;
+	set->nr_chunks--;
+	kfree(entry);
+}
+
+/**
+ * dirty_set_destroy - Empty a set and free what it holds
+ * @set: The set, which may be used again
+ */
+void dirty_set_destroy(struct dirty_set *set)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each(&set->chunks, index, entry)
+		chunk_free(set, entry);
+	xa_destroy(&set->chunks);
+	set->nr_coarse = 0;
+	set->cur = NULL;
+}
+
+/**
+ * dirty_set_empty - Is nothing dirty?
+ * @set: The set
+ */
+bool dirty_set_empty(const struct dirty_set *set)
+{
+	return !set->nr_coarse && xa_empty(&set->chunks);
+}
+
+/* Needs no memory: joins a range that touches, or else the nearest one. */
+static void coarse_add(struct dirty_set *set, unsigned long first,
+		       unsigned long last)
+{
+	unsigned long best_gap = ULONG_MAX;
+	struct dirty_coarse *best = NULL;
+	unsigned int i;
+
+	for (i = 0; i < set->nr_coarse; i++) {
+		struct dirty_coarse *c = &set->coarse[i];
+		unsigned long gap = 0;
+
+		if (first > c->last)
+			gap = first - c->last - 1;
+		else if (c->first > last)
+			gap = c->first - last - 1;
+		if (!best || gap < best_gap) {
+			best = c;
+			best_gap = gap;
+		}
+	}
+	if (set->nr_coarse < DIRTY_SET_COARSE && (!best || best_gap)) {
+		set->coarse[set->nr_coarse++] =
+			(struct dirty_coarse){ first, last };
+		return;
+	}
+	best->first = min(best->first, first);
+	best->last = max(best->last, last);
+}
+
+static void coarse_remove(struct dirty_set *set, unsigned long first,
+			  unsigned long last)
+{
+	unsigned int i = 0;
+
+	while (i < set->nr_coarse) {
+		struct dirty_coarse *c = &set->coarse[i];
+
+		if (last < c->first || first > c->last) {
+			i++;
+		} else if (first <= c->first && last >= c->last) {
+			*c = set->coarse[--set->nr_coarse];
+		} else if (first <= c->first) {
+			c->first = last + 1;
+			i++;
+		} else if (last >= c->last) {
+			c->last = first - 1;
+			i++;
+		} else {
+			/* A hole: without room for two ranges it stays dirty */
+			if (set->nr_coarse < DIRTY_SET_COARSE) {
+				set->coarse[set->nr_coarse++] =
+					(struct dirty_coarse){ last + 1,
+							       c->last };
+				c->last = first - 1;
+			}
+			i++;
+		}
+	}
+}
+
+static struct dirty_chunk *chunk_alloc(struct dirty_set *set)
+{
+	struct dirty_chunk *chunk;
+
+	if (dirty_test_fail_alloc())
+		return NULL;
+	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (chunk)
+		set->nr_chunks++;
+	return chunk;
+}
+
+/* Put @entry at @index; false without memory for the tree's node. */
+static bool chunk_store(struct dirty_set *set, unsigned long index, void *entry)
+{
+	void *old;
+
+	if (dirty_test_fail_alloc())
+		return false;
+	old = xa_store(&set->chunks, index, entry,
+		       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (xa_is_err(old))
+		return false;
+	if (set->cur_index == index)
+		set->cur = NULL;
+	chunk_free(set, old);
+	return true;
+}
+
+static struct dirty_chunk *chunk_get(struct dirty_set *set, unsigned long index)
+{
+	struct dirty_chunk *chunk = chunk_alloc(set);
+
+	if (!chunk)
+		return NULL;
+	if (!chunk_store(set, index, chunk)) {
+		chunk_free(set, chunk);
+		return NULL;
+	}
+	return chunk;
+}
+
+/* Mark granules @lo to @hi of the chunk at @index. */
+static void chunk_add(struct dirty_set *set, unsigned long index,
+		      unsigned int lo, unsigned int hi)
+{
+	struct dirty_chunk *chunk = set->cur;
+
+	if (!chunk || set->cur_index != index) {
+		void *entry = xa_load(&set->chunks, index);
+
+		if (xa_is_value(entry))
+			return;
+		chunk = entry;
+	}
+	if (lo == 0 && hi == DIRTY_CHUNK_BITS - 1) {
+		if (chunk_store(set, index, DIRTY_ALL))
+			return;
+		if (!chunk)
+			goto no_memory;
+	}
+	if (!chunk) {
+		chunk = chunk_get(set, index);
+		if (!chunk && chunk_store(set, index, DIRTY_ALL))
+			return;
+		if (!chunk)
+			goto no_memory;
+	}
+	set->cur_index = index;
+	set->cur = chunk;
+	if (lo == hi)
+		__set_bit(lo, chunk->words);
+	else
+		bitmap_set(chunk->words, lo, hi - lo + 1);
+	return;
+
+no_memory:
+	coarse_add(set, chunk_first(index), chunk_last(index));
+}
+
+/**
+ * dirty_set_add - Mark a range dirty
+ * @set: The set
+ * @first: First byte; its whole granule is marked
+ * @last: Last byte, inclusive
+ *
+ * Without memory a larger range is marked. May sleep.
+ */
+void dirty_set_add(struct dirty_set *set, unsigned long first,
+		   unsigned long last)
+{
+	unsigned long b = first >> set->shift, e = last >> set->shift;
+
+	for (;;) {
+		unsigned long index = b >> DIRTY_CHUNK_SHIFT;
+		unsigned long end = min(e, chunk_last(index));
+
+		chunk_add(set, index, b & (DIRTY_CHUNK_BITS - 1),
+			  end & (DIRTY_CHUNK_BITS - 1));
+		if (end == e)
+			return;
+		b = end + 1;
+		cond_resched();
+	}
+}
+
+static void chunk_remove(struct dirty_set *set, unsigned long index,
+			 void *entry, unsigned int lo, unsigned int hi)
+{
+	struct dirty_chunk *chunk = entry;
+
+	if (lo == 0 && hi == DIRTY_CHUNK_BITS - 1) {
+		dirty_set_drop_chunk(set, index);
+		return;
+	}
+	if (xa_is_value(entry)) {
+		/* Part of a full chunk; without memory all of it stays dirty */
+		chunk = chunk_get(set, index);
+		if (!chunk)
+			return;
+		bitmap_fill(chunk->words, DIRTY_CHUNK_BITS);
+	}
+	bitmap_clear(chunk->words, lo, hi - lo + 1);
+	if (bitmap_empty(chunk->words, DIRTY_CHUNK_BITS))
+		dirty_set_drop_chunk(set, index);
+}
+
+/**
+ * dirty_set_remove - Mark a range clean
+ * @set: The set
+ * @first: First byte
+ * @last: Last byte, inclusive
+ *
+ * Granules that lie in the range only in part stay dirty; so may others when
+ * memory is short. May sleep.
+ */
+void dirty_set_remove(struct dirty_set *set, unsigned long first,
+		      unsigned long last)
+{
+	unsigned long mask = (1UL << set->shift) - 1;
+	unsigned long b = (first >> set->shift) + !!(first & mask);
+	unsigned long e = last >> set->shift;
+	unsigned long index;
+	void *entry;
+
+	if ((last & mask) != mask) {
+		if (!e)
+			return;
+		e--;
+	}
+	if (b > e)
+		return;
+	if (unlikely(set->nr_coarse))
+		coarse_remove(set, b, e);
+	xa_for_each_range(&set->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
+			  e >> DIRTY_CHUNK_SHIFT) {
+		unsigned long lo = max(b, chunk_first(index));
+		unsigned long hi = min(e, chunk_last(index));
+
+		chunk_remove(set, index, entry, lo & (DIRTY_CHUNK_BITS - 1),
+			     hi & (DIRTY_CHUNK_BITS - 1));
+	}
+}
+
+/**
+ * dirty_set_drop_chunk - Mark all granules of a chunk clean
+ * @set: The set
+ * @index: Which chunk
+ *
+ * Coarse ranges are left alone.
+ */
+void dirty_set_drop_chunk(struct dirty_set *set, unsigned long index)
+{
+	if (set->cur_index == index)
+		set->cur = NULL;
+	chunk_free(set, xa_erase(&set->chunks, index));
+}
+
+/* Move the chunk @entry, which is in no set now, into @dst. */
+static void chunk_insert(struct dirty_set *dst, unsigned long index, void *entry)
+{
+	void *old = xa_load(&dst->chunks, index);
+
+	if (old && !xa_is_value(old) && !xa_is_value(entry)) {
+		struct dirty_chunk *to = old, *from = entry;
+
+		bitmap_or(to->words, to->words, from->words, DIRTY_CHUNK_BITS);
+		kfree(from);
+		return;
+	}
+	if (!xa_is_value(entry)) {
+		if (xa_is_value(old)) {
+			kfree(entry);
+			return;
+		}
+		dst->nr_chunks++;
+	}
+	if (!chunk_store(dst, index, entry)) {
+		chunk_free(dst, entry);
+		coarse_add(dst, chunk_first(index), chunk_last(index));
+	}
+}
+
+static void chunk_move(struct dirty_set *dst, struct dirty_set *src,
+		       unsigned long index)
+{
+	void *entry = xa_erase(&src->chunks, index);
+
+	if (src->cur_index == index)
+		src->cur = NULL;
+	if (!xa_is_value(entry))
+		src->nr_chunks--;
+	chunk_insert(dst, index, entry);
+}
+
+/**
+ * dirty_set_merge - Move everything from one set to another
+ * @dst: Where to
+ * @src: Where from, empty afterwards. Same granule as @dst
+ */
+void dirty_set_merge(struct dirty_set *dst, struct dirty_set *src)
+{
+	dirty_set_move(dst, src, 0, ULONG_MAX);
+	xa_destroy(&src->chunks);
+}
+
+/**
+ * dirty_set_move - Move at least what is in a range from one set to another
+ * @dst: Where to
+ * @src: Where from. Same granule as @dst
+ * @first: First byte
+ * @last: Last byte, inclusive
+ *
+ * Whole chunks and coarse ranges move, so that nothing has to be allocated for
+ * a part of one: what lies outside the range comes along.
+ */
+void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
+		    unsigned long first, unsigned long last)
+{
+	unsigned long b = first >> src->shift, e = last >> src->shift;
+	unsigned long index;
+	unsigned int i = 0;
+	void *entry;
+
+	xa_for_each_range(&src->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
+			  e >> DIRTY_CHUNK_SHIFT)
+		chunk_move(dst, src, index);
+	while (i < src->nr_coarse) {
+		struct dirty_coarse *c = &src->coarse[i];
+
+		if (c->first > e || c->last < b) {
+			i++;
+			continue;
+		}
+		coarse_add(dst, c->first, c->last);
+		*c = src->coarse[--src->nr_coarse];
+	}
+}
+
+/* Lowest granule of @set's coarse ranges in @first to @last, and its range's end */
+static bool coarse_next(const struct dirty_set *set, unsigned long first,
+			unsigned long last, unsigned long *at,
+			unsigned long *end)
+{
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < set->nr_coarse; i++) {
+		const struct dirty_coarse *c = &set->coarse[i];
+		unsigned long start = max(c->first, first);
+
+		if (start > last || c->last < first)
+			continue;
+		if (!found || start < *at) {
+			*at = start;
+			*end = min(c->last, last);
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* First dirty granule in chunks, and the last of its run in that chunk. */
+static bool chunks_next(struct dirty_set *set, unsigned long first,
+			unsigned long last, unsigned long *at,
+			unsigned long *end)
+{
+	unsigned long index = first >> DIRTY_CHUNK_SHIFT;
+	unsigned long last_index = last >> DIRTY_CHUNK_SHIFT;
+	void *entry;
+
+	for (entry = xa_find(&set->chunks, &index, last_index, XA_PRESENT);
+	     entry; entry = xa_find_after(&set->chunks, &index, last_index,
+					  XA_PRESENT)) {
+		struct dirty_chunk *chunk = entry;
+		unsigned long base = chunk_first(index);
+		unsigned long lo = max(first, base) - base;
+		unsigned long n = min(last, chunk_last(index)) - base + 1;
+		unsigned long bit;
+
+		if (xa_is_value(entry)) {
+			*at = base + lo;
+			*end = base + n - 1;
+			return true;
+		}
+		bit = find_next_bit(chunk->words, n, lo);
+		if (bit >= n)
+			continue;
+		*at = base + bit;
+		*end = base + find_next_zero_bit(chunk->words, n, bit) - 1;
+		return true;
+	}
+	return false;
+}
+
+/**
+ * dirty_set_next_run - Find the next dirty run
+ * @set: The set
+ * @first: Where to begin, first byte
+ * @last: Where to end, last byte, inclusive
+ * @run_first: First dirty byte at or after @first
+ * @run_last: Last dirty byte of the run, at most @last; more dirt may follow
+ *	without a gap
+ *
+ * Return: false when nothing in the range is dirty.
+ */
+bool dirty_set_next_run(struct dirty_set *set, unsigned long first,
+			unsigned long last, unsigned long *run_first,
+			unsigned long *run_last)
+{
+	unsigned long b = first >> set->shift, e = last >> set->shift;
+	unsigned long c_at, c_end, at, end;
+	bool found = chunks_next(set, b, e, &at, &end);
+
+	if (unlikely(set->nr_coarse) && coarse_next(set, b, e, &c_at, &c_end) &&
+	    (!found || c_at <= at)) {
+		at = c_at;
+		end = c_end;
+		found = true;
+	}
+	if (!found)
+		return false;
+	*run_first = max(at << set->shift, first);
+	*run_last = min(end << set->shift | ((1UL << set->shift) - 1), last);
+	return true;
+}
+
+/**
+ * dirty_set_next_chunk - Walk the chunks that hold bits
+ * @set: The set
+ * @index: In: where to begin. Out: index of the chunk returned
+ * @last_index: Where to end, inclusive
+ *
+ * Return: The chunk, or NULL. Stops (NULL) at a chunk that is dirty as a whole
+ * too: @index then tells which, and is past @last_index when there was none.
+ */
+struct dirty_chunk *dirty_set_next_chunk(struct dirty_set *set,
+					 unsigned long *index,
+					 unsigned long last_index)
+{
+	void *entry = xa_find(&set->chunks, index, last_index, XA_PRESENT);
+
+	if (!entry)
+		*index = last_index + 1;
+	return xa_is_value(entry) ? NULL : entry;
+}
+
+/**
+ * dirty_set_bytes - How much is dirty, in bytes
+ * @set: The set
+ */
+unsigned long dirty_set_bytes(struct dirty_set *set)
+{
+	unsigned long at = 0, first, last, bytes = 0;
+
+	while (dirty_set_next_run(set, at, ULONG_MAX, &first, &last)) {
+		bytes += last - first + 1;
+		if (last == ULONG_MAX)
+			break;
+		at = last + 1;
+	}
+	return bytes;
+}
+
+/**
+ * dirty_set_memory - Memory held by a set's chunks, in bytes
+ * @set: The set
+ */
+unsigned long dirty_set_memory(const struct dirty_set *set)
+{
+	return set->nr_chunks * sizeof(struct dirty_chunk);
+}

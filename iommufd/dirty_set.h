@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dirty_set: a sparse set of dirty IOVA, the one container for dirt inside the
+ * kernel. A harvest fills one, what could not be delivered waits in one (the
+ * tracker's pending set).
+ *
+ * It decides how dirt is stored, and leaves locking, flushing and delivery to
+ * its users. Nothing is allocated for clean memory. No function here fails: when
+ * there is no memory for a bit, a larger range that contains it is marked.
+ */
+#ifndef __IOMMUFD_DIRTY_SET_H
+#define __IOMMUFD_DIRTY_SET_H
+
+#include <linux/bits.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#define DIRTY_CHUNK_SHIFT	12
+#define DIRTY_CHUNK_BITS	(1UL << DIRTY_CHUNK_SHIFT)
+#define DIRTY_CHUNK_WORDS	(DIRTY_CHUNK_BITS / BITS_PER_LONG)
+#define DIRTY_SET_COARSE	4
+
+/**
+ * struct dirty_chunk - The bits of 4096 granules
+ * @words: One bit per granule; never all clear while it is in a set for long
+ */
+struct dirty_chunk {
+	unsigned long words[DIRTY_CHUNK_WORDS];
+};
+
+/**
+ * struct dirty_coarse - A range that is dirty as a whole, in granules
+ * @first: First granule
+ * @last: Last granule, inclusive
+ */
+struct dirty_coarse {
+	unsigned long first;
+	unsigned long last;
+};
+
+/**
+ * struct dirty_set - Sparse set of dirty IOVA
+ * @chunks: Index granule >> DIRTY_CHUNK_SHIFT. Holds a struct dirty_chunk, or
+ *	an xarray value when all granules of the chunk are dirty
+ * @shift: log2 of the granule in bytes
+ * @nr_chunks: Allocated chunks, for accounting
+ * @nr_coarse: Entries of @coarse in use
+ * @coarse: Dirt for which there was no memory, as ranges. Neither sorted nor
+ *	disjoint from @chunks
+ * @cur_index: Index of @cur
+ * @cur: The chunk that was used last, or NULL
+ *
+ * Not locked: the owner serialises. Initialise with dirty_set_init(), empty
+ * with dirty_set_destroy().
+ */
+struct dirty_set {
+	struct xarray chunks;
+	unsigned int shift;
+	unsigned int nr_coarse;
+	unsigned long nr_chunks;
+	struct dirty_coarse coarse[DIRTY_SET_COARSE];
+	unsigned long cur_index;
+	struct dirty_chunk *cur;
+};
+
+void dirty_set_init(struct dirty_set *set, unsigned int shift);
+void dirty_set_destroy(struct dirty_set *set);
+bool dirty_set_empty(const struct dirty_set *set);
+void dirty_set_add(struct dirty_set *set, unsigned long first,
+		   unsigned long last);
+void dirty_set_remove(struct dirty_set *set, unsigned long first,
+		      unsigned long last);
+void dirty_set_merge(struct dirty_set *dst, struct dirty_set *src);
+void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
+		    unsigned long first, unsigned long last);
+bool dirty_set_next_run(struct dirty_set *set, unsigned long first,
+			unsigned long last, unsigned long *run_first,
+			unsigned long *run_last);
+struct dirty_chunk *dirty_set_next_chunk(struct dirty_set *set,
+					 unsigned long *index,
+					 unsigned long last_index);
+void dirty_set_drop_chunk(struct dirty_set *set, unsigned long index);
+unsigned long dirty_set_bytes(struct dirty_set *set);
+unsigned long dirty_set_memory(const struct dirty_set *set);
+
+#endif

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A domain as a source: the hooks that see HWPTs come and go, and switching a
+ * domain's dirty tracking on and off. Reading it is harvest.c's.
+ *
+ * A domain is made ready before its first page is mapped, so that no write by a
+ * device that is attached already goes unseen, and gives its last dirt after
+ * its last device has left and before its pages do.
+ */
+#include <linux/iommu.h>
+
+#include "io_pagetable.h"
+#include "iommufd_private.h"
+#include "plan.h"
+#include "platform/platform.h"
+#include "tracker.h"
+
+static struct iommufd_hwpt_paging *
+to_hwpt(struct iommufd_dirty_domain *dd)
+{
+	return container_of(dd, struct iommufd_hwpt_paging, dirty);
+}
+
+/**
+ * iommufd_dirty_domain_granule - Finest unit that a domain can report, in bytes
+ * @dd: The domain
+ *
+ * Return: 0 when it cannot track.
+ */
+unsigned long
+iommufd_dirty_domain_granule(const struct iommufd_dirty_domain *dd)
+{
+	return dd->platform ? 1UL << __ffs(dd->domain->pgsize_bitmap) : 0;
+}
+
+/**
+ * iommufd_dirty_domain_find - Find the source of a domain
+ * @iopt: Of the IOAS; domains_rwsem held
+ * @domain: An entry of iopt->domains
+ *
+ * Return: NULL when the domain is on its way out: no device is in it and its
+ * dirt has been harvested.
+ */
+struct iommufd_dirty_domain *
+iommufd_dirty_domain_find(struct io_pagetable *iopt, struct iommu_domain *domain)
+{
+	struct iommufd_dirty_domain *dd;
+
+	lockdep_assert_held(&iopt->domains_rwsem);
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		if (dd->domain == domain)
+			return dd;
+	return NULL;
+}
+
+static u8 domain_plan(const struct iommufd_dirty_tracker *tracker,
+		      const struct iommufd_dirty_domain *dd)
+{
+	struct dirty_plan_domain domain = {
+		.granule = iommufd_dirty_domain_granule(dd),
+	};
+	struct dirty_plan plan = {
+		.domains = &domain,
+		.nr_domains = 1,
+		.policy = tracker->policy,
+	};
+
+	dirty_plan_make(&plan);
+	return domain.kind;
+}
+
+static void domain_set(struct iommufd_dirty_domain *dd, u8 kind, u8 state)
+{
+	WRITE_ONCE(dd->kind, kind);
+	WRITE_ONCE(dd->state, state);
+}
+
+/**
+ * iommufd_dirty_domain_fail - A domain's dirty bits cannot be read any more
+ * @dd: The domain; from now on all that is mapped is reported, until START
+ */
+void iommufd_dirty_domain_fail(struct iommufd_dirty_domain *dd)
+{
+	atomic64_inc(&dd->failures);
+	domain_set(dd, IOMMU_DIRTY_SOURCE_MAPPED, IOMMU_DIRTY_SOURCE_FAILED);
+	pr_warn_ratelimited("iommufd: HWPT %u: dirty bits cannot be read, all mapped memory counts as dirty until the tracker is started again\n",
+			    to_hwpt(dd)->common.obj.id);
+}
+
+static int set_tracking(struct iommufd_dirty_domain *dd, bool enable)
+{
+	return dd->domain->dirty_ops->set_dirty_tracking(dd->domain, enable);
+}
+
+/**
+ * iommufd_dirty_domain_start - Begin to track a domain, as the plan says
+ * @tracker: The tracker that starts, or is running
+ * @dd: The domain; ioas->mutex and domains_rwsem (write) are held
+ *
+ * Return: -ENXIO when the domain cannot be tracked and has to be.
+ */
+int iommufd_dirty_domain_start(struct iommufd_dirty_tracker *tracker,
+			       struct iommufd_dirty_domain *dd)
+{
+	u8 kind = domain_plan(tracker, dd);
+	bool failed = false;
+
+	if (kind == IOMMU_DIRTY_SOURCE_IOMMU && set_tracking(dd, true))
+		failed = true;
+	if ((failed || kind == IOMMU_DIRTY_SOURCE_MAPPED) &&
+	    (tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE))
+		return -ENXIO;
+
+	dd->largest = 0;
+	atomic64_set(&dd->bytes, 0);
+	atomic64_set(&dd->harvests, 0);
+	atomic64_set(&dd->harvest_ns, 0);
+	atomic64_set(&dd->failures, 0);
+	if (failed)
+		iommufd_dirty_domain_fail(dd);
+	else
+		domain_set(dd, kind, IOMMU_DIRTY_SOURCE_ON);
+	return 0;
+}
+
+/**
+ * iommufd_dirty_domain_stop - Stop tracking a domain
+ * @dd: The domain; locks as for the start. One that was not started is left
+ *	alone
+ */
+void iommufd_dirty_domain_stop(struct iommufd_dirty_domain *dd)
+{
+	if (dd->state == IOMMU_DIRTY_SOURCE_OFF)
+		return;
+	/* What cannot be switched off only costs time */
+	if (dd->platform)
+		set_tracking(dd, false);
+	domain_set(dd, IOMMU_DIRTY_SOURCE_NONE, IOMMU_DIRTY_SOURCE_OFF);
+}
+
+/**
+ * iommufd_dirty_domain_restart - Give a failed domain another try
+ * @dd: The domain; locks as for the start
+ *
+ * Return: true when it tracks again; the caller then has to take all that is
+ * mapped for dirty once.
+ */
+bool iommufd_dirty_domain_restart(struct iommufd_dirty_domain *dd)
+{
+	if (dd->state != IOMMU_DIRTY_SOURCE_FAILED || set_tracking(dd, true))
+		return false;
+	domain_set(dd, IOMMU_DIRTY_SOURCE_IOMMU, IOMMU_DIRTY_SOURCE_ON);
+	return true;
+}
+
+/**
+ * iommufd_dirty_auto_flags - Flags for the HWPT made when a device is attached
+ *	to an IOAS
+ * @idev: The device
+ *
+ * Return: IOMMU_HWPT_ALLOC_DIRTY_TRACKING where the IOMMU can, so that a tracker
+ * can be started on a running guest.
+ */
+u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
+{
+	if (!dev_iommu_ops(idev->dev)->domain_alloc_user ||
+	    !iommufd_dirty_platform(idev->dev))
+		return 0;
+	return IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+}
+
+/**
+ * iommufd_dirty_hwpt_add - A HWPT was made; nothing is mapped in it yet
+ * @hwpt_paging: The HWPT; ioas->mutex is held
+ * @idev: The device that it was made for
+ *
+ * Return: -ENXIO when a running tracker must be precise and cannot be with this
+ * HWPT.
+ */
+int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
+			   struct iommufd_device *idev)
+{
+	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
+	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+	int rc = 0;
+
+	lockdep_assert_held(&hwpt_paging->ioas->mutex);
+	dd->domain = hwpt_paging->common.domain;
+	if (dd->domain->dirty_ops)
+		dd->platform = iommufd_dirty_platform(idev->dev);
+
+	down_write(&iopt->domains_rwsem);
+	if (iopt->dirty.tracker && iopt->dirty.tracker->running)
+		rc = iommufd_dirty_domain_start(iopt->dirty.tracker, dd);
+	if (rc)
+		dd->domain = NULL;
+	else
+		list_add_tail(&dd->item, &iopt->dirty.domains);
+	up_write(&iopt->domains_rwsem);
+	return rc;
+}
+
+/* One that could not be filled is removed without ever having been mapped. */
+static bool domain_is_filled(struct io_pagetable *iopt,
+			     const struct iommufd_dirty_domain *dd)
+{
+	struct iommu_domain *domain;
+	unsigned long index;
+
+	xa_for_each(&iopt->domains, index, domain)
+		if (domain == dd->domain)
+			return true;
+	return false;
+}
+
+/**
+ * iommufd_dirty_hwpt_remove - A HWPT goes; its last device has left
+ * @hwpt_paging: The HWPT, still filled if it ever was
+ */
+void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
+	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+	struct iommufd_dirty_tracker *tracker;
+
+	if (!dd->domain)
+		return;
+	down_read(&iopt->domains_rwsem);
+	tracker = iopt->dirty.tracker;
+	if (tracker && tracker->running && domain_is_filled(iopt, dd))
+		iommufd_dirty_harvest_domain(tracker, dd);
+	up_read(&iopt->domains_rwsem);
+
+	down_write(&iopt->domains_rwsem);
+	list_del(&dd->item);
+	dd->domain = NULL;
+	up_write(&iopt->domains_rwsem);
+	if (test_and_clear_bit(0, &dd->user))
+		atomic_dec(&iopt->dirty.users);
+}
+
+/**
+ * iommufd_dirty_user_begin - A per-HWPT ioctl wants to touch the dirty bits
+ * @hwpt_paging: The HWPT
+ *
+ * Return: -EBUSY when they belong to a tracker; else to be ended with
+ * iommufd_dirty_user_end() or iommufd_dirty_user_set().
+ */
+int iommufd_dirty_user_begin(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	atomic_t *users = &hwpt_paging->ioas->iopt.dirty.users;
+
+	return atomic_inc_unless_negative(users) ? 0 : -EBUSY;
+}
+
+/**
+ * iommufd_dirty_user_end - A per-HWPT ioctl is done with the dirty bits
+ * @hwpt_paging: The HWPT
+ */
+void iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	atomic_dec(&hwpt_paging->ioas->iopt.dirty.users);
+}
+
+/**
+ * iommufd_dirty_user_set - IOMMU_HWPT_SET_DIRTY_TRACKING is done
+ * @hwpt_paging: The HWPT
+ * @enable: What was asked for
+ * @rc: How it ended
+ *
+ * A HWPT whose tracking is on keeps a hold, until it is switched off or
+ * destroyed.
+ */
+void iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging,
+			    bool enable, int rc)
+{
+	unsigned long *user = &hwpt_paging->dirty.user;
+
+	if (!rc && enable && !test_and_set_bit(0, user))
+		return;
+	if (!rc && !enable && test_and_clear_bit(0, user))
+		iommufd_dirty_user_end(hwpt_paging);
+	iommufd_dirty_user_end(hwpt_paging);
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finds what is known of a device's IOMMU driver (drivers/platform). The driver
+ * is recognised by the name of its struct iommu_device, which is the only thing
+ * of it that can be seen from outside.
+ */
+#include <linux/device.h>
+#include <linux/iommu.h>
+#include <linux/string.h>
+
+#include "iommufd_private.h"
+#include "platform/platform.h"
+
+/* A driver that nobody has described: assume the worst of each property. */
+static const struct iommufd_dirty_platform generic = {
+	.name = "generic",
+	.sync_pgsize = true,
+};
+
+static const struct iommufd_dirty_platform *const platforms[] = {
+#ifdef CONFIG_IOMMUFD_DIRTY_AMD
+	&iommufd_dirty_amd,
+#endif
+#ifdef CONFIG_IOMMUFD_DIRTY_INTEL
+	&iommufd_dirty_intel,
+#endif
+#ifdef CONFIG_IOMMUFD_DIRTY_SMMU_V3
+	&iommufd_dirty_smmu_v3,
+#endif
+};
+
+static bool platform_matches(const struct iommufd_dirty_platform *platform,
+			     const char *name)
+{
+	const char *const *prefix;
+
+	for (prefix = platform->iommus; *prefix; prefix++)
+		if (strstarts(name, *prefix))
+			return true;
+	return false;
+}
+
+/**
+ * iommufd_dirty_platform - Find the description of a device's IOMMU driver
+ * @dev: A device whose IOMMU has been probed
+ *
+ * Return: The description; NULL when the IOMMU cannot track or is not to be
+ * trusted with it.
+ */
+const struct iommufd_dirty_platform *iommufd_dirty_platform(struct device *dev)
+{
+	const struct iommufd_dirty_platform *platform = &generic;
+	struct device *iommu = dev->iommu->iommu_dev->dev;
+	unsigned int i;
+
+	if (!device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING))
+		return NULL;
+	for (i = 0; iommu && i < ARRAY_SIZE(platforms); i++) {
+		if (platform_matches(platforms[i], dev_name(iommu))) {
+			platform = platforms[i];
+			break;
+		}
+	}
+	if (platform->usable && !platform->usable(dev))
+		return NULL;
+	return platform;
+}

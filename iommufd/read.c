@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * READ: harvest a window, and deliver it.
+ *
+ * A window is at most 64 GiB. Its harvest (flushed) and what was pending for it
+ * are brought together in a private set; from there they go to user memory with
+ * no lock held that anybody else needs, and are removed from the set as they
+ * arrive. What is left in the set at the end, because the copy failed, the
+ * buffer is full, the caller was killed, or it lies outside the window, goes
+ * (back) to pending. So at any time a bit is in hardware, in pending, in the
+ * private set, or with the user.
+ */
+#include <linux/delay.h>
+#include <linux/log2.h>
+#include <linux/sizes.h>
+
+#include "deliver.h"
+#include "io_pagetable.h"
+#include "iommufd_private.h"
+#include "test.h"
+#include "tracker.h"
+
+#define READ_WINDOW ((unsigned long)SZ_64G)
+
+/*
+ * First byte at or after @first where there may be something to report: mapped,
+ * or pending from what was mapped.
+ */
+static bool next_work(struct dirty_read *rd, unsigned long *first)
+{
+	struct iommufd_dirty_tracker *tracker = rd->tracker;
+	struct io_pagetable *iopt = &tracker->ioas->iopt;
+	unsigned long at = *first, run_first, run_last;
+	struct iopt_area *area;
+	bool found = false;
+
+	down_read(&iopt->iova_rwsem);
+	area = iopt_area_iter_first(iopt, at, rd->last);
+	if (area) {
+		*first = max(at, iopt_area_iova(area));
+		found = true;
+	}
+	up_read(&iopt->iova_rwsem);
+
+	mutex_lock(&tracker->pending_lock);
+	if (dirty_set_next_run(&tracker->pending, at, rd->last, &run_first,
+			       &run_last) &&
+	    (!found || run_first < *first)) {
+		*first = run_first;
+		found = true;
+	}
+	mutex_unlock(&tracker->pending_lock);
+	*first &= ~(BIT(rd->shift) - 1);
+	return found;
+}
+
+static int read_window(struct dirty_read *rd, unsigned long first,
+		       unsigned long last)
+{
+	struct iommufd_dirty_tracker *tracker = rd->tracker;
+	struct dirty_set set;
+	int rc;
+
+	dirty_set_init(&set, tracker->shift);
+	rc = iommufd_dirty_harvest(tracker, first, last,
+				   dirty_read_clears(rd) ? 0 : IOMMUFD_DIRTY_PEEK,
+				   &set);
+	if (!rc) {
+		mutex_lock(&tracker->pending_lock);
+		dirty_set_move(&set, &tracker->pending, first, last);
+		mutex_unlock(&tracker->pending_lock);
+		rc = dirty_deliver(rd, &set, first, last);
+	}
+	if (dirty_test_break(DIRTY_BREAK_EARLY_PUBLISH)) {
+		msleep(50);
+		iommufd_dirty_flush_late(&tracker->ioas->iopt);
+	}
+	if (rc && dirty_test_break(DIRTY_BREAK_LOSE_UNDELIVERED))
+		dirty_set_destroy(&set);
+	iommufd_dirty_publish(tracker, &set);
+	return rc;
+}
+
+static int read_windows(struct dirty_read *rd)
+{
+	unsigned long window = max(READ_WINDOW, BIT(rd->shift));
+	unsigned long first = rd->iova;
+	int rc = 0;
+
+	while (next_work(rd, &first)) {
+		unsigned long last = min(rd->last, first | (window - 1));
+
+		rd->next = first;
+		rc = read_window(rd, first, last);
+		if (rc)
+			break;
+		rd->next = last + 1;
+		if (last == rd->last)
+			break;
+		first = last + 1;
+	}
+	if (!rc)
+		rd->next = rd->last + 1;
+	return rc == DIRTY_DELIVER_FULL ? 0 : rc;
+}
+
+static int read_check(struct iommu_dirty_tracker_read *cmd,
+		      struct dirty_read *rd)
+{
+	const u32 formats = IOMMU_DIRTY_TRACKER_READ_RANGES |
+			    IOMMU_DIRTY_TRACKER_READ_COUNT;
+	u64 mask = cmd->page_size - 1;
+	unsigned long data_end;
+	u64 end;
+
+	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_READ_NO_CLEAR | formats))
+		return -EOPNOTSUPP;
+	if ((cmd->flags & formats) == formats)
+		return -EINVAL;
+	if (cmd->page_size < SZ_4K || !is_power_of_2(cmd->page_size) ||
+	    !cmd->length || cmd->iova & mask || cmd->length & mask)
+		return -EINVAL;
+	if (check_add_overflow(cmd->iova, cmd->length, &end) ||
+	    check_add_overflow(cmd->data, cmd->data_len, &data_end))
+		return -EOVERFLOW;
+
+	rd->flags = cmd->flags;
+	rd->iova = cmd->iova;
+	rd->last = end - 1;
+	rd->shift = ilog2(cmd->page_size);
+	rd->next = rd->iova;
+	if (cmd->flags & IOMMU_DIRTY_TRACKER_READ_COUNT) {
+		if (cmd->data || cmd->data_len)
+			return -EINVAL;
+		rd->flags |= IOMMU_DIRTY_TRACKER_READ_NO_CLEAR;
+	} else if (cmd->flags & IOMMU_DIRTY_TRACKER_READ_RANGES) {
+		rd->ranges = u64_to_user_ptr(cmd->data);
+		rd->max_ranges = cmd->data_len / sizeof(*rd->ranges);
+		if (!rd->max_ranges || !rd->ranges)
+			return -EINVAL;
+	} else {
+		rd->bitmap = u64_to_user_ptr(cmd->data);
+		if (!rd->bitmap ||
+		    cmd->data_len / sizeof(u64) <
+			    DIV_ROUND_UP(cmd->length >> rd->shift, 64))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * iommufd_dirty_tracker_read - ioctl(IOMMU_DIRTY_TRACKER_READ)
+ * @ucmd: struct iommu_dirty_tracker_read
+ */
+int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_dirty_tracker_read *cmd = ucmd->cmd;
+	struct dirty_read rd = {};
+	int rc;
+
+	rc = read_check(cmd, &rd);
+	if (rc)
+		return rc;
+	rd.tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
+	if (IS_ERR(rd.tracker))
+		return PTR_ERR(rd.tracker);
+	rc = mutex_lock_killable(&rd.tracker->read_mutex);
+	if (rc)
+		goto out_put;
+	if (!rd.tracker->running)
+		rc = -EINVAL;
+	else
+		rc = read_windows(&rd);
+	cmd->out_flags = iommufd_dirty_out_flags(rd.tracker);
+	cmd->out_dirty_bytes = rd.dirty;
+	cmd->out_next_iova = rd.next;
+	cmd->out_nr_ranges = rd.nr_ranges;
+	mutex_unlock(&rd.tracker->read_mutex);
+	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
+		rc = -EFAULT;
+out_put:
+	iommufd_put_object(ucmd->ictx, &rd.tracker->obj);
+	return rc;
+}

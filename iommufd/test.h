@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ways to break the tracker on purpose, so that its tests can prove that they
+ * would notice (CONFIG_IOMMUFD_DIRTY_TEST; compiled out otherwise).
+ */
+#ifndef __IOMMUFD_DIRTY_TEST_H
+#define __IOMMUFD_DIRTY_TEST_H
+
+#include <linux/types.h>
+
+/**
+ * enum dirty_test_break - What to break (module parameter iommufd.dirty_break)
+ * @DIRTY_BREAK_EARLY_PUBLISH: deliver first, flush the IOTLB later
+ * @DIRTY_BREAK_MID_LEAF: let a domain harvest begin inside a leaf
+ * @DIRTY_BREAK_NO_FLUSH: do not flush the IOTLB at all
+ * @DIRTY_BREAK_LOSE_UNDELIVERED: forget what could not be delivered
+ * @DIRTY_BREAK_NO_UNMAP: do not harvest what is unmapped
+ */
+enum dirty_test_break {
+	DIRTY_BREAK_EARLY_PUBLISH = 1 << 0,
+	DIRTY_BREAK_MID_LEAF = 1 << 1,
+	DIRTY_BREAK_NO_FLUSH = 1 << 2,
+	DIRTY_BREAK_LOSE_UNDELIVERED = 1 << 3,
+	DIRTY_BREAK_NO_UNMAP = 1 << 4,
+};
+
+#ifdef CONFIG_IOMMUFD_DIRTY_TEST
+bool dirty_test_break(unsigned int what);
+bool dirty_test_fail_alloc(void);
+#else
+static inline bool dirty_test_break(unsigned int what)
+{
+	return false;
+}
+
+static inline bool dirty_test_fail_alloc(void)
+{
+	return false;
+}
+#endif
+
+#endif

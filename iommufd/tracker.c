@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dirty tracker object: made and destroyed, started and stopped. READ is in
+ * read.c, INFO in info.c, where dirt comes from in harvest.c and domain.c.
+ */
+#include <linux/iommu.h>
+#include <linux/log2.h>
+#include <linux/sched/signal.h>
+
+#include "io_pagetable.h"
+#include "iommufd_private.h"
+#include "test.h"
+#include "tracker.h"
+
+/**
+ * iommufd_dirty_iopt_init - An IOAS is made
+ * @iopt: Its table
+ */
+void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
+{
+	INIT_LIST_HEAD(&iopt->dirty.domains);
+	atomic_set(&iopt->dirty.users, 0);
+}
+
+/**
+ * iommufd_dirty_publish - Move dirt to the pending set
+ * @tracker: The tracker
+ * @set: Dirt whose flush is done; empty afterwards
+ */
+void iommufd_dirty_publish(struct iommufd_dirty_tracker *tracker,
+			   struct dirty_set *set)
+{
+	if (dirty_set_empty(set))
+		return;
+	mutex_lock(&tracker->pending_lock);
+	dirty_set_merge(&tracker->pending, set);
+	mutex_unlock(&tracker->pending_lock);
+}
+
+/**
+ * iommufd_dirty_out_flags - What a user has to know about the next answer
+ * @tracker: The tracker
+ *
+ * Return: enum iommu_dirty_tracker_out_flags.
+ */
+u32 iommufd_dirty_out_flags(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = &tracker->ioas->iopt;
+	struct iommufd_dirty_domain *dd;
+	u32 flags = 0;
+
+	down_read(&iopt->domains_rwsem);
+	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+		if (READ_ONCE(dd->state) == IOMMU_DIRTY_SOURCE_FAILED)
+			flags |= IOMMU_DIRTY_TRACKER_DEGRADED;
+		else if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED)
+			flags |= IOMMU_DIRTY_TRACKER_CONSERVATIVE;
+		if (READ_ONCE(dd->largest) > BIT(tracker->shift))
+			flags |= IOMMU_DIRTY_TRACKER_COARSE;
+	}
+	up_read(&iopt->domains_rwsem);
+	return flags;
+}
+
+/* ioas->mutex and domains_rwsem (write) are held */
+static void tracker_stop_locked(struct iommufd_dirty_tracker *tracker)
+{
+	struct iommufd_dirty_domain *dd;
+
+	tracker->running = false;
+	list_for_each_entry(dd, &tracker->ioas->iopt.dirty.domains, item)
+		iommufd_dirty_domain_stop(dd);
+}
+
+static void tracker_stop(struct iommufd_dirty_tracker *tracker)
+{
+	struct iommufd_ioas *ioas = tracker->ioas;
+
+	mutex_lock(&ioas->mutex);
+	down_write(&ioas->iopt.domains_rwsem);
+	tracker_stop_locked(tracker);
+	up_write(&ioas->iopt.domains_rwsem);
+	mutex_unlock(&ioas->mutex);
+
+	mutex_lock(&tracker->pending_lock);
+	dirty_set_destroy(&tracker->pending);
+	mutex_unlock(&tracker->pending_lock);
+}
+
+/* ioas->mutex and domains_rwsem (write) are held */
+static int tracker_start_locked(struct iommufd_dirty_tracker *tracker)
+{
+	struct iommufd_dirty_domain *dd;
+	int rc;
+
+	list_for_each_entry(dd, &tracker->ioas->iopt.dirty.domains, item) {
+		rc = iommufd_dirty_domain_start(tracker, dd);
+		if (rc) {
+			tracker_stop_locked(tracker);
+			return rc;
+		}
+	}
+	tracker->running = true;
+	return 0;
+}
+
+/*
+ * What was written while a source was broken, and since the last READ, nobody
+ * knows: all that is mapped counts as dirty once.
+ */
+static void tracker_restart_locked(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = &tracker->ioas->iopt;
+	struct iommufd_dirty_domain *dd;
+	bool restarted = false;
+	struct dirty_set set;
+
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		restarted |= iommufd_dirty_domain_restart(dd);
+	if (!restarted)
+		return;
+	dirty_set_init(&set, tracker->shift);
+	iommufd_dirty_mark_mapped(iopt, &set);
+	iommufd_dirty_publish(tracker, &set);
+}
+
+/*
+ * Tracking is switched on first and the old dirt cleared after that, a piece at
+ * a time, so that attach and unmap do not wait for the walk.
+ */
+static int tracker_start(struct iommufd_dirty_tracker *tracker)
+{
+	struct iommufd_ioas *ioas = tracker->ioas;
+	bool was_running = tracker->running;
+	int rc = 0;
+
+	mutex_lock(&ioas->mutex);
+	down_write(&ioas->iopt.domains_rwsem);
+	if (was_running)
+		tracker_restart_locked(tracker);
+	else
+		rc = tracker_start_locked(tracker);
+	up_write(&ioas->iopt.domains_rwsem);
+	mutex_unlock(&ioas->mutex);
+	if (rc || was_running)
+		return rc;
+
+	rc = iommufd_dirty_harvest(tracker, 0, ULONG_MAX, IOMMUFD_DIRTY_DISCARD,
+				   NULL);
+	if (rc)
+		tracker_stop(tracker);
+	return rc;
+}
+
+/* Without an owner of the IOAS's dirty bits this is where one is made. */
+static int tracker_adopt(struct iommufd_dirty_tracker *tracker,
+			 struct iommufd_ioas *ioas)
+{
+	if (atomic_cmpxchg(&ioas->iopt.dirty.users, 0, -1) != 0)
+		return -EBUSY;
+	mutex_lock(&ioas->mutex);
+	down_write(&ioas->iopt.domains_rwsem);
+	ioas->iopt.dirty.tracker = tracker;
+	up_write(&ioas->iopt.domains_rwsem);
+	mutex_unlock(&ioas->mutex);
+	refcount_inc(&ioas->obj.users);
+	tracker->ioas = ioas;
+	return 0;
+}
+
+/**
+ * iommufd_dirty_tracker_destroy - A tracker goes
+ * @obj: The tracker; nobody else has a reference
+ */
+void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
+{
+	struct iommufd_dirty_tracker *tracker =
+		container_of(obj, struct iommufd_dirty_tracker, obj);
+	struct iommufd_ioas *ioas = tracker->ioas;
+
+	if (!ioas)
+		return;
+	tracker_stop(tracker);
+	mutex_lock(&ioas->mutex);
+	down_write(&ioas->iopt.domains_rwsem);
+	ioas->iopt.dirty.tracker = NULL;
+	up_write(&ioas->iopt.domains_rwsem);
+	mutex_unlock(&ioas->mutex);
+	atomic_set(&ioas->iopt.dirty.users, 0);
+	refcount_dec(&ioas->obj.users);
+}
+
+/**
+ * iommufd_dirty_tracker_alloc - ioctl(IOMMU_DIRTY_TRACKER_ALLOC)
+ * @ucmd: struct iommu_dirty_tracker_alloc
+ */
+int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_dirty_tracker_alloc *cmd = ucmd->cmd;
+	struct iommufd_dirty_tracker *tracker;
+	struct iommufd_ioas *ioas;
+	int rc;
+
+	if ((cmd->flags & ~IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE) ||
+	    cmd->__reserved)
+		return -EOPNOTSUPP;
+	if (cmd->policy > IOMMU_DIRTY_POLICY_DEVICE)
+		return -EINVAL;
+	if (!cmd->page_size)
+		cmd->page_size = PAGE_SIZE;
+	if (cmd->page_size < PAGE_SIZE || !is_power_of_2(cmd->page_size))
+		return -EINVAL;
+
+	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	tracker = iommufd_object_alloc(ucmd->ictx, tracker,
+				       IOMMUFD_OBJ_DIRTY_TRACKER);
+	if (IS_ERR(tracker)) {
+		rc = PTR_ERR(tracker);
+		goto out_put;
+	}
+	tracker->ictx = ucmd->ictx;
+	tracker->policy = cmd->policy;
+	tracker->flags = cmd->flags;
+	tracker->shift = ilog2(cmd->page_size);
+	mutex_init(&tracker->read_mutex);
+	mutex_init(&tracker->pending_lock);
+	init_rwsem(&tracker->unmap_sem);
+	dirty_set_init(&tracker->pending, tracker->shift);
+
+	rc = tracker_adopt(tracker, ioas);
+	if (rc)
+		goto out_abort;
+	cmd->out_tracker_id = tracker->obj.id;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		goto out_abort;
+	iommufd_object_finalize(ucmd->ictx, &tracker->obj);
+	goto out_put;
+
+out_abort:
+	iommufd_object_abort_and_destroy(ucmd->ictx, &tracker->obj);
+out_put:
+	iommufd_put_object(ucmd->ictx, &ioas->obj);
+	return rc;
+}
+
+/**
+ * iommufd_dirty_tracker_set - ioctl(IOMMU_DIRTY_TRACKER_SET)
+ * @ucmd: struct iommu_dirty_tracker_set
+ */
+int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_dirty_tracker_set *cmd = ucmd->cmd;
+	struct iommufd_dirty_tracker *tracker;
+	int rc;
+
+	if (cmd->flags & ~IOMMU_DIRTY_TRACKER_ENABLE)
+		return -EOPNOTSUPP;
+
+	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
+	if (IS_ERR(tracker))
+		return PTR_ERR(tracker);
+	rc = mutex_lock_killable(&tracker->read_mutex);
+	if (rc)
+		goto out_put;
+	if (cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE)
+		rc = tracker_start(tracker);
+	else
+		tracker_stop(tracker);
+	if (!rc) {
+		cmd->out_flags = iommufd_dirty_out_flags(tracker);
+		cmd->out_page_size = BIT(tracker->shift);
+		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	}
+	mutex_unlock(&tracker->read_mutex);
+out_put:
+	iommufd_put_object(ucmd->ictx, &tracker->obj);
+	return rc;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The dirty tracker object: what its files share.
+ */
+#ifndef __IOMMUFD_DIRTY_TRACKER_H
+#define __IOMMUFD_DIRTY_TRACKER_H
+
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+
+#include "io_pagetable.h"
+#include "iommufd_private.h"
+#include "dirty_set.h"
+
+/**
+ * struct iommufd_dirty_tracker - One dirty tracker for one IOAS
+ * @obj: Its ID
+ * @ictx: The context that it and the IOAS belong to
+ * @ioas: The IOAS; a users reference is held
+ * @policy: enum iommu_dirty_policy
+ * @flags: enum iommu_dirty_tracker_alloc_flags
+ * @shift: log2 of the unit in which dirt is kept, in bytes
+ * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker
+ * @read_mutex: Serialises READ and SET; always taken killable, by no hook
+ * @unmap_sem: Read: an unmap has hidden an area and has not harvested it yet.
+ *	Write: wait for those that have
+ * @pending_lock: Protects @pending
+ * @pending: Dirt that left its source and has not reached user memory
+ *
+ * Lock order, outermost first: vfio's dev_set->lock, read_mutex, ioas->mutex,
+ * igroup->lock, domains_rwsem, iova_rwsem, unmap_sem (read), pages->mutex,
+ * pending_lock. unmap_sem is taken for write with read_mutex alone, and user
+ * memory is touched with read_mutex alone.
+ */
+struct iommufd_dirty_tracker {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
+	struct iommufd_ioas *ioas;
+	u32 policy;
+	u32 flags;
+	unsigned int shift;
+	bool running;
+	struct mutex read_mutex;
+	struct rw_semaphore unmap_sem;
+	struct mutex pending_lock;
+	struct dirty_set pending;
+};
+
+static inline struct iommufd_dirty_tracker *
+iommufd_get_dirty_tracker(struct iommufd_ucmd *ucmd, u32 id)
+{
+	return container_of(iommufd_get_object(ucmd->ictx, id,
+					       IOMMUFD_OBJ_DIRTY_TRACKER),
+			    struct iommufd_dirty_tracker, obj);
+}
+
+/* tracker.c */
+void iommufd_dirty_publish(struct iommufd_dirty_tracker *tracker,
+			   struct dirty_set *set);
+u32 iommufd_dirty_out_flags(struct iommufd_dirty_tracker *tracker);
+
+/* domain.c */
+unsigned long iommufd_dirty_domain_granule(const struct iommufd_dirty_domain *dd);
+struct iommufd_dirty_domain *iommufd_dirty_domain_find(struct io_pagetable *iopt,
+						       struct iommu_domain *domain);
+int iommufd_dirty_domain_start(struct iommufd_dirty_tracker *tracker,
+			       struct iommufd_dirty_domain *dd);
+void iommufd_dirty_domain_stop(struct iommufd_dirty_domain *dd);
+bool iommufd_dirty_domain_restart(struct iommufd_dirty_domain *dd);
+void iommufd_dirty_domain_fail(struct iommufd_dirty_domain *dd);
+
+/**
+ * enum iommufd_dirty_harvest_flags - How to harvest
+ * @IOMMUFD_DIRTY_PEEK: leave the hardware's bits as they are
+ * @IOMMUFD_DIRTY_DISCARD: clear and forget
+ * @IOMMUFD_DIRTY_NOFAIL: go on although the caller is being killed
+ */
+enum iommufd_dirty_harvest_flags {
+	IOMMUFD_DIRTY_PEEK = 1 << 0,
+	IOMMUFD_DIRTY_DISCARD = 1 << 1,
+	IOMMUFD_DIRTY_NOFAIL = 1 << 2,
+};
+
+/* harvest.c */
+int iommufd_dirty_harvest(struct iommufd_dirty_tracker *tracker,
+			  unsigned long first, unsigned long last,
+			  unsigned int flags, struct dirty_set *set);
+void iommufd_dirty_harvest_domain(struct iommufd_dirty_tracker *tracker,
+				  struct iommufd_dirty_domain *dd);
+void iommufd_dirty_mark_mapped(struct io_pagetable *iopt, struct dirty_set *set);
+void iommufd_dirty_flush_late(struct io_pagetable *iopt);
+
+#endif
