@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Controls: break the tracker or the IOMMU on purpose, and see that the tests
+ * notice. A control that finds nothing lost is a test that cannot fail.
+ */
+#include <pthread.h>
+#include <time.h>
+
+#include "kselftest_harness.h"
+#include "devices.h"
+#include "fixture.h"
+#include "schedule.h"
+
+FIXTURE(control) {
+};
+
+FIXTURE_VARIANT(control) {
+	const char *module;
+	const char *parameter;
+	const char *value;
+	unsigned int devices;
+};
+
+/* The IOTLB keeps what it knows of dirty pages. */
+FIXTURE_VARIANT_ADD(control, iommu_does_not_flush) {
+	.module = "iommufd_virt", .parameter = "break_flush", .value = "1",
+	.devices = DEV(AMD_0),
+};
+
+/* A leaf's dirty bit is cleared and not recorded. */
+FIXTURE_VARIANT_ADD(control, iommu_drops_a_record) {
+	.module = "iommufd_virt", .parameter = "drop_record", .value = "40",
+	.devices = DEV(AMD_0),
+};
+
+/* enum dirty_test_break in iommufd/test.h */
+FIXTURE_VARIANT_ADD(control, harvest_from_mid_leaf) {
+	.module = "iommufd", .parameter = "dirty_break", .value = "2",
+	.devices = DEV(AMD_0),
+};
+
+FIXTURE_VARIANT_ADD(control, no_flush) {
+	.module = "iommufd", .parameter = "dirty_break", .value = "4",
+	.devices = DEV(INTEL),
+};
+
+FIXTURE_VARIANT_ADD(control, no_flush_gather) {
+	.module = "iommufd", .parameter = "dirty_break", .value = "4",
+	.devices = DEV(INTEL_GATHER),
+};
+
+FIXTURE_VARIANT_ADD(control, undelivered_is_forgotten) {
+	.module = "iommufd", .parameter = "dirty_break", .value = "8",
+	.devices = DEV(AMD_0),
+};
+
+FIXTURE_VARIANT_ADD(control, unmap_is_not_harvested) {
+	.module = "iommufd", .parameter = "dirty_break", .value = "16",
+	.devices = DEV(AMD_0),
+};
+
+FIXTURE_SETUP(control)
+{
+	ASSERT_EQ(0, parameter_set(variant->module, variant->parameter,
+				   variant->value));
+}
+
+FIXTURE_TEARDOWN(control)
+{
+	parameter_set(variant->module, variant->parameter, "0");
+}
+
+TEST_F_TIMEOUT(control, is_noticed, 300)
+{
+	__u64 lost = 0, seed;
+
+	for (seed = 1; seed < 20 && !lost; seed++) {
+		struct schedule s = {
+			.seed = seed,
+			.steps = 60,
+			.devices = variant->devices,
+		};
+
+		ASSERT_EQ(0, schedule_run(&s)) {
+			TH_LOG("seed %llu: %s: %d", seed, s.what, s.rc);
+		}
+		lost = s.lost;
+	}
+	EXPECT_LT(0, lost);
+}
+
+/*
+ * A reader that copies a page as soon as its bit appears, while the READ may
+ * still be under way. The device then stops: what it wrote after the copy must
+ * be reported by the next READ, if anything differs.
+ */
+struct reader {
+	struct bench b;
+	volatile __u64 copy;
+};
+
+static void *copy_at_once(void *arg)
+{
+	struct reader *r = arg;
+	volatile __u64 *bits = r->b.bits;
+
+	while (!*bits)
+		;
+	r->copy = *(volatile __u64 *)r->b.ram;
+	vdev_stop(&r->b.dev);
+	return NULL;
+}
+
+static int publish_rounds(struct __test_metadata *_metadata)
+{
+	struct reader *r = calloc(1, sizeof(*r));
+	struct bench *b = &r->b;
+	unsigned int i, lost = 0;
+
+	ASSERT_EQ(0, bench_open(b, AMD_0, false));
+	ASSERT_EQ(0, bench_start(b));
+	for (i = 0; i < 10; i++) {
+		pthread_t thread;
+		struct vdev_job job;
+
+		vdev_job_init(&job);
+		job.iova = IOVA;
+		job.length = PAGE;
+		job.seed = i + 1;
+		job.sweeps = 0;
+		b->bits[0] = 0;
+		ASSERT_EQ(0, vdev_start(&b->dev, &job));
+		usleep(5000);
+		ASSERT_EQ(0, pthread_create(&thread, NULL, copy_at_once, r));
+		ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, IOVA,
+						 PAGE, PAGE, b->bits, 0, NULL));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		ASSERT_EQ(0, vdev_wait(&b->dev, 20000));
+		ASSERT_EQ(0, bench_read(b, 0, 1, 0, NULL));
+		if (!bench_bit(b, 0) && r->copy != *(volatile __u64 *)b->ram)
+			lost++;
+	}
+	bench_close(b);
+	free(r);
+	return lost;
+}
+
+TEST(published_after_the_flush)
+{
+	EXPECT_EQ(0, publish_rounds(_metadata));
+}
+
+TEST(published_before_the_flush_is_noticed)
+{
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "1"));
+	EXPECT_LT(0, publish_rounds(_metadata));
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+}
+
+/* And unbroken, the same schedules lose nothing: see schedule_test. */
+TEST_HARNESS_MAIN

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+/**
+ * bench_open - Make a bench
+ * @b: the bench; closed by bench_close() also when this fails
+ * @device: number of the device
+ * @huge: RAM and leaves of 2 MiB; without, leaves of 4 KiB
+ */
+int bench_open(struct bench *b, unsigned int device, bool huge)
+{
+	char *ram;
+	int rc;
+
+	memset(b, 0, sizeof(*b));
+	b->dev.fd = -1;
+	b->fd = iommufd_open();
+	if (b->fd < 0)
+		return b->fd;
+	ram = mmap(NULL, RAM_SIZE + HUGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ram == MAP_FAILED)
+		return -errno;
+	b->ram = (char *)(((uintptr_t)ram + HUGE - 1) & ~(HUGE - 1));
+	madvise(b->ram, RAM_SIZE, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	memset(b->ram, 0, RAM_SIZE);
+
+	rc = iommufd_ioas_alloc(b->fd, &b->ioas_id);
+	if (!rc && !huge)
+		rc = iommufd_ioas_huge_pages(b->fd, b->ioas_id, false);
+	if (!rc)
+		rc = iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
+				      IOMMUFD_MAP_RW);
+	if (!rc)
+		rc = vdev_open(&b->dev, b->fd, device);
+	if (!rc)
+		rc = vdev_attach(&b->dev, b->ioas_id, &b->hwpt_id);
+	if (!rc)
+		rc = tracker_alloc(b->fd, b->ioas_id, IOMMU_DIRTY_POLICY_AUTO,
+				   0, 0, &b->tracker_id);
+	return rc;
+}
+
+/** bench_close - Stop the device and close everything */
+void bench_close(struct bench *b)
+{
+	if (b->dev.fd >= 0) {
+		vdev_stop(&b->dev);
+		vdev_close(&b->dev);
+	}
+	if (b->fd >= 0)
+		close(b->fd);
+}
+
+/** bench_start - START */
+int bench_start(struct bench *b)
+{
+	return tracker_set(b->fd, b->tracker_id, IOMMU_DIRTY_TRACKER_ENABLE,
+			   NULL, NULL);
+}
+
+/** bench_write - The device writes @pages pages from @page on, and is done */
+int bench_write(struct bench *b, __u64 page, __u64 pages)
+{
+	struct vdev_job job;
+
+	vdev_job_init(&job);
+	job.iova = IOVA + page * PAGE;
+	job.length = pages * PAGE;
+	job.seed = 1;
+	return vdev_run(&b->dev, &job, 20000);
+}
+
+/** bench_read - READ from @page on into @b->bits, cleared before */
+int bench_read(struct bench *b, __u64 page, __u64 pages, __u32 flags,
+	       struct tracker_read_out *out)
+{
+	memset(b->bits, 0, sizeof(b->bits));
+	return tracker_read_bitmap(b->fd, b->tracker_id, IOVA + page * PAGE,
+				   pages * PAGE, PAGE, b->bits, flags, out);
+}
+
+/** bench_bit - One bit of the last READ */
+bool bench_bit(const struct bench *b, __u64 bit)
+{
+	return b->bits[bit / 64] >> (bit % 64) & 1;
+}
+
+/** bench_count - How many bits the last READ set */
+unsigned int bench_count(const struct bench *b)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < RAM_WORDS; i++)
+		n += __builtin_popcountll(b->bits[i]);
+	return n;
+}
+
+/** parameter_set - Set a module parameter */
+int parameter_set(const char *module, const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module,
+		 name);
+	return sysfs_write(path, value);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What most tests need: an IOAS with RAM in it, one device, a tracker.
+ */
+#ifndef _KSELFTEST_FIXTURE_H
+#define _KSELFTEST_FIXTURE_H
+
+#include <stdbool.h>
+#include <linux/types.h>
+
+#include "../lib/iommufd.h"
+#include "../lib/sysfs.h"
+#include "../lib/vdev.h"
+
+#define PAGE 4096ull
+#define HUGE (2ull << 20)
+#define IOVA 0x10000000ull
+#define RAM_SIZE (8 * HUGE)
+#define RAM_PAGES (RAM_SIZE / PAGE)
+#define RAM_WORDS (RAM_PAGES / 64)
+
+/**
+ * struct bench - The bench a test works at
+ * @fd: /dev/iommu
+ * @ioas_id: IOAS, RAM mapped at IOVA
+ * @hwpt_id: of the device
+ * @tracker_id: not started
+ * @dev: the device
+ * @ram: RAM_SIZE bytes, 2 MiB aligned
+ * @bits: room for one READ of all RAM, zero
+ */
+struct bench {
+	int fd;
+	__u32 ioas_id;
+	__u32 hwpt_id;
+	__u32 tracker_id;
+	struct vdev dev;
+	char *ram;
+	__u64 bits[RAM_WORDS];
+};
+
+int bench_open(struct bench *b, unsigned int device, bool huge);
+void bench_close(struct bench *b);
+int bench_start(struct bench *b);
+int bench_write(struct bench *b, __u64 page, __u64 pages);
+int bench_read(struct bench *b, __u64 page, __u64 pages, __u32 flags,
+	       struct tracker_read_out *out);
+bool bench_bit(const struct bench *b, __u64 bit);
+unsigned int bench_count(const struct bench *b);
+int parameter_set(const char *module, const char *name, const char *value);
+
+#endif

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../lib/iommufd.h"
+#include "../lib/truth.h"
+#include "oracle.h"
+
+#define BATCH 4096
+
+/** oracle_now - CLOCK_MONOTONIC in nanoseconds */
+__u64 oracle_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/**
+ * oracle_open - Begin with an empty log of ground truth
+ * @o: the oracle
+ */
+int oracle_open(struct oracle *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->truth_fd = truth_open();
+	return o->truth_fd < 0 ? o->truth_fd : 0;
+}
+
+/** oracle_close - Free everything */
+void oracle_close(struct oracle *o)
+{
+	while (o->nr_events)
+		free(o->events[--o->nr_events].bits);
+	free(o->events);
+	close(o->truth_fd);
+}
+
+/** oracle_started - Call when START has returned */
+void oracle_started(struct oracle *o)
+{
+	o->start_ns = oracle_now();
+}
+
+static struct oracle_event *event_add(struct oracle *o, __u64 iova,
+				      __u64 length)
+{
+	struct oracle_event *e;
+
+	e = realloc(o->events, (o->nr_events + 1) * sizeof(*e));
+	if (!e)
+		return NULL;
+	o->events = e;
+	e += o->nr_events++;
+	*e = (struct oracle_event){ .iova = iova, .length = length };
+	return e;
+}
+
+/** oracle_unmap - IOMMU_IOAS_UNMAP, noted; returns 0 or -errno */
+int oracle_unmap(struct oracle *o, int fd, __u32 ioas_id, __u64 iova,
+		 __u64 length)
+{
+	struct oracle_event *e = event_add(o, iova, length);
+	int rc;
+
+	if (!e)
+		return -ENOMEM;
+	e->begin_ns = oracle_now();
+	rc = iommufd_ioas_unmap(fd, ioas_id, iova, length, NULL);
+	e->end_ns = oracle_now();
+	return rc;
+}
+
+static struct oracle_event *read_add(struct oracle *o, __u64 iova, __u64 length)
+{
+	struct oracle_event *e = event_add(o, iova, length);
+
+	if (!e)
+		return NULL;
+	e->bits = calloc(length / ORACLE_PAGE / 64 + 1, sizeof(*e->bits));
+	return e->bits ? e : NULL;
+}
+
+/** oracle_read - READ as a bitmap, noted; returns 0 or -errno */
+int oracle_read(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+		__u64 length)
+{
+	struct oracle_event *e = read_add(o, iova, length);
+	int rc;
+
+	if (!e)
+		return -ENOMEM;
+	e->begin_ns = oracle_now();
+	rc = tracker_read_bitmap(fd, tracker_id, iova, length, ORACLE_PAGE,
+				 e->bits, 0, NULL);
+	e->end_ns = oracle_now();
+	return rc;
+}
+
+static void mark_ranges(struct oracle_event *e,
+			const struct iommu_dirty_range *ranges,
+			unsigned int nr_ranges)
+{
+	unsigned int i;
+	__u64 at;
+
+	for (i = 0; i < nr_ranges; i++)
+		for (at = ranges[i].iova - e->iova;
+		     at < ranges[i].iova - e->iova + ranges[i].length;
+		     at += ORACLE_PAGE)
+			e->bits[at / ORACLE_PAGE / 64] |=
+				1ull << (at / ORACLE_PAGE % 64);
+}
+
+/**
+ * oracle_read_ranges - READ as ranges until the whole range is done, noted as
+ *	one READ for each time the buffer was filled
+ * @nr_ranges: room in the buffer
+ */
+int oracle_read_ranges(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+		       __u64 length, unsigned int nr_ranges)
+{
+	struct iommu_dirty_range *ranges;
+	__u64 end = iova + length;
+	int rc = 0;
+
+	ranges = malloc(nr_ranges * sizeof(*ranges));
+	if (!ranges)
+		return -ENOMEM;
+	while (!rc && iova < end) {
+		struct oracle_event *e = read_add(o, iova, end - iova);
+		struct tracker_read_out out;
+
+		if (!e) {
+			rc = -ENOMEM;
+			break;
+		}
+		e->begin_ns = oracle_now();
+		rc = tracker_read_ranges(fd, tracker_id, iova, end - iova,
+					 ORACLE_PAGE, ranges, nr_ranges, 0,
+					 &out);
+		e->end_ns = oracle_now();
+		if (rc < 0)
+			break;
+		mark_ranges(e, ranges, rc);
+		rc = 0;
+		e->length = out.next_iova - iova;
+		iova = out.next_iova;
+	}
+	free(ranges);
+	return rc;
+}
+
+/**
+ * oracle_read_fault - READ into a bitmap that ends in the middle, noted with
+ *	what arrived
+ * @good_pages: pages of the bitmap that exist
+ *
+ * Returns 0 when the READ failed with EFAULT or did not get that far.
+ */
+int oracle_read_fault(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+		      __u64 length, size_t good_pages)
+{
+	size_t bytes = (length / ORACLE_PAGE + 63) / 64 * 8;
+	size_t size = (bytes + ORACLE_PAGE - 1) / ORACLE_PAGE * ORACLE_PAGE;
+	size_t good = good_pages * ORACLE_PAGE;
+	struct tracker_read_out out = { .next_iova = iova };
+	struct oracle_event *e;
+	void *map;
+	int rc;
+
+	map = mmap(NULL, size + ORACLE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	if (good < size && munmap((char *)map + good, size - good))
+		return -errno;
+	e = read_add(o, iova, length);
+	if (!e)
+		return -ENOMEM;
+	e->begin_ns = oracle_now();
+	rc = tracker_read_bitmap(fd, tracker_id, iova, length, ORACLE_PAGE, map,
+				 0, &out);
+	e->end_ns = oracle_now();
+	if (good > bytes)
+		good = bytes;
+	memcpy(e->bits, map, good);
+	/* Past where it stopped it was no READ, and the dirt is to come again */
+	e->length = rc ? out.next_iova - iova : length;
+	munmap(map, size + ORACLE_PAGE);
+	return rc == -EFAULT ? 0 : rc;
+}
+
+static bool covers(const struct oracle_event *e, __u64 iova)
+{
+	return iova >= e->iova && iova - e->iova < e->length;
+}
+
+static bool reports(const struct oracle_event *e, __u64 iova)
+{
+	__u64 page = (iova - e->iova) / ORACLE_PAGE;
+
+	return e->bits && covers(e, iova) && e->bits[page / 64] >> (page % 64) & 1;
+}
+
+/* One page's worth of a write. */
+static bool write_is_lost(const struct oracle *o, __u64 iova, __u64 begin,
+			  __u64 end)
+{
+	unsigned int i;
+
+	if (end <= o->start_ns)
+		return false;
+	for (i = 0; i < o->nr_events; i++) {
+		const struct oracle_event *e = &o->events[i];
+
+		if (!e->bits) {
+			if (covers(e, iova) && begin <= e->end_ns &&
+			    end >= e->begin_ns)
+				return false;
+			continue;
+		}
+		if (e->end_ns >= begin && reports(e, iova))
+			return false;
+		if (e->begin_ns >= end && covers(e, iova))
+			return true;
+	}
+	return true;
+}
+
+/* Mark, in a copy of each READ's bits, what a write explains. */
+static void explain(const struct oracle *o, __u64 **left, __u64 iova,
+		    __u64 begin, __u64 end)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->nr_events; i++) {
+		const struct oracle_event *e = &o->events[i];
+
+		if (!e->bits || e->end_ns < begin || !covers(e, iova))
+			continue;
+		left[i][(iova - e->iova) / ORACLE_PAGE / 64] &=
+			~(1ull << ((iova - e->iova) / ORACLE_PAGE % 64));
+		/* A later READ has no excuse, unless this one could miss it */
+		if (e->begin_ns >= end)
+			return;
+	}
+}
+
+static void check_record(struct oracle *o, __u64 **left,
+			 const struct virt_truth_rec *rec)
+{
+	__u64 at = rec->iova & ~(ORACLE_PAGE - 1);
+
+	for (; at < rec->iova + rec->length; at += ORACLE_PAGE) {
+		o->writes++;
+		explain(o, left, at, rec->begin_ns, rec->end_ns);
+		if (!write_is_lost(o, at, rec->begin_ns, rec->end_ns))
+			continue;
+		if (!o->lost++) {
+			o->lost_iova = at;
+			o->lost_begin_ns = rec->begin_ns;
+		}
+	}
+}
+
+static __u64 count_bits(const __u64 *bits, __u64 length)
+{
+	__u64 i, n = 0;
+
+	for (i = 0; i < length / ORACLE_PAGE / 64 + 1; i++)
+		n += __builtin_popcountll(bits[i]);
+	return n;
+}
+
+/**
+ * oracle_check - Give the verdict in @o, after the last READ of everything
+ *
+ * Returns 0 when it could be given, whatever it is.
+ */
+int oracle_check(struct oracle *o)
+{
+	struct virt_truth_rec *recs = calloc(BATCH, sizeof(*recs));
+	__u64 **left = calloc(o->nr_events + 1, sizeof(*left));
+	unsigned int i;
+	int n = -ENOMEM;
+
+	if (!recs || !left)
+		goto out;
+	for (i = 0; i < o->nr_events; i++) {
+		const struct oracle_event *e = &o->events[i];
+		size_t words = e->length / ORACLE_PAGE / 64 + 1;
+
+		if (!e->bits)
+			continue;
+		o->reported += count_bits(e->bits, e->length);
+		left[i] = malloc(words * 8);
+		if (!left[i])
+			goto out;
+		memcpy(left[i], e->bits, words * 8);
+	}
+	while ((n = truth_read(o->truth_fd, recs, BATCH)) > 0)
+		for (i = 0; i < (unsigned int)n; i++)
+			check_record(o, left, &recs[i]);
+	for (i = 0; i < o->nr_events; i++)
+		if (left[i])
+			o->over += count_bits(left[i], o->events[i].length);
+out:
+	for (i = 0; left && i < o->nr_events; i++)
+		free(left[i]);
+	free(left);
+	free(recs);
+	return n;
+}

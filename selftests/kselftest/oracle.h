@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The oracle: compares what READs reported with what devices really wrote.
+ *
+ * A write of [begin, end] to a mapped page must be reported by the first READ of
+ * that page which begins after the write's end, or by an earlier one that ended
+ * after the write had begun. Exempt are writes that ended before START
+ * returned, and writes that overlap an unmap of their page. Times are
+ * CLOCK_MONOTONIC, as in the ground truth.
+ */
+#ifndef _KSELFTEST_ORACLE_H
+#define _KSELFTEST_ORACLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+#define ORACLE_PAGE 4096ull
+
+/**
+ * struct oracle_event - A READ or an UNMAP
+ * @begin_ns: before the ioctl
+ * @end_ns: after it
+ * @iova: first byte
+ * @length: bytes
+ * @bits: READ: the pages reported, bit i for @iova + i * ORACLE_PAGE; NULL for
+ *	an UNMAP. Owned by the oracle
+ */
+struct oracle_event {
+	__u64 begin_ns;
+	__u64 end_ns;
+	__u64 iova;
+	__u64 length;
+	__u64 *bits;
+};
+
+/**
+ * struct oracle - What was reported, and the verdict
+ * @truth_fd: /dev/virt-truth
+ * @start_ns: when START had returned
+ * @events: READs and UNMAPs, in order of time
+ * @nr_events: how many
+ * @writes: records checked
+ * @reported: pages reported, in all READs
+ * @over: of these, pages that nobody had written since they were last reported
+ * @lost: writes that should have been reported
+ * @lost_iova: address of the first of them
+ * @lost_begin_ns: when it began
+ */
+struct oracle {
+	int truth_fd;
+	__u64 start_ns;
+	struct oracle_event *events;
+	unsigned int nr_events;
+	__u64 writes;
+	__u64 reported;
+	__u64 over;
+	__u64 lost;
+	__u64 lost_iova;
+	__u64 lost_begin_ns;
+};
+
+__u64 oracle_now(void);
+int oracle_open(struct oracle *o);
+void oracle_close(struct oracle *o);
+void oracle_started(struct oracle *o);
+int oracle_unmap(struct oracle *o, int fd, __u32 ioas_id, __u64 iova,
+		 __u64 length);
+int oracle_read(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+		__u64 length);
+int oracle_read_ranges(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+		       __u64 length, unsigned int nr_ranges);
+int oracle_read_fault(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+		      __u64 length, size_t good_pages);
+int oracle_check(struct oracle *o);
+
+#endif

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../lib/iommufd.h"
+#include "../lib/vdev.h"
+#include "oracle.h"
+#include "schedule.h"
+
+#define MAX_DEVICES 8
+#define SLOTS 4
+#define SLOT_SIZE (4ull << 20)
+#define SLOT_STRIDE (16ull << 20)	/* holes between the slots */
+#define BASE 0x10000000ull
+#define SPAN (SLOTS * SLOT_STRIDE)
+
+struct run {
+	struct schedule *s;
+	__u64 random;
+	int fd;
+	__u32 ioas_id;
+	__u32 tracker_id;
+	struct oracle oracle;
+	struct vdev dev[MAX_DEVICES];
+	unsigned int nr_dev;
+	bool attached[MAX_DEVICES];
+	char *ram;
+	bool mapped[SLOTS];
+};
+
+static __u64 rnd(struct run *r, __u64 below)
+{
+	/* xorshift64*, Vigna 2014 */
+	r->random ^= r->random >> 12;
+	r->random ^= r->random << 25;
+	r->random ^= r->random >> 27;
+	return (r->random * 0x2545f4914f6cdd1dull >> 11) % below;
+}
+
+static int fail(struct run *r, const char *what, int rc)
+{
+	r->s->what = what;
+	r->s->rc = rc;
+	return rc;
+}
+
+static __u64 slot_iova(unsigned int slot)
+{
+	return BASE + slot * SLOT_STRIDE;
+}
+
+static int slot_map(struct run *r, unsigned int slot)
+{
+	int rc = iommufd_ioas_map(r->fd, r->ioas_id,
+				  r->ram + slot * SLOT_SIZE, SLOT_SIZE,
+				  slot_iova(slot), IOMMUFD_MAP_RW);
+
+	if (rc)
+		return fail(r, "map", rc);
+	r->mapped[slot] = true;
+	return 0;
+}
+
+static int step_unmap(struct run *r, unsigned int slot)
+{
+	int rc;
+
+	if (!r->mapped[slot])
+		return slot_map(r, slot);
+	rc = oracle_unmap(&r->oracle, r->fd, r->ioas_id, slot_iova(slot),
+			  SLOT_SIZE);
+	if (rc)
+		return fail(r, "unmap", rc);
+	r->mapped[slot] = false;
+	return 0;
+}
+
+static int step_job(struct run *r)
+{
+	unsigned int i = rnd(r, r->nr_dev), slot = rnd(r, SLOTS);
+	__u64 pages = SLOT_SIZE / ORACLE_PAGE;
+	__u64 first = rnd(r, pages), n = 1 + rnd(r, pages - first);
+	struct vdev_job job;
+	int rc;
+
+	if (n > 200)
+		n = 1 + n % 200;
+	if (!r->mapped[slot] || !r->attached[i])
+		return 0;
+	rc = vdev_stop(&r->dev[i]);
+	if (rc)
+		return fail(r, "stop", rc);
+	vdev_job_init(&job);
+	job.pattern = rnd(r, 2) ? VIRT_DMA_PATTERN_RANDOM :
+				  VIRT_DMA_PATTERN_SEQ;
+	job.iova = slot_iova(slot) + first * ORACLE_PAGE;
+	job.length = n * ORACLE_PAGE;
+	job.offset = 8 * rnd(r, 512);
+	job.seed = rnd(r, 1u << 30);
+	job.sweeps = 1 + rnd(r, 3);
+	job.rate = rnd(r, 2) ? 0 : 20000;
+	rc = vdev_start(&r->dev[i], &job);
+	if (rc)
+		return fail(r, "start job", rc);
+	/* Sometimes let it finish, sometimes let it run into what comes next */
+	if (rnd(r, 2)) {
+		rc = vdev_wait(&r->dev[i], 20000);
+		if (rc)
+			return fail(r, "wait for job", rc);
+	}
+	return 0;
+}
+
+static int step_read(struct run *r)
+{
+	__u64 pages = SPAN / ORACLE_PAGE;
+	__u64 first = rnd(r, pages), n = 1 + rnd(r, pages - first);
+	__u64 iova, length;
+	int rc;
+
+	switch (rnd(r, 4)) {
+	case 0:
+		first = 0;
+		n = pages;
+		break;
+	case 1:
+		/* In the middle of a slot, to begin and end inside leaves */
+		first = rnd(r, SLOTS) * (SLOT_STRIDE / ORACLE_PAGE) +
+			rnd(r, SLOT_SIZE / ORACLE_PAGE / 2);
+		n = 1 + rnd(r, SLOT_SIZE / ORACLE_PAGE / 2);
+		break;
+	}
+	iova = BASE + first * ORACLE_PAGE;
+	length = n * ORACLE_PAGE;
+	switch (rnd(r, 5)) {
+	case 0:
+		rc = oracle_read_ranges(&r->oracle, r->fd, r->tracker_id, iova,
+					length, 1 + rnd(r, 20));
+		break;
+	case 1:
+		rc = oracle_read_fault(&r->oracle, r->fd, r->tracker_id, BASE,
+				       SPAN, 0);
+		break;
+	default:
+		rc = oracle_read(&r->oracle, r->fd, r->tracker_id, iova,
+				 length);
+	}
+	return rc ? fail(r, "READ", rc) : 0;
+}
+
+static int attach(struct run *r, unsigned int i)
+{
+	int rc = vdev_attach(&r->dev[i], r->ioas_id, NULL);
+
+	if (rc)
+		return fail(r, "attach", rc);
+	r->attached[i] = true;
+	return 0;
+}
+
+static int step_attach(struct run *r)
+{
+	unsigned int i = rnd(r, r->nr_dev);
+	int rc;
+
+	if (!r->attached[i])
+		return attach(r, i);
+	rc = vdev_detach(&r->dev[i]);
+	if (rc)
+		return fail(r, "detach", rc);
+	r->attached[i] = false;
+	return 0;
+}
+
+static int step(struct run *r)
+{
+	switch (rnd(r, 16)) {
+	case 0 ... 7:
+		return step_job(r);
+	case 8 ... 12:
+		return step_read(r);
+	case 13 ... 14:
+		return step_unmap(r, rnd(r, SLOTS));
+	default:
+		return step_attach(r);
+	}
+}
+
+static int set_up(struct run *r)
+{
+	unsigned int i;
+	int rc;
+
+	r->random = r->s->seed * 0x9e3779b97f4a7c15ull + 1;
+	r->ram = mmap(NULL, SLOTS * SLOT_SIZE + (2 << 20),
+		      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (r->ram == MAP_FAILED)
+		return fail(r, "mmap", -errno);
+	r->ram = (char *)(((uintptr_t)r->ram + (2 << 20) - 1) &
+			  ~((2ull << 20) - 1));
+	/* Half of it in huge pages, so that there are leaves of either size */
+	madvise(r->ram, SLOTS / 2 * SLOT_SIZE, MADV_HUGEPAGE);
+	madvise(r->ram + SLOTS / 2 * SLOT_SIZE, SLOTS / 2 * SLOT_SIZE,
+		MADV_NOHUGEPAGE);
+	memset(r->ram, 0, SLOTS * SLOT_SIZE);
+
+	rc = oracle_open(&r->oracle);
+	if (rc)
+		return fail(r, "/dev/virt-truth", rc);
+	r->fd = iommufd_open();
+	if (r->fd < 0)
+		return fail(r, "/dev/iommu", r->fd);
+	rc = iommufd_ioas_alloc(r->fd, &r->ioas_id);
+	if (rc)
+		return fail(r, "IOAS", rc);
+	for (i = 0; i < SLOTS; i++) {
+		rc = slot_map(r, i);
+		if (rc)
+			return rc;
+	}
+	for (i = 0; i < MAX_DEVICES; i++) {
+		if (!(r->s->devices >> i & 1))
+			continue;
+		rc = vdev_open(&r->dev[r->nr_dev], r->fd, i);
+		if (rc)
+			return fail(r, "open device", rc);
+		rc = attach(r, r->nr_dev++);
+		if (rc)
+			return rc;
+	}
+	rc = tracker_alloc(r->fd, r->ioas_id, IOMMU_DIRTY_POLICY_AUTO, 0, 0,
+			   &r->tracker_id);
+	if (rc)
+		return fail(r, "tracker", rc);
+	rc = tracker_set(r->fd, r->tracker_id, IOMMU_DIRTY_TRACKER_ENABLE, NULL,
+			 NULL);
+	if (rc)
+		return fail(r, "START", rc);
+	oracle_started(&r->oracle);
+	return 0;
+}
+
+static int finish(struct run *r)
+{
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < r->nr_dev; i++) {
+		rc = vdev_stop(&r->dev[i]);
+		if (rc)
+			return fail(r, "stop", rc);
+	}
+	rc = oracle_read(&r->oracle, r->fd, r->tracker_id, BASE, SPAN);
+	if (rc)
+		return fail(r, "last READ", rc);
+	rc = oracle_check(&r->oracle);
+	if (rc)
+		return fail(r, "ground truth", rc);
+	r->s->writes = r->oracle.writes;
+	r->s->reported = r->oracle.reported;
+	r->s->over = r->oracle.over;
+	r->s->lost = r->oracle.lost;
+	r->s->lost_iova = r->oracle.lost_iova;
+	return 0;
+}
+
+/**
+ * schedule_run - Run one schedule
+ * @s: input and result
+ *
+ * Returns 0 when it ran to its end, whatever was lost.
+ */
+int schedule_run(struct schedule *s)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	unsigned int i;
+	int rc;
+
+	if (!r)
+		return -ENOMEM;
+	r->s = s;
+	s->what = NULL;
+	r->fd = -1;
+	rc = set_up(r);
+	for (i = 0; !rc && i < s->steps; i++)
+		rc = step(r);
+	if (!rc)
+		rc = finish(r);
+	for (i = 0; i < r->nr_dev; i++)
+		vdev_close(&r->dev[i]);
+	if (r->fd >= 0)
+		close(r->fd);
+	oracle_close(&r->oracle);
+	munmap(r->ram, SLOTS * SLOT_SIZE);
+	free(r);
+	return rc;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A schedule: devices write, the tracker is read, memory comes and goes, all at
+ * random, and the oracle has the last word.
+ */
+#ifndef _KSELFTEST_SCHEDULE_H
+#define _KSELFTEST_SCHEDULE_H
+
+#include <linux/types.h>
+
+/**
+ * struct schedule - Input and result of schedule_run()
+ * @seed: everything random comes from it
+ * @steps: how many
+ * @devices: bit i: device number i takes part
+ * @what: error: which call failed; NULL otherwise
+ * @rc: error: -errno
+ * @writes: pages written, and checked
+ * @reported: pages reported
+ * @over: reported without having been written since
+ * @lost: written and not reported
+ * @lost_iova: the first of those
+ */
+struct schedule {
+	__u64 seed;
+	unsigned int steps;
+	unsigned int devices;
+	const char *what;
+	int rc;
+	__u64 writes;
+	__u64 reported;
+	__u64 over;
+	__u64 lost;
+	__u64 lost_iova;
+};
+
+int schedule_run(struct schedule *s);
+
+#endif

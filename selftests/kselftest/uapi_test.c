@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every ioctl of the tracker with good and bad input: each error code that
+ * uapi/linux/iommufd_dirty.h names.
+ */
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "kselftest_harness.h"
+#include "devices.h"
+#include "fixture.h"
+
+static int call(int fd, unsigned long request, void *cmd)
+{
+	return ioctl(fd, request, cmd) ? -errno : 0;
+}
+
+FIXTURE(uapi) {
+	struct bench b;
+};
+
+FIXTURE_SETUP(uapi)
+{
+	ASSERT_EQ(0, bench_open(&self->b, AMD_0, false));
+}
+
+FIXTURE_TEARDOWN(uapi)
+{
+	bench_close(&self->b);
+}
+
+/* The conventions of /dev/iommu, for each of our ioctls. */
+TEST_F(uapi, structures)
+{
+	static const struct {
+		unsigned long request;
+		__u32 size;
+		__u32 min_size;
+	} ops[] = {
+		{ IOMMU_DIRTY_TRACKER_ALLOC,
+		  sizeof(struct iommu_dirty_tracker_alloc),
+		  sizeof(struct iommu_dirty_tracker_alloc) },
+		{ IOMMU_DIRTY_TRACKER_SET,
+		  sizeof(struct iommu_dirty_tracker_set),
+		  sizeof(struct iommu_dirty_tracker_set) },
+		{ IOMMU_DIRTY_TRACKER_READ,
+		  sizeof(struct iommu_dirty_tracker_read),
+		  sizeof(struct iommu_dirty_tracker_read) },
+		{ IOMMU_DIRTY_TRACKER_INFO,
+		  sizeof(struct iommu_dirty_tracker_info),
+		  sizeof(struct iommu_dirty_tracker_info) },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
+		__u32 buffer[64] = { ops[i].min_size - 1 };
+
+		EXPECT_EQ(-EINVAL, call(self->b.fd, ops[i].request, buffer));
+		buffer[0] = 0;
+		EXPECT_EQ(-EINVAL, call(self->b.fd, ops[i].request, buffer));
+		buffer[0] = ops[i].size + 8;
+		buffer[ops[i].size / 4 + 1] = 1;
+		EXPECT_EQ(-E2BIG, call(self->b.fd, ops[i].request, buffer));
+		EXPECT_EQ(-EFAULT, call(self->b.fd, ops[i].request, NULL));
+		/* A longer structure with nothing in its tail is welcome */
+		buffer[ops[i].size / 4 + 1] = 0;
+		EXPECT_NE(-E2BIG, call(self->b.fd, ops[i].request, buffer));
+	}
+}
+
+TEST_F(uapi, alloc)
+{
+	struct bench *b = &self->b;
+	struct iommu_dirty_tracker_alloc cmd = { .size = sizeof(cmd) };
+	__u32 ioas_id, id, other;
+	__u64 bad[] = { 1, 2048, 4095, 4097, 12288, ~0ull };
+	unsigned int i;
+
+	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas_id));
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		EXPECT_EQ(-EINVAL,
+			  tracker_alloc(b->fd, ioas_id, 0, 0, bad[i], &id));
+	EXPECT_EQ(-EINVAL, tracker_alloc(b->fd, ioas_id, 3, 0, 0, &id));
+	EXPECT_EQ(-EINVAL, tracker_alloc(b->fd, ioas_id, ~0u, 0, 0, &id));
+	EXPECT_EQ(-EOPNOTSUPP, tracker_alloc(b->fd, ioas_id, 0,
+					     IOMMU_DIRTY_TRACKER_FINE_LEAVES, 0,
+					     &id));
+	EXPECT_EQ(-EOPNOTSUPP,
+		  tracker_alloc(b->fd, ioas_id, 0, 1u << 31, 0, &id));
+	cmd.ioas_id = ioas_id;
+	cmd.__reserved = 1;
+	EXPECT_EQ(-EOPNOTSUPP, call(b->fd, IOMMU_DIRTY_TRACKER_ALLOC, &cmd));
+	EXPECT_EQ(-ENOENT, tracker_alloc(b->fd, 0, 0, 0, 0, &id));
+	EXPECT_EQ(-ENOENT, tracker_alloc(b->fd, b->hwpt_id, 0, 0, 0, &id));
+	EXPECT_EQ(-EBUSY, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
+
+	/* Largest unit, all policies, again after a destroy */
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, tracker_alloc(b->fd, ioas_id, i,
+					   IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE,
+					   1ull << 30, &id));
+		EXPECT_EQ(-EBUSY,
+			  tracker_alloc(b->fd, ioas_id, 0, 0, 0, &other));
+		EXPECT_EQ(-EBUSY, iommufd_destroy(b->fd, ioas_id));
+		EXPECT_EQ(0, iommufd_destroy(b->fd, id));
+		EXPECT_EQ(-ENOENT, iommufd_destroy(b->fd, id));
+	}
+	EXPECT_EQ(0, iommufd_destroy(b->fd, ioas_id));
+}
+
+/* The answer cannot be delivered: nothing is left behind. */
+TEST_F(uapi, alloc_undone)
+{
+	struct bench *b = &self->b;
+	struct iommu_dirty_tracker_alloc *cmd;
+	__u32 ioas_id, id;
+
+	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas_id));
+	cmd = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, cmd);
+	cmd->size = sizeof(*cmd);
+	cmd->ioas_id = ioas_id;
+	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_ALLOC, cmd));
+	EXPECT_EQ(0, tracker_alloc(b->fd, ioas_id, 0, 0, 0, &id));
+}
+
+TEST_F(uapi, set)
+{
+	struct bench *b = &self->b;
+	__u64 page_size = 0;
+	__u32 flags = ~0u;
+
+	EXPECT_EQ(-EOPNOTSUPP,
+		  tracker_set(b->fd, b->tracker_id, 1u << 31, NULL, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, tracker_set(b->fd, b->tracker_id,
+					   IOMMU_DIRTY_TRACKER_ENABLE |
+						   IOMMU_DIRTY_TRACKER_SPLIT,
+					   NULL, NULL));
+	EXPECT_EQ(-ENOENT, tracker_set(b->fd, b->ioas_id, 0, NULL, NULL));
+	EXPECT_EQ(-ENOENT, tracker_set(b->fd, 12345, 0, NULL, NULL));
+	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
+	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id,
+				 IOMMU_DIRTY_TRACKER_ENABLE, &page_size,
+				 &flags));
+	EXPECT_EQ(PAGE, page_size);
+	EXPECT_EQ(0, flags);
+	EXPECT_EQ(0, bench_start(b));
+	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
+	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
+}
+
+static struct iommu_dirty_tracker_read good_read(struct bench *b)
+{
+	return (struct iommu_dirty_tracker_read){
+		.tracker_id = b->tracker_id,
+		.iova = IOVA,
+		.length = RAM_SIZE,
+		.page_size = PAGE,
+		.data = (__u64)(uintptr_t)b->bits,
+		.data_len = sizeof(b->bits),
+	};
+}
+
+#define EXPECT_READ(_rc, _field, _value)                          \
+	do {                                                      \
+		struct iommu_dirty_tracker_read cmd = good_read(b); \
+		cmd._field = _value;                              \
+		EXPECT_EQ(_rc, tracker_read(b->fd, &cmd));        \
+	} while (0)
+
+TEST_F(uapi, read)
+{
+	struct bench *b = &self->b;
+	struct iommu_dirty_range range;
+	struct iommu_dirty_tracker_read cmd = good_read(b);
+
+	EXPECT_EQ(-EINVAL, tracker_read(b->fd, &cmd));
+	ASSERT_EQ(0, bench_start(b));
+	cmd = good_read(b);
+	EXPECT_EQ(0, tracker_read(b->fd, &cmd));
+	EXPECT_EQ(IOVA + RAM_SIZE, cmd.out_next_iova);
+	EXPECT_EQ(0, cmd.out_dirty_bytes);
+	EXPECT_EQ(0, cmd.out_flags);
+
+	EXPECT_READ(-ENOENT, tracker_id, b->ioas_id);
+	EXPECT_READ(-EOPNOTSUPP, flags, 1u << 31);
+	EXPECT_READ(-EINVAL, flags, IOMMU_DIRTY_TRACKER_READ_RANGES |
+					    IOMMU_DIRTY_TRACKER_READ_COUNT);
+	EXPECT_READ(-EINVAL, page_size, 0);
+	EXPECT_READ(-EINVAL, page_size, 1);
+	EXPECT_READ(-EINVAL, page_size, 2048);
+	EXPECT_READ(-EINVAL, page_size, 12288);
+	EXPECT_READ(-EINVAL, page_size, 1ull << 63);
+	EXPECT_READ(-EINVAL, page_size, ~0ull);
+	EXPECT_READ(-EINVAL, length, 0);
+	EXPECT_READ(-EINVAL, length, PAGE + 1);
+	EXPECT_READ(-EINVAL, length, ~0ull);
+	EXPECT_READ(-EINVAL, iova, IOVA + 1);
+	EXPECT_READ(-EOVERFLOW, iova, 0 - RAM_SIZE);
+	EXPECT_READ(-EOVERFLOW, iova, 0 - PAGE);
+	EXPECT_READ(-EINVAL, data, 0);
+	EXPECT_READ(-EOVERFLOW, data, ~0ull - 16);
+	EXPECT_READ(-EOVERFLOW, data_len, ~0ull);
+	EXPECT_READ(-EINVAL, data_len, 0);
+	EXPECT_READ(-EINVAL, data_len, sizeof(b->bits) - 1);
+	/* COUNT takes no buffer */
+	EXPECT_READ(-EINVAL, flags, IOMMU_DIRTY_TRACKER_READ_COUNT);
+	/* Nothing to write into a bitmap that does not exist */
+	EXPECT_READ(0, data, 4096);
+
+	cmd = good_read(b);
+	cmd.flags = IOMMU_DIRTY_TRACKER_READ_RANGES;
+	cmd.data = (__u64)(uintptr_t)&range;
+	cmd.data_len = sizeof(range) - 1;
+	EXPECT_EQ(-EINVAL, tracker_read(b->fd, &cmd));
+	cmd.data_len = sizeof(range);
+	EXPECT_EQ(0, tracker_read(b->fd, &cmd));
+	EXPECT_EQ(0, cmd.out_nr_ranges);
+}
+
+TEST_F(uapi, read_fault)
+{
+	struct bench *b = &self->b;
+	struct iommu_dirty_tracker_read cmd = good_read(b);
+
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, bench_write(b, 3, 1));
+	cmd.data = 4096;
+	EXPECT_EQ(-EFAULT, tracker_read(b->fd, &cmd));
+	EXPECT_EQ(0, cmd.out_dirty_bytes);
+	cmd.flags = IOMMU_DIRTY_TRACKER_READ_RANGES;
+	EXPECT_EQ(-EFAULT, tracker_read(b->fd, &cmd));
+	EXPECT_EQ(0, cmd.out_nr_ranges);
+	EXPECT_EQ(IOVA + 3 * PAGE, cmd.out_next_iova);
+	/* A kernel address is no better */
+	cmd.data = 0xffff888000000000ull;
+	EXPECT_EQ(-EFAULT, tracker_read(b->fd, &cmd));
+	cmd.flags = 0;
+	EXPECT_EQ(-EFAULT, tracker_read(b->fd, &cmd));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(1, bench_count(b));
+	EXPECT_TRUE(bench_bit(b, 3));
+}
+
+TEST_F(uapi, info)
+{
+	struct bench *b = &self->b;
+	struct iommu_dirty_source_info source[2] = {};
+	struct iommu_dirty_tracker_info info = { .size = sizeof(info) };
+	__u64 small[4] = { ~0ull, ~0ull, ~0ull, ~0ull };
+
+	EXPECT_EQ(-ENOENT, tracker_info(b->fd, b->ioas_id, &info, source, 2));
+	info = (struct iommu_dirty_tracker_info){ .size = sizeof(info),
+						  .flags = 1,
+						  .tracker_id = b->tracker_id };
+	EXPECT_EQ(-EOPNOTSUPP, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
+
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, source, 2));
+	EXPECT_EQ(1, info.nr_sources);
+	EXPECT_EQ(0, info.out_flags);
+	EXPECT_EQ(PAGE, info.out_page_size);
+	EXPECT_EQ(0, info.out_pending_bytes);
+	EXPECT_EQ(0, info.out_memory);
+	EXPECT_EQ(b->dev.dev_id, source[0].dev_id);
+	EXPECT_EQ(b->hwpt_id, source[0].hwpt_id);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_NONE, source[0].kind);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_OFF, source[0].state);
+	EXPECT_STREQ("amd", source[0].platform);
+
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, bench_write(b, 0, 5));
+	ASSERT_EQ(0, bench_read(b, 0, 5, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR,
+				NULL));
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, source, 2));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_RUNNING, info.out_flags);
+	EXPECT_EQ(5 * PAGE, info.out_pending_bytes);
+	EXPECT_LT(0, info.out_memory);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, source[0].kind);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, source[0].state);
+	EXPECT_EQ(PAGE, source[0].granule);
+	EXPECT_EQ(PAGE, source[0].largest);
+	EXPECT_EQ(5 * PAGE, source[0].dirty_bytes);
+	EXPECT_EQ(1, source[0].harvests);
+	EXPECT_LT(0, source[0].harvest_ns);
+	EXPECT_EQ(0, source[0].failures);
+
+	/* Without room, and with entries of another age */
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, NULL, 0));
+	EXPECT_EQ(1, info.nr_sources);
+	info = (struct iommu_dirty_tracker_info){
+		.size = sizeof(info),
+		.tracker_id = b->tracker_id,
+		.sources = (__u64)(uintptr_t)small,
+		.source_size = 7,
+		.nr_sources = 1,
+	};
+	EXPECT_EQ(-EINVAL, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
+	info.source_size = 8;
+	EXPECT_EQ(0, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
+	EXPECT_EQ(b->dev.dev_id, (__u32)small[0]);
+	EXPECT_EQ(~0ull, small[1]);
+	info.source_size = 1u << 31;
+	EXPECT_EQ(-EINVAL, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
+	info.source_size = 8;
+	info.sources = 4096;
+	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
+}
+
+/* Two readers that clear would steal from one another. */
+TEST_F(uapi, busy)
+{
+	struct bench *b = &self->b;
+	__u32 id;
+
+	EXPECT_EQ(-EBUSY, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, true));
+	EXPECT_EQ(-EBUSY, iommufd_hwpt_get_dirty(b->fd, b->hwpt_id, IOVA, PAGE,
+						 PAGE, b->bits, 0));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+
+	EXPECT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, true));
+	EXPECT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, true));
+	EXPECT_EQ(-EBUSY, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
+	EXPECT_EQ(0, iommufd_hwpt_get_dirty(b->fd, b->hwpt_id, IOVA, PAGE, PAGE,
+					    b->bits, 0));
+	EXPECT_EQ(-EBUSY, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
+	EXPECT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, false));
+	EXPECT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, false));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
+
+	/* A hold ends with its HWPT */
+	EXPECT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, true));
+	EXPECT_EQ(-EBUSY, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
+	ASSERT_EQ(0, vdev_detach(&b->dev));
+	EXPECT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
+}
+
+TEST_HARNESS_MAIN
