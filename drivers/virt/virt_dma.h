@@ -19,6 +19,11 @@
 #define VIRT_DMA_ID		0x000	/* RO: VIRT_DMA_MAGIC */
 #define VIRT_DMA_MAGIC		0x31414d4454524956ull	/* "VIRTDMA1" */
 
+/*
+ * CTRL is memory that the device looks at about every millisecond. It reads 0
+ * again when the command was taken; only from then on STATUS and the counters
+ * are of the new run. So: write START, wait until CTRL is 0, then poll STATUS.
+ */
 #define VIRT_DMA_CTRL		0x008	/* WO; see VIRT_DMA_CTRL_* */
 #define VIRT_DMA_CTRL_START	1	/* begin at access 0 with the registers as they are */
 #define VIRT_DMA_CTRL_STOP	2	/* STATUS loses RUNNING when nothing is in flight */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The virtual PCI bus: what a device model fills in and may call.
+ *
+ * A device model embeds a struct virt_function, describes it with the
+ * virt_config_*() calls, and hands it to virt_bus_add(). From then on the
+ * function's own thread is its hardware: reset, poll and every DMA run there
+ * and nowhere else, so a model needs no lock for its own state.
+ */
+#ifndef _VIRT_BUS_H
+#define _VIRT_BUS_H
+
+#include <linux/bits.h>
+#include <linux/pci.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include "virt_iommu.h"
+
+#define VIRT_BUS_DOMAIN		0x10
+#define VIRT_BUS_FUNCTIONS	256
+#define VIRT_MSIX_MAX		8
+
+struct task_struct;
+struct virt_function;
+
+/**
+ * struct virt_function_ops - a device model
+ * @reset: bring the registers to their defaults and stop everything; called
+ *	once before the function is visible and then, on the function's thread,
+ *	for each function-level reset
+ * @config_write: optional; after @size bytes at @where of config space have
+ *	changed. Under a raw spinlock: note what happened, act in @poll
+ * @poll: do what the registers ask for, for about a millisecond at most.
+ *	Returns false when there is nothing to do for a millisecond
+ */
+struct virt_function_ops {
+	void (*reset)(struct virt_function *fn);
+	void (*config_write)(struct virt_function *fn, int where, int size);
+	bool (*poll)(struct virt_function *fn);
+};
+
+/**
+ * struct virt_function - one PCI function on the virtual bus
+ * @ops: the device model
+ * @devfn: where it sits on the bus
+ * @dma: the function as the IOMMU sees it
+ * @bar: BARs by their first index, mapped; NULL where there is none
+ * @config: configuration space, little endian; written under @lock
+ * @writable: the bits of @config that software can write
+ * @cap_end: bytes of @config used by capabilities; set up before the scan
+ * @cap_last: byte that links the next capability
+ * @exp: offset of the PCI Express capability
+ * @lock: @config
+ * @flr: a function-level reset is asked for and not done; config space reads
+ *	all ones until it is
+ * @wait: woken when @thread has something to look at while memory is disabled
+ * @thread: the hardware
+ * @msix_cap: offset of the MSI-X capability
+ * @msix_count: vectors
+ * @msix_table: in the BAR
+ * @msix_pba: in the BAR
+ * @msix_pending: raised and not delivered; @thread only
+ * @msix_irq: interrupt number of each vector, 0 for none; see msix.c
+ */
+struct virt_function {
+	const struct virt_function_ops *ops;
+	unsigned int devfn;
+	struct virt_requester dma;
+	void __iomem *bar[PCI_STD_NUM_BARS];
+
+	u8 config[PCI_CFG_SPACE_EXP_SIZE];
+	u8 writable[PCI_CFG_SPACE_EXP_SIZE];
+	u8 cap_end;
+	u8 cap_last;
+	u8 exp;
+	raw_spinlock_t lock;
+
+	bool flr;
+	wait_queue_head_t wait;
+	struct task_struct *thread;
+
+	u8 msix_cap;
+	unsigned int msix_count;
+	void __iomem *msix_table;
+	void __iomem *msix_pba;
+	unsigned long msix_pending;
+	unsigned int msix_irq[VIRT_MSIX_MAX];
+};
+
+/* bus.c */
+int virt_bus_init(void);
+void virt_bus_exit(void);
+int virt_bus_add(struct virt_function *fn, unsigned int devfn);
+int virt_bus_scan(void);
+void virt_bus_remove(void);
+int virt_bus_alloc_bar(struct virt_function *fn, int bar, size_t size);
+struct virt_function *virt_bus_function(struct device *dev);
+struct virt_function *virt_bus_devfn(unsigned int devfn);
+bool virt_function_interrupted(struct virt_function *fn);
+
+/* config.c */
+extern struct pci_ops virt_config_ops;
+void virt_config_init(struct virt_function *fn, u16 vendor, u16 device,
+		      u32 class);
+void virt_config_bar(struct virt_function *fn, int bar, u64 base, size_t size);
+void virt_config_msix(struct virt_function *fn, unsigned int count, int bar,
+		      u32 table, u32 pba);
+void virt_config_reset(struct virt_function *fn);
+
+/**
+ * virt_function_decodes() - is memory space enabled: can software reach a BAR
+ * @fn: the function
+ */
+static inline bool virt_function_decodes(const struct virt_function *fn)
+{
+	return READ_ONCE(fn->config[PCI_COMMAND]) & PCI_COMMAND_MEMORY;
+}
+
+/**
+ * virt_function_bus_master() - may the function send requests
+ * @fn: the function
+ */
+static inline bool virt_function_bus_master(const struct virt_function *fn)
+{
+	return READ_ONCE(fn->config[PCI_COMMAND]) & PCI_COMMAND_MASTER;
+}
+
+/* msix.c */
+struct irq_domain;
+
+int virt_msix_init(void);
+void virt_msix_exit(void);
+struct irq_domain *virt_msix_domain(void);
+void virt_msix_reset(struct virt_function *fn);
+void virt_msix_raise(struct virt_function *fn, unsigned int vector);
+void virt_msix_retry(struct virt_function *fn);
+
+/* access.c */
+int virt_function_access(struct virt_function *fn, u64 iova, void *buf,
+			 size_t len, bool write, u64 *fault);
+
+#endif

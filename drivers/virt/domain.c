@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A paging domain of the virtual IOMMU: what the core asks of it (map, unmap,
+ * sync, dirty tracking) and what hardware does with it (translate).
+ *
+ * How dirt is read is the personality's business (personality.c). When an
+ * invalidation is complete is said at the head of virt_iommu.h.
+ */
+#include <linux/gfp.h>
+#include <linux/iommu.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "faults.h"
+#include "virt_iommu.h"
+
+static void flush_range(struct virt_domain *vdom, u64 iova, u64 last)
+{
+	virt_count(VIRT_FLUSHES, 1);
+	virt_iotlb_invalidate(&vdom->tlb, iova, last);
+	virt_domain_drain(&vdom->domain);
+}
+
+/**
+ * virt_domain_flush() - invalidate all that is cached of a domain, and drain
+ * @vdom: the domain
+ */
+void virt_domain_flush(struct virt_domain *vdom)
+{
+	flush_range(vdom, 0, ULONG_MAX);
+}
+
+/* Free tables that are no longer linked, once nothing can be reading them. */
+static void free_unlinked(struct virt_domain *vdom, struct list_head *freelist)
+{
+	if (list_empty(freelist))
+		return;
+	virt_domain_drain(&vdom->domain);
+	put_pages_list(freelist);
+	INIT_LIST_HEAD(freelist);
+}
+
+/**
+ * virt_domain_translate() - what hardware does with an address
+ * @vdom: the domain
+ * @iova: the address
+ * @write: memory will be written
+ * @phys: where it is
+ *
+ * Between virt_requester_begin() and virt_requester_end() only. Returns -EACCES
+ * when nothing is mapped there, or not for this.
+ */
+int virt_domain_translate(struct virt_domain *vdom, u64 iova, bool write,
+			  phys_addr_t *phys)
+{
+	unsigned long generation = virt_iotlb_generation(&vdom->tlb);
+	bool track = READ_ONCE(vdom->tracking);
+	struct virt_iotlb_entry entry;
+	struct virt_leaf leaf;
+
+	if (iova >> VIRT_IOVA_BITS)
+		return -EACCES;
+
+	if (virt_iotlb_find(&vdom->tlb, iova, &entry) &&
+	    (write ? entry.write && (entry.dirty || !track) : entry.read)) {
+		virt_count(VIRT_TLB_HITS, 1);
+		*phys = entry.phys + (iova & ((4096ull << entry.order) - 1));
+		return 0;
+	}
+
+	virt_count(VIRT_WALKS, 1);
+	if (!virt_pgtable_access(&vdom->pt, iova, write, track, &leaf))
+		return -EACCES;
+	entry = (struct virt_iotlb_entry) {
+		.phys = leaf.value & VIRT_PTE_ADDR,
+		.order = ilog2(leaf.size) - 12,
+		.read = leaf.value & VIRT_PTE_READ,
+		.write = leaf.value & VIRT_PTE_WRITE,
+		.dirty = leaf.value & VIRT_PTE_DIRTY,
+	};
+	virt_iotlb_fill(&vdom->tlb, generation, iova, &entry);
+	*phys = entry.phys + (iova & (leaf.size - 1));
+	return 0;
+}
+
+static int virt_domain_map(struct iommu_domain *domain, unsigned long iova,
+			   phys_addr_t phys, size_t pgsize, size_t pgcount,
+			   int prot, gfp_t gfp, size_t *mapped)
+{
+	struct virt_domain *vdom = to_virt_domain(domain);
+	LIST_HEAD(freelist);
+	u64 bits = 0;
+	int err;
+
+	if (virt_fail_map())
+		return -ENOMEM;
+	if (prot & IOMMU_READ)
+		bits |= VIRT_PTE_READ;
+	if (prot & IOMMU_WRITE)
+		bits |= VIRT_PTE_WRITE;
+	if (!bits)
+		return -EINVAL;
+	if ((prot & IOMMU_WRITE) && vdom->tracking &&
+	    vdom->personality->born_dirty)
+		bits |= VIRT_PTE_DIRTY;
+
+	err = virt_pgtable_map(&vdom->pt, iova, phys, pgsize, pgcount, bits,
+			       gfp, mapped, &freelist);
+	free_unlinked(vdom, &freelist);
+	return err;
+}
+
+static size_t virt_domain_unmap(struct iommu_domain *domain, unsigned long iova,
+				size_t pgsize, size_t pgcount,
+				struct iommu_iotlb_gather *gather)
+{
+	struct virt_domain *vdom = to_virt_domain(domain);
+	LIST_HEAD(freelist);
+	size_t size;
+
+	size = virt_pgtable_unmap(&vdom->pt, iova, pgsize * pgcount, &freelist);
+	if (!size)
+		return 0;
+	/*
+	 * break_flush is about lost dirt. Memory that is about to be given back
+	 * to the kernel must not be written even then.
+	 */
+	if (virt_break_flush())
+		flush_range(vdom, iova, iova + size - 1);
+	if (vdom->personality->gather_pages)
+		iommu_iotlb_gather_add_page(domain, gather, iova, size);
+	else
+		iommu_iotlb_gather_add_range(gather, iova, size);
+	list_splice(&freelist, &gather->freelist);
+	return size;
+}
+
+static void virt_domain_sync(struct iommu_domain *domain,
+			     struct iommu_iotlb_gather *gather)
+{
+	struct virt_domain *vdom = to_virt_domain(domain);
+	bool empty = gather->start > gather->end;
+
+	if (vdom->personality->sync_needs_pgsize && !gather->pgsize)
+		empty = true;
+	if (!empty && !virt_break_flush())
+		flush_range(vdom, gather->start, gather->end);
+	free_unlinked(vdom, &gather->freelist);
+}
+
+static void virt_domain_flush_all(struct iommu_domain *domain)
+{
+	virt_domain_flush(to_virt_domain(domain));
+}
+
+static phys_addr_t virt_domain_iova_to_phys(struct iommu_domain *domain,
+					    dma_addr_t iova)
+{
+	struct virt_leaf leaf;
+
+	if (iova >> VIRT_IOVA_BITS ||
+	    !virt_pgtable_find(&to_virt_domain(domain)->pt, iova, &leaf))
+		return 0;
+	return (leaf.value & VIRT_PTE_ADDR) + (iova & (leaf.size - 1));
+}
+
+static int virt_domain_set_tracking(struct iommu_domain *domain, bool enable)
+{
+	struct virt_domain *vdom = to_virt_domain(domain);
+
+	if (vdom->personality->born_dirty || vdom->tracking == enable)
+		return 0;
+	WRITE_ONCE(vdom->tracking, enable);
+	virt_domain_flush(vdom);
+	return 0;
+}
+
+static int virt_domain_read_dirty(struct iommu_domain *domain,
+				  unsigned long iova, size_t size,
+				  unsigned long flags,
+				  struct iommu_dirty_bitmap *dirty)
+{
+	struct virt_domain *vdom = to_virt_domain(domain);
+
+	if (virt_fail_read())
+		return -EIO;
+	return vdom->personality->read_dirty(vdom, iova, size, flags, dirty);
+}
+
+static const struct iommu_dirty_ops virt_dirty_ops = {
+	.set_dirty_tracking = virt_domain_set_tracking,
+	.read_and_clear_dirty = virt_domain_read_dirty,
+};
+
+static void virt_domain_free(struct iommu_domain *domain)
+{
+	struct virt_domain *vdom = to_virt_domain(domain);
+
+	virt_pgtable_free(&vdom->pt);
+	virt_iotlb_free(&vdom->tlb);
+	kfree(vdom);
+}
+
+const struct iommu_domain_ops virt_domain_ops = {
+	.attach_dev = virt_iommu_attach,
+	.map_pages = virt_domain_map,
+	.unmap_pages = virt_domain_unmap,
+	.flush_iotlb_all = virt_domain_flush_all,
+	.iotlb_sync = virt_domain_sync,
+	.iova_to_phys = virt_domain_iova_to_phys,
+	.free = virt_domain_free,
+};
+
+/**
+ * virt_domain_alloc() - make an empty paging domain
+ * @iommu: the instance whose format and options it has
+ * @dirty: with dirty tracking
+ *
+ * NULL without memory.
+ */
+struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
+				      bool dirty)
+{
+	struct virt_domain *vdom;
+
+	vdom = kzalloc(sizeof(*vdom), GFP_KERNEL_ACCOUNT);
+	if (!vdom)
+		return NULL;
+	if (virt_pgtable_init(&vdom->pt))
+		goto err_free;
+	if (virt_iotlb_init(&vdom->tlb))
+		goto err_pgtable;
+
+	vdom->personality = iommu->personality;
+	vdom->gather = iommu->gather;
+	vdom->domain.pgsize_bitmap = iommu->personality->pgsize_bitmap;
+	vdom->domain.geometry.aperture_end = BIT_ULL(VIRT_IOVA_BITS) - 1;
+	vdom->domain.geometry.force_aperture = true;
+	if (dirty) {
+		vdom->domain.dirty_ops = &virt_dirty_ops;
+		vdom->tracking = iommu->personality->born_dirty;
+	}
+	return vdom;
+
+err_pgtable:
+	virt_pgtable_free(&vdom->pt);
+err_free:
+	kfree(vdom);
+	return NULL;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Faults on purpose, and counters. See faults.c.
+ */
+#ifndef _VIRT_FAULTS_H
+#define _VIRT_FAULTS_H
+
+#include <linux/types.h>
+
+/**
+ * enum virt_counter - what is counted
+ * @VIRT_FLUSHES: invalidations of a domain's IOTLB, of a range or all
+ * @VIRT_TLB_HITS: accesses that the IOTLB alone could serve
+ * @VIRT_WALKS: accesses that walked the page table
+ * @VIRT_LEAF_VISITS: leaves that read_and_clear_dirty looked at
+ * @VIRT_FAULTS: accesses refused
+ */
+enum virt_counter {
+	VIRT_FLUSHES,
+	VIRT_TLB_HITS,
+	VIRT_WALKS,
+	VIRT_LEAF_VISITS,
+	VIRT_FAULTS,
+	VIRT_COUNTERS,
+};
+
+void virt_count(enum virt_counter counter, unsigned long n);
+bool virt_break_flush(void);
+bool virt_drop_record(void);
+bool virt_fail_read(void);
+bool virt_fail_map(void);
+
+#endif

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Instances of the virtual IOMMU, and which domain a requester uses.
+ *
+ * What a paging domain does is in domain.c, what is special to a kind of IOMMU
+ * in personality.c. All personalities share one struct iommu_ops, so the core
+ * lets any domain come to virt_iommu_attach(), which refuses what would not
+ * work on hardware.
+ */
+#define pr_fmt(fmt) "iommufd-virt: " fmt
+
+#include <linux/delay.h>
+#include <linux/device.h>
+#include <linux/iommu.h>
+#include <linux/module.h>
+#include <linux/property.h>
+#include <linux/sizes.h>
+#include <uapi/linux/iommufd.h>
+
+#include "bus.h"
+#include "faults.h"
+#include "virt_iommu.h"
+
+/* How long DMA is blocked by break before make: enough for a test to see it */
+#define BREAK_US	500
+
+static LIST_HEAD(requesters);
+
+static struct iommu_domain virt_blocked_domain;
+static struct iommu_domain virt_identity_domain;
+
+/**
+ * virt_domain_drain() - wait until accesses that are under way have finished
+ * @domain: the domain that they may use
+ *
+ * An access that begins during the call is not waited for: it sees what the
+ * caller changed before. May sleep.
+ */
+void virt_domain_drain(struct iommu_domain *domain)
+{
+	struct virt_requester *rq;
+
+	might_sleep();
+	smp_mb();	/* pairs with virt_requester_begin() */
+	list_for_each_entry(rq, &requesters, list) {
+		unsigned long accesses = READ_ONCE(rq->accesses);
+
+		/* Pairs with virt_requester_end(): its memory is written. */
+		while (smp_load_acquire(&rq->using) == domain &&
+		       READ_ONCE(rq->accesses) == accesses)
+			usleep_range(10, 50);
+	}
+}
+
+/**
+ * virt_requester_begin() - begin an access and translate its address
+ * @rq: the requester; from its only thread
+ * @iova: first byte; the access does not cross a 4 KiB page
+ * @write: memory will be written
+ * @phys: where @iova is
+ *
+ * Until virt_requester_end(), which must follow even after an error, a flush
+ * waits for the access. Returns -EACCES if the access is refused.
+ */
+int virt_requester_begin(struct virt_requester *rq, u64 iova, bool write,
+			 phys_addr_t *phys)
+{
+	struct iommu_domain *domain = READ_ONCE(rq->domain);
+
+	WRITE_ONCE(rq->accesses, rq->accesses + 1);
+	for (;;) {
+		struct iommu_domain *now;
+
+		WRITE_ONCE(rq->using, domain);
+		/*
+		 * Either virt_domain_drain() sees that the domain is used, or
+		 * what follows sees what was changed before the drain.
+		 */
+		smp_mb();
+		now = READ_ONCE(rq->domain);
+		if (likely(now == domain))
+			break;
+		domain = now;
+	}
+
+	if (domain->type == IOMMU_DOMAIN_BLOCKED)
+		return -EACCES;
+	if (domain->type == IOMMU_DOMAIN_IDENTITY) {
+		*phys = iova;
+		return 0;
+	}
+	return virt_domain_translate(to_virt_domain(domain), iova, write, phys);
+}
+
+/**
+ * virt_requester_end() - the access is complete, memory has been written
+ * @rq: the requester
+ */
+void virt_requester_end(struct virt_requester *rq)
+{
+	/* Pairs with virt_domain_drain(). */
+	smp_store_release(&rq->using, NULL);
+}
+
+/**
+ * virt_requester_add() - put a requester behind an instance
+ * @rq: the requester; blocked until the core attaches a domain
+ * @iommu: the instance
+ * @number: in ground truth
+ */
+void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
+			u32 number)
+{
+	rq->iommu = iommu;
+	rq->number = number;
+	rq->domain = &virt_blocked_domain;
+	list_add_tail(&rq->list, &requesters);
+}
+
+/**
+ * virt_requester_del() - after the bus is gone
+ * @rq: the requester
+ */
+void virt_requester_del(struct virt_requester *rq)
+{
+	list_del(&rq->list);
+}
+
+static void switch_domain(struct virt_requester *rq, struct iommu_domain *new)
+{
+	struct iommu_domain *old = rq->domain;
+
+	if (old == new)
+		return;
+	if (rq->iommu->bbm && (old->type & __IOMMU_DOMAIN_PAGING)) {
+		WRITE_ONCE(rq->domain, &virt_blocked_domain);
+		virt_domain_drain(old);
+		usleep_range(BREAK_US, 2 * BREAK_US);
+	}
+	WRITE_ONCE(rq->domain, new);
+	if (old->type & __IOMMU_DOMAIN_PAGING)
+		virt_domain_flush(to_virt_domain(old));
+	else
+		virt_domain_drain(old);
+}
+
+static int attach_static(struct iommu_domain *domain, struct device *dev)
+{
+	switch_domain(dev_iommu_priv_get(dev), domain);
+	return 0;
+}
+
+static const struct iommu_domain_ops static_domain_ops = {
+	.attach_dev = attach_static,
+};
+
+static struct iommu_domain virt_identity_domain = {
+	.type = IOMMU_DOMAIN_IDENTITY,
+	.ops = &static_domain_ops,
+};
+
+static struct iommu_domain virt_blocked_domain = {
+	.type = IOMMU_DOMAIN_BLOCKED,
+	.ops = &static_domain_ops,
+};
+
+/**
+ * virt_iommu_attach() - iommu_domain_ops.attach_dev of a paging domain
+ * @domain: the domain
+ * @dev: a device of the virtual bus
+ *
+ * Returns -EINVAL when the table's format is not the one of the device's IOMMU,
+ * or the domain must track and that IOMMU cannot.
+ */
+int virt_iommu_attach(struct iommu_domain *domain, struct device *dev)
+{
+	struct virt_requester *rq = dev_iommu_priv_get(dev);
+	const struct virt_personality *p = rq->iommu->personality;
+
+	if (to_virt_domain(domain)->personality != p ||
+	    (domain->dirty_ops && !p->tracks))
+		return -EINVAL;
+	switch_domain(rq, domain);
+	return 0;
+}
+
+static bool virt_iommu_capable(struct device *dev, enum iommu_cap cap)
+{
+	struct virt_requester *rq = dev_iommu_priv_get(dev);
+
+	switch (cap) {
+	case IOMMU_CAP_CACHE_COHERENCY:
+		return true;
+	case IOMMU_CAP_DIRTY_TRACKING:
+		return rq->iommu->personality->tracks;
+	default:
+		return false;
+	}
+}
+
+static struct iommu_domain *virt_iommu_alloc_paging(struct device *dev)
+{
+	struct virt_requester *rq = dev_iommu_priv_get(dev);
+	struct virt_domain *vdom = virt_domain_alloc(rq->iommu, false);
+
+	return vdom ? &vdom->domain : NULL;
+}
+
+static struct iommu_domain *
+virt_iommu_alloc_user(struct device *dev, u32 flags,
+		      struct iommu_domain *parent,
+		      const struct iommu_user_data *user_data)
+{
+	struct virt_requester *rq = dev_iommu_priv_get(dev);
+	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	struct virt_domain *vdom;
+
+	if (parent || user_data || (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING) ||
+	    (dirty && !rq->iommu->personality->tracks))
+		return ERR_PTR(-EOPNOTSUPP);
+
+	vdom = virt_domain_alloc(rq->iommu, dirty);
+	if (!vdom)
+		return ERR_PTR(-ENOMEM);
+	vdom->domain.type = IOMMU_DOMAIN_UNMANAGED;
+	vdom->domain.ops = &virt_domain_ops;
+	return &vdom->domain;
+}
+
+static struct iommu_device *virt_iommu_probe_device(struct device *dev)
+{
+	struct virt_function *fn = virt_bus_function(dev);
+
+	if (!fn)
+		return ERR_PTR(-ENODEV);
+	dev_iommu_priv_set(dev, &fn->dma);
+	return &fn->dma.iommu->iommu;
+}
+
+static struct iommu_group *virt_iommu_device_group(struct device *dev)
+{
+	struct virt_requester *rq = dev_iommu_priv_get(dev);
+
+	return rq->iommu->group ? generic_single_device_group(dev) :
+				  generic_device_group(dev);
+}
+
+static void virt_iommu_get_resv_regions(struct device *dev,
+					struct list_head *list)
+{
+	struct iommu_resv_region *region;
+
+	region = iommu_alloc_resv_region(VIRT_MSI_ADDRESS, SZ_1M, 0,
+					 IOMMU_RESV_MSI, GFP_KERNEL);
+	if (region)
+		list_add_tail(&region->list, list);
+}
+
+static int virt_iommu_def_domain_type(struct device *dev)
+{
+	return IOMMU_DOMAIN_IDENTITY;
+}
+
+const struct iommu_ops virt_iommu_ops = {
+	.capable = virt_iommu_capable,
+	.domain_alloc_paging = virt_iommu_alloc_paging,
+	.domain_alloc_user = virt_iommu_alloc_user,
+	.probe_device = virt_iommu_probe_device,
+	.device_group = virt_iommu_device_group,
+	.get_resv_regions = virt_iommu_get_resv_regions,
+	.def_domain_type = virt_iommu_def_domain_type,
+	.default_domain_ops = &virt_domain_ops,
+	.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G,
+	.identity_domain = &virt_identity_domain,
+	.blocked_domain = &virt_blocked_domain,
+	.release_domain = &virt_blocked_domain,
+	.owner = THIS_MODULE,
+};
+
+/* Before the core looks at a new device: say which instance it is behind. */
+static int tie_device(struct notifier_block *nb, unsigned long action,
+		      void *data)
+{
+	struct virt_function *fn;
+	int err;
+
+	if (action != BUS_NOTIFY_ADD_DEVICE)
+		return NOTIFY_DONE;
+	fn = virt_bus_function(data);
+	if (!fn)
+		return NOTIFY_DONE;
+	err = iommu_fwspec_init(data, fn->dma.iommu->fwnode);
+	if (err)
+		pr_err("%s: cannot be put behind its IOMMU: %d\n",
+		       dev_name(data), err);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block tie_notifier = {
+	.notifier_call = tie_device,
+	.priority = 1,		/* the core's own has 0 */
+};
+
+/**
+ * virt_iommu_register() - show an instance to the core
+ * @iommu: personality, number and options filled in
+ */
+int virt_iommu_register(struct virt_iommu *iommu)
+{
+	int err;
+
+	iommu->fwnode = fwnode_create_software_node(NULL, NULL);
+	if (IS_ERR(iommu->fwnode))
+		return PTR_ERR(iommu->fwnode);
+	iommu->iommu.fwnode = iommu->fwnode;
+
+	err = iommu_device_sysfs_add(&iommu->iommu, NULL, NULL, "v%s%u",
+				     iommu->personality->name, iommu->number);
+	if (err)
+		goto err_fwnode;
+	err = iommu_device_register(&iommu->iommu, &virt_iommu_ops, NULL);
+	if (err)
+		goto err_sysfs;
+	return 0;
+
+err_sysfs:
+	iommu_device_sysfs_remove(&iommu->iommu);
+err_fwnode:
+	fwnode_remove_software_node(iommu->fwnode);
+	return err;
+}
+
+/**
+ * virt_iommu_unregister() - after the bus is gone
+ * @iommu: the instance
+ */
+void virt_iommu_unregister(struct virt_iommu *iommu)
+{
+	iommu_device_unregister(&iommu->iommu);
+	iommu_device_sysfs_remove(&iommu->iommu);
+	fwnode_remove_software_node(iommu->fwnode);
+}
+
+/**
+ * virt_iommu_init() - be told of new devices
+ */
+int virt_iommu_init(void)
+{
+	return bus_register_notifier(&pci_bus_type, &tie_notifier);
+}
+
+/**
+ * virt_iommu_exit() - after the bus is gone
+ */
+void virt_iommu_exit(void)
+{
+	bus_unregister_notifier(&pci_bus_type, &tie_notifier);
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts of the virtual bus: an MSI domain of its own, and the delivery
+ * that hardware does from the MSI-X table in a BAR.
+ *
+ * The message carries the interrupt number. User space may have the table
+ * mapped and can write any number there, and the domain says that it isolates
+ * messages, so a message is delivered only when it is the one that the kernel
+ * composed for this very vector.
+ */
+#define pr_fmt(fmt) "iommufd-virt: " fmt
+
+#include <linux/io.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
+#include <linux/irqdomain.h>
+#include <linux/msi.h>
+#include <linux/spinlock.h>
+
+#include "bus.h"
+
+static struct irq_domain *msix_domain;
+static struct fwnode_handle *msix_fwnode;
+
+/* virt_function.msix_irq of all functions; held while one is delivered */
+static DEFINE_RAW_SPINLOCK(msix_lock);
+
+static void msix_compose(struct irq_data *data, struct msi_msg *msg)
+{
+	struct msi_desc *desc = irq_data_get_msi_desc(data);
+	struct virt_function *fn = virt_bus_function(desc->dev);
+	unsigned long flags;
+
+	*msg = (struct msi_msg) {
+		.address_lo = VIRT_MSI_ADDRESS,
+		.data = data->irq,
+	};
+	if (!fn || desc->msi_index >= VIRT_MSIX_MAX)
+		return;
+	raw_spin_lock_irqsave(&msix_lock, flags);
+	fn->msix_irq[desc->msi_index] = data->irq;
+	raw_spin_unlock_irqrestore(&msix_lock, flags);
+}
+
+static void msix_ack(struct irq_data *data)
+{
+}
+
+static int msix_set_affinity(struct irq_data *data, const struct cpumask *mask,
+			     bool force)
+{
+	irq_data_update_effective_affinity(data, mask);
+	return IRQ_SET_MASK_OK;
+}
+
+static struct irq_chip msix_chip = {
+	.name = "virt-MSIX",
+	.irq_ack = msix_ack,
+	.irq_compose_msi_msg = msix_compose,
+	.irq_set_affinity = msix_set_affinity,
+};
+
+static void msix_free(struct irq_domain *domain, struct msi_domain_info *info,
+		      unsigned int virq)
+{
+	unsigned long flags;
+	unsigned int i, v;
+
+	raw_spin_lock_irqsave(&msix_lock, flags);
+	for (i = 0; i < VIRT_BUS_FUNCTIONS; i++) {
+		struct virt_function *fn = virt_bus_devfn(i);
+
+		for (v = 0; fn && v < fn->msix_count; v++)
+			if (fn->msix_irq[v] == virq)
+				fn->msix_irq[v] = 0;
+	}
+	raw_spin_unlock_irqrestore(&msix_lock, flags);
+}
+
+static struct msi_domain_ops msix_ops = {
+	.msi_free = msix_free,
+};
+
+static struct msi_domain_info msix_info = {
+	.flags = MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS |
+		 MSI_FLAG_PCI_MSIX,
+	.ops = &msix_ops,
+	.chip = &msix_chip,
+	.handler = handle_edge_irq,
+	.handler_name = "edge",
+};
+
+/**
+ * virt_msix_domain() - the domain for the host bridge
+ */
+struct irq_domain *virt_msix_domain(void)
+{
+	return msix_domain;
+}
+
+/**
+ * virt_msix_reset() - all vectors masked, none pending
+ * @fn: the function
+ */
+void virt_msix_reset(struct virt_function *fn)
+{
+	unsigned int v;
+
+	for (v = 0; v < fn->msix_count; v++) {
+		void __iomem *entry = fn->msix_table + v * PCI_MSIX_ENTRY_SIZE;
+
+		memset_io(entry, 0, PCI_MSIX_ENTRY_SIZE);
+		writel(PCI_MSIX_ENTRY_CTRL_MASKBIT,
+		       entry + PCI_MSIX_ENTRY_VECTOR_CTRL);
+	}
+	fn->msix_pending = 0;
+	if (fn->msix_count)
+		writeq(0, fn->msix_pba);
+}
+
+static bool may_send(struct virt_function *fn, void __iomem *entry, u8 control)
+{
+	return !(control & (PCI_MSIX_FLAGS_MASKALL >> 8)) &&
+	       virt_function_bus_master(fn) &&
+	       !(readl(entry + PCI_MSIX_ENTRY_VECTOR_CTRL) &
+		 PCI_MSIX_ENTRY_CTRL_MASKBIT);
+}
+
+static void send(struct virt_function *fn, void __iomem *entry,
+		 unsigned int vector)
+{
+	u32 address = readl(entry + PCI_MSIX_ENTRY_LOWER_ADDR);
+	u32 data = readl(entry + PCI_MSIX_ENTRY_DATA);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&msix_lock, flags);
+	if (data && data == fn->msix_irq[vector] && address == VIRT_MSI_ADDRESS)
+		generic_handle_irq_safe(data);
+	raw_spin_unlock_irqrestore(&msix_lock, flags);
+}
+
+/**
+ * virt_msix_retry() - deliver what is pending and no longer masked
+ * @fn: the function; on its thread
+ */
+void virt_msix_retry(struct virt_function *fn)
+{
+	unsigned long pending = fn->msix_pending;
+	unsigned int v;
+	u8 control;
+
+	if (!pending)
+		return;
+	control = READ_ONCE(fn->config[fn->msix_cap + PCI_MSIX_FLAGS + 1]);
+	if (!(control & (PCI_MSIX_FLAGS_ENABLE >> 8)))
+		pending = 0;
+	for (v = 0; v < fn->msix_count; v++) {
+		void __iomem *entry = fn->msix_table + v * PCI_MSIX_ENTRY_SIZE;
+
+		if (!(pending & BIT(v)) || !may_send(fn, entry, control))
+			continue;
+		pending &= ~BIT(v);
+		send(fn, entry, v);
+	}
+	fn->msix_pending = pending;
+	writeq(pending, fn->msix_pba);
+}
+
+/**
+ * virt_msix_raise() - an interrupt; lost while MSI-X is off, kept while masked
+ * @fn: the function; on its thread
+ * @vector: which
+ */
+void virt_msix_raise(struct virt_function *fn, unsigned int vector)
+{
+	fn->msix_pending |= BIT(vector);
+	virt_msix_retry(fn);
+}
+
+/**
+ * virt_msix_init() - make the MSI domain
+ */
+int virt_msix_init(void)
+{
+	msix_fwnode = irq_domain_alloc_named_id_fwnode("virt-MSIX",
+						       VIRT_BUS_DOMAIN);
+	if (!msix_fwnode)
+		return -ENOMEM;
+	msix_domain = pci_msi_create_irq_domain(msix_fwnode, &msix_info, NULL);
+	if (!msix_domain) {
+		irq_domain_free_fwnode(msix_fwnode);
+		return -ENOMEM;
+	}
+	irq_domain_update_bus_token(msix_domain, DOMAIN_BUS_VMD_MSI);
+	msix_domain->flags |= IRQ_DOMAIN_FLAG_ISOLATED_MSI;
+	return 0;
+}
+
+/**
+ * virt_msix_exit() - after virt_bus_remove()
+ */
+void virt_msix_exit(void)
+{
+	irq_domain_remove(msix_domain);
+	irq_domain_free_fwnode(msix_fwnode);
+}

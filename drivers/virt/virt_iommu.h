@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The virtual IOMMU.
+ *
+ * Vocabulary: a *requester* is what sends requests (a PCI function); an
+ * *access* is one request of at most a page, from translation to the last byte
+ * moved; an *instance* is one IOMMU of a *personality*; a *leaf* is an entry of
+ * the page table that maps memory; "last" is inclusive, "end" is open.
+ *
+ * Ordering: translation is done without a lock. A requester announces the
+ * domain that it uses for the time of one access (@using). Whoever changes what
+ * an access may have seen (an entry, the tracking of the domain, the domain of
+ * a requester) changes it first, then invalidates the IOTLB, then waits until
+ * no access that was under way with the domain is under way still
+ * (virt_domain_drain()). Only then the change is complete: memory can be
+ * unpinned, table pages freed, dirt reported. The wait sleeps; so do iotlb_sync
+ * and everything that leads there. Nobody calls it in atomic context, since the
+ * only DMA-API domain is identity.
+ */
+#ifndef _VIRT_IOMMU_H
+#define _VIRT_IOMMU_H
+
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "iotlb.h"
+#include "pgtable.h"
+
+#define VIRT_MSI_ADDRESS	0xfee00000u
+#define VIRT_IOVA_BITS		48
+
+struct virt_domain;
+
+/**
+ * struct virt_personality - what one kind of IOMMU driver does
+ * @name: in iommus=; the instances are v<name>0, v<name>1 ... in sysfs
+ * @pgsize_bitmap: leaf sizes
+ * @tracks: has dirty tracking
+ * @born_dirty: tracking cannot be switched off, a fresh writable leaf is dirty
+ * @sync_needs_pgsize: iotlb_sync does nothing for a gather without pgsize
+ * @gather_pages: unmap gathers by page, so that gather.pgsize is set
+ * @read_dirty: iommu_dirty_ops.read_and_clear_dirty
+ */
+struct virt_personality {
+	const char *name;
+	unsigned long pgsize_bitmap;
+	bool tracks;
+	bool born_dirty;
+	bool sync_needs_pgsize;
+	bool gather_pages;
+	int (*read_dirty)(struct virt_domain *vdom, unsigned long iova,
+			  size_t size, unsigned long flags,
+			  struct iommu_dirty_bitmap *dirty);
+};
+
+/**
+ * struct virt_iommu - an instance
+ * @iommu: for the core
+ * @personality: what it behaves like
+ * @number: among the instances of its personality, from 0
+ * @fwnode: ties its devices to it
+ * @gather: its domains record dirt in the gather only
+ * @bbm: replacing a domain is break before make
+ * @group: all devices are in one group
+ * @devices: number of devices behind it
+ * @list: all instances, main.c
+ */
+struct virt_iommu {
+	struct iommu_device iommu;
+	const struct virt_personality *personality;
+	unsigned int number;
+	struct fwnode_handle *fwnode;
+	bool gather;
+	bool bbm;
+	bool group;
+	unsigned int devices;
+	struct list_head list;
+};
+
+/**
+ * struct virt_domain - a paging domain
+ * @domain: for the core
+ * @personality: the format
+ * @gather: record dirt in the gather only
+ * @tracking: hardware sets A and D
+ * @pt: the page table
+ * @tlb: what hardware has cached of @pt
+ */
+struct virt_domain {
+	struct iommu_domain domain;
+	const struct virt_personality *personality;
+	bool gather;
+	bool tracking;
+	struct virt_pgtable pt;
+	struct virt_iotlb tlb;
+};
+
+/**
+ * struct virt_requester - a function as the IOMMU sees it
+ * @iommu: the instance it is behind
+ * @number: in ground truth
+ * @domain: what translates; changed under the group's mutex
+ * @using: the domain of the access under way, NULL between accesses
+ * @accesses: begun so far; tells one access from the next
+ * @list: all requesters; complete before the bus is scanned
+ *
+ * One thread sends all requests of a requester.
+ */
+struct virt_requester {
+	struct virt_iommu *iommu;
+	u32 number;
+	struct iommu_domain *domain;
+	struct iommu_domain *using;
+	unsigned long accesses;
+	struct list_head list;
+};
+
+static inline struct virt_domain *to_virt_domain(struct iommu_domain *domain)
+{
+	return container_of(domain, struct virt_domain, domain);
+}
+
+/* iommu.c */
+extern const struct iommu_ops virt_iommu_ops;
+int virt_iommu_register(struct virt_iommu *iommu);
+void virt_iommu_unregister(struct virt_iommu *iommu);
+int virt_iommu_init(void);
+void virt_iommu_exit(void);
+
+void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
+			u32 number);
+void virt_requester_del(struct virt_requester *rq);
+int virt_requester_begin(struct virt_requester *rq, u64 iova, bool write,
+			 phys_addr_t *phys);
+void virt_requester_end(struct virt_requester *rq);
+int virt_iommu_attach(struct iommu_domain *domain, struct device *dev);
+
+/* domain.c */
+extern const struct iommu_domain_ops virt_domain_ops;
+struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
+				      bool dirty);
+int virt_domain_translate(struct virt_domain *vdom, u64 iova, bool write,
+			  phys_addr_t *phys);
+void virt_domain_flush(struct virt_domain *vdom);
+void virt_domain_drain(struct iommu_domain *domain);
+
+/* personality.c */
+const struct virt_personality *virt_personality_find(const char *name);
+
+#endif
