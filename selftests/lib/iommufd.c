@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Thin wrappers of the ioctls on /dev/iommu. They fill in the sizes and turn
+ * errno into a return value; what a combination of arguments means is left to
+ * the kernel, so that a test can pass a wrong one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+#include "iommufd.h"
+
+static int call(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg) < 0 ? -errno : 0;
+}
+
+/**
+ * iommufd_open - Open /dev/iommu
+ *
+ * Return: a file descriptor that the caller closes, or -errno; ENOENT and
+ * ENODEV mean that iommufd is not loaded.
+ */
+int iommufd_open(void)
+{
+	int fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * iommufd_destroy - Destroy any object
+ * @fd: iommufd
+ * @id: the object
+ */
+int iommufd_destroy(int fd, __u32 id)
+{
+	struct iommu_destroy cmd = { .size = sizeof(cmd), .id = id };
+
+	return call(fd, IOMMU_DESTROY, &cmd);
+}
+
+/**
+ * iommufd_ioas_alloc - Make an IOAS
+ * @fd: iommufd
+ * @out_ioas_id: the new IOAS
+ */
+int iommufd_ioas_alloc(int fd, __u32 *out_ioas_id)
+{
+	struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
+	int rc = call(fd, IOMMU_IOAS_ALLOC, &cmd);
+
+	if (!rc && out_ioas_id)
+		*out_ioas_id = cmd.out_ioas_id;
+	return rc;
+}
+
+/**
+ * iommufd_ioas_map - Map memory of this process at an IOVA of the caller's
+ *	choice
+ * @fd: iommufd
+ * @ioas_id: IOAS to map into
+ * @va: first byte of the memory
+ * @length: bytes
+ * @iova: first IOVA
+ * @flags: IOMMU_IOAS_MAP_READABLE and IOMMU_IOAS_MAP_WRITEABLE, or
+ *	IOMMUFD_MAP_RW for both
+ */
+int iommufd_ioas_map(int fd, __u32 ioas_id, void *va, __u64 length, __u64 iova,
+		     __u32 flags)
+{
+	struct iommu_ioas_map cmd = {
+		.size = sizeof(cmd),
+		.flags = flags | IOMMU_IOAS_MAP_FIXED_IOVA,
+		.ioas_id = ioas_id,
+		.user_va = (uintptr_t)va,
+		.length = length,
+		.iova = iova,
+	};
+
+	return call(fd, IOMMU_IOAS_MAP, &cmd);
+}
+
+/**
+ * iommufd_ioas_unmap - Unmap whole mappings
+ * @fd: iommufd
+ * @ioas_id: IOAS to unmap from
+ * @iova: first IOVA; with @length UINT64_MAX and 0 here, everything
+ * @length: bytes
+ * @out_unmapped: bytes that were mapped and are not any more
+ */
+int iommufd_ioas_unmap(int fd, __u32 ioas_id, __u64 iova, __u64 length,
+		       __u64 *out_unmapped)
+{
+	struct iommu_ioas_unmap cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas_id,
+		.iova = iova,
+		.length = length,
+	};
+	int rc = call(fd, IOMMU_IOAS_UNMAP, &cmd);
+
+	if (!rc && out_unmapped)
+		*out_unmapped = cmd.length;
+	return rc;
+}
+
+/**
+ * iommufd_ioas_copy - Map in one IOAS what is mapped in another (or the same)
+ * @fd: iommufd
+ * @dst_ioas_id: IOAS to map into
+ * @src_ioas_id: IOAS that has the mapping
+ * @dst_iova: first IOVA of the new mapping
+ * @src_iova: first IOVA of the old one
+ * @length: bytes of the old one, all of it
+ * @flags: as for iommufd_ioas_map()
+ */
+int iommufd_ioas_copy(int fd, __u32 dst_ioas_id, __u32 src_ioas_id,
+		      __u64 dst_iova, __u64 src_iova, __u64 length,
+		      __u32 flags)
+{
+	struct iommu_ioas_copy cmd = {
+		.size = sizeof(cmd),
+		.flags = flags | IOMMU_IOAS_MAP_FIXED_IOVA,
+		.dst_ioas_id = dst_ioas_id,
+		.src_ioas_id = src_ioas_id,
+		.length = length,
+		.dst_iova = dst_iova,
+		.src_iova = src_iova,
+	};
+
+	return call(fd, IOMMU_IOAS_COPY, &cmd);
+}
+
+/**
+ * iommufd_ioas_huge_pages - Allow or forbid leaves larger than a page
+ * @fd: iommufd
+ * @ioas_id: an IOAS without mappings
+ * @enable: false for leaves of PAGE_SIZE only
+ */
+int iommufd_ioas_huge_pages(int fd, __u32 ioas_id, bool enable)
+{
+	struct iommu_option cmd = {
+		.size = sizeof(cmd),
+		.option_id = IOMMU_OPTION_HUGE_PAGES,
+		.op = IOMMU_OPTION_OP_SET,
+		.object_id = ioas_id,
+		.val64 = enable,
+	};
+
+	return call(fd, IOMMU_OPTION, &cmd);
+}
+
+/**
+ * iommufd_hwpt_alloc - Make an HWPT of an IOAS
+ * @fd: iommufd
+ * @dev_id: device that it is for
+ * @pt_id: the IOAS
+ * @flags: combination of enum iommufd_hwpt_alloc_flags
+ * @out_hwpt_id: the new HWPT
+ */
+int iommufd_hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
+		       __u32 *out_hwpt_id)
+{
+	struct iommu_hwpt_alloc cmd = {
+		.size = sizeof(cmd),
+		.flags = flags,
+		.dev_id = dev_id,
+		.pt_id = pt_id,
+		.data_type = IOMMU_HWPT_DATA_NONE,
+	};
+	int rc = call(fd, IOMMU_HWPT_ALLOC, &cmd);
+
+	if (!rc && out_hwpt_id)
+		*out_hwpt_id = cmd.out_hwpt_id;
+	return rc;
+}
+
+/**
+ * iommufd_hwpt_set_dirty - Upstream's per-HWPT dirty tracking, on or off
+ * @fd: iommufd
+ * @hwpt_id: the HWPT
+ * @enable: on or off
+ */
+int iommufd_hwpt_set_dirty(int fd, __u32 hwpt_id, bool enable)
+{
+	struct iommu_hwpt_set_dirty_tracking cmd = {
+		.size = sizeof(cmd),
+		.flags = enable ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0,
+		.hwpt_id = hwpt_id,
+	};
+
+	return call(fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &cmd);
+}
+
+/**
+ * iommufd_hwpt_get_dirty - Upstream's per-HWPT dirty bitmap
+ * @fd: iommufd
+ * @hwpt_id: the HWPT
+ * @iova: first IOVA
+ * @length: bytes
+ * @page_size: bytes per bit
+ * @bitmap: one bit for every @page_size bytes of @length
+ * @flags: combination of enum iommufd_hwpt_get_dirty_bitmap_flags
+ */
+int iommufd_hwpt_get_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
+			   __u64 page_size, void *bitmap, __u32 flags)
+{
+	struct iommu_hwpt_get_dirty_bitmap cmd = {
+		.size = sizeof(cmd),
+		.hwpt_id = hwpt_id,
+		.flags = flags,
+		.iova = iova,
+		.length = length,
+		.page_size = page_size,
+		.data = (uintptr_t)bitmap,
+	};
+
+	return call(fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd);
+}
+
+/**
+ * tracker_alloc - Make the dirty tracker of an IOAS
+ * @fd: iommufd
+ * @ioas_id: IOAS to track
+ * @policy: one of enum iommu_dirty_policy
+ * @flags: combination of enum iommu_dirty_tracker_alloc_flags
+ * @page_size: finest unit to keep, in bytes, or 0
+ * @out_tracker_id: the new tracker
+ *
+ * Return: 0 or -errno; ENOTTY means that the iommufd that is loaded has no
+ * dirty tracker.
+ */
+int tracker_alloc(int fd, __u32 ioas_id, __u32 policy, __u32 flags,
+		  __u64 page_size, __u32 *out_tracker_id)
+{
+	struct iommu_dirty_tracker_alloc cmd = {
+		.size = sizeof(cmd),
+		.flags = flags,
+		.ioas_id = ioas_id,
+		.policy = policy,
+		.page_size = page_size,
+	};
+	int rc = call(fd, IOMMU_DIRTY_TRACKER_ALLOC, &cmd);
+
+	if (!rc && out_tracker_id)
+		*out_tracker_id = cmd.out_tracker_id;
+	return rc;
+}
+
+/**
+ * tracker_set - Start or stop
+ * @fd: iommufd
+ * @tracker_id: the tracker
+ * @flags: combination of enum iommu_dirty_tracker_set_flags
+ * @out_page_size: finest unit in which dirt is reported, in bytes
+ * @out_flags: combination of enum iommu_dirty_tracker_out_flags
+ */
+int tracker_set(int fd, __u32 tracker_id, __u32 flags, __u64 *out_page_size,
+		__u32 *out_flags)
+{
+	struct iommu_dirty_tracker_set cmd = {
+		.size = sizeof(cmd),
+		.flags = flags,
+		.tracker_id = tracker_id,
+	};
+	int rc = call(fd, IOMMU_DIRTY_TRACKER_SET, &cmd);
+
+	if (rc)
+		return rc;
+	if (out_page_size)
+		*out_page_size = cmd.out_page_size;
+	if (out_flags)
+		*out_flags = cmd.out_flags;
+	return 0;
+}
+
+/**
+ * tracker_read - READ with every field in the caller's hand
+ * @fd: iommufd
+ * @cmd: in and out; only its size is filled in here
+ *
+ * The kernel writes the out fields on failure too, where it can.
+ */
+int tracker_read(int fd, struct iommu_dirty_tracker_read *cmd)
+{
+	cmd->size = sizeof(*cmd);
+	return call(fd, IOMMU_DIRTY_TRACKER_READ, cmd);
+}
+
+static int read_out(int fd, struct iommu_dirty_tracker_read *cmd,
+		    struct tracker_read_out *out)
+{
+	int rc;
+
+	cmd->out_next_iova = cmd->iova;
+	rc = tracker_read(fd, cmd);
+	if (out) {
+		out->dirty_bytes = cmd->out_dirty_bytes;
+		out->next_iova = cmd->out_next_iova;
+		out->flags = cmd->out_flags;
+	}
+	return rc;
+}
+
+/**
+ * tracker_read_bitmap - READ into a bitmap
+ * @fd: iommufd
+ * @tracker_id: the tracker
+ * @iova: first IOVA
+ * @length: bytes
+ * @page_size: bytes per bit
+ * @bitmap: one 64-bit word for every 64 bits begun; bits are ORed in
+ * @flags: IOMMU_DIRTY_TRACKER_READ_NO_CLEAR or 0
+ * @out: may be NULL; filled on failure too
+ */
+int tracker_read_bitmap(int fd, __u32 tracker_id, __u64 iova, __u64 length,
+			__u64 page_size, __u64 *bitmap, __u32 flags,
+			struct tracker_read_out *out)
+{
+	__u64 bits = page_size ? length / page_size : 0;
+	struct iommu_dirty_tracker_read cmd = {
+		.flags = flags,
+		.tracker_id = tracker_id,
+		.iova = iova,
+		.length = length,
+		.page_size = page_size,
+		.data = (uintptr_t)bitmap,
+		.data_len = (bits / 64 + !!(bits % 64)) * sizeof(*bitmap),
+	};
+
+	return read_out(fd, &cmd, out);
+}
+
+/**
+ * tracker_read_ranges - READ as ranges
+ * @fd: iommufd
+ * @tracker_id: the tracker
+ * @iova: first IOVA
+ * @length: bytes
+ * @page_size: unit of the ranges, in bytes
+ * @ranges: array to fill
+ * @nr_ranges: its entries, at least one
+ * @flags: IOMMU_DIRTY_TRACKER_READ_NO_CLEAR or 0
+ * @out: may be NULL; filled on failure too
+ *
+ * Return: the number of ranges filled in, or -errno.
+ */
+int tracker_read_ranges(int fd, __u32 tracker_id, __u64 iova, __u64 length,
+			__u64 page_size, struct iommu_dirty_range *ranges,
+			unsigned int nr_ranges, __u32 flags,
+			struct tracker_read_out *out)
+{
+	struct iommu_dirty_tracker_read cmd = {
+		.flags = flags | IOMMU_DIRTY_TRACKER_READ_RANGES,
+		.tracker_id = tracker_id,
+		.iova = iova,
+		.length = length,
+		.page_size = page_size,
+		.data = (uintptr_t)ranges,
+		.data_len = (__u64)nr_ranges * sizeof(*ranges),
+	};
+	int rc = read_out(fd, &cmd, out);
+
+	return rc ? rc : (int)cmd.out_nr_ranges;
+}
+
+/**
+ * tracker_count - Count what a READ would report; nothing is cleared
+ * @fd: iommufd
+ * @tracker_id: the tracker
+ * @iova: first IOVA
+ * @length: bytes
+ * @page_size: unit of the count, in bytes
+ * @out: may be NULL; filled on failure too
+ */
+int tracker_count(int fd, __u32 tracker_id, __u64 iova, __u64 length,
+		  __u64 page_size, struct tracker_read_out *out)
+{
+	struct iommu_dirty_tracker_read cmd = {
+		.flags = IOMMU_DIRTY_TRACKER_READ_COUNT,
+		.tracker_id = tracker_id,
+		.iova = iova,
+		.length = length,
+		.page_size = page_size,
+	};
+
+	return read_out(fd, &cmd, out);
+}
+
+/**
+ * tracker_info - The plan
+ * @fd: iommufd
+ * @tracker_id: the tracker
+ * @out: the kernel's answer; its @nr_sources is how many sources there are,
+ *	which may be more than @nr_sources
+ * @sources: array to fill; may be NULL when @nr_sources is 0
+ * @nr_sources: its entries
+ */
+int tracker_info(int fd, __u32 tracker_id, struct iommu_dirty_tracker_info *out,
+		 struct iommu_dirty_source_info *sources,
+		 unsigned int nr_sources)
+{
+	*out = (struct iommu_dirty_tracker_info){
+		.size = sizeof(*out),
+		.tracker_id = tracker_id,
+		.sources = (uintptr_t)sources,
+		.source_size = sizeof(*sources),
+		.nr_sources = nr_sources,
+	};
+	return call(fd, IOMMU_DIRTY_TRACKER_INFO, out);
+}

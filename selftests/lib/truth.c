@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Ground truth: what the virtual devices really wrote. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "truth.h"
+
+/**
+ * truth_open - Start a new, empty log
+ *
+ * Return: a file descriptor that the caller closes, or -errno; EBUSY when
+ * someone else has it open, ENOENT when the virtual platform is not loaded.
+ */
+int truth_open(void)
+{
+	int fd = open("/dev/virt-truth", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * truth_read - Take the oldest records out of the log
+ * @fd: from truth_open()
+ * @recs: array to fill
+ * @nr_recs: its entries
+ *
+ * Return: the number of records read, 0 when there is none, or -errno;
+ * EOVERFLOW when records were lost since the last call.
+ */
+int truth_read(int fd, struct virt_truth_rec *recs, unsigned int nr_recs)
+{
+	ssize_t len = read(fd, recs, (size_t)nr_recs * sizeof(*recs));
+
+	return len < 0 ? -errno : (int)(len / (ssize_t)sizeof(*recs));
+}

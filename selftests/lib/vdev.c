@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A virtual DMA device opened through its vfio character device: find it in
+ * sysfs, give it to vfio-pci, bind it to an iommufd, map its registers, let it
+ * work. What the registers mean is in virt_dma.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+
+#include "sysfs.h"
+#include "vdev.h"
+
+/* How long a device may take to see a write to CTRL, in ms. */
+#define DOORBELL_MS	5000
+/* How long vdev_stop() waits for what is in flight, in ms. */
+#define STOP_MS		30000
+
+static int call(const struct vdev *d, unsigned long request, void *arg)
+{
+	return ioctl(d->fd, request, arg) < 0 ? -errno : 0;
+}
+
+static int map_bar0(struct vdev *d)
+{
+	struct vfio_region_info info = {
+		.argsz = sizeof(info),
+		.index = VFIO_PCI_BAR0_REGION_INDEX,
+	};
+	void *bar;
+	int rc;
+
+	rc = call(d, VFIO_DEVICE_GET_REGION_INFO, &info);
+	if (rc)
+		return rc;
+	if (!(info.flags & VFIO_REGION_INFO_FLAG_MMAP))
+		return -ENODEV;
+	bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, d->fd,
+		   (off_t)info.offset);
+	if (bar == MAP_FAILED)
+		return -errno;
+	d->bar = bar;
+	d->bar_size = info.size;
+	return 0;
+}
+
+/**
+ * vdev_count - How many virtual DMA devices there are
+ *
+ * Return: the number, or -errno.
+ */
+int vdev_count(void)
+{
+	return sysfs_pci_count(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID);
+}
+
+/**
+ * vdev_open - Open a device, ready to be attached
+ * @d: filled in
+ * @iommufd: to bind it to; must stay open as long as the device
+ * @index: which of the devices, in order of their PCI address, from 0
+ *
+ * Binds the device to vfio-pci if it is not, and enables bus mastering.
+ *
+ * Return: 0, or -errno: ENODEV there is no such device, or it is not what its
+ * PCI ID says; ENXIO vfio-pci did not take it, or has no character device;
+ * EBUSY it is open already.
+ */
+int vdev_open(struct vdev *d, int iommufd, unsigned int index)
+{
+	struct vfio_device_bind_iommufd bind = {
+		.argsz = sizeof(bind),
+		.iommufd = iommufd,
+	};
+	char path[64];
+	int rc;
+
+	*d = (struct vdev){ .fd = -1, .iommufd = iommufd };
+	rc = sysfs_pci_find(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID, index,
+			    d->name, sizeof(d->name));
+	if (rc)
+		return rc;
+	rc = sysfs_pci_bind(d->name, "vfio-pci");
+	if (rc)
+		return rc;
+	rc = sysfs_vfio_cdev(d->name, path, sizeof(path));
+	if (rc)
+		return rc;
+
+	d->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (d->fd < 0)
+		return -errno;
+	rc = call(d, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+	if (!rc) {
+		d->dev_id = bind.out_devid;
+		rc = map_bar0(d);
+	}
+	if (!rc && vdev_read64(d, VIRT_DMA_ID) != VIRT_DMA_MAGIC)
+		rc = -ENODEV;
+	if (!rc)
+		rc = vdev_bus_master(d, 1);
+	if (rc)
+		vdev_close(d);
+	return rc;
+}
+
+/**
+ * vdev_close - Close a device; the kernel detaches and resets it
+ * @d: from vdev_open(); one that is closed already is left alone
+ */
+void vdev_close(struct vdev *d)
+{
+	if (d->bar)
+		munmap((void *)d->bar, d->bar_size);
+	d->bar = NULL;
+	if (d->fd >= 0)
+		close(d->fd);
+	d->fd = -1;
+}
+
+/**
+ * vdev_attach - Attach to an IOAS or an HWPT, or replace what it is attached to
+ * @d: the device
+ * @pt_id: the IOAS or HWPT
+ * @out_hwpt: the HWPT that it is attached to now; may be NULL
+ */
+int vdev_attach(struct vdev *d, __u32 pt_id, __u32 *out_hwpt)
+{
+	struct vfio_device_attach_iommufd_pt cmd = {
+		.argsz = sizeof(cmd),
+		.pt_id = pt_id,
+	};
+	int rc = call(d, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd);
+
+	if (!rc && out_hwpt)
+		*out_hwpt = cmd.pt_id;
+	return rc;
+}
+
+/**
+ * vdev_detach - Detach; the device's accesses are refused from here on
+ * @d: the device
+ */
+int vdev_detach(struct vdev *d)
+{
+	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
+
+	return call(d, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd);
+}
+
+/**
+ * vdev_reset - Reset the device (VFIO_DEVICE_RESET)
+ * @d: the device
+ *
+ * A reset clears bus mastering; vdev_bus_master() enables it again.
+ */
+int vdev_reset(struct vdev *d)
+{
+	return call(d, VFIO_DEVICE_RESET, NULL);
+}
+
+/**
+ * vdev_bus_master - Allow or forbid DMA in the device's PCI command register
+ * @d: the device
+ * @enable: 0 or 1
+ */
+int vdev_bus_master(struct vdev *d, int enable)
+{
+	struct vfio_region_info info = {
+		.argsz = sizeof(info),
+		.index = VFIO_PCI_CONFIG_REGION_INDEX,
+	};
+	__u16 cmd;
+	off_t at;
+	int rc;
+
+	rc = call(d, VFIO_DEVICE_GET_REGION_INFO, &info);
+	if (rc)
+		return rc;
+	at = (off_t)info.offset + PCI_COMMAND;
+	if (pread(d->fd, &cmd, sizeof(cmd), at) != sizeof(cmd))
+		return -EIO;
+	cmd |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	if (!enable)
+		cmd &= ~PCI_COMMAND_MASTER;
+	if (pwrite(d->fd, &cmd, sizeof(cmd), at) != sizeof(cmd))
+		return -EIO;
+	return 0;
+}
+
+/**
+ * vdev_irq_enable - Connect MSI-X vector 0 to an eventfd
+ * @d: the device
+ *
+ * Return: an eventfd that the caller closes, or -errno. A job with @irq set
+ * raises it when the run ends.
+ */
+int vdev_irq_enable(struct vdev *d)
+{
+	struct {
+		struct vfio_irq_set set;
+		__s32 fd;
+	} cmd = {
+		.set = {
+			.argsz = sizeof(cmd),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_MSIX_IRQ_INDEX,
+			.count = 1,
+		},
+	};
+	int rc;
+
+	cmd.fd = eventfd(0, EFD_CLOEXEC);
+	if (cmd.fd < 0)
+		return -errno;
+	rc = call(d, VFIO_DEVICE_SET_IRQS, &cmd);
+	if (rc) {
+		close(cmd.fd);
+		return rc;
+	}
+	return cmd.fd;
+}
+
+/**
+ * vdev_read64 - Read a register
+ * @d: the device
+ * @reg: VIRT_DMA_*, in bytes
+ */
+__u64 vdev_read64(struct vdev *d, unsigned int reg)
+{
+	__u64 value = d->bar[reg / sizeof(*d->bar)];
+
+	__sync_synchronize();
+	return value;
+}
+
+/**
+ * vdev_write64 - Write a register
+ * @d: the device
+ * @reg: VIRT_DMA_*, in bytes
+ * @value: to write
+ */
+void vdev_write64(struct vdev *d, unsigned int reg, __u64 value)
+{
+	__sync_synchronize();
+	d->bar[reg / sizeof(*d->bar)] = value;
+	__sync_synchronize();
+}
+
+static __u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (__u64)ts.tv_sec * 1000 + (__u64)ts.tv_nsec / 1000000;
+}
+
+/* Wait until (register & @mask) is 0, looking every 200 us. */
+static int wait_clear(struct vdev *d, unsigned int reg, __u64 mask,
+		      unsigned int timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = 200000 };
+	__u64 end = now_ms() + timeout_ms;
+
+	while (vdev_read64(d, reg) & mask) {
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+/* A command is taken when the device has made CTRL read as 0. */
+static int doorbell(struct vdev *d, __u64 command)
+{
+	vdev_write64(d, VIRT_DMA_CTRL, command);
+	return wait_clear(d, VIRT_DMA_CTRL, ~0ull, DOORBELL_MS);
+}
+
+/**
+ * vdev_job_init - A job with the registers' reset values: 8 bytes at the
+ *	beginning of each 4 KiB, in sequence, once, as fast as it goes
+ * @job: to fill in; the caller sets at least @iova and @length
+ */
+void vdev_job_init(struct vdev_job *job)
+{
+	*job = (struct vdev_job){
+		.op = VIRT_DMA_OP_WRITE,
+		.pattern = VIRT_DMA_PATTERN_SEQ,
+		.unit = 4096,
+		.size = 8,
+		.stride = 1,
+		.sweeps = 1,
+	};
+}
+
+/**
+ * vdev_start - Start a job; a running one is stopped first
+ * @d: the device
+ * @job: what to do
+ *
+ * When it returns, STATUS and DONE are those of this job.
+ */
+int vdev_start(struct vdev *d, const struct vdev_job *job)
+{
+	int rc = vdev_stop(d);
+
+	if (rc)
+		return rc;
+	vdev_write64(d, VIRT_DMA_OP, job->op);
+	vdev_write64(d, VIRT_DMA_PATTERN, job->pattern);
+	vdev_write64(d, VIRT_DMA_IOVA, job->iova);
+	vdev_write64(d, VIRT_DMA_LENGTH, job->length);
+	vdev_write64(d, VIRT_DMA_UNIT, job->unit);
+	vdev_write64(d, VIRT_DMA_SIZE, job->size);
+	vdev_write64(d, VIRT_DMA_OFFSET, job->offset);
+	vdev_write64(d, VIRT_DMA_STRIDE, job->stride);
+	vdev_write64(d, VIRT_DMA_SRC, job->src);
+	vdev_write64(d, VIRT_DMA_SEED, job->seed);
+	vdev_write64(d, VIRT_DMA_SWEEPS, job->sweeps);
+	vdev_write64(d, VIRT_DMA_RATE, job->rate);
+	vdev_write64(d, VIRT_DMA_IRQ, job->irq);
+	return doorbell(d, VIRT_DMA_CTRL_START);
+}
+
+/**
+ * vdev_wait - Wait until the device is idle
+ * @d: the device
+ * @timeout_ms: how long
+ *
+ * Return: 0, or -ETIMEDOUT. Accesses that were refused are in FAULTS.
+ */
+int vdev_wait(struct vdev *d, unsigned int timeout_ms)
+{
+	return wait_clear(d, VIRT_DMA_STATUS, VIRT_DMA_STATUS_RUNNING,
+			  timeout_ms);
+}
+
+/**
+ * vdev_stop - Stop the device and wait until nothing is in flight
+ * @d: the device; may be idle
+ */
+int vdev_stop(struct vdev *d)
+{
+	int rc;
+
+	if (!(vdev_read64(d, VIRT_DMA_STATUS) & VIRT_DMA_STATUS_RUNNING))
+		return 0;
+	rc = doorbell(d, VIRT_DMA_CTRL_STOP);
+	return rc ? rc : vdev_wait(d, STOP_MS);
+}
+
+/**
+ * vdev_run - Start a job and wait for its end
+ * @d: the device
+ * @job: what to do; @sweeps not 0
+ * @timeout_ms: how long; the device is stopped when it takes longer
+ *
+ * Return: 0; -ETIMEDOUT; -EFAULT when an access was refused.
+ */
+int vdev_run(struct vdev *d, const struct vdev_job *job,
+	     unsigned int timeout_ms)
+{
+	int rc = vdev_start(d, job);
+
+	if (rc)
+		return rc;
+	rc = vdev_wait(d, timeout_ms);
+	if (rc) {
+		vdev_stop(d);
+		return rc;
+	}
+	return vdev_read64(d, VIRT_DMA_FAULTS) ? -EFAULT : 0;
+}

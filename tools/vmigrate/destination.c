@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The destination: makes the RAM that the source describes, puts into it what
+ * arrives, and compares checksums when all has arrived. It needs no device and
+ * no iommufd, and trusts nothing that it reads from the socket.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmigrate.h"
+
+#define RAM_MAX	(1ull << 40)
+
+static int take_hello(struct stream *s, struct guest *g)
+{
+	const struct wire_slot *slot = (const void *)s->payload;
+	struct wire_msg msg;
+	unsigned int i;
+	u64 end = 0;
+	int status;
+
+	status = stream_expect(s, WIRE_HELLO, &msg);
+	if (status)
+		return status;
+	if (!msg.count || msg.count > MAX_SLOTS ||
+	    msg.length != msg.count * sizeof(*slot))
+		return fail(STATUS_ERROR,
+			    "the source describes %llu slots of RAM in %u bytes, 1 to %u are possible",
+			    msg.count, msg.length, MAX_SLOTS);
+
+	*g = (struct guest){ .nr_slots = (unsigned int)msg.count };
+	for (i = 0; i < g->nr_slots; i++, slot++) {
+		if (!slot->length || slot->length % GUEST_PAGE ||
+		    slot->iova % GUEST_PAGE || slot->iova < end ||
+		    slot->length > RAM_MAX ||
+		    slot->iova + slot->length < slot->iova) {
+			g->nr_slots = 0;
+			return fail(STATUS_ERROR,
+				    "the source describes an impossible slot %u: %#llx bytes at IOVA %#llx",
+				    i, slot->length, slot->iova);
+		}
+		g->slots[i].iova = slot->iova;
+		g->slots[i].length = slot->length;
+		g->length += slot->length;
+		end = slot->iova + slot->length;
+	}
+	status = guest_alloc(g, false);
+	return status ? status : stream_send(s, WIRE_READY, 0, 0, NULL, 0);
+}
+
+static int take_pages(struct stream *s, const struct guest *g,
+		      const struct wire_msg *msg, struct pass *pass)
+{
+	u64 bytes = msg->count * GUEST_PAGE;
+	u32 payload = msg->type == WIRE_ZERO ? 0 : (u32)bytes;
+	u8 *to = NULL;
+
+	if (msg->count && msg->count <= WIRE_MAX / GUEST_PAGE &&
+	    !(msg->iova % GUEST_PAGE) && msg->length == payload)
+		to = guest_at(g, msg->iova, bytes);
+	if (!to)
+		return fail(STATUS_ERROR,
+			    "the source sent %llu pages (%u bytes) for IOVA %#llx, which is not RAM",
+			    msg->count, msg->length, msg->iova);
+	if (msg->type == WIRE_ZERO)
+		memset(to, 0, bytes);
+	else
+		memcpy(to, s->payload, bytes);
+	pass->sent += msg->count;
+	pass->zero += msg->type == WIRE_ZERO ? msg->count : 0;
+	pass->bytes += sizeof(*msg) + msg->length;
+	return 0;
+}
+
+static int take_pass(struct report *r, const struct wire_msg *msg, u64 *begin)
+{
+	struct pass *pass = &r->passes[r->nr_passes];
+
+	if (msg->count != r->nr_passes + 1 || r->nr_passes > MAX_PASSES)
+		return fail(STATUS_ERROR,
+			    "the source ended pass %llu where pass %u was expected",
+			    msg->count, r->nr_passes + 1);
+	pass->number = ++r->nr_passes;
+	pass->dirty = pass->sent;
+	pass->ns = now_ns() - *begin;
+	*begin += pass->ns;
+	report_pass(r, pass);
+	return 0;
+}
+
+static int receive(struct report *r, struct stream *s, const struct guest *g)
+{
+	u64 begin = now_ns(), pass_begin = begin;
+	struct wire_msg msg;
+	int status;
+
+	for (;;) {
+		status = stream_recv(s, &msg);
+		if (status)
+			return status;
+		r->bytes += sizeof(msg) + msg.length;
+		switch (msg.type) {
+		case WIRE_PAGES:
+		case WIRE_ZERO:
+			status = take_pages(s, g, &msg,
+					    &r->passes[r->nr_passes]);
+			break;
+		case WIRE_PASS:
+			status = take_pass(r, &msg, &pass_begin);
+			break;
+		case WIRE_END:
+			r->total_ns = now_ns() - begin;
+			return stream_send(s, WIRE_END, 0, 0, NULL, 0);
+		default:
+			return fail(STATUS_ERROR,
+				    "the source sent a message of type %u in the middle of RAM",
+				    msg.type);
+		}
+		if (status)
+			return status;
+	}
+}
+
+static int verify(struct report *r, struct stream *s, const struct guest *g)
+{
+	u64 *theirs = malloc(guest_pages(g) * sizeof(*theirs));
+	u64 *ours = guest_sums(g);
+	int status = ours && theirs ? 0 : STATUS_ERROR;
+
+	if (!status)
+		status = stream_recv_sums(s, theirs, guest_pages(g));
+	if (!status)
+		status = stream_send_sums(s, ours, guest_pages(g));
+	if (!status)
+		report_compare(r, ours, theirs);
+	free(ours);
+	free(theirs);
+	return status;
+}
+
+/**
+ * run_destination - Be the destination of one migration
+ * @opt: the command line
+ * @fd: connected to the source; closed at the end
+ *
+ * Return: the exit status.
+ */
+int run_destination(const struct options *opt, int fd)
+{
+	struct stream *s = stream_new(fd, "source");
+	struct report *r = calloc(1, sizeof(*r));
+	struct guest g = { .ram = NULL };
+	int status = s && r ? 0 : STATUS_ERROR;
+
+	if (!status)
+		status = take_hello(s, &g);
+	if (!status) {
+		*r = (struct report){ .opt = opt, .guest = &g };
+		report_setup(r);
+		status = receive(r, s, &g);
+	}
+	if (!status) {
+		report_received(r);
+		status = verify(r, s, &g);
+	}
+	if (!status) {
+		report_verdict(r);
+		status = r->differ ? STATUS_MISMATCH : STATUS_OK;
+	}
+	guest_free(&g);
+	stream_free(s);
+	free(r);
+	return status;
+}

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vmigrate: a small VMM that live-migrates guest RAM which devices write to.
+ * This file has the command line, the roles, and what to do about signals.
+ *
+ * INT, TERM and HUP stay blocked and are looked for where the program waits,
+ * so that it always ends the same way: devices stopped, tracker destroyed.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmigrate.h"
+
+static int signal_fd = -1;
+static bool json_errors;
+static const char *who = "";	/* prefix of messages */
+static pid_t demo_child;
+
+static const char usage[] =
+"Usage: vmigrate --demo [options]\n"
+"       vmigrate --listen ADDR [--json]\n"
+"       vmigrate --to ADDR [options]\n"
+"\n"
+"Live-migrate guest RAM while DMA devices write to it, with one iommufd dirty\n"
+"tracker telling what to send, and prove by checksums that nothing is missing.\n"
+"\n"
+"Roles:\n"
+"  --demo               source and destination in one go, one report\n"
+"  --listen ADDR        be the destination; wait for a source at ADDR\n"
+"  --to ADDR            be the source; ADDR is a path (a unix socket), or\n"
+"                       127.0.0.1:PORT\n"
+"\n"
+"The guest (source and demo):\n"
+"  -m, --memory SIZE    guest RAM (default 64M)\n"
+"      --guest-slots N  divide it into N mappings, 4 GiB apart (default 2)\n"
+"      --iova-base ADDR IOVA of the first (default 0)\n"
+"      --hugepages      huge pages and large IOMMU leaves: less to map, coarser\n"
+"      --devices N      DMA devices that write all the time (default 2)\n"
+"      --rate N         writes per second of each, 0 = unlimited (default 640)\n"
+"      --working-set SIZE\n"
+"                       RAM that each writes to, 0 = its whole slot (default 0)\n"
+"      --seed N         of RAM contents and writes (default: random, shown)\n"
+"\n"
+"The migration (source and demo):\n"
+"      --tracker MODE   auto, iommu, or off: send everything once and stop\n"
+"                       (default auto)\n"
+"      --bitmap         READ a bitmap (default)\n"
+"      --ranges         READ ranges\n"
+"      --bandwidth SIZE bytes per second to send while devices run, 0 = unlimited\n"
+"                       (default 16M)\n"
+"      --threshold SIZE stop the devices when so little is dirty (default 1M)\n"
+"      --passes N       or after so many passes (default 30)\n"
+"\n"
+"      --json           one JSON object on standard output instead of text\n"
+"  -h, --help           this text\n"
+"  -V, --version        version\n"
+"\n"
+"SIZE is in bytes, or with K, M or G. Exit status: 0 every page matched, 1 a\n"
+"page differed, 2 usage or environment, 130 interrupted.\n";
+
+/* When the source has given up, its destination has nothing to add. */
+static void end_demo_child(void)
+{
+	if (demo_child)
+		kill(demo_child, SIGTERM);
+}
+
+/**
+ * fail - Say on standard error what is wrong
+ * @status: to return
+ * @fmt: as for printf, without a newline
+ *
+ * Return: @status.
+ */
+int fail(int status, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+
+	report_clear();
+	fprintf(stderr, "vmigrate: %s%s\n", who, text);
+	if (json_errors)
+		json_error(text);
+	end_demo_child();
+	return status;
+}
+
+/**
+ * wait_fd - Wait, for a file descriptor or for a while, or for a signal
+ * @fd: to wait for; -1 for none
+ * @events: as for poll()
+ * @timeout_ms: how long; -1 without limit
+ *
+ * Return: 0 when @fd is ready or the time has passed; STATUS_INTERRUPTED when
+ * a signal asked the program to end, which stays so.
+ */
+int wait_fd(int fd, short events, int timeout_ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = fd, .events = events },
+		{ .fd = signal_fd, .events = POLLIN },
+	};
+
+	if (poll(fds, 2, timeout_ms) < 0 && errno != EINTR)
+		return fail(STATUS_ERROR, "poll: %s", strerror(errno));
+	if (!fds[1].revents)
+		return 0;
+	end_demo_child();
+	return STATUS_INTERRUPTED;
+}
+
+/**
+ * now_ns - Monotonic time in nanoseconds
+ */
+u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
+}
+
+static int catch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0)
+		return fail(STATUS_ERROR, "signalfd: %s", strerror(errno));
+	return 0;
+}
+
+static int parse_u64(const char *name, const char *text, bool sizes, u64 *out)
+{
+	unsigned int shift = 0;
+	char *end;
+	u64 n;
+
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	if (sizes && end != text && *end) {
+		static const char units[] = "KMGT";
+		const char *unit = strchr(units, *end & ~0x20);
+
+		if (unit) {
+			shift = 10 * (unsigned int)(unit - units + 1);
+			end++;
+		}
+	}
+	if (errno || end == text || *end || strchr(text, '-') ||
+	    (n << shift) >> shift != n)
+		return fail(STATUS_ERROR, "--%s: '%s' is not a %s", name, text,
+			    sizes ? "size in bytes, or with K, M, G" :
+				    "number");
+	*out = n << shift;
+	return 0;
+}
+
+static int parse_uint(const char *name, const char *text, unsigned int min,
+		      unsigned int max, unsigned int *out)
+{
+	u64 n;
+	int status = parse_u64(name, text, false, &n);
+
+	if (status)
+		return status;
+	if (n < min || n > max)
+		return fail(STATUS_ERROR, "--%s: %llu is not between %u and %u",
+			    name, n, min, max);
+	*out = (unsigned int)n;
+	return 0;
+}
+
+static int parse_tracker(const char *text, enum tracker_mode *out)
+{
+	if (!strcmp(text, "auto"))
+		*out = TRACKER_AUTO;
+	else if (!strcmp(text, "iommu"))
+		*out = TRACKER_IOMMU;
+	else if (!strcmp(text, "off"))
+		*out = TRACKER_OFF;
+	else
+		return fail(STATUS_ERROR,
+			    "--tracker: '%s' is none of auto, iommu, off",
+			    text);
+	return 0;
+}
+
+static int set_role(struct options *opt, enum role role, const char *addr)
+{
+	if (opt->role != ROLE_NONE)
+		return fail(STATUS_ERROR,
+			    "only one of --demo, --listen and --to is possible");
+	opt->role = role;
+	opt->addr = addr;
+	return 0;
+}
+
+static const struct option longopts[] = {
+	{ "demo", no_argument, NULL, 'd' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "to", required_argument, NULL, 't' },
+	{ "memory", required_argument, NULL, 'm' },
+	{ "guest-slots", required_argument, NULL, 'g' },
+	{ "iova-base", required_argument, NULL, 'i' },
+	{ "hugepages", no_argument, NULL, 'H' },
+	{ "devices", required_argument, NULL, 'n' },
+	{ "rate", required_argument, NULL, 'r' },
+	{ "working-set", required_argument, NULL, 'w' },
+	{ "seed", required_argument, NULL, 's' },
+	{ "tracker", required_argument, NULL, 'T' },
+	{ "bitmap", no_argument, NULL, 'B' },
+	{ "ranges", no_argument, NULL, 'R' },
+	{ "bandwidth", required_argument, NULL, 'b' },
+	{ "threshold", required_argument, NULL, 'q' },
+	{ "passes", required_argument, NULL, 'p' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{}
+};
+
+static int parse_option(struct options *opt, int c, const char *name)
+{
+	switch (c) {
+	case 'd':
+		return set_role(opt, ROLE_DEMO, NULL);
+	case 'l':
+		return set_role(opt, ROLE_DESTINATION, optarg);
+	case 't':
+		return set_role(opt, ROLE_SOURCE, optarg);
+	case 'm':
+		return parse_u64(name, optarg, true, &opt->ram);
+	case 'g':
+		return parse_uint(name, optarg, 1, MAX_SLOTS, &opt->nr_slots);
+	case 'i':
+		return parse_u64(name, optarg, true, &opt->iova_base);
+	case 'n':
+		return parse_uint(name, optarg, 1, MAX_DEVICES,
+				  &opt->nr_devices);
+	case 'r':
+		return parse_u64(name, optarg, false, &opt->rate);
+	case 'w':
+		return parse_u64(name, optarg, true, &opt->working_set);
+	case 's':
+		return parse_u64(name, optarg, false, &opt->seed);
+	case 'T':
+		return parse_tracker(optarg, &opt->tracker);
+	case 'b':
+		return parse_u64(name, optarg, true, &opt->bandwidth);
+	case 'q':
+		return parse_u64(name, optarg, true, &opt->threshold);
+	case 'p':
+		return parse_uint(name, optarg, 1, MAX_PASSES, &opt->passes);
+	case 'H':
+		opt->hugepages = true;
+		return 0;
+	case 'B':
+	case 'R':
+		opt->ranges = c == 'R';
+		return 0;
+	case 'j':
+		opt->json = true;
+		json_errors = true;
+		return 0;
+	case 'h':
+		fputs(usage, stdout);
+		exit(STATUS_OK);
+	case 'V':
+		puts("vmigrate " VMIGRATE_VERSION);
+		exit(STATUS_OK);
+	}
+	fputs("Try 'vmigrate --help'.\n", stderr);
+	return STATUS_ERROR;
+}
+
+static int check_options(const struct options *opt)
+{
+	if (opt->role == ROLE_NONE)
+		return fail(STATUS_ERROR,
+			    "say --demo, --listen ADDR or --to ADDR; --help tells more");
+	if (!opt->ram || opt->ram % GUEST_PAGE)
+		return fail(STATUS_ERROR,
+			    "--memory: %llu bytes are not whole pages of %u",
+			    opt->ram, GUEST_PAGE);
+	if (opt->iova_base % GUEST_PAGE || opt->iova_base >> 52)
+		return fail(STATUS_ERROR,
+			    "--iova-base: %#llx is not a multiple of %u below 2^52",
+			    opt->iova_base, GUEST_PAGE);
+	if (opt->working_set % GUEST_PAGE)
+		return fail(STATUS_ERROR,
+			    "--working-set: %llu bytes are not whole pages of %u",
+			    opt->working_set, GUEST_PAGE);
+	return 0;
+}
+
+static int parse(struct options *opt, int argc, char **argv)
+{
+	int status, c, i;
+
+	for (;;) {
+		i = -1;
+		c = getopt_long(argc, argv, "m:hV", longopts, &i);
+		if (c < 0)
+			break;
+		status = parse_option(opt, c, i < 0 ? "memory" :
+						      longopts[i].name);
+		if (status)
+			return status;
+	}
+	if (optind < argc)
+		return fail(STATUS_ERROR, "unexpected argument '%s'",
+			    argv[optind]);
+	return check_options(opt);
+}
+
+static int run_demo(const struct options *opt)
+{
+	int fds[2], wstatus = 0;
+	int status;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return fail(STATUS_ERROR, "socketpair: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		return fail(STATUS_ERROR, "fork: %s", strerror(errno));
+	if (!pid) {
+		struct options quiet = *opt;
+
+		close(fds[0]);
+		who = "destination: ";
+		json_errors = false;
+		quiet.quiet = true;
+		_exit(run_destination(&quiet, fds[1]));
+	}
+	close(fds[1]);
+	demo_child = pid;
+	status = run_source(opt, fds[0]);
+	demo_child = 0;
+	while (waitpid(pid, &wstatus, 0) < 0 && errno == EINTR)
+		;
+	/* It has said itself what was wrong; a mismatch both have seen. */
+	if (!status && wstatus)
+		status = fail(STATUS_ERROR, "the destination failed");
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options opt = {
+		.ram = 64ull << 20,
+		.nr_slots = 2,
+		.nr_devices = 2,
+		.rate = 640,
+		.bandwidth = 16ull << 20,
+		.threshold = 1ull << 20,
+		.passes = 30,
+	};
+	int status, fd;
+
+	if (getrandom(&opt.seed, sizeof(opt.seed), GRND_NONBLOCK) < 0)
+		opt.seed = now_ns();
+	status = parse(&opt, argc, argv);
+	if (!status)
+		status = catch_signals();
+	if (status)
+		return status;
+
+	switch (opt.role) {
+	case ROLE_DESTINATION:
+		status = net_listen(opt.addr, &fd);
+		if (!status)
+			status = run_destination(&opt, fd);
+		break;
+	case ROLE_SOURCE:
+		status = net_connect(opt.addr, &fd);
+		if (!status)
+			status = run_source(&opt, fd);
+		break;
+	default:
+		status = run_demo(&opt);
+	}
+	if (status == STATUS_INTERRUPTED)
+		fail(status, "interrupted: nothing was migrated");
+	if (fflush(stdout) || ferror(stdout))
+		status = fail(STATUS_ERROR, "cannot write the report: %s",
+			      strerror(errno));
+	return status;
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What people get to see: the setting, the plan in words, a progress bar where
+ * there is a terminal, a row for each pass, totals and the verdict.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "vmigrate.h"
+
+#define BAR	30
+#define MIB	(1024.0 * 1024.0)
+
+static bool progress_shown;
+
+static bool silent(const struct report *r)
+{
+	return r->opt->json || r->opt->quiet;
+}
+
+static double seconds(u64 ns)
+{
+	return (double)ns / 1e9;
+}
+
+static double rate(u64 bytes, u64 ns)
+{
+	return ns ? (double)bytes / MIB / seconds(ns) : 0;
+}
+
+/* A size in words: 4 KiB, 2 MiB. */
+static const char *size_text(u64 bytes, char *buf, size_t len)
+{
+	static const char * const units[] = { "bytes", "KiB", "MiB", "GiB" };
+	unsigned int i = 0;
+
+	while (i < 3 && bytes && bytes % 1024 == 0) {
+		bytes /= 1024;
+		i++;
+	}
+	snprintf(buf, len, "%llu %s", bytes, units[i]);
+	return buf;
+}
+
+/**
+ * report_clear - Take the progress bar off the terminal
+ */
+void report_clear(void)
+{
+	if (!progress_shown)
+		return;
+	fputs("\r\033[K", stdout);
+	fflush(stdout);
+	progress_shown = false;
+}
+
+/**
+ * report_setup - What is going to be migrated
+ * @r: the report
+ */
+void report_setup(const struct report *r)
+{
+	const struct guest *g = r->guest;
+	char ram[32];
+	unsigned int i;
+
+	if (silent(r))
+		return;
+	printf("vmigrate " VMIGRATE_VERSION ": %s of guest RAM",
+	       size_text(g->length, ram, sizeof(ram)));
+	if (r->vmm)
+		printf(", %u device%s, seed %#llx", r->vmm->nr_devices,
+		       r->vmm->nr_devices == 1 ? "" : "s", r->opt->seed);
+	putchar('\n');
+	for (i = 0; i < g->nr_slots; i++)
+		printf("  IOVA %#llx to %#llx\n", g->slots[i].iova,
+		       g->slots[i].iova + g->slots[i].length - 1);
+	for (i = 0; r->vmm && i < r->vmm->nr_devices; i++) {
+		const struct vdev_job *job = &r->vmm->jobs[i];
+
+		printf("  device %u (%s) writes to %s from IOVA %#llx on, ",
+		       r->vmm->devices[i].dev_id, r->vmm->devices[i].name,
+		       size_text(job->length, ram, sizeof(ram)), job->iova);
+		if (job->rate)
+			printf("%llu pages a second\n", job->rate);
+		else
+			puts("as fast as it can");
+	}
+	fflush(stdout);
+}
+
+/**
+ * report_source_kind - A source in words
+ * @kind: enum iommu_dirty_source_kind
+ */
+const char *report_source_kind(u32 kind)
+{
+	switch (kind) {
+	case IOMMU_DIRTY_SOURCE_NONE:
+		return "not tracked";
+	case IOMMU_DIRTY_SOURCE_IOMMU:
+		return "IOMMU";
+	case IOMMU_DIRTY_SOURCE_DEVICE:
+		return "its own page tracker";
+	case IOMMU_DIRTY_SOURCE_SCOPE:
+		return "the pages it declared or pinned";
+	case IOMMU_DIRTY_SOURCE_MAPPED:
+		return "nobody can tell, so everything mapped writable counts as dirty";
+	}
+	return "a source that this vmigrate does not know";
+}
+
+static void print_source(const struct iommu_dirty_source_info *src)
+{
+	char granule[32];
+
+	if (src->dev_id)
+		printf("  device %u on HWPT %u: ", src->dev_id, src->hwpt_id);
+	else
+		printf("  HWPT %u without a device: ", src->hwpt_id);
+	fputs(report_source_kind(src->kind), stdout);
+	if (src->platform[0] && src->kind == IOMMU_DIRTY_SOURCE_IOMMU)
+		printf(" (%.*s)", (int)sizeof(src->platform), src->platform);
+	if (src->granule && src->kind != IOMMU_DIRTY_SOURCE_MAPPED)
+		printf(", %s granule",
+		       size_text(src->granule, granule, sizeof(granule)));
+	if (src->nr_ranges)
+		printf(", %u ranges", src->nr_ranges);
+	if (src->state == IOMMU_DIRTY_SOURCE_FAILED)
+		fputs("; it broke, so everything mapped writable counts as dirty",
+		      stdout);
+	putchar('\n');
+}
+
+/**
+ * report_plan - Where dirt is learned from
+ * @r: the report; devices and tracker run
+ */
+void report_plan(const struct report *r)
+{
+	const struct vmm *vmm = r->vmm;
+	char unit[32];
+	unsigned int i;
+
+	if (silent(r))
+		return;
+	if (!vmm->tracker_id) {
+		puts("no dirty tracker: everything is sent once, and what the devices write after that is lost");
+	} else {
+		printf("dirty tracker %u of IOAS %u, in units of %s\n",
+		       vmm->tracker_id, vmm->ioas_id,
+		       size_text(vmm->page_size, unit, sizeof(unit)));
+		for (i = 0; i < vmm->nr_sources; i++)
+			print_source(&vmm->sources[i]);
+	}
+	puts("pass      dirty       sent        MiB      MiB/s     time");
+	fflush(stdout);
+}
+
+/**
+ * report_progress - Draw the progress bar of a pass
+ * @r: the report
+ * @p: the pass
+ */
+void report_progress(const struct report *r, const struct pass *p)
+{
+	unsigned int done, i;
+
+	if (silent(r) || !isatty(STDOUT_FILENO) || !p->dirty)
+		return;
+	done = p->sent < p->dirty ? (unsigned int)(p->sent * BAR / p->dirty) :
+				    BAR;
+	printf("\r%4u  [", p->number);
+	for (i = 0; i < BAR; i++)
+		putchar(i < done ? '#' : '.');
+	printf("] %3u%%  %.1f MiB/s\033[K", done * 100 / BAR,
+	       rate(p->bytes, p->ns));
+	fflush(stdout);
+	progress_shown = true;
+}
+
+/**
+ * report_pass - A row of the table
+ * @r: the report
+ * @p: the pass, ended
+ */
+void report_pass(const struct report *r, const struct pass *p)
+{
+	if (silent(r))
+		return;
+	report_clear();
+	if (p->last)
+		fputs("last", stdout);
+	else
+		printf("%4u", p->number);
+	printf(" %10llu %10llu %10.2f %10.1f %6.2f s\n", p->dirty, p->sent,
+	       (double)p->bytes / MIB, rate(p->bytes, p->ns), seconds(p->ns));
+	fflush(stdout);
+}
+
+/**
+ * report_reason - Why the devices were stopped, in words
+ * @reason: enum reason
+ */
+const char *report_reason(enum reason reason)
+{
+	switch (reason) {
+	case REASON_CONVERGED:
+		return "little enough was left";
+	case REASON_PASSES:
+		return "the pass limit was reached before little enough was left";
+	case REASON_STUCK:
+		return "the dirty set did not shrink any more";
+	case REASON_UNTRACKED:
+		break;
+	}
+	return "there is no tracker to go on with";
+}
+
+static void print_flags(const struct vmm *vmm)
+{
+	char size[32];
+	unsigned int i;
+	u64 largest = 0;
+
+	if (vmm->flags & IOMMU_DIRTY_TRACKER_CONSERVATIVE)
+		puts("conservative: a device cannot be tracked, and everything mapped for it was sent in every pass");
+	if (vmm->flags & IOMMU_DIRTY_TRACKER_DEGRADED)
+		puts("degraded: a source broke, and everything mapped stood in for what it knew");
+	for (i = 0; i < vmm->nr_sources; i++)
+		if (vmm->sources[i].largest > largest)
+			largest = vmm->sources[i].largest;
+	if (vmm->flags & IOMMU_DIRTY_TRACKER_COARSE)
+		printf("coarse: dirt was seen in IOMMU leaves of up to %s, which were sent as a whole\n",
+		       size_text(largest, size, sizeof(size)));
+}
+
+/* What a device did, and what its source made of it. */
+static void print_device(const struct report *r, unsigned int i)
+{
+	const struct vmm *vmm = r->vmm;
+	u32 id = vmm->devices[i].dev_id;
+	unsigned int j;
+
+	printf("device %u made %llu writes", id, r->writes[i]);
+	if (r->refused[i])
+		printf(", and the IOMMU refused %llu more", r->refused[i]);
+	for (j = 0; j < vmm->nr_sources; j++) {
+		const struct iommu_dirty_source_info *src = &vmm->sources[j];
+
+		if (src->dev_id != id || !src->harvests)
+			continue;
+		printf("; HWPT %u reported %.2f MiB in %llu harvests, %.1f ms",
+		       src->hwpt_id, (double)src->dirty_bytes / MIB,
+		       src->harvests, (double)src->harvest_ns / 1e6);
+		if (src->flags & IOMMU_DIRTY_SOURCE_GATHER)
+			fputs(", read through its flush ranges", stdout);
+	}
+	putchar('\n');
+}
+
+/**
+ * report_totals - How it went
+ * @r: the report; RAM has been sent
+ */
+void report_totals(const struct report *r)
+{
+	unsigned int i;
+
+	if (silent(r))
+		return;
+	printf("devices stopped: %s\n", report_reason(r->reason));
+	print_flags(r->vmm);
+	for (i = 0; i < r->vmm->nr_devices; i++)
+		print_device(r, i);
+	printf("sent %.2f MiB, %.2f times RAM, in %.2f s, downtime %.0f ms\n",
+	       (double)r->bytes / MIB,
+	       (double)r->bytes / (double)r->guest->length,
+	       seconds(r->total_ns), (double)r->downtime_ns / 1e6);
+	fflush(stdout);
+}
+
+/**
+ * report_received - What arrived, as the destination saw it
+ * @r: the report
+ */
+void report_received(const struct report *r)
+{
+	if (silent(r))
+		return;
+	printf("received %.2f MiB in %u passes, %.2f s\n",
+	       (double)r->bytes / MIB, r->nr_passes, seconds(r->total_ns));
+	fflush(stdout);
+}
+
+/**
+ * report_compare - Compare the checksums of both sides
+ * @r: the result goes here
+ * @ours: one for each page
+ * @theirs: one for each page
+ */
+void report_compare(struct report *r, const u64 *ours, const u64 *theirs)
+{
+	u64 i;
+
+	r->pages = guest_pages(r->guest);
+	r->differ = 0;
+	for (i = 0; i < r->pages; i++) {
+		if (ours[i] == theirs[i])
+			continue;
+		if (r->differ < MAX_DIFFS)
+			r->diffs[r->differ] = guest_page_iova(r->guest, i);
+		r->differ++;
+	}
+}
+
+/**
+ * report_verdict - The last line, or the JSON object
+ * @r: the report, complete
+ */
+void report_verdict(const struct report *r)
+{
+	u64 i;
+
+	if (r->opt->quiet)
+		return;
+	if (r->opt->json) {
+		json_report(r);
+		return;
+	}
+	if (!r->differ) {
+		printf("verdict: %llu of %llu pages match, migration complete\n",
+		       r->pages, r->pages);
+		return;
+	}
+	printf("verdict: FAILED, %llu of %llu pages differ (first: IOVA",
+	       r->differ, r->pages);
+	for (i = 0; i < r->differ && i < MAX_DIFFS; i++)
+		printf("%s %#llx", i ? "," : "", r->diffs[i]);
+	puts(")");
+}

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The source: the devices write all the time, and it sends
+ *
+ *	pass 1		all of RAM,
+ *	pass 2 ...	what READ reports as written since the pass before,
+ *	last pass	with the devices stopped, what READ reports then.
+ *
+ * After each pass COUNT tells how much was written meanwhile, without taking
+ * it: that decides whether another pass is worth it. Without a tracker there
+ * is nothing to go on with after pass 1, and pages are lost.
+ *
+ * A page is copied before it is looked at, since a device may write to it at
+ * any time; when that happens after the READ that reported it, the next READ
+ * reports it again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmigrate.h"
+
+#define RUN_PAGES	(WIRE_MAX / GUEST_PAGE)
+/* Passes in a row that may go by without the dirty set having shrunk. */
+#define STUCK_PASSES	3
+#define PROGRESS_NS	100000000ull
+
+/**
+ * struct sender - A pass in the making
+ * @s: where to
+ * @r: who is told
+ * @pass: its row of the table
+ * @bandwidth: bytes per second; 0 for no limit
+ * @begin_ns: when it began
+ * @begin_bytes: what had been sent then
+ * @shown_ns: when the progress was shown last
+ * @iova: of the run of pages that is being gathered
+ * @count: pages in it
+ * @zero: they are all zero, and not in @buf
+ * @buf: copies of them
+ */
+struct sender {
+	struct stream *s;
+	struct report *r;
+	struct pass *pass;
+	u64 bandwidth;
+	u64 begin_ns;
+	u64 begin_bytes;
+	u64 shown_ns;
+	u64 iova;
+	u64 count;
+	bool zero;
+	u64 buf[RUN_PAGES + 1][GUEST_PAGE / sizeof(u64)];
+};
+
+/* Copy a page that may change meanwhile. Is the copy all zero? */
+static bool copy_page(u64 *to, const u8 *from)
+{
+	u64 any = 0;
+	unsigned int i;
+
+	memcpy(to, from, GUEST_PAGE);
+	for (i = 0; i < GUEST_PAGE / sizeof(*to) && !any; i++)
+		any = to[i];
+	return !any;
+}
+
+/* Wait as long as the bandwidth asks for, and tell how far we are. */
+static int pace(struct sender *tx)
+{
+	u64 now = now_ns();
+
+	tx->pass->bytes = tx->s->bytes - tx->begin_bytes;
+	tx->pass->ns = now - tx->begin_ns;
+	if (now - tx->shown_ns > PROGRESS_NS) {
+		tx->shown_ns = now;
+		report_progress(tx->r, tx->pass);
+	}
+	while (tx->bandwidth) {
+		u64 due = tx->begin_ns + (u64)((double)tx->pass->bytes * 1e9 /
+					       (double)tx->bandwidth);
+		int status;
+
+		now = now_ns();
+		if (due < now + 1000000)
+			break;
+		status = wait_fd(-1, 0, due - now < 100000000 ?
+				 (int)((due - now) / 1000000) : 100);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+static int flush(struct sender *tx)
+{
+	int status;
+
+	if (!tx->count)
+		return 0;
+	if (tx->zero)
+		status = stream_send(tx->s, WIRE_ZERO, tx->iova, tx->count,
+				     NULL, 0);
+	else
+		status = stream_send(tx->s, WIRE_PAGES, tx->iova, tx->count,
+				     tx->buf, (u32)(tx->count * GUEST_PAGE));
+	tx->count = 0;
+	return status ? status : pace(tx);
+}
+
+static int send_page(struct sender *tx, const struct slot *slot, u64 page)
+{
+	u64 iova = slot->iova + page * GUEST_PAGE;
+	int status = 0;
+	bool zero;
+
+	/* One more page than a run may have fits in, for this. */
+	zero = copy_page(tx->buf[tx->zero ? 0 : tx->count],
+			 slot->va + page * GUEST_PAGE);
+	if (tx->count && (zero != tx->zero || tx->count == RUN_PAGES ||
+			  iova != tx->iova + tx->count * GUEST_PAGE)) {
+		u64 *copy = tx->buf[tx->zero ? 0 : tx->count];
+
+		status = flush(tx);
+		if (!zero)
+			memmove(tx->buf[0], copy, GUEST_PAGE);
+	}
+	if (!tx->count) {
+		tx->iova = iova;
+		tx->zero = zero;
+	}
+	tx->count++;
+	tx->pass->sent++;
+	tx->pass->zero += zero;
+	return status;
+}
+
+/* Send what the slots' bitmaps say, and clear them. */
+static int send_pass(struct sender *tx, struct guest *g, u64 dirty, bool last)
+{
+	struct report *r = tx->r;
+	unsigned int i;
+	int status = 0;
+	u64 page;
+
+	tx->pass = &r->passes[r->nr_passes++];
+	*tx->pass = (struct pass){
+		.number = r->nr_passes,
+		.last = last,
+		.dirty = dirty,
+	};
+	tx->begin_ns = now_ns();
+	tx->begin_bytes = tx->s->bytes;
+	tx->count = 0;
+	for (i = 0; i < g->nr_slots; i++) {
+		struct slot *slot = &g->slots[i];
+
+		for (page = 0; page < slot->length / GUEST_PAGE; page++) {
+			u64 *word = &slot->dirty[page / 64];
+
+			if (!(page % 64) && !*word) {
+				page += 63;
+				continue;
+			}
+			if (!(*word & 1ull << page % 64))
+				continue;
+			*word &= ~(1ull << page % 64);
+			status = send_page(tx, slot, page);
+			if (status)
+				return status;
+		}
+	}
+	status = flush(tx);
+	if (!status)
+		status = stream_send(tx->s, WIRE_PASS, 0, tx->pass->number,
+				     NULL, 0);
+	tx->pass->bytes = tx->s->bytes - tx->begin_bytes;
+	tx->pass->ns = now_ns() - tx->begin_ns;
+	if (!status)
+		report_pass(r, tx->pass);
+	return status;
+}
+
+static void mark_all(struct guest *g)
+{
+	unsigned int i;
+	u64 page;
+
+	for (i = 0; i < g->nr_slots; i++)
+		for (page = 0; page < g->slots[i].length / GUEST_PAGE; page++)
+			g->slots[i].dirty[page / 64] |= 1ull << page % 64;
+}
+
+/* Is it time to stop the devices? @dirty bytes are waiting. */
+static bool enough(struct report *r, u64 dirty, unsigned int stuck)
+{
+	if (dirty <= r->opt->threshold)
+		r->reason = REASON_CONVERGED;
+	else if (r->nr_passes >= r->opt->passes)
+		r->reason = REASON_PASSES;
+	else if (stuck >= STUCK_PASSES)
+		r->reason = REASON_STUCK;
+	else
+		return false;
+	return true;
+}
+
+/* Pass after pass, until the devices may be stopped. */
+static int precopy(struct sender *tx, struct vmm *vmm, struct guest *g)
+{
+	const struct options *opt = tx->r->opt;
+	u64 dirty = g->length, waiting;
+	unsigned int stuck = 0;
+	int status;
+
+	mark_all(g);
+	for (;;) {
+		status = send_pass(tx, g, dirty / GUEST_PAGE, false);
+		if (status)
+			return status;
+		if (opt->tracker == TRACKER_OFF) {
+			tx->r->reason = REASON_UNTRACKED;
+			return 0;
+		}
+		status = vmm_count(vmm, g, &waiting);
+		if (status)
+			return status;
+		stuck = waiting < dirty ? 0 : stuck + 1;
+		if (enough(tx->r, waiting, stuck))
+			return 0;
+		status = vmm_read(vmm, g, opt->ranges, &dirty);
+		if (status)
+			return status;
+	}
+}
+
+/* The devices stand still from here on: send the rest, wait for the answer. */
+static int stop_and_copy(struct sender *tx, struct vmm *vmm, struct guest *g)
+{
+	const struct options *opt = tx->r->opt;
+	struct wire_msg msg;
+	u64 dirty;
+	int status;
+
+	status = vmm_stop_devices(vmm);
+	if (status)
+		return status;
+	if (opt->tracker != TRACKER_OFF) {
+		status = vmm_read(vmm, g, opt->ranges, &dirty);
+		if (!status) {
+			tx->bandwidth = 0;
+			status = send_pass(tx, g, dirty / GUEST_PAGE, true);
+		}
+		if (status)
+			return status;
+	}
+	status = stream_send(tx->s, WIRE_END, 0, 0, NULL, 0);
+	return status ? status : stream_expect(tx->s, WIRE_END, &msg);
+}
+
+static int note_devices(struct report *r, struct vmm *vmm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vmm->nr_devices; i++) {
+		struct vdev *d = &vmm->devices[i];
+
+		r->writes[i] = vdev_read64(d, VIRT_DMA_DONE);
+		r->refused[i] = vdev_read64(d, VIRT_DMA_FAULTS);
+		if (!r->writes[i])
+			return fail(STATUS_ERROR,
+				    "device %s wrote nothing (%llu accesses refused, the last at IOVA %#llx): the migration proves nothing",
+				    d->name, r->refused[i],
+				    vdev_read64(d, VIRT_DMA_FAULT_IOVA));
+	}
+	return 0;
+}
+
+static int migrate(struct report *r, struct vmm *vmm, struct guest *g,
+		   struct stream *s)
+{
+	const struct options *opt = r->opt;
+	struct sender *tx = calloc(1, sizeof(*tx));
+	u64 begin, stop;
+	int status;
+
+	if (!tx)
+		return fail(STATUS_ERROR, "no memory for a send buffer");
+	tx->s = s;
+	tx->r = r;
+	tx->bandwidth = opt->bandwidth;
+
+	begin = now_ns();
+	status = precopy(tx, vmm, g);
+	stop = now_ns();
+	if (!status)
+		status = stop_and_copy(tx, vmm, g);
+	r->total_ns = now_ns() - begin;
+	r->downtime_ns = now_ns() - stop;
+	r->bytes = s->bytes;
+	free(tx);
+	if (!status)
+		status = note_devices(r, vmm);
+	if (!status && vmm->tracker_id)
+		status = vmm_read_plan(vmm);
+	return status;
+}
+
+static int hello(struct stream *s, const struct guest *g)
+{
+	struct wire_slot slots[MAX_SLOTS];
+	struct wire_msg msg;
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < g->nr_slots; i++) {
+		slots[i].iova = g->slots[i].iova;
+		slots[i].length = g->slots[i].length;
+	}
+	status = stream_send(s, WIRE_HELLO, 0, g->nr_slots, slots,
+			     g->nr_slots * (u32)sizeof(*slots));
+	return status ? status : stream_expect(s, WIRE_READY, &msg);
+}
+
+/* Each side sends its checksums, so that each can tell for itself. */
+static int verify(struct report *r, struct stream *s, const struct guest *g)
+{
+	u64 *ours = guest_sums(g);
+	u64 *theirs = malloc(guest_pages(g) * sizeof(*theirs));
+	int status = ours && theirs ? 0 : STATUS_ERROR;
+
+	if (!status)
+		status = stream_send_sums(s, ours, guest_pages(g));
+	if (!status)
+		status = stream_recv_sums(s, theirs, guest_pages(g));
+	if (!status)
+		report_compare(r, ours, theirs);
+	free(ours);
+	free(theirs);
+	return status;
+}
+
+/**
+ * run_source - Be the source of one migration
+ * @opt: the command line
+ * @fd: connected to the destination; closed at the end
+ *
+ * Return: the exit status.
+ */
+int run_source(const struct options *opt, int fd)
+{
+	struct stream *s = stream_new(fd, "destination");
+	struct report *r = calloc(1, sizeof(*r));
+	struct vmm vmm = { .iommufd = -1 };
+	struct guest g = { .ram = NULL };
+	int status = s && r ? 0 : STATUS_ERROR;
+
+	if (!status)
+		status = guest_layout(&g, opt);
+	if (!status)
+		status = guest_alloc(&g, opt->hugepages);
+	if (!status) {
+		guest_fill(&g, opt->seed);
+		status = vmm_open(&vmm, &g, opt);
+	}
+	if (!status)
+		status = hello(s, &g);
+	if (!status) {
+		*r = (struct report){ .opt = opt, .guest = &g, .vmm = &vmm };
+		report_setup(r);
+		status = vmm_start_devices(&vmm);
+	}
+	if (!status && opt->tracker != TRACKER_OFF)
+		status = vmm_start_tracker(&vmm, opt->tracker);
+	if (!status) {
+		report_plan(r);
+		status = migrate(r, &vmm, &g, s);
+	}
+	if (!status) {
+		report_totals(r);
+		status = verify(r, s, &g);
+	}
+	if (!status) {
+		report_verdict(r);
+		status = r->differ ? STATUS_MISMATCH : STATUS_OK;
+	}
+	vmm_close(&vmm);
+	guest_free(&g);
+	stream_free(s);
+	free(r);
+	return status;
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a VMM asks of the kernel: an IOAS with the guest's RAM, devices that
+ * are attached to it, and one dirty tracker for all of them. This file also
+ * knows what to advise when something is missing.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmigrate.h"
+
+#define RANGES_PER_READ	256
+
+static int open_iommufd(struct vmm *vmm)
+{
+	vmm->iommufd = iommufd_open();
+	switch (-vmm->iommufd) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return fail(STATUS_ERROR,
+			    "/dev/iommu is missing: load this project's iommufd.ko");
+	case EACCES:
+	case EPERM:
+		return fail(STATUS_ERROR,
+			    "/dev/iommu: %s: run as root, or give this user access to it",
+			    strerror(-vmm->iommufd));
+	}
+	if (vmm->iommufd < 0)
+		return fail(STATUS_ERROR, "/dev/iommu: %s",
+			    strerror(-vmm->iommufd));
+	return 0;
+}
+
+static int map_ram(struct vmm *vmm, const struct guest *g, bool hugepages)
+{
+	unsigned int i;
+	int rc;
+
+	rc = iommufd_ioas_alloc(vmm->iommufd, &vmm->ioas_id);
+	if (rc)
+		return fail(STATUS_ERROR, "cannot make an IOAS: %s",
+			    strerror(-rc));
+	/* The IOMMU tells dirt by leaf, so leaves have to be small. */
+	rc = iommufd_ioas_huge_pages(vmm->iommufd, vmm->ioas_id, hugepages);
+	if (rc)
+		return fail(STATUS_ERROR,
+			    "cannot choose the leaf size of IOAS %u: %s",
+			    vmm->ioas_id, strerror(-rc));
+	for (i = 0; i < g->nr_slots; i++) {
+		const struct slot *slot = &g->slots[i];
+		const char *advice = "";
+
+		rc = iommufd_ioas_map(vmm->iommufd, vmm->ioas_id, slot->va,
+				      slot->length, slot->iova,
+				      IOMMUFD_MAP_RW);
+		if (!rc)
+			continue;
+		if (rc == -ENOMEM)
+			advice = "; lower -m, or raise the limit of locked memory (ulimit -l)";
+		else if (rc == -EINVAL || rc == -EADDRINUSE)
+			advice = "; the platform reserves IOVAs there, choose another --iova-base";
+		return fail(STATUS_ERROR,
+			    "cannot map %llu MiB of guest RAM at IOVA %#llx: %s%s",
+			    slot->length >> 20, slot->iova, strerror(-rc),
+			    advice);
+	}
+	return 0;
+}
+
+static int open_device(struct vmm *vmm, unsigned int i)
+{
+	struct vdev *d = &vmm->devices[i];
+	const char *advice = "";
+	int rc;
+
+	rc = vdev_open(d, vmm->iommufd, i);
+	if (rc == -ENODEV)
+		return fail(STATUS_ERROR,
+			    "there is no virtual DMA device number %u: load the virtual platform (drivers/virt) with more devices, or lower --devices",
+			    i);
+	if (rc) {
+		if (rc == -ENXIO || rc == -ENOENT)
+			advice = "; load this project's vfio-pci.ko, which has character devices";
+		else if (rc == -EBUSY)
+			advice = "; someone else has it open";
+		else if (rc == -EACCES || rc == -EPERM)
+			advice = "; run as root";
+		return fail(STATUS_ERROR, "cannot open device %u (%s): %s%s", i,
+			    d->name, strerror(-rc), advice);
+	}
+	vmm->nr_devices = i + 1;
+	rc = vdev_attach(d, vmm->ioas_id, NULL);
+	if (rc)
+		return fail(STATUS_ERROR,
+			    "cannot attach device %s to IOAS %u: %s", d->name,
+			    vmm->ioas_id, strerror(-rc));
+	return 0;
+}
+
+/* Device i sweeps over slot i, and over a word of its own in each page. */
+static void plan_job(struct vmm *vmm, unsigned int i, const struct guest *g,
+		     const struct options *opt)
+{
+	const struct slot *slot = &g->slots[i % g->nr_slots];
+	struct vdev_job *job = &vmm->jobs[i];
+
+	vdev_job_init(job);
+	job->pattern = VIRT_DMA_PATTERN_RANDOM;
+	job->iova = slot->iova;
+	job->length = slot->length;
+	if (opt->working_set && opt->working_set < slot->length)
+		job->length = opt->working_set;
+	job->unit = GUEST_PAGE;
+	job->offset = i * 64;
+	job->seed = virt_dma_value(opt->seed, i + 1, 0);
+	job->sweeps = 0;
+	job->rate = opt->rate;
+}
+
+/**
+ * vmm_open - Map guest RAM and attach the devices
+ * @vmm: filled in; vmm_close() it in any case
+ * @g: the guest, with memory
+ * @opt: the command line
+ *
+ * Return: a status.
+ */
+int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
+{
+	unsigned int i;
+	int status;
+
+	*vmm = (struct vmm){ .iommufd = -1 };
+	status = open_iommufd(vmm);
+	if (!status)
+		status = map_ram(vmm, g, opt->hugepages);
+	for (i = 0; !status && i < opt->nr_devices; i++) {
+		status = open_device(vmm, i);
+		plan_job(vmm, i, g, opt);
+	}
+	return status;
+}
+
+/**
+ * vmm_close - Stop the devices, end tracking, give everything back
+ * @vmm: from vmm_open(), whatever it returned
+ */
+void vmm_close(struct vmm *vmm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vmm->nr_devices; i++)
+		vdev_stop(&vmm->devices[i]);
+	if (vmm->tracker_id) {
+		tracker_set(vmm->iommufd, vmm->tracker_id, 0, NULL, NULL);
+		iommufd_destroy(vmm->iommufd, vmm->tracker_id);
+	}
+	for (i = 0; i < vmm->nr_devices; i++)
+		vdev_close(&vmm->devices[i]);
+	if (vmm->iommufd >= 0)
+		close(vmm->iommufd);
+	vmm->nr_devices = 0;
+	vmm->tracker_id = 0;
+	vmm->iommufd = -1;
+}
+
+/**
+ * vmm_start_devices - Let the devices write
+ * @vmm: open
+ *
+ * Return: a status.
+ */
+int vmm_start_devices(struct vmm *vmm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vmm->nr_devices; i++) {
+		int rc = vdev_start(&vmm->devices[i], &vmm->jobs[i]);
+
+		if (rc)
+			return fail(STATUS_ERROR, "cannot start device %s: %s",
+				    vmm->devices[i].name, strerror(-rc));
+	}
+	return 0;
+}
+
+/**
+ * vmm_stop_devices - Stop the devices and wait until nothing is in flight
+ * @vmm: open
+ *
+ * Return: a status. When it is 0, no device writes to RAM any more.
+ */
+int vmm_stop_devices(struct vmm *vmm)
+{
+	unsigned int i;
+
+	for (i = 0; i < vmm->nr_devices; i++)
+		vdev_write64(&vmm->devices[i], VIRT_DMA_CTRL,
+			     VIRT_DMA_CTRL_STOP);
+	for (i = 0; i < vmm->nr_devices; i++) {
+		int rc = vdev_stop(&vmm->devices[i]);
+
+		if (rc)
+			return fail(STATUS_ERROR,
+				    "device %s does not stop: %s; RAM cannot be sent while it writes",
+				    vmm->devices[i].name, strerror(-rc));
+	}
+	return 0;
+}
+
+/**
+ * vmm_start_tracker - Make the dirty tracker and start it
+ * @vmm: open
+ * @mode: TRACKER_AUTO or TRACKER_IOMMU
+ *
+ * Return: a status.
+ */
+int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode)
+{
+	u32 policy = mode == TRACKER_IOMMU ? IOMMU_DIRTY_POLICY_IOMMU :
+					     IOMMU_DIRTY_POLICY_AUTO;
+	int rc;
+
+	rc = tracker_alloc(vmm->iommufd, vmm->ioas_id, policy, 0, 0,
+			   &vmm->tracker_id);
+	if (rc == -ENOTTY)
+		return fail(STATUS_ERROR,
+			    "/dev/iommu has no dirty tracker: the kernel's own iommufd is loaded; load this project's iommufd.ko instead");
+	if (rc)
+		return fail(STATUS_ERROR,
+			    "cannot make a dirty tracker for IOAS %u: %s",
+			    vmm->ioas_id, strerror(-rc));
+	rc = tracker_set(vmm->iommufd, vmm->tracker_id,
+			 IOMMU_DIRTY_TRACKER_ENABLE, &vmm->page_size,
+			 &vmm->flags);
+	if (rc)
+		return fail(STATUS_ERROR, "cannot start dirty tracker %u: %s",
+			    vmm->tracker_id, strerror(-rc));
+	return vmm_read_plan(vmm);
+}
+
+/**
+ * vmm_read_plan - Ask the tracker for its plan and counters
+ * @vmm: with a tracker
+ *
+ * Return: a status.
+ */
+int vmm_read_plan(struct vmm *vmm)
+{
+	struct iommu_dirty_tracker_info info;
+	int rc;
+
+	rc = tracker_info(vmm->iommufd, vmm->tracker_id, &info, vmm->sources,
+			  MAX_SOURCES);
+	if (rc)
+		return fail(STATUS_ERROR,
+			    "cannot get the plan of dirty tracker %u: %s",
+			    vmm->tracker_id, strerror(-rc));
+	vmm->nr_sources = info.nr_sources < MAX_SOURCES ? info.nr_sources :
+							  MAX_SOURCES;
+	vmm->page_size = info.out_page_size;
+	return 0;
+}
+
+static int read_failed(const struct vmm *vmm, const struct slot *slot, int rc)
+{
+	return fail(STATUS_ERROR,
+		    "dirty tracker %u cannot be read at IOVA %#llx: %s",
+		    vmm->tracker_id, slot->iova, strerror(-rc));
+}
+
+/**
+ * vmm_count - How much would a READ report?
+ * @vmm: with a running tracker
+ * @g: the guest
+ * @dirty_bytes: the answer
+ *
+ * Return: a status.
+ */
+int vmm_count(struct vmm *vmm, const struct guest *g, u64 *dirty_bytes)
+{
+	unsigned int i;
+
+	*dirty_bytes = 0;
+	for (i = 0; i < g->nr_slots; i++) {
+		const struct slot *slot = &g->slots[i];
+		struct tracker_read_out out;
+		int rc;
+
+		rc = tracker_count(vmm->iommufd, vmm->tracker_id, slot->iova,
+				   slot->length, GUEST_PAGE, &out);
+		if (rc)
+			return read_failed(vmm, slot, rc);
+		*dirty_bytes += out.dirty_bytes;
+		vmm->flags |= out.flags;
+	}
+	return 0;
+}
+
+static void mark(struct slot *slot, const struct iommu_dirty_range *range)
+{
+	u64 page = (range->iova - slot->iova) / GUEST_PAGE;
+	u64 end = page + range->length / GUEST_PAGE;
+
+	for (; page < end; page++)
+		slot->dirty[page / 64] |= 1ull << page % 64;
+}
+
+static int read_ranges(struct vmm *vmm, struct slot *slot, u64 *dirty_bytes)
+{
+	struct iommu_dirty_range ranges[RANGES_PER_READ];
+	struct tracker_read_out out = { .next_iova = slot->iova };
+	u64 end = slot->iova + slot->length;
+	int n, i;
+
+	while (out.next_iova < end) {
+		n = tracker_read_ranges(vmm->iommufd, vmm->tracker_id,
+					out.next_iova, end - out.next_iova,
+					GUEST_PAGE, ranges, RANGES_PER_READ, 0,
+					&out);
+		if (n < 0)
+			return n;
+		for (i = 0; i < n; i++) {
+			/* A range outside of what was asked for is a bug. */
+			if (!ranges[i].length ||
+			    ranges[i].iova < slot->iova ||
+			    ranges[i].length > end - ranges[i].iova)
+				return -EPROTO;
+			mark(slot, &ranges[i]);
+		}
+		*dirty_bytes += out.dirty_bytes;
+		vmm->flags |= out.flags;
+	}
+	return 0;
+}
+
+/**
+ * vmm_read - READ all of RAM: add to the slots' bitmaps what was written
+ * @vmm: with a running tracker
+ * @g: the guest
+ * @ranges: as ranges rather than a bitmap
+ * @dirty_bytes: how much the tracker reported
+ *
+ * Return: a status.
+ */
+int vmm_read(struct vmm *vmm, struct guest *g, bool ranges, u64 *dirty_bytes)
+{
+	unsigned int i;
+
+	*dirty_bytes = 0;
+	for (i = 0; i < g->nr_slots; i++) {
+		struct slot *slot = &g->slots[i];
+		struct tracker_read_out out;
+		int rc;
+
+		if (ranges) {
+			rc = read_ranges(vmm, slot, dirty_bytes);
+		} else {
+			rc = tracker_read_bitmap(vmm->iommufd, vmm->tracker_id,
+						 slot->iova, slot->length,
+						 GUEST_PAGE, slot->dirty, 0,
+						 &out);
+			*dirty_bytes += out.dirty_bytes;
+			vmm->flags |= out.flags;
+		}
+		if (rc)
+			return read_failed(vmm, slot, rc);
+	}
+	return 0;
+}
