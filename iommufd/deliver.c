@@ -18,6 +18,9 @@
 /* One chunk of bits, shifted, spills into one word more */
 #define STAGE_WORDS (DIRTY_CHUNK_WORDS + 1)
 
+/* A longer run is delivered in parts, so that a caller can be killed */
+#define RUN_PIECES 1024
+
 /* OR @n words into the caller's bitmap at word @word; zero words cost nothing. */
 static int or_words(struct dirty_read *rd, unsigned long word,
 		    const unsigned long *from, unsigned int n)
@@ -113,12 +116,13 @@ static bool next_run(struct dirty_read *rd, struct dirty_set *set,
 {
 	unsigned long mask = BIT(rd->shift) - 1;
 	unsigned long more_first, more_last;
+	unsigned int pieces = 0;
 
 	if (!dirty_set_next_run(set, first, last, run_first, run_last))
 		return false;
 	*run_first &= ~mask;
 	*run_last |= mask;
-	while (*run_last < last &&
+	while (*run_last < last && pieces++ < RUN_PIECES &&
 	       dirty_set_next_run(set, *run_last + 1, last, &more_first,
 				  &more_last) &&
 	       (more_first & ~mask) == *run_last + 1)

@@ -11,6 +11,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/minmax.h>
+#include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -510,7 +511,11 @@ unsigned long dirty_set_bytes(struct dirty_set *set)
 	unsigned long at = 0, first, last, bytes = 0;
 
 	while (dirty_set_next_run(set, at, ULONG_MAX, &first, &last)) {
-		bytes += last - first + 1;
+		unsigned long n = last - first + 1;
+
+		/* All of the address space is one more than can be said */
+		if (!n || check_add_overflow(bytes, n, &bytes))
+			return ULONG_MAX;
 		if (last == ULONG_MAX)
 			break;
 		at = last + 1;

@@ -19,6 +19,8 @@
 #define DIRTY_CHUNK_BITS	(1UL << DIRTY_CHUNK_SHIFT)
 #define DIRTY_CHUNK_WORDS	(DIRTY_CHUNK_BITS / BITS_PER_LONG)
 #define DIRTY_SET_COARSE	4
+/* A chunk is at most half of the address space */
+#define DIRTY_SET_MAX_SHIFT	(BITS_PER_LONG - DIRTY_CHUNK_SHIFT - 1)
 
 /**
  * struct dirty_chunk - The bits of 4096 granules

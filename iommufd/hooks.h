@@ -7,6 +7,7 @@
 #define __IOMMUFD_DIRTY_HOOKS_H
 
 #include <linux/atomic.h>
+#include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/types.h>
 #include <uapi/linux/iommufd_dirty.h>
@@ -69,6 +70,7 @@ struct iommufd_dirty_domain {
 	atomic64_t failures;
 };
 
+#ifdef CONFIG_IOMMUFD_DIRTY
 /* main.c */
 int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd);
 int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd);
@@ -91,5 +93,78 @@ int iommufd_dirty_user_begin(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging,
 			    bool enable, int rc);
+
+#else /* upstream's behaviour: no such ioctls, nothing to do elsewhere */
+
+static inline int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
+{
+	return -ENOTTY;
+}
+
+static inline int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
+{
+	return -ENOTTY;
+}
+
+static inline int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
+{
+	return -ENOTTY;
+}
+
+static inline int iommufd_dirty_tracker_info(struct iommufd_ucmd *ucmd)
+{
+	return -ENOTTY;
+}
+
+static inline void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
+{
+}
+
+static inline void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
+{
+}
+
+static inline void iommufd_dirty_unmap_begin(struct io_pagetable *iopt)
+{
+}
+
+static inline void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
+					    struct iopt_area *area)
+{
+}
+
+static inline u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
+{
+	return 0;
+}
+
+static inline int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
+					 struct iommufd_device *idev)
+{
+	return 0;
+}
+
+static inline void
+iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
+{
+}
+
+static inline int
+iommufd_dirty_user_begin(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	return 0;
+}
+
+static inline void
+iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging)
+{
+}
+
+static inline void
+iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging, bool enable,
+		       int rc)
+{
+}
+#endif /* CONFIG_IOMMUFD_DIRTY */
 
 #endif

@@ -11,12 +11,6 @@
 #include "iommufd_private.h"
 #include "platform/platform.h"
 
-/* A driver that nobody has described: assume the worst of each property. */
-static const struct iommufd_dirty_platform generic = {
-	.name = "generic",
-	.sync_pgsize = true,
-};
-
 static const struct iommufd_dirty_platform *const platforms[] = {
 #ifdef CONFIG_IOMMUFD_DIRTY_AMD
 	&iommufd_dirty_amd,
@@ -44,24 +38,22 @@ static bool platform_matches(const struct iommufd_dirty_platform *platform,
  * iommufd_dirty_platform - Find the description of a device's IOMMU driver
  * @dev: A device whose IOMMU has been probed
  *
- * Return: The description; NULL when the IOMMU cannot track or is not to be
- * trusted with it.
+ * Return: The description; NULL when the IOMMU cannot track, is unknown, or is
+ * not to be trusted with it.
  */
 const struct iommufd_dirty_platform *iommufd_dirty_platform(struct device *dev)
 {
-	const struct iommufd_dirty_platform *platform = &generic;
 	struct device *iommu = dev->iommu->iommu_dev->dev;
 	unsigned int i;
 
-	if (!device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING))
+	if (!iommu || !device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING))
 		return NULL;
-	for (i = 0; iommu && i < ARRAY_SIZE(platforms); i++) {
-		if (platform_matches(platforms[i], dev_name(iommu))) {
-			platform = platforms[i];
-			break;
-		}
+	for (i = 0; i < ARRAY_SIZE(platforms); i++) {
+		const struct iommufd_dirty_platform *platform = platforms[i];
+
+		if (platform_matches(platform, dev_name(iommu)))
+			return !platform->usable || platform->usable(dev) ?
+				       platform : NULL;
 	}
-	if (platform->usable && !platform->usable(dev))
-		return NULL;
-	return platform;
+	return NULL;
 }

@@ -208,7 +208,8 @@ int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
 		return -EINVAL;
 	if (!cmd->page_size)
 		cmd->page_size = PAGE_SIZE;
-	if (cmd->page_size < PAGE_SIZE || !is_power_of_2(cmd->page_size))
+	if (cmd->page_size < PAGE_SIZE || !is_power_of_2(cmd->page_size) ||
+	    cmd->page_size > BIT_ULL(DIRTY_SET_MAX_SHIFT))
 		return -EINVAL;
 
 	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);

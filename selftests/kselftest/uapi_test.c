@@ -74,7 +74,8 @@ TEST_F(uapi, alloc)
 	struct bench *b = &self->b;
 	struct iommu_dirty_tracker_alloc cmd = { .size = sizeof(cmd) };
 	__u32 ioas_id, id, other;
-	__u64 bad[] = { 1, 2048, 4095, 4097, 12288, ~0ull };
+	__u64 bad[] = { 1, 2048, 4095, 4097, 12288, 1ull << 52, 1ull << 63,
+			~0ull };
 	unsigned int i;
 
 	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas_id));

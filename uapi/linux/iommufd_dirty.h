@@ -59,7 +59,7 @@ enum iommu_dirty_tracker_alloc_flags {
  * @ioas_id: IOAS to track
  * @policy: One of enum iommu_dirty_policy
  * @page_size: Finest unit in which dirt is kept, in bytes: a power of two of
- *	at least 4096, or 0 for the finest there is
+ *	at least 4096 and at most 2^51, or 0 for the finest there is
  * @out_tracker_id: ID of the new tracker, for the other ioctls and for
  *	IOMMU_DESTROY
  * @__reserved: Must be 0
@@ -197,7 +197,7 @@ struct iommu_dirty_range {
  *
  * Errors: ENOENT no such tracker; EINVAL the tracker does not run, page_size,
  * alignment, length 0, data_len too small, RANGES with COUNT; EOVERFLOW iova +
- * length or the buffer wraps; EOPNOTSUPP unknown flag; EFAULT @data; EINTR
+ * length or the buffer reaches 2^64; EOPNOTSUPP unknown flag; EFAULT @data; EINTR
  * killed.
  */
 struct iommu_dirty_tracker_read {
