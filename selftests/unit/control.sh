@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# control.sh [MUTANT...]: would the tests notice? Each mutant in mutants.txt is
+# one line of the code under test made wrong; a test must fail on it. The tests
+# must pass without it, with the same seed, or their failure would prove nothing.
+#
+# Called by the Makefile, which exports CC, the flags, OUT, TREE, CODE, TESTS.
+# To be quick, it runs a tenth of the random rounds.
+set -uo pipefail
+
+dir=$OUT/mutants
+export SEED=1 QUICK=1 ASAN_OPTIONS=detect_leaks=0:symbolize=0
+detected=0 missed=0
+mkdir -p "$dir"
+
+# The programs that test a file of the code, quickest first.
+tests_of()
+{
+	case $1 in
+	dirty_set) echo test_dirty_set test_dirty_set_random ;;
+	deliver)   echo test_deliver test_deliver_random ;;
+	*)         echo "test_$1" ;;
+	esac
+}
+
+# run PROGRAM: does it pass?
+run()
+{
+	timeout 20 "$1" -f >"$dir/log" 2>&1
+}
+
+# build FILE TEST: the test with the mutant of the file in place of the file
+build()
+{
+	local f objects=()
+
+	for f in $CODE; do
+		[ "$f" = "$1" ] && objects+=("$dir/$f.o") || objects+=("$OUT/code/$f.o")
+	done
+	# shellcheck disable=SC2086
+	$CC $SANITIZE -o "$dir/$2" "$OUT/$2.o" "${objects[@]}" "$OUT"/*/shim.o \
+		"$OUT/model.o" "$OUT/random.o" "$OUT/scene.o"
+}
+
+# try FILE SED: ends with 0 when a test fails on the mutant; says why if not
+try()
+{
+	local file=$1 source=$TREE/iommufd/$1.c t
+
+	sed "$2" "$source" >"$dir/$file.c"
+	if cmp -s "$source" "$dir/$file.c"; then
+		echo "not made: its line is not in $file.c any more; mend mutants.txt"
+		return 1
+	fi
+	# shellcheck disable=SC2086
+	if ! $CC ${CPPFLAGS//-MMD -MP/} -std=gnu11 -O1 -fsanitize=address \
+		"-I$TREE/iommufd" -c -o "$dir/$file.o" "$dir/$file.c" 2>"$dir/log"; then
+		echo "not made: it does not compile ($dir/log)"
+		return 1
+	fi
+	for t in $(tests_of "$file"); do
+		if ! build "$file" "$t"; then
+			echo "not made: it does not link"
+			return 1
+		fi
+		run "$dir/$t" || return 0
+	done
+	echo "NOT DETECTED"
+	return 1
+}
+
+broken=
+for t in $TESTS; do
+	run "$OUT/$t" || broken+=" $t"
+done
+
+while read -r name file script; do
+	[[ $name && $name != \#* ]] || continue
+	[[ $# = 0 || " $* " == *" $name "* ]] || continue
+	why=
+	for t in $(tests_of "$file"); do
+		[[ " $broken " != *" $t "* ]] || why="not tried: $t fails without it"
+	done
+	if [ -z "$why" ] && why=$(try "$file" "$script"); then
+		echo "mutant $name: detected"
+		detected=$((detected + 1))
+	else
+		echo "mutant $name: $why"
+		missed=$((missed + 1))
+	fi
+done <mutants.txt
+
+echo "Pass: $detected, fail: $missed, skip: 0."
+[ $missed = 0 ]
