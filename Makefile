@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every verb of the project; "make help" lists them. The work is done by the
+# scripts in build-aux/ and selftests/, and everything they make is in build/.
+
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+B := build
+
+# Lists the verbs: every target below with "##" behind it.
+.PHONY: help
+help:
+	@echo "Dirty tracking for I/O address spaces, on top of the kernel's iommufd and vfio"
+	@echo
+	@echo "Verbs:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
+		awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@echo
+	@echo "Variables:"
+	@echo "  KDIR=dir       build for these kernel headers instead of Debian's newest 6.12"
+	@echo "  KSRC=dir       take upstream's files from this kernel tree instead of the package"
+	@echo "  UPDATE=1       with setup: move to the newest kernel"
+	@echo "  CONFIG_X=y|n   an option of the Kconfig"
+	@echo "  V=1            show the commands of the kernel's build"
+	@echo "  DEBUG=1        with test: in the debug kernel (see debug-kernel)"
+	@echo "  -jN            jobs (default: one per processor)"
+	@echo "  RUN='command'  with vm: run it instead of a shell"
+	@echo "  VIRT='...'     with vm and demo: parameters of the virtual platform, or off"
+	@echo "  SEED=n         with test and demo: repeat the random choices of a run"
+	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
+	@echo "  M=size         with demo: guest memory"
+	@echo "  DESTDIR=dir    with install"
+
+.PHONY: setup setup-build setup-vm setup-test setup-check
+setup: ## install missing packages, fetch and unpack the kernel (done by the others too)
+	@build-aux/setup.sh
+setup-build:
+	@build-aux/setup.sh build
+setup-vm:
+	@build-aux/setup.sh build vm
+setup-test:
+	@build-aux/setup.sh build vm unit
+setup-check:
+	@build-aux/setup.sh build check unit
+
+.PHONY: modules test-modules
+modules: setup-build ## build the modules of the product (build/product)
+	+@build-aux/modules.sh product
+
+test-modules: setup-build ## build them with test hooks and the virtual platform (build/test)
+	+@build-aux/modules.sh test
+
+.PHONY: demo test unit kselftest vm vm-test check
+demo: setup-vm ## migrate memory that devices keep writing, in a VM
+	+@build-aux/demo.sh
+
+test: setup-test ## all tests; the last line counts them
+	+@selftests/run.sh unit kselftest vm
+
+unit: setup-test ## the tests that run on this machine
+	+@selftests/run.sh unit
+
+kselftest: setup-test ## the tests that run in the VM (TESTS='name ...' for some)
+	+@selftests/run.sh kselftest
+
+vm-test: setup-test ## the tests of the VM harness
+	+@selftests/run.sh vm
+
+vm: setup-vm ## a shell in the VM with everything loaded, or RUN='command'
+	+@build-aux/vm.sh
+
+check: setup-check ## W=1, sparse, checkpatch, shellcheck and licence lines of our files
+	+@build-aux/check.sh
+
+.PHONY: install clean distclean
+install: ## install the modules that "make modules" built (root; see DESTDIR)
+	@build-aux/install.sh
+
+clean: ## remove what was built; keep what was fetched
+	rm -rf $(B)/product $(B)/test $(B)/check $(B)/kselftest $(B)/unit \
+		$(B)/tools $(B)/vm $(B)/uapi $(B)/.stage.* $(B)/.log.*
+
+distclean: ## remove build/ with all that was fetched
+	rm -rf $(B)

@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# check.sh: "make check". Our own files must compile without a warning at W=1,
+# be clean under sparse and checkpatch, shell scripts under shellcheck, and
+# each source must name its licence. Everything is checked before it fails.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+load_kernel
+log=$BUILD/check.log
+bad=0
+
+complain()
+{
+	say "check: $*"
+	bad=1
+}
+
+cd "$TOP"
+mapfile -t sources < <(find . -path ./build -prune -o -path ./.git -prune -o \
+	-type f -name '*.[ch]' -printf '%P\n' | sort)
+mapfile -t hooks < <(find iommufd vfio -name '*.patch' | sort)
+mapfile -t scripts < <(find . -path ./build -prune -o -path ./.git -prune -o \
+	-type f \( -name '*.sh' -o -perm -u+x \) -printf '%P\n' | sort |
+	while read -r f; do
+		! head -n 1 "$f" | grep -qE '^#!.*\b(ba|da)?sh$' || echo "$f"
+	done)
+
+# ---- W=1 and sparse -------------------------------------------------------
+
+say "check: modules at W=1 and sparse ..."
+# What was compiled before is silent now: compile ours anew.
+find "$BUILD/check" \( -path '*/dirty/*' -o -path '*/iommufd/virt/*' \) \
+	-name '*.o' -delete 2>/dev/null || true
+"$TOP/build-aux/modules.sh" check W=1 C=1 \
+	CHECK="$TOP/build-aux/sparse-ours.sh" >"$log" 2>&1 || {
+	grep -E 'error|\*\*\*|hook|Error' "$log" >&2 || tail -n 20 "$log" >&2
+	complain "the modules do not build ($log)"
+}
+# Warnings in our files carry our paths by now, upstream's are in build/check.
+if grep -E '^(iommufd|vfio|drivers|include|uapi)/[^ ]*: *(warning|error|note)' "$log" >&2; then
+	complain "warnings in our files ($log)"
+fi
+if grep -E '^(WARNING|ERROR): modpost' "$log" | grep -v 'missing MODULE_DESCRIPTION' >&2; then
+	complain "modpost ($log)"
+fi
+
+# ---- checkpatch -----------------------------------------------------------
+
+# Not asked of single files outside of a kernel tree:
+#  FILE_PATH_CHANGES		there is no MAINTAINERS here
+#  SPDX_LICENSE_TAG		checked below, in every kind of file
+# Not asked of hooks, which are patches without a mail around them:
+#  MISSING_SIGN_OFF, COMMIT_MESSAGE, COMMIT_LOG_LONG_LINE,
+#  NOT_UNIFIED_DIFF, DIFF_IN_COMMIT_MSG
+# Up to 100 columns are right where it reads well (checkpatch's own default).
+# Besides in programs for user space:
+#  AVOID_EXTERNS, SPACING	kselftest_harness.h's macros look like it
+#  OPEN_BRACE, MACRO_ARG_REUSE	and greatest's
+#  PREFER_KERNEL_TYPES		uint64_t is the C library's way
+#  PREFER_DEFINED_ATTRIBUTE_MACRO, STRCPY	__printf, strscpy: not in libc
+#  VOLATILE			mapped device registers without readl()
+#  ENOSYS, CONST_STRUCT		the kernel's rules for its own structs
+#  NEW_TYPEDEFS, MACRO_WITH_FLOW_CONTROL	what the unit tests stand in for is
+#				made so
+#  EMBEDDED_FUNCTION_NAME	a test that is named after what it tests
+kernel=FILE_PATH_CHANGES,SPDX_LICENSE_TAG
+hook=$kernel,MISSING_SIGN_OFF,COMMIT_MESSAGE,COMMIT_LOG_LONG_LINE
+hook+=,NOT_UNIFIED_DIFF,DIFF_IN_COMMIT_MSG
+user=$kernel,AVOID_EXTERNS,SPACING,OPEN_BRACE,MACRO_ARG_REUSE,PREFER_KERNEL_TYPES
+user+=,PREFER_DEFINED_ATTRIBUTE_MACRO,STRCPY,VOLATILE,ENOSYS,CONST_STRUCT
+user+=,NEW_TYPEDEFS,MACRO_WITH_FLOW_CONTROL
+user+=,EMBEDDED_FUNCTION_NAME
+
+checkpatch()
+{
+	local ignore=$1
+
+	shift
+	[ $# -gt 0 ] || return 0
+	perl "$KSRC/scripts/checkpatch.pl" --no-tree --terse --show-types \
+		--no-summary --ignore "$ignore" "$@" >&2 ||
+		complain "checkpatch"
+}
+
+say "check: checkpatch ..."
+in_kernel=() in_user=()
+for f in "${sources[@]}"; do
+	case $f in
+	selftests/* | tools/*) in_user+=("$f") ;;
+	*) in_kernel+=("$f") ;;
+	esac
+done
+checkpatch "$kernel" -f "${in_kernel[@]}"
+checkpatch "$user" -f "${in_user[@]}"
+for f in "${hooks[@]}"; do
+	# From stdin, since checkpatch takes a file that git knows for a source.
+	checkpatch "$hook" - <"$f" 2> >(sed "s,^-:,$f:," >&2)
+done
+
+# ---- shellcheck, licences -------------------------------------------------
+
+say "check: shellcheck ..."
+shellcheck "${scripts[@]}" >&2 || complain "shellcheck"
+
+say "check: licences ..."
+[ -s COPYING ] || complain "COPYING is missing"
+mapfile -t named < <(find . -path ./build -prune -o -path ./.git -prune -o -type f \
+	\( -name Makefile -o -name '*.mk' -o -name Kbuild -o -name Kconfig \) -printf '%P\n')
+for f in "${sources[@]}" "${scripts[@]}" "${named[@]}"; do
+	head -n 3 "$f" | grep -q 'SPDX-License-Identifier: ' ||
+		complain "$f has no SPDX-License-Identifier in its first lines"
+done
+
+[ $bad = 0 ] || die "check failed"
+say "check: ${#sources[@]} sources, ${#hooks[@]} hooks, ${#scripts[@]} scripts are clean"

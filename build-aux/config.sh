@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# config.sh product|test: the options of one variant of the modules, one
+# "CONFIG_X=y|m|n" a line. From the Kconfig's defaults, then the variant, then
+# what the environment (that is: the make line) says.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+variant=$1
+
+# The test variant has what a VM on x86 can play all parts with.
+declare -A test_variant=(
+	[CONFIG_IOMMUFD_DIRTY_TEST]=y
+	[CONFIG_IOMMUFD_DIRTY_SMMU_V3]=y
+	[CONFIG_IOMMUFD_VIRT]=m
+)
+
+while read -r name value; do
+	[ "$variant" = product ] || value=${test_variant[$name]-$value}
+	value=${!name-$value}
+	case $value in
+	y | m | n | '') ;;
+	*) die "$name=$value: must be y, m or n" ;;
+	esac
+	echo "$name=${value:-n}"
+done < <(awk '$1 == "config" { name = $2 }
+	      $1 == "default" { print "CONFIG_" name, $2 }' "$TOP/Kconfig")

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# debug-kernel.sh: "make debug-kernel". A small kernel from the patched tree with
+# every checker that it has (selftests/vm/debug.config), in build/debug-kernel:
+# arch/x86/boot/bzImage and the modules where they were built.
+#
+# Nothing is done if nothing changed, and only what changed is compiled; the
+# first time takes ten minutes on two processors.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+# That of "make patch": our own tree, whatever KSRC= is.
+env -u KSRC -u KDIR "$TOP/build-aux/setup.sh" build tree
+load_kernel
+tree=$BUILD/linux-${RELEASE%%[+-]*}
+dir=$BUILD/debug-kernel
+fragment=$TOP/selftests/vm/debug.config
+mkdir -p "$dir"
+
+# Not the lock of build/: that one is needed meanwhile.
+exec 6>"$BUILD/.lock-kernel"
+flock -n 6 || {
+	say "waiting for another build of the debug kernel ..."
+	flock 6
+}
+
+hash_of()
+{
+	cat "$@" | sha256sum | cut -d' ' -f1
+}
+
+# Sources, hooks and options; the compiler and the kernel are in the names.
+mapfile -t sources < <(list_hooks; find "$TOP"/{iommufd,drivers,vfio,include,uapi} \
+	-name '*.[ch]' -o -name Kbuild | sort)
+config=$(hash_of "$fragment" "$TOP/Kconfig")
+now="$tree $(gcc -dumpfullversion) $config $(hash_of "${sources[@]}")"
+if [ -e "$dir/.built" ] && [ "$now" = "$(cat "$dir/.built")" ]; then
+	exit 0
+fi
+
+"$TOP/build-aux/patch.sh"
+
+# Keep -j and the job server, but not the variables of the make we are in.
+export MAKEFLAGS=${MAKEFLAGS-}
+MAKEFLAGS=${MAKEFLAGS%%-- *}
+unset MAKEOVERRIDES MAKELEVEL MFLAGS M V KCFLAGS KBUILD_EXTMOD
+jobs=()
+[[ $MAKEFLAGS == *-j* ]] || jobs=(-j"$(nproc)")
+log=$BUILD/debug-kernel.log
+
+kmake()
+{
+	make "${jobs[@]}" --no-print-directory -C "$tree" O="$dir" "$@" >>"$log" 2>&1 || {
+		grep -E 'error|\*\*\*' "$log" | tail -n 20 >&2 || tail -n 20 "$log" >&2
+		die "the debug kernel did not build ($log)"
+	}
+}
+
+start=$SECONDS
+: >"$log"
+if [ "$config" != "$(cat "$dir/.configured" 2>/dev/null)" ]; then
+	rm -f "$dir/.configured"
+	kmake tinyconfig
+	(cd "$dir" && "$tree/scripts/kconfig/merge_config.sh" -m .config "$fragment") >>"$log"
+	kmake olddefconfig
+	# An option that is not there checks nothing.
+	missing=$(grep -E '^(# )?CONFIG_' "$fragment" | grep -vxFf "$dir/.config" || true)
+	[ -z "$missing" ] ||
+		die "selftests/vm/debug.config: this kernel does not take $(paste -sd' ' <<<"$missing")"
+	echo "$config" >"$dir/.configured"
+fi
+[ -e "$dir/arch/x86/boot/bzImage" ] ||
+	say "building the debug kernel (ten minutes on two processors) ..."
+kmake bzImage modules
+grep -E '(iommufd/(dirty|virt)|vfio/dirty)/[^ ]*: warning' "$log" >&2 || true
+echo "$now" >"$dir/.built"
+say "debug kernel: built in $((SECONDS - start)) s"

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What every script of the build shares: where things are, how to talk to the
+# person, one lock. Sourced, with the scripts' own "set -eu" in force.
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Scripts that read it are other files.
+# shellcheck disable=SC2034
+BUILD=$TOP/build
+
+say()
+{
+	printf '%s\n' "$*" >&2
+}
+
+die()
+{
+	say "error: $*"
+	exit 1
+}
+
+# Only one make at a time changes build/. The lock ends with the process and is
+# not for the time a VM runs.
+lock_build()
+{
+	case $TOP in
+	*[[:space:]:]*)
+		die "the path \"$TOP\" has a space or colon, which the kernel's build cannot take; move the tree" ;;
+	esac
+	mkdir -p "$BUILD" 2>/dev/null || true
+	[ -w "$BUILD" ] ||
+		die "$BUILD cannot be written to; make it writable or work on a copy of the tree"
+	exec 9>"$BUILD/.lock"
+	flock -n 9 && return
+	say "waiting for another make that is using $BUILD ..."
+	flock 9
+}
+
+# What setup.sh decided: RELEASE (as in uname -r), KDIR, KSRC, KROOT (the
+# unpacked image, may be empty).
+load_kernel()
+{
+	[ -r "$BUILD/kernel.env" ] || die "nothing is set up; run \"make setup\""
+	# shellcheck disable=SC1091
+	. "$BUILD/kernel.env"
+}
+
+# Names of the test programs for the VM (selftests/kselftest.mk).
+kselftests()
+{
+	grep -l '^TEST_HARNESS_MAIN' "$TOP"/selftests/kselftest/*.c 2>/dev/null |
+		sed 's,.*/\(.*\)\.c,\1,'
+}
+
+# ---- Hooks and our files in a kernel tree, or in a part of one -------------
+
+# copy_ours FROM TREE TO: sources only, and not the hooks.
+copy_ours()
+{
+	local f
+
+	[ -d "$TOP/$1" ] || return 0
+	find "$TOP/$1" -path "$TOP/$1/hooks" -prune -o -type f \
+		\( -name '*.[ch]' -o -name Kbuild -o -name Makefile \) \
+		-printf '%P\n' |
+	while read -r f; do
+		mkdir -p "$2/$3/$(dirname "$f")"
+		cp -p "$TOP/$1/$f" "$2/$3/$f"
+	done
+}
+
+copy_all_ours()
+{
+	copy_ours iommufd "$1" drivers/iommu/iommufd/dirty
+	copy_ours drivers/platform "$1" drivers/iommu/iommufd/dirty/platform
+	copy_ours drivers/virt "$1" drivers/iommu/iommufd/virt
+	copy_ours vfio "$1" drivers/vfio/dirty
+	copy_ours include "$1" include
+	copy_ours uapi "$1" include/uapi
+}
+
+# In the order in which they are applied.
+list_hooks()
+{
+	find "$TOP/iommufd/hooks" -name '*.patch' | sort
+	find "$TOP/vfio/hooks" -name '*.patch' 2>/dev/null | sort
+}
+
+# apply_hooks TREE NAME-OF-IT
+apply_hooks()
+{
+	local patch out
+
+	for patch in $(list_hooks); do
+		out=$(patch -d "$1" -p1 -F0 -f -s --no-backup-if-mismatch <"$patch" 2>&1) || {
+			say "$out"
+			die "hook ${patch#"$TOP/"} does not apply to $2"
+		}
+		# Somewhere else in the file is the wrong place until a person says so.
+		[[ $out != *fuzz* ]] ||
+			die "hook ${patch#"$TOP/"} applies to $2 only with fuzz"
+	done
+}

@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# matrix.sh [ROW...]: "make matrix". Compile the folders that the project
+# touches in the patched tree, once for each row of the table below, with our
+# warnings as errors; without ROWs (x86:NAME, arm64:NAME), all. Objects only:
+# each iommufd.o must not lack a function of ours.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+load_kernel
+tree=$BUILD/linux-${RELEASE%%[+-]*}
+log=$BUILD/matrix.log
+# Shares the lock of the debug kernel, of which this changes the sources.
+exec 6>"$BUILD/.lock-kernel"
+flock 6
+"$TOP/build-aux/patch.sh"
+: >"$log"
+
+# arch | name | what differs from the first row of that arch
+rows='
+x86   | all       |
+x86   | off       | DIRTY=n
+x86   | off-y     | DIRTY=n IOMMUFD=y VFIO=y VIRT=y
+x86   | built-in  | IOMMUFD=y VFIO=y VIRT=y
+x86   | mixed     | IOMMUFD=y VIRT=m
+x86   | no-amd    | DIRTY_AMD=n
+x86   | no-intel  | DIRTY_INTEL=n
+x86   | smmu      | DIRTY_SMMU_V3=y
+x86   | none      | DIRTY_AMD=n DIRTY_INTEL=n
+x86   | no-virt   | VIRT=n
+x86   | test      | DIRTY_TEST=y DIRTY_SMMU_V3=y
+x86   | upstream  | IOMMUFD_TEST=y
+x86   | no-vfio   | VFIO=n
+x86   | no-amd-hw | AMD_IOMMU=n
+x86   | absent    | IOMMUFD=n
+arm64 | all       |
+arm64 | off       | DIRTY=n
+arm64 | built-in  | IOMMUFD=y VFIO=y
+arm64 | no-smmu   | DIRTY_SMMU_V3=n
+arm64 | test      | DIRTY_TEST=y
+arm64 | upstream  | IOMMUFD_TEST=y
+'
+
+common='PRINTK=y BUG=y MODULES=y PCI=y PCI_MSI=y ACPI=y MMU=y MULTIUSER=y NET=y
+EVENTFD=y EPOLL=y FUTEX=y DEBUG_FS=y DEBUG_KERNEL=y RUNTIME_TESTING_MENU=y
+FAULT_INJECTION=y IOMMU_SUPPORT=y IOMMUFD=m IOMMUFD_TEST=n VFIO=m
+VFIO_DEVICE_CDEV=y VFIO_GROUP=y VFIO_PCI=m DIRTY=y DIRTY_TEST=n'
+declare -A first=(
+	[x86]="64BIT=y SMP=y AMD_IOMMU=y INTEL_IOMMU=y DIRTY_AMD=y DIRTY_INTEL=y
+	       DIRTY_SMMU_V3=n VIRT=m"
+	[arm64]="SMP=y ARM_SMMU_V3=y DIRTY_SMMU_V3=y"
+)
+
+# DIRTY_AMD and the like are short for CONFIG_IOMMUFD_DIRTY_AMD.
+long_name()
+{
+	case $1 in
+	DIRTY* | VIRT) echo "CONFIG_IOMMUFD_$1" ;;
+	*) echo "CONFIG_$1" ;;
+	esac
+}
+
+unset MAKEOVERRIDES MAKELEVEL MFLAGS M V KCFLAGS KBUILD_EXTMOD
+export MAKEFLAGS=${MAKEFLAGS-}
+MAKEFLAGS=${MAKEFLAGS%%-- *}
+jobs=()
+[[ $MAKEFLAGS == *-j* ]] || jobs=(-j"$(nproc)")
+
+kmake()
+{
+	local cross=()
+
+	[ "$arch" = x86 ] || cross=(CROSS_COMPILE=aarch64-linux-gnu-)
+	make "${jobs[@]}" --no-print-directory -C "$tree" O="$dir" ARCH="$arch" \
+		"${cross[@]}" "$@" >>"$log" 2>&1
+}
+
+# Write the row's configuration, and see that it was taken: what an option that
+# is n hides need not be there.
+configure()
+{
+	local o name value
+
+	declare -A options=()
+	# shellcheck disable=SC2086
+	for o in $common ${first[$arch]} $1; do
+		options[$(long_name "${o%%=*}")]=${o#*=}
+	done
+	for name in "${!options[@]}"; do
+		value=${options[$name]}
+		[ "$value" = n ] && echo "# $name is not set" || echo "$name=$value"
+	done >"$dir/row.config"
+	[ -e "$dir/.base.config" ] || {
+		kmake tinyconfig && cp "$dir/.config" "$dir/.base.config"
+	} || return
+	cat "$dir/.base.config" "$dir/row.config" >"$dir/.config"
+	kmake olddefconfig || return
+	for name in "${!options[@]}"; do
+		value=$(sed -n "s/^$name=//p" "$dir/.config")
+		[ "${value:-n}" = "${options[$name]}" ] && continue
+		case "$name ${options[CONFIG_IOMMUFD]} ${options[CONFIG_IOMMUFD_DIRTY]}" in
+		CONFIG_IOMMUFD_DIRTY_*\ n | *DIRTY*\ n\ * | *VIRT\ n\ * | *VFIO*\ n\ * | \
+		CONFIG_IOMMUFD_TEST\ n\ *) continue ;;
+		CONFIG_VFIO_*)
+			[ "${options[CONFIG_VFIO]}" != n ] || continue ;;
+		CONFIG_IOMMUFD_DIRTY_AMD*)
+			[ "${options[CONFIG_AMD_IOMMU]}" != n ] || continue ;;
+		esac
+		echo "$name is ${value:-n}, not ${options[$name]}" >>"$log"
+		return 1
+	done
+}
+
+row()
+{
+	local differs=$3 o undefined
+
+	arch=$1
+	dir=$BUILD/matrix/$arch
+	mkdir -p "$dir"
+	echo "=== $arch $2: $differs" >>"$log"
+	configure "$differs" || return
+	o=$dir/drivers/iommu/iommufd
+	rm -f "$o"/iommufd.o "$o"/virt/iommufd-virt.o
+	kmake prepare drivers/iommu/ drivers/vfio/ || return
+	# Upstream has warnings of its own, of which there are none at this level.
+	if sed -n "/^=== $arch $2: /,\$p" "$log" | grep -E 'warning: '; then
+		return 1
+	fi
+	[[ $differs != *IOMMUFD=n* ]] || { [ ! -e "$o/iommufd.o" ]; return; }
+	[ -e "$o/iommufd.o" ] || { echo "no iommufd.o" >>"$log"; return 1; }
+	undefined=$(nm -u "$o/iommufd.o" | grep -E ' (iommufd_)?dirty_' || true)
+	[ -z "$undefined" ] || { echo "undefined: $undefined" >>"$log"; return 1; }
+}
+
+wanted=" $* " bad=0
+printf '%-6s %-10s %-40s %s\n' arch row options result
+while IFS='|' read -r arch name differs; do
+	arch=${arch// /} name=${name// /} differs=$(xargs <<<"$differs")
+	[ -n "$arch" ] || continue
+	[ $# = 0 ] || [[ $wanted == *" $arch:$name "* ]] || continue
+	start=$SECONDS result=ok
+	row "$arch" "$name" "$differs" || { result=FAILED bad=1; }
+	printf '%-6s %-10s %-40s %s, %s s\n' "$arch" "$name" "$differs" "$result" \
+		$((SECONDS - start))
+	[ $result = ok ] || {
+		sed -n "/^=== $arch $name: /,\$p" "$log" |
+			grep -E 'error|warning|\*\*\*|undefined|, not |no iommufd' |
+			head -n 12 >&2 || true
+	}
+done <<<"$rows"
+[ $bad = 0 ] || die "not all rows built ($log)"
+say "matrix: all in ${SECONDS} s"

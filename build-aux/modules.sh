@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# modules.sh VARIANT [MAKE-ARGUMENT...]: build the modules of a variant
+# (product, test or check) in build/VARIANT.
+#
+# The distribution's kernel hides what it was configured without; the make
+# variables and -D options here show it again (Documentation/design.rst, "Facts
+# for building").
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+variant=$1
+shift
+dir=$BUILD/$variant
+
+lock_build
+load_kernel
+"$TOP/build-aux/overlay.sh" "$dir"
+
+flags=(-I"$dir/include"
+       -DCONFIG_IOMMUFD_MODULE=1 -DCONFIG_IOMMUFD_DRIVER=1
+       -DCONFIG_INTERVAL_TREE_SPAN_ITER=1 -DCONFIG_VFIO_DEVICE_CDEV=1)
+vars=(CONFIG_IOMMUFD=m CONFIG_IOMMUFD_DRIVER=y
+      CONFIG_INTERVAL_TREE_SPAN_ITER=y CONFIG_VFIO_DEVICE_CDEV=y
+      # Needs the kernel's own vmlinux, which no package has.
+      CONFIG_DEBUG_INFO_BTF_MODULES=)
+options=$("$TOP/build-aux/config.sh" "$variant")
+for option in $options; do
+	vars+=("$option")
+	case $option in
+	*=y) flags+=("-D${option%=y}=1") ;;
+	*=m) flags+=("-D${option%=m}_MODULE=1") ;;
+	esac
+done
+
+# Keep -j and the job server of the make we are called from, but not its
+# variables: M= and the like mean other things to the kernel's.
+export MAKEFLAGS=${MAKEFLAGS-}
+MAKEFLAGS=${MAKEFLAGS%%-- *}
+unset MAKEOVERRIDES MAKELEVEL MFLAGS
+jobs=()
+[[ $MAKEFLAGS == *-j* ]] || jobs=(-j"$(nproc)")
+
+rm -f "$dir/.built"
+
+# Show paths as they are in this tree.
+if env -u M -u KBUILD_EXTMOD make "${jobs[@]}" --no-print-directory -C "$KDIR" \
+		M="$dir" V="${V:-0}" "${vars[@]}" KCFLAGS="${flags[*]}" "$@" modules 2>&1; then
+	touch "$dir/.built"
+fi | sed -u -e "s#$dir/drivers/iommu/iommufd/dirty/platform/#drivers/platform/#g" \
+	-e "s#$dir/drivers/iommu/iommufd/dirty/#iommufd/#g" \
+	-e "s#$dir/drivers/vfio/dirty/#vfio/#g" \
+	-e "s#$dir/drivers/iommu/iommufd/virt/#drivers/virt/#g" \
+	-e "s#$dir/include/uapi/#uapi/#g" \
+	-e "s#$dir/include/#include/#g" \
+	-e "s#$dir/#build/$variant/#g"
+[ -e "$dir/.built" ] || die "the $variant modules did not build"

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# overlay.sh DIR: bring DIR up to date with upstream + our hooks + our files.
+#
+# Everything is put together anew from pristine sources in a temporary place,
+# and then only the files that differ are copied over, so that kbuild compiles
+# only what changed. (kbuild writes its objects beside the sources: no links.)
+#
+#	kernel source	drivers/iommu/iommufd, drivers/vfio, lib/interval_tree.c
+#	iommufd/	drivers/iommu/iommufd/dirty/	hooks/*.patch applied
+#	drivers/platform/	drivers/iommu/iommufd/dirty/platform/
+#	vfio/		drivers/vfio/dirty/		hooks/*.patch applied
+#	drivers/virt/	drivers/iommu/iommufd/virt/
+#	include/	include/
+#	uapi/		include/uapi/
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+dir=$1
+load_kernel
+stage=$(mktemp -d "$BUILD/.stage.XXXXXX")
+trap 'rm -rf "$stage"' EXIT
+
+exports()
+{
+	grep -q "[[:space:]]$1[[:space:]]vmlinux[[:space:]]" "$KDIR/Module.symvers"
+}
+
+mkdir -p "$stage/drivers/iommu" "$stage/include"
+cp -rp "$KSRC/drivers/iommu/iommufd" "$KSRC/drivers/iommu/iommu-priv.h" "$stage/drivers/iommu/"
+cp -rp "$KSRC/drivers/vfio" "$stage/drivers/"
+# A kernel tree that was built in has objects; they are not sources.
+find "$stage" -name '*.o' -delete -o -name '.*.cmd' -delete -o -name '*.ko' -delete
+
+apply_hooks "$stage" "kernel $RELEASE ($KSRC)"
+copy_all_ours "$stage"
+
+cat >"$stage/Kbuild" <<-'END'
+	# All that is built.
+	obj-m += drivers/iommu/iommufd/ drivers/vfio/
+END
+
+# kbuild prefers a Kbuild over upstream's Makefile beside it.
+iommufd=$stage/drivers/iommu/iommufd
+cat >"$iommufd/Kbuild" <<-'END'
+	include $(src)/Makefile
+	# Upstream makes it part of vmlinux; here it goes into the module.
+	obj-y := $(filter-out iova_bitmap.o,$(obj-y))
+END
+exports iova_bitmap_set || echo 'iommufd-y += iova_bitmap.o' >>"$iommufd/Kbuild"
+exports interval_tree_span_iter_first || echo 'iommufd-y += span_iter.o' >>"$iommufd/Kbuild"
+
+# vmlinux exports the tree itself, but not the span iterator of the same file.
+sed -e '/^INTERVAL_TREE_DEFINE/,/;$/d' -e '/^EXPORT_SYMBOL/d' \
+	"$KSRC/lib/interval_tree.c" >"$iommufd/span_iter.c"
+
+# Objects of another kernel, or of a place that was moved, are of no use.
+echo "$dir $KDIR $RELEASE" >"$stage/.overlay-of"
+[ ! -d "$dir" ] || cmp -s "$stage/.overlay-of" "$dir/.overlay-of" || rm -rf "$dir"
+mkdir -p "$dir"
+
+(cd "$stage" && find . -type f ! -name .manifest) | sort >"$stage/.manifest"
+if [ -e "$dir/.manifest" ]; then
+	comm -13 "$stage/.manifest" "$dir/.manifest" |
+		(cd "$dir" && xargs -r rm -f)
+fi
+while read -r f; do
+	cmp -s "$stage/$f" "$dir/$f" && continue
+	mkdir -p "$dir/${f%/*}"
+	cp "$stage/$f" "$dir/$f"
+done <"$stage/.manifest"
+cp "$stage/.manifest" "$dir/.manifest"

@@ -1,0 +1,380 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# setup.sh [build] [vm] [check] [unit] [tree] [matrix]: make the machine able to
+# do these things; without arguments, the first four. "tree" is a full kernel
+# tree to patch and build, "matrix" a compiler for arm64 besides.
+#
+# Installs the Debian packages that are missing, and puts the kernel's image,
+# headers and source under build/, all of one version and without installing a
+# kernel. What is there already is neither fetched nor asked for again, so a
+# second run needs no network. Every step is made in a temporary place and
+# renamed, so an interrupted run is repaired by the next.
+#
+# Environment: KDIR= headers and KSRC= kernel source to take instead of the
+# packages'; UPDATE=1 to move to the newest kernel.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+SERIES=6.12
+GREATEST_SHA256=4ecd1c1c1b1d2cd7f0c8b0c9d87f92030b9ef7910da3a8197076b17d13076940
+
+# Out of the source package; the rest of the kernel is not unpacked.
+SOURCE_PARTS=(
+	.clang-format COPYING LICENSES/preferred/GPL-2.0 Makefile
+	drivers/iommu/iommufd drivers/iommu/iommu-priv.h drivers/vfio
+	include/uapi/linux/iommufd.h include/uapi/linux/vfio.h
+	lib/interval_tree.c
+	scripts/checkpatch.pl scripts/const_structs.checkpatch
+	scripts/spelling.txt
+	tools/testing/selftests/iommu
+	tools/testing/selftests/kselftest.h
+	tools/testing/selftests/kselftest_harness.h
+)
+
+want=("$@")
+[ $# -gt 0 ] || want=(build vm check unit)
+
+wants()
+{
+	[[ " ${want[*]} " == *" $1 "* ]]
+}
+
+# ---- Debian packages ------------------------------------------------------
+
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		return 126
+	fi
+}
+
+# Quiet unless it fails; then its own words, which name the cause.
+quietly()
+{
+	local log rc=0
+
+	log=$(mktemp "$BUILD/.log.XXXXXX")
+	"$@" >"$log" 2>&1 || rc=$?
+	[ $rc = 0 ] || grep -E '^(E|W|Err):' "$log" | tail -n 4 >&2 || true
+	rm -f "$log"
+	return $rc
+}
+
+updated=
+update_lists()
+{
+	[ -z "$updated" ] || return 0
+	updated=yes
+	say "updating the package lists ..."
+	quietly as_root apt-get -q update || true
+}
+
+install_missing()
+{
+	local need=(gcc-12 libc6-dev patch xz-utils kmod) missing=() p rc=0
+
+	wants vm && need+=(qemu-system-x86 busybox-static cpio)
+	wants check && need+=(sparse shellcheck perl)
+	wants tree && need+=(bc bison flex libelf-dev perl)
+	wants matrix && need+=(gcc-aarch64-linux-gnu)
+	for p in "${need[@]}"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] ||
+			missing+=("$p")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+		die "packages are missing and this is neither root nor is there sudo; have someone run: apt-get install ${missing[*]}"
+	say "installing packages: ${missing[*]} ..."
+	apt-cache show "${missing[@]}" >/dev/null 2>&1 || update_lists
+	apt_install "${missing[@]}" || {
+		# Lists that are too old name files that are gone.
+		update_lists
+		apt_install "${missing[@]}" || rc=$?
+	}
+	[ $rc = 0 ] ||
+		die "could not install packages; check the network and /etc/apt, then run again (by hand: apt-get install ${missing[*]})"
+}
+
+apt_install()
+{
+	quietly as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get -q -y -o DPkg::Lock::Timeout=120 \
+		install --no-install-recommends "$@"
+}
+
+# ---- Which kernel ---------------------------------------------------------
+
+# One field of the candidate version of a package, "" if there is none.
+field()
+{
+	apt-cache --no-all-versions show "$1" 2>/dev/null |
+		sed -n "s/^$2: //p" | head -n 1
+}
+
+choose_kernel()
+{
+	local meta=linux-headers-$SERIES-amd64 depends
+
+	RELEASE='' PKGVER=''
+	if [ -n "${KDIR:-}" ]; then
+		[ -r "$KDIR/include/config/kernel.release" ] ||
+			die "KDIR=$KDIR has no built kernel headers (no include/config/kernel.release)"
+		RELEASE=$(cat "$KDIR/include/config/kernel.release")
+		return
+	fi
+	if [ -z "${UPDATE:-}" ] && [ -r "$BUILD/kernel.chosen" ]; then
+		# shellcheck disable=SC1091
+		. "$BUILD/kernel.chosen"
+		return
+	fi
+	[ -z "${UPDATE:-}" ] || update_lists
+	[ -n "$(field $meta Version)" ] || update_lists
+	depends=$(field $meta Depends)
+	PKGVER=$(field $meta Version)
+	RELEASE=$(sed -n 's/.*linux-headers-\([0-9][^ ,]*\).*/\1/p' <<<"$depends")
+	[ -n "$RELEASE" ] ||
+		die "the package $meta is not in this machine's lists; it comes with Debian 12's security archive (bookworm-security): check the network and /etc/apt/sources.list, then run again"
+	printf 'RELEASE=%s\nPKGVER=%s\n' "$RELEASE" "$PKGVER" >"$BUILD/kernel.chosen.new"
+	mv "$BUILD/kernel.chosen.new" "$BUILD/kernel.chosen"
+}
+
+# ---- Fetching and unpacking -----------------------------------------------
+
+need_space()
+{
+	local mb=$1 free
+
+	free=$(df -Pm "$BUILD" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$mb" ] ||
+		die "$mb MB are needed under $BUILD and $free MB are free; make room and run again"
+}
+
+deb_of()
+{
+	echo "$BUILD/dl/${1}_$PKGVER.deb"
+}
+
+# With KDIR= the version of the packages follows from the headers' release.
+need_version()
+{
+	local image=linux-image-$RELEASE-unsigned
+
+	[ -z "$PKGVER" ] || return 0
+	[ -n "$(field "$image" Version)" ] || update_lists
+	PKGVER=$(field "$image" Version)
+	[ -n "$PKGVER" ] ||
+		die "there is no Debian package of kernel $RELEASE; give its source with KSRC=, and use verbs that need no VM"
+}
+
+# Fetch packages of version $PKGVER that are not in build/dl yet. apt compares
+# each with the hash in the signed lists before it gives it its name.
+fetch()
+{
+	local p size=0 s missing=() tmp=$BUILD/dl/.partial
+
+	need_version
+	for p in "$@"; do
+		if [ -e "$(deb_of "$p")" ]; then
+			dpkg-deb -I "$(deb_of "$p")" >/dev/null 2>&1 && continue
+			rm -f "$(deb_of "$p")"
+		fi
+		missing+=("$p")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+
+	apt-cache show "${missing[@]/%/=$PKGVER}" >/dev/null 2>&1 || update_lists
+	for p in "${missing[@]}"; do
+		s=$(apt-cache show "$p=$PKGVER" 2>/dev/null | sed -n 's/^Size: //p' | head -n 1)
+		[ -n "$s" ] ||
+			die "$p $PKGVER is not in the package lists (any more): check the network, or run \"make setup UPDATE=1\" to take the newest kernel"
+		size=$((size + s / 1000000 + 1))
+	done
+	# Twice: apt's part and what comes out of it; and the objects.
+	need_space $((size * 2 + 400))
+	say "fetching ${missing[*]} ($size MB) ..."
+	rm -rf "$tmp"
+	mkdir -p "$tmp"
+	(cd "$tmp" && apt_download "${missing[@]/%/=$PKGVER}") || {
+		update_lists
+		(cd "$tmp" && apt_download "${missing[@]/%/=$PKGVER}") ||
+			die "could not fetch ${missing[*]}; check the network and run again (what is complete is kept)"
+	}
+	for p in "${missing[@]}"; do
+		mv "$tmp/$p"_*.deb "$(deb_of "$p")"
+	done
+	rm -rf "$tmp"
+}
+
+apt_download()
+{
+	local user=()
+
+	# As root, apt would complain that its own user cannot write here.
+	[ "$(id -u)" != 0 ] || user=(-o APT::Sandbox::User=root)
+	quietly apt-get -q "${user[@]}" -o Acquire::Retries=2 download "$@"
+}
+
+# unpack_debs DIR PACKAGE...: DIR appears when it is complete.
+unpack_debs()
+{
+	local dir=$1 p
+
+	shift
+	[ ! -d "$dir" ] || return 0
+	fetch "$@"
+	rm -rf "$dir.new"
+	mkdir -p "$dir.new"
+	for p in "$@"; do
+		dpkg-deb -x "$(deb_of "$p")" "$dir.new" || {
+			rm -f "$(deb_of "$p")"
+			die "could not unpack $p (disk full, or a bad file, which is now removed); run again"
+		}
+	done
+	mv "$dir.new" "$dir"
+}
+
+setup_headers()
+{
+	local version=${RELEASE%-amd64} dir=$BUILD/headers-$RELEASE makefile
+
+	if [ -z "${KDIR:-}" ]; then
+		KDIR=$dir/usr/src/linux-headers-$RELEASE
+		unpack_debs "$dir" "linux-headers-$RELEASE" \
+			"linux-headers-$version-common" "linux-kbuild-$version"
+		# The one absolute path in it: "include /usr/src/...-common/Makefile".
+		makefile=$KDIR/Makefile
+		# shellcheck disable=SC2016
+		sed -i 's,^include /usr/src/,include $(dir $(lastword $(MAKEFILE_LIST)))../,' "$makefile"
+	fi
+	KDIR=$(cd "$KDIR" && pwd)
+}
+
+setup_image()
+{
+	KROOT=$BUILD/image-$RELEASE
+	! wants vm || unpack_debs "$KROOT" "linux-image-$RELEASE-unsigned"
+}
+
+setup_source()
+{
+	local package=linux-source-$SERIES dir parts
+
+	if [ -n "${KSRC:-}" ]; then
+		[ -r "$KSRC/drivers/iommu/iommufd/main.c" ] ||
+			die "KSRC=$KSRC is not a kernel source tree (no drivers/iommu/iommufd/main.c)"
+		KSRC=$(cd "$KSRC" && pwd)
+		return
+	fi
+	[[ $RELEASE == "$SERIES".* ]] ||
+		die "kernel $RELEASE is not of series $SERIES; give its source with KSRC="
+	dir=$BUILD/source-${RELEASE%%[+-]*}
+	KSRC=$dir
+	[ ! -d "$dir" ] || return 0
+	fetch "$package"
+	say "unpacking the kernel source ..."
+	rm -rf "$dir.new"
+	mkdir -p "$dir.new"
+	parts=("${SOURCE_PARTS[@]/#/$package/}")
+	dpkg-deb --fsys-tarfile "$(deb_of "$package")" |
+		tar -xO "./usr/src/$package.tar.xz" |
+		xz -dc -T0 |
+		tar -x -C "$dir.new" --strip-components=1 "${parts[@]}" || {
+			rm -f "$(deb_of "$package")"
+			die "could not unpack $package (disk full, or a bad file, which is now removed); run again"
+		}
+	mv "$dir.new" "$dir"
+}
+
+# The whole kernel, for the verbs that patch or build it. Always the package's.
+setup_tree()
+{
+	local package=linux-source-$SERIES dir=$BUILD/linux-${RELEASE%%[+-]*}
+
+	[ ! -d "$dir" ] || return 0
+	[[ $RELEASE == "$SERIES".* ]] ||
+		die "kernel $RELEASE is not of series $SERIES, of which there is a source package; run without KDIR="
+	fetch "$package"
+	need_space 2000
+	say "unpacking the full kernel source (1.6 GB) ..."
+	rm -rf "$dir.new"
+	mkdir -p "$dir.new"
+	dpkg-deb --fsys-tarfile "$(deb_of "$package")" |
+		tar -xO "./usr/src/$package.tar.xz" |
+		xz -dc -T0 |
+		tar -x -C "$dir.new" --strip-components=1 || {
+			rm -f "$(deb_of "$package")"
+			die "could not unpack $package (disk full, or a bad file, which is now removed); run again"
+		}
+	mv "$dir.new" "$dir"
+}
+
+# ---- greatest.h -----------------------------------------------------------
+
+# The header-only test library is not a package of its own; the source package
+# of fzy carries it unmodified. deb-src is off on most machines, so apt gets a
+# copy of the machine's own sources with it on, and a state directory of ours.
+setup_greatest()
+{
+	local apt=$BUILD/.apt dir=$BUILD/greatest codename f opts tarball
+
+	[ ! -e "$dir/greatest.h" ] || return 0
+	say "fetching greatest.h (in Debian's source package fzy) ..."
+	# shellcheck disable=SC1091
+	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	rm -rf "$apt"
+	mkdir -p "$apt/parts" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/out"
+	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ ! -r "$f" ] || sed -n "/[[:space:]]${codename}[[:space:]].*main/s/^deb[[:space:]]/deb-src /p" "$f"
+	done >"$apt/parts/copy.list"
+	for f in /etc/apt/sources.list.d/*.sources; do
+		[ -r "$f" ] || continue
+		awk -v RS= -v ORS='\n\n' -v suite="$codename" '
+			$0 ~ "(^|\n)Suites:[^\n]*[ \t]" suite "([ \t\n]|$)" &&
+			/(^|\n)Components:[^\n]*main/ {
+				sub(/(^|\n)Types:[^\n]*/, "\nTypes: deb-src")
+				sub(/^\n/, "")
+				print
+			}' "$f" >"$apt/parts/${f##*/}"
+	done
+	opts=(-q -o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$apt/parts"
+	      -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache"
+	      -o "Acquire::Languages=none" -o "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false")
+	[ "$(id -u)" != 0 ] || opts+=(-o APT::Sandbox::User=root)
+	if ! quietly apt-get "${opts[@]}" update ||
+	   ! (cd "$apt/out" && quietly apt-get "${opts[@]}" source --download-only fzy); then
+		die "could not fetch the source package fzy; check the network and run again"
+	fi
+	tarball=$(echo "$apt"/out/fzy_*.orig.tar.*)
+	mkdir -p "$dir"
+	tar -xOf "$tarball" --wildcards '*/deps/greatest/greatest.h' >"$dir/greatest.h.new"
+	echo "$GREATEST_SHA256  $dir/greatest.h.new" | sha256sum -c --status ||
+		die "greatest.h in ${tarball##*/} is not the version this project was written for"
+	mv "$dir/greatest.h.new" "$dir/greatest.h"
+	rm -rf "$apt"
+}
+
+# ---------------------------------------------------------------------------
+
+[ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] ||
+	die "this needs Debian (or a relative of it) on amd64"
+lock_build
+mkdir -p "$BUILD/dl"
+install_missing
+choose_kernel
+setup_headers
+setup_source
+setup_image
+! wants unit || setup_greatest
+! wants tree || setup_tree
+
+printf 'RELEASE=%q\nKDIR=%q\nKSRC=%q\nKROOT=%q\n' \
+	"$RELEASE" "$KDIR" "$KSRC" "$KROOT" >"$BUILD/kernel.env.new"
+cmp -s "$BUILD/kernel.env.new" "$BUILD/kernel.env" ||
+	say "kernel $RELEASE is ready"
+mv "$BUILD/kernel.env.new" "$BUILD/kernel.env"

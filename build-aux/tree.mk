@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Verbs that need a full kernel tree; included by the Makefile.
+
+.PHONY: patch series matrix debug-kernel conformance
+patch: ## put hooks and our files into the kernel tree KSRC=dir (or the package's)
+	@[ -n "$(KSRC)" ] || build-aux/setup.sh build tree
+	@build-aux/patch.sh $(KSRC)
+
+series: ## the same as numbered patches with messages (build/series)
+	@env -u KSRC -u KDIR build-aux/setup.sh build tree
+	@build-aux/series.sh
+
+matrix: ## compile it in the tree with each option y, m and n, for x86-64 and arm64
+	@env -u KSRC -u KDIR build-aux/setup.sh build tree matrix
+	+@build-aux/matrix.sh
+
+debug-kernel: ## build the kernel with every checker on (build/debug-kernel)
+	+@build-aux/debug-kernel.sh
+
+conformance: setup-vm ## upstream's own tests of iommufd, in the debug kernel
+	+@selftests/conformance/run.sh

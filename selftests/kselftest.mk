@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The test programs of the VM: each selftests/kselftest/*.c that has a
+# TEST_HARNESS_MAIN is one, static; the other files there and selftests/lib are
+# linked with each. Called by build-aux/programs.sh, which sets
+# OUT	where to build
+# UAPI	include/uapi of the kernel that the modules are for
+# KSRC	the kernel's source, for kselftest_harness.h
+
+.DELETE_ON_ERROR:
+.PHONY: all
+all:
+
+CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
+	-Wno-missing-field-initializers
+here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+include $(here)/lib/lib.mk
+
+Q := $(if $(V),,@)
+FLAGS = -I$(here)/kselftest -isystem $(KSRC)/tools/testing/selftests \
+	$(CFLAGS) $(LIB_CFLAGS) -MMD -MP
+
+src := $(wildcard $(here)/kselftest/*.c)
+main := $(shell grep -l '^TEST_HARNESS_MAIN' $(src) /dev/null)
+programs := $(patsubst $(here)/kselftest/%.c,$(OUT)/%,$(main))
+helpers := $(patsubst $(here)/kselftest/%.c,$(OUT)/%.o,$(filter-out $(main),$(src)))
+
+all: $(programs)
+	@:
+
+$(OUT)/%.o: $(here)/kselftest/%.c $(LIB_HDRS)
+	@echo "  CC      selftests/kselftest/$*.o"
+	$(Q)$(CC) $(FLAGS) -c -o $@ $<
+
+# By way of .o, so that a program and the helpers have one rule.
+$(programs): $(OUT)/%: $(OUT)/%.o $(helpers) $(LIB_OBJS)
+	$(Q)$(CC) -static -o $@ $^ -lpthread
+
+.SECONDARY:
+-include $(wildcard $(OUT)/*.d)

@@ -1,0 +1,368 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run.sh: boot the unpacked stock kernel under QEMU with the modules of the
+# test variant (or the debug kernel with its own), run a command, bring back what it printed, its status, its
+# files and the kernel's log.
+set -euo pipefail
+. "$(dirname "$0")/../../build-aux/lib.sh"
+
+usage()
+{
+	cat <<'END'
+usage: run.sh [options] [--command CMD]
+
+  --command CMD     shell command to run; without it, an interactive shell
+  --name NAME       build/vm/NAME.log is the kernel's log, NAME.out the output,
+                    NAME/ the files that the command left in /out (default: vm)
+  --file PATH[:AS]  put a file into the guest's PATH (a static program, say)
+  --dir PATH        the same for every file in a folder
+  --env NAME=VALUE  environment of the command
+  --virt "PARAMS"   parameters of iommufd-virt, or "off" (default: $VIRT)
+  --modules "LIST"  modules to load, dependencies come by themselves
+                    (default: vfio_iommu_type1 vfio-pci iommufd-virt)
+  --timeout SECONDS end a VM that takes longer (default: 120)
+  --memory MB       default: 2048; --smp N: default 2
+  --kernel KIND     stock, or debug: build/debug-kernel (default: $KERNEL or stock)
+  --module PATH     take this file instead of the module of that name
+  --accel tcg|kvm   default: what was found to work
+
+Status: the command's; 124 time limit; 125 the VM could not start or died, or
+the kernel's log has a splat although the command was content.
+END
+}
+
+name=vm command='' interactive=yes limit=120 memory=2048 smp=2 accel=
+modules='vfio_iommu_type1 vfio-pci iommufd-virt'
+virt=${VIRT-iommus=amd:2}
+kernel=${KERNEL:-stock}
+files=() env=() replaced=()
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	-h | --help) usage; exit 0 ;;
+	esac
+	[ $# -ge 2 ] || { usage >&2; exit 125; }
+	case $1 in
+	--command) command=$2 interactive= ;;
+	--name) name=$2 ;;
+	--file) files+=("$2") ;;
+	--dir) for f in "$2"/*; do [ ! -f "$f" ] || files+=("$f"); done ;;
+	--env) env+=("$2") ;;
+	--virt) virt=$2 ;;
+	--modules) modules=$2 ;;
+	--timeout) limit=$2 ;;
+	--memory) memory=$2 ;;
+	--smp) smp=$2 ;;
+	--kernel) kernel=$2 ;;
+	--module) replaced+=("$2") ;;
+	--accel) accel=$2 ;;
+	*) usage >&2; exit 125 ;;
+	esac
+	shift 2
+done
+
+fail()
+{
+	say "vm: $*"
+	exit 125
+}
+
+load_kernel
+vm=$BUILD/vm
+case $kernel in
+stock)
+	image=$KROOT/boot/vmlinuz-$RELEASE
+	order=$BUILD/test/modules.order	base=''
+	[ -r "$image" ] ||
+		fail "no kernel image for $RELEASE to boot; run \"make setup\""
+	;;
+debug)
+	base=$BUILD/debug-kernel/
+	image=${base}arch/x86/boot/bzImage order=${base}modules.order
+	[ -e "$base.built" ] ||
+		fail "there is no debug kernel; run \"make debug-kernel\""
+	;;
+*)
+	fail "--kernel $kernel: must be stock or debug"
+	;;
+esac
+# The virtual platform's memory (memmap= below) must exist.
+[ "$memory" -ge 1900 ] || fail "--memory must be at least 1900"
+mkdir -p "$vm"
+job=$(mktemp -d "$vm/.job.XXXXXX")
+qemu='' terminal=''
+
+# shellcheck disable=SC2317 # called by the trap
+cleanup()
+{
+	if [ -n "$qemu" ]; then
+		kill -KILL "$qemu" 2>/dev/null || true
+		wait "$qemu" 2>/dev/null || true
+	fi
+	[ -z "$terminal" ] || stty "$terminal" 2>/dev/null || true
+	rm -rf "$job"
+}
+trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# ---- Modules --------------------------------------------------------------
+
+load=()		# paths, dependencies first
+
+# Ours are in kbuild's list, since there may be leftovers of other builds too.
+find_module()
+{
+	local n=${1//-/_} ours
+
+	n=${n//_/[-_]}
+	ours=$(printf '%s\n' "${replaced[@]}" | grep -m1 "/${n}[.]ko$" || true)
+	[ -z "$ours" ] || { echo "$ours"; return; }
+	ours=$(grep -m1 "/${n}[.]o$" "$order" 2>/dev/null || true)
+	if [ -n "$ours" ]; then
+		echo "$base${ours%.o}.ko"
+	elif [ "$kernel" = stock ]; then
+		find "$KROOT/lib/modules/$RELEASE/kernel" -name "$n.ko.xz" -print -quit
+	fi
+}
+
+add_module()
+{
+	local path dep
+
+	path=$(find_module "$1")
+	[ -n "$path" ] ||
+		fail "there is no module $1, neither in ${order#"$TOP/"} (\"make test-modules\", \"make debug-kernel\") nor in the image package of $RELEASE"
+	[[ " ${load[*]} " != *" $path "* ]] || return 0
+	for dep in $(modinfo -F depends "$path" | tr , ' '); do
+		add_module "$dep"
+	done
+	load+=("$path")
+}
+
+# iommufd-virt is wanted by default, but only once there is one.
+if [ "$virt" = off ] || [ ! -e "$TOP/drivers/virt/Kbuild" ]; then
+	modules=${modules/iommufd-virt/}
+fi
+for m in $modules; do
+	add_module "$m"
+done
+
+# The VM has no interrupt remapping; nobody in it is to be protected.
+virt_memory=0x70000000
+
+params_of()
+{
+	case ${1//-/_} in
+	iommufd | vfio_iommu_type1) echo allow_unsafe_interrupts=1 ;;
+	iommufd_virt) echo "memmap_start=$virt_memory $virt" ;;
+	esac
+}
+
+# ---- initramfs ------------------------------------------------------------
+
+pack()
+{
+	(cd "$1" && find . -mindepth 1 | cpio -o -H newc -R 0:0 --quiet)
+}
+
+# What seldom changes, kept under the hash of what is in it.
+base_initramfs()
+{
+	local guest busybox hash base dir path n
+
+	guest=$(dirname "$0")/guest
+	busybox=$(command -v busybox) || fail "no busybox; run \"make setup\""
+	hash=$(sha256sum "$busybox" "$guest"/* "${load[@]}" | cut -d' ' -f1 | sha256sum)
+	base=$vm/base-${hash%% *}.cpio
+	echo "$base"
+	[ ! -e "$base" ] || return 0
+
+	# Those of earlier builds are of no more use, except to a VM starting now.
+	find "$vm" -maxdepth 1 -name 'base-*.cpio' -mmin +60 -delete
+	find "$vm" -maxdepth 1 -name '.job.*' -mmin +600 -exec rm -rf {} +
+	dir=$job/base
+	mkdir -p "$dir/bin" "$dir/modules"
+	cp "$busybox" "$dir/bin/busybox"
+	cp "$guest/init" "$dir/init"
+	cp "$guest/bind-all" "$guest/run-tests" "$dir/bin/"
+	chmod 755 "$dir/init" "$dir"/bin/*
+	for path in "${load[@]}"; do
+		n=${path##*/}
+		case $path in
+		*.xz) xz -dc "$path" >"$dir/modules/${n%.xz}" ;;
+		*) strip --strip-debug -o "$dir/modules/$n" "$path" ;;
+		esac
+	done
+	pack "$dir" >"$base.$$"
+	mv "$base.$$" "$base"
+}
+
+# What belongs to this run.
+job_initramfs()
+{
+	local dir=$job/root f path
+
+	mkdir -p "$dir/job/bin"
+	for f in "${files[@]}"; do
+		path=${f%%:*}
+		[ -f "$path" ] || fail "--file $path: no such file"
+		[ "$f" = "$path" ] && f=${path##*/} || f=${f#*:}
+		cp "$path" "$dir/job/bin/$f"
+		chmod 755 "$dir/job/bin/$f"
+	done
+	for path in "${load[@]}"; do
+		f=${path##*/}
+		f=${f%.xz}
+		f=${f%.ko}
+		echo "$f $(params_of "$f")"
+	done >"$dir/job/modules"
+	{
+		for f in "${env[@]}"; do
+			printf '%s=%q\n' "${f%%=*}" "${f#*=}"
+		done
+		[ -z "$interactive" ] || [ ! -t 0 ] ||
+			stty size | sed -n 's/^\([1-9].*\) \([1-9].*\)/LINES=\1\nCOLUMNS=\2/p'
+	} >"$dir/job/env"
+	printf '%s\n' "$command" >"$dir/job/command"
+	[ -z "$interactive" ] || touch "$dir/job/interactive"
+	pack "$dir"
+}
+
+# ---- QEMU -----------------------------------------------------------------
+
+# /dev/kvm may be there and not work. Try once per host kernel, with a limit.
+choose_accel()
+{
+	local known=$vm/accel now
+
+	now=$(uname -r)
+	if [ ! -w /dev/kvm ]; then
+		accel=tcg
+	elif [ -e "$known" ] && [ "$(cut -d' ' -f1 "$known")" = "$now" ]; then
+		accel=$(cut -d' ' -f2 "$known")
+	else
+		accel=tcg
+		! "$0" --accel kvm --name kvm-probe --modules '' --timeout 10 \
+			--command true >/dev/null 2>&1 || accel=kvm
+		echo "$now $accel" >"$known"
+	fi
+}
+
+[ -n "$accel" ] || choose_accel
+base=$(base_initramfs)
+job_initramfs >"$job/job.cpio"
+cat "$base" "$job/job.cpio" >"$job/initrd"
+
+# Two VMs of one name would write over one another's log.
+exec 7>"$vm/.$name.lock"
+flock -n 7 || {
+	say "waiting for another VM called $name (--name gives another) ..."
+	flock 7
+}
+log=$vm/$name.log
+rm -rf "$log" "$vm/$name.out" "${vm:?}/$name"
+cmdline=(console=ttyS0 panic=-1 oops=panic mitigations=off
+	 "memmap=65M\$$virt_memory" rcupdate.rcu_cpu_stall_timeout=60
+	 watchdog_thresh=20)
+# TCG emulates "rep movsb" byte by byte; without ERMS the kernel's user copies do
+# not use it, and are several times as fast.
+cpu=max
+[ "$accel" = kvm ] || cpu=max,-erms
+# shellcheck disable=SC2054 # the commas are QEMU's
+machine=(-machine q35 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
+	 -nodefaults -no-user-config -display none -no-reboot
+	 -kernel "$image" -initrd "$job/initrd" -append "${cmdline[*]}"
+	 -chardev "file,id=log,path=$log" -serial chardev:log
+	 -chardev "file,id=result,path=$job/result.tar"
+	 -device virtio-serial-pci
+	 -device virtserialport,chardev=result,name=result)
+
+start=$SECONDS status=0
+if [ -n "$interactive" ]; then
+	terminal=$(stty -g 2>/dev/null || true)
+	qemu-system-x86_64 "${machine[@]}" \
+		-chardev stdio,id=console,mux=on,signal=off -mon chardev=console \
+		-device virtconsole,chardev=console || status=$?
+else
+	mkfifo "$job/output"
+	# Held open so that tee and QEMU need not wait for one another.
+	exec 8<>"$job/output"
+	tee "$vm/$name.out" <"$job/output" 8<&- &
+	tee=$!
+	# If this script is killed without a chance to clean up, so is QEMU.
+	setpriv --pdeathsig KILL timeout --foreground -k 5 "$limit" \
+		setpriv --pdeathsig KILL qemu-system-x86_64 "${machine[@]}" \
+		-chardev null,id=console -device virtconsole,chardev=console \
+		-chardev "file,id=output,path=$job/output" \
+		-device virtserialport,chardev=output,name=output \
+		</dev/null 2>"$job/qemu.err" 8<&- &
+	qemu=$!
+	wait $qemu || status=$?
+	qemu=
+	exec 8<&-
+	wait $tee || true
+fi
+
+# ---- What came of it ------------------------------------------------------
+
+splats='\] (WARNING: |BUG: |Oops|INFO: task .* blocked for more than|INFO: possible recursive|INFO: lockdep)
+cut here \]
+blocked for more than
+refcount_t:
+general protection fault
+kernel BUG at
+KASAN: |KCSAN: |UBSAN: 
+possible recursive locking|possible circular locking|suspicious RCU usage
+soft lockup|hard LOCKUP
+rcu.*detected.*stall
+kmemleak: [0-9]+ new|kmemleak: .* disabled|ODEBUG
+\] BUG [a-zA-Z0-9_-]+ \(|pagealloc: |INFO: trying to register
+list_(add|del) corruption
+Kernel panic'
+
+show_splat()
+{
+	local line
+
+	# Lines end in CR NL on a serial port.
+	sed -i 's/\r$//' "$log"
+	line=$(grep -nE -m1 -f <(printf '%s\n' "$splats") "$log" | cut -d: -f1)
+	[ -n "$line" ] || return 1
+	say "vm: the kernel complained ($log):"
+	sed -n "$line,$((line + 40))p" "$log" >&2
+}
+
+guest_status=
+if tar -xf "$job/result.tar" -C "$job" 2>/dev/null && [ -s "$job/status" ]; then
+	guest_status=$(cat "$job/status")
+	[ -z "$(ls -A "$job/out")" ] || mv "$job/out" "$vm/$name"
+fi
+
+if [ -z "$interactive" ] && { [ $status = 124 ] || [ $status = 137 ]; }; then
+	show_splat || {
+		say "vm: end of the kernel's log ($log):"
+		tail -n 30 "$log" >&2
+	}
+	say "vm: ended after the time limit of $limit s"
+	exit 124
+fi
+if [ ! -s "$log" ]; then
+	cat "$job/qemu.err" >&2 2>/dev/null || true
+	fail "QEMU did not start a kernel"
+fi
+if show_splat; then
+	[ "${guest_status:-0}" != 0 ] || guest_status=125
+	say "vm: failed because of this, status $guest_status"
+	exit "$guest_status"
+fi
+if [ -z "$guest_status" ]; then
+	# Ctrl-A X in a shell is a way to leave, not a failure.
+	[ -z "$interactive" ] || exit 0
+	say "vm: end of the kernel's log ($log):"
+	tail -n 30 "$log" >&2
+	fail "the VM died after $((SECONDS - start)) s"
+fi
+exit "$guest_status"

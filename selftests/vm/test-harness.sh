@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# test-harness.sh: does run.sh notice what it should? Prints TAP. No virtual
+# platform needed except for the WARN.
+set -uo pipefail
+. "$(dirname "$0")/../../build-aux/lib.sh"
+
+run()
+{
+	timeout 100 "$TOP/selftests/vm/run.sh" --name harness "$@" 2>&1
+}
+
+n=0
+
+# is NAME STATUS WANTED-STATUS OUTPUT PATTERN
+is()
+{
+	n=$((n + 1))
+	if [ "$2" = "$3" ] && grep -qE -- "$5" <<<"$4"; then
+		echo "ok $n $1"
+	else
+		echo "not ok $n $1"
+		echo "# status $2 (wanted $3), wanted /$5/ in:"
+		tail -n 20 <<<"$4" | sed 's/^/# /'
+	fi
+}
+
+tests=5
+virt=off
+if [ -e "$TOP/drivers/virt/Kbuild" ]; then
+	tests=6
+	virt=iommus=none:1
+fi
+echo "1..$tests"
+
+file=$(mktemp)
+trap 'rm -f "$file"' EXIT
+# shellcheck disable=SC2016 # for the guest's shell
+echo 'echo "from a file, $WORD"' >"$file"
+out=$(run --virt off --file "$file:tool" --env "WORD=it's \$fine" \
+	--command 'sh /job/bin/tool; echo brought >/out/it; exit 42')
+is "output, status, file and environment pass through" $? 42 "$out" "^from a file, it's .fine"
+is "files in /out come back" "$(grep -c '^brought$' "$BUILD/vm/harness/it")" 1 "" ''
+
+out=$(run --virt off --modules '' --command 'echo c >/proc/sysrq-trigger; sleep 60')
+is "a crash fails and shows the kernel's words" $? 125 "$out" 'sysrq: Trigger a crash|Kernel panic'
+
+out=$(run --virt off --modules '' --timeout 12 --command 'echo started; sleep 60')
+is "a hang is ended and the log shown" $? 124 "$out" 'ended after the time limit of 12 s'
+
+out=$(run --modules no-such-module --command true)
+is "a missing module is named" $? 125 "$out" 'there is no module no-such-module'
+
+if [ $tests = 6 ]; then
+	out=$(run --virt "$virt" --command \
+		'echo 1 >/sys/module/iommufd_virt/parameters/splat')
+	is "a WARN fails a command that succeeded" $? 125 "$out" 'WARNING: CPU'
+fi
