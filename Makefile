@@ -28,6 +28,7 @@ help:
 	@echo "  RUN='command'  with vm: run it instead of a shell"
 	@echo "  VIRT='...'     with vm and demo: parameters of the virtual platform, or off"
 	@echo "  SEED=n         with test and demo: repeat the random choices of a run"
+	@echo "  SCHEDULES=n    with kselftest: random schedules per mix of devices (default 5)"
 	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
 	@echo "  M=size         with demo: guest memory"
 	@echo "  DESTDIR=dir    with install"

@@ -4,7 +4,7 @@
 # run.sh STAGE...: run test stages (unit, kselftest, vm) and count. The last
 # line is "N passed, N failed"; the status says whether it was 0 failed.
 #
-# Environment: SEED, and the variables that PASS_ENV names, go to the tests;
+# Environment: SEED, SCHEDULES, and the variables that PASS_ENV names, go to the tests;
 # TESTS="name ..." takes only these lines of plan.txt. DEBUG=1 runs what runs in
 # the VM in the debug kernel, in which everything takes longer.
 set -euo pipefail
@@ -109,7 +109,7 @@ stage_kselftest()
 	local name virt limit programs p known='' args v counts status log
 
 	build_modules
-	"$TOP/build-aux/programs.sh" kselftest
+	"$TOP/build-aux/programs.sh" tools kselftest
 	while IFS='|' read -r name virt limit programs <&3; do
 		name=${name//[[:space:]]/}
 		[[ $name != '' && $name != \#* ]] || continue
@@ -118,8 +118,8 @@ stage_kselftest()
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
 
-		args=()
-		for v in SEED ${PASS_ENV:-}; do
+		args=(--file "$BUILD/tools/vmigrate")
+		for v in SEED SCHEDULES ${PASS_ENV:-}; do
 			[ -z "${!v:-}" ] || args+=(--env "$v=${!v}")
 		done
 		for p in $programs; do
@@ -132,7 +132,7 @@ stage_kselftest()
 		log=$BUILD/vm/$prefix$name.out
 		# The VM's own limit catches what the programs' does not.
 		"$TOP/selftests/vm/run.sh" --name "$prefix$name" --virt "$virt" \
-			--timeout $((limit + 30)) "${args[@]}" \
+			--timeout $((limit * $(wc -w <<<"$programs") + 30)) "${args[@]}" \
 			--command "run-tests $limit $(xargs <<<"$programs")" </dev/null || status=$?
 		counts=$(count_tap "$log")
 		# shellcheck disable=SC2086

@@ -70,7 +70,7 @@ FIXTURE_TEARDOWN(control)
 	parameter_set(variant->module, variant->parameter, "0");
 }
 
-TEST_F_TIMEOUT(control, is_noticed, 300)
+TEST_F(control, is_noticed)
 {
 	__u64 lost = 0, seed;
 

@@ -12,6 +12,13 @@
 #include "../lib/sysfs.h"
 #include "../lib/vdev.h"
 
+/*
+ * kselftest_harness.h gives a test 30 seconds; an emulated machine with a debug
+ * kernel may need more. run-tests limits a program as a whole.
+ */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 1000
+
 #define PAGE 4096ull
 #define HUGE (2ull << 20)
 #define IOVA 0x10000000ull
