@@ -545,7 +545,8 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt, struct iopt_area *area)
 				iommufd_dirty_domain_fail(dd);
 			harvest_flush(&h);
 		}
-		if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED)
+		if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
+		    READ_ONCE(tracker->unmap_all))
 			mark_area(&h, area, first, last);
 		harvest_end(&h, start_ns);
 	}

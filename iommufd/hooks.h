@@ -75,6 +75,7 @@ struct iommufd_dirty_domain {
 int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd);
 int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd);
 int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd);
+int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd);
 int iommufd_dirty_tracker_info(struct iommufd_ucmd *ucmd);
 void iommufd_dirty_tracker_destroy(struct iommufd_object *obj);
 
@@ -107,6 +108,11 @@ static inline int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 }
 
 static inline int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
+{
+	return -ENOTTY;
+}
+
+static inline int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
 {
 	return -ENOTTY;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * READ: harvest a window, and deliver it.
+ * READ: harvest a window, and deliver it. UNMAP: unmap, which harvests into
+ * pending, and deliver that.
  *
  * A window is at most 64 GiB. Its harvest (flushed) and what was pending for it
  * are brought together in a private set; from there they go to user memory with
@@ -171,6 +172,90 @@ int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
 		rc = -EINVAL;
 	else
 		rc = read_windows(&rd);
+	cmd->out_flags = iommufd_dirty_out_flags(rd.tracker);
+	cmd->out_dirty_bytes = rd.dirty;
+	cmd->out_next_iova = rd.next;
+	cmd->out_nr_ranges = rd.nr_ranges;
+	mutex_unlock(&rd.tracker->read_mutex);
+	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
+		rc = -EFAULT;
+out_put:
+	iommufd_put_object(ucmd->ictx, &rd.tracker->obj);
+	return rc;
+}
+
+/*
+ * The unmap hook takes all of an area for dirty while @unmap_all is set. It is
+ * in the tracker, so a plain IOAS_UNMAP at the same time over-reports as well.
+ */
+static int read_unmap(struct dirty_read *rd, bool conservative, u64 *unmapped)
+{
+	struct iommufd_dirty_tracker *tracker = rd->tracker;
+	unsigned long bytes = 0;
+	struct dirty_set set;
+	int rc;
+
+	WRITE_ONCE(tracker->unmap_all, conservative);
+	rc = iopt_unmap_iova(&tracker->ioas->iopt, rd->iova,
+			     rd->last - rd->iova + 1, &bytes);
+	WRITE_ONCE(tracker->unmap_all, false);
+	*unmapped = bytes;
+	if (rc)
+		return rc;
+	if (!bytes)
+		return -ENOENT;
+
+	dirty_set_init(&set, tracker->shift);
+	mutex_lock(&tracker->pending_lock);
+	dirty_set_move(&set, &tracker->pending, rd->iova, rd->last);
+	mutex_unlock(&tracker->pending_lock);
+	rc = dirty_deliver(rd, &set, rd->iova, rd->last);
+	if (!rc)
+		rd->next = rd->last + 1;
+	if (rc && dirty_test_break(DIRTY_BREAK_LOSE_UNDELIVERED))
+		dirty_set_destroy(&set);
+	iommufd_dirty_publish(tracker, &set);
+	return rc == DIRTY_DELIVER_FULL ? 0 : rc;
+}
+
+/**
+ * iommufd_dirty_tracker_unmap - ioctl(IOMMU_DIRTY_TRACKER_UNMAP)
+ * @ucmd: struct iommu_dirty_tracker_unmap
+ */
+int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_dirty_tracker_unmap *cmd = ucmd->cmd;
+	struct iommu_dirty_tracker_read read = {
+		.iova = cmd->iova,
+		.length = cmd->length,
+		.page_size = cmd->page_size,
+		.data = cmd->data,
+		.data_len = cmd->data_len,
+	};
+	struct dirty_read rd = {};
+	int rc;
+
+	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE |
+			   IOMMU_DIRTY_TRACKER_UNMAP_RANGES))
+		return -EOPNOTSUPP;
+	if (cmd->flags & IOMMU_DIRTY_TRACKER_UNMAP_RANGES)
+		read.flags = IOMMU_DIRTY_TRACKER_READ_RANGES;
+	rc = read_check(&read, &rd);
+	if (rc)
+		return rc;
+	rd.tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
+	if (IS_ERR(rd.tracker))
+		return PTR_ERR(rd.tracker);
+	rc = mutex_lock_killable(&rd.tracker->read_mutex);
+	if (rc)
+		goto out_put;
+	cmd->out_unmapped = 0;
+	if (!rd.tracker->running)
+		rc = -EINVAL;
+	else
+		rc = read_unmap(&rd,
+				cmd->flags & IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE,
+				&cmd->out_unmapped);
 	cmd->out_flags = iommufd_dirty_out_flags(rd.tracker);
 	cmd->out_dirty_bytes = rd.dirty;
 	cmd->out_next_iova = rd.next;

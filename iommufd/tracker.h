@@ -21,7 +21,10 @@
  * @flags: enum iommu_dirty_tracker_alloc_flags
  * @shift: log2 of the unit in which dirt is kept, in bytes
  * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker
- * @read_mutex: Serialises READ and SET; always taken killable, by no hook
+ * @unmap_all: An UNMAP asks for all of what it removes; under @read_mutex, and
+ *	read by the unmap hook
+ * @read_mutex: Serialises READ, UNMAP and SET; always taken killable, by no
+ *	hook
  * @unmap_sem: Read: an unmap has hidden an area and has not harvested it yet.
  *	Write: wait for those that have
  * @pending_lock: Protects @pending
@@ -40,6 +43,7 @@ struct iommufd_dirty_tracker {
 	u32 flags;
 	unsigned int shift;
 	bool running;
+	bool unmap_all;
 	struct mutex read_mutex;
 	struct rw_semaphore unmap_sem;
 	struct mutex pending_lock;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -70,6 +71,7 @@ int oracle_unmap(struct oracle *o, int fd, __u32 ioas_id, __u64 iova,
 
 	if (!e)
 		return -ENOMEM;
+	e->races = true;
 	e->begin_ns = oracle_now();
 	rc = iommufd_ioas_unmap(fd, ioas_id, iova, length, NULL);
 	e->end_ns = oracle_now();
@@ -84,6 +86,31 @@ static struct oracle_event *read_add(struct oracle *o, __u64 iova, __u64 length)
 		return NULL;
 	e->bits = calloc(length / ORACLE_PAGE / 64 + 1, sizeof(*e->bits));
 	return e->bits ? e : NULL;
+}
+
+/** oracle_tracker_unmap - IOMMU_DIRTY_TRACKER_UNMAP, noted */
+int oracle_tracker_unmap(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+			 __u64 length, bool conservative)
+{
+	struct oracle_event *e = read_add(o, iova, length);
+	struct iommu_dirty_tracker_unmap cmd = {
+		.flags = conservative ? IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE : 0,
+		.tracker_id = tracker_id,
+		.iova = iova,
+		.length = length,
+		.page_size = ORACLE_PAGE,
+		.data_len = (length / ORACLE_PAGE + 63) / 64 * 8,
+	};
+	int rc;
+
+	if (!e)
+		return -ENOMEM;
+	cmd.data = (uintptr_t)e->bits;
+	e->races = !conservative;
+	e->begin_ns = oracle_now();
+	rc = tracker_unmap(fd, &cmd);
+	e->end_ns = oracle_now();
+	return rc;
 }
 
 /** oracle_read - READ as a bitmap, noted; returns 0 or -errno */
@@ -219,12 +246,11 @@ static bool write_is_lost(const struct oracle *o, __u64 iova, __u64 begin,
 	for (i = 0; i < o->nr_events; i++) {
 		const struct oracle_event *e = &o->events[i];
 
-		if (!e->bits) {
-			if (covers(e, iova) && begin <= e->end_ns &&
-			    end >= e->begin_ns)
-				return false;
+		if (e->races && covers(e, iova) && begin <= e->end_ns &&
+		    end >= e->begin_ns)
+			return false;
+		if (!e->bits)
 			continue;
-		}
 		if (e->end_ns >= begin && reports(e, iova))
 			return false;
 		if (e->begin_ns >= end && covers(e, iova))

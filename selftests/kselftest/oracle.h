@@ -5,7 +5,8 @@
  * A write of [begin, end] to a mapped page must be reported by the first READ of
  * that page which begins after the write's end, or by an earlier one that ended
  * after the write had begun. Exempt are writes that ended before START
- * returned, and writes that overlap an unmap of their page. Times are
+ * returned, and writes that overlap an unmap of their page, unless it is
+ * CONSERVATIVE. Times are
  * CLOCK_MONOTONIC, as in the ground truth.
  */
 #ifndef _KSELFTEST_ORACLE_H
@@ -23,8 +24,9 @@
  * @end_ns: after it
  * @iova: first byte
  * @length: bytes
- * @bits: READ: the pages reported, bit i for @iova + i * ORACLE_PAGE; NULL for
- *	an UNMAP. Owned by the oracle
+ * @bits: the pages reported, bit i for @iova + i * ORACLE_PAGE; NULL for an
+ *	IOAS_UNMAP. Owned by the oracle
+ * @races: writes that overlap it may be lost: an UNMAP that is not CONSERVATIVE
  */
 struct oracle_event {
 	__u64 begin_ns;
@@ -32,6 +34,7 @@ struct oracle_event {
 	__u64 iova;
 	__u64 length;
 	__u64 *bits;
+	bool races;
 };
 
 /**
@@ -66,6 +69,8 @@ void oracle_close(struct oracle *o);
 void oracle_started(struct oracle *o);
 int oracle_unmap(struct oracle *o, int fd, __u32 ioas_id, __u64 iova,
 		 __u64 length);
+int oracle_tracker_unmap(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+			 __u64 length, bool conservative);
 int oracle_read(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		__u64 length);
 int oracle_read_ranges(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,

@@ -71,8 +71,16 @@ static int step_unmap(struct run *r, unsigned int slot)
 
 	if (!r->mapped[slot])
 		return slot_map(r, slot);
-	rc = oracle_unmap(&r->oracle, r->fd, r->ioas_id, slot_iova(slot),
-			  SLOT_SIZE);
+	switch (rnd(r, 3)) {
+	case 0:
+		rc = oracle_unmap(&r->oracle, r->fd, r->ioas_id,
+				  slot_iova(slot), SLOT_SIZE);
+		break;
+	default:
+		rc = oracle_tracker_unmap(&r->oracle, r->fd, r->tracker_id,
+					  slot_iova(slot), SLOT_SIZE,
+					  rnd(r, 2));
+	}
 	if (rc)
 		return fail(r, "unmap", rc);
 	r->mapped[slot] = false;

@@ -353,6 +353,102 @@ TEST_F(track, unmap)
 	EXPECT_EQ(0, info.out_memory);
 }
 
+static int unmap_cmd(struct bench *b, struct iommu_dirty_tracker_unmap *cmd,
+		     __u32 flags)
+{
+	memset(b->bits, 0, sizeof(b->bits));
+	*cmd = (struct iommu_dirty_tracker_unmap){
+		.flags = flags,
+		.tracker_id = b->tracker_id,
+		.iova = IOVA,
+		.length = RAM_SIZE,
+		.page_size = PAGE,
+		.data = (__u64)(uintptr_t)b->bits,
+		.data_len = sizeof(b->bits),
+	};
+	return tracker_unmap(b->fd, cmd);
+}
+
+/* UNMAP delivers what was dirty in what it unmaps. */
+TEST_F(track, unmap_delivers)
+{
+	struct bench *b = &self->b;
+	struct iommu_dirty_tracker_info info;
+	struct iommu_dirty_tracker_unmap cmd;
+
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, bench_write(b, 7, 3));
+	ASSERT_EQ(0, unmap_cmd(b, &cmd, 0));
+	EXPECT_EQ(RAM_SIZE, cmd.out_unmapped);
+	EXPECT_EQ(3 * PAGE, cmd.out_dirty_bytes);
+	EXPECT_EQ(IOVA + RAM_SIZE, cmd.out_next_iova);
+	EXPECT_EQ(3, bench_count(b));
+	EXPECT_TRUE(bench_bit(b, 7));
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, NULL, 0));
+	EXPECT_EQ(0, info.out_pending_bytes);
+	EXPECT_EQ(-ENOENT, unmap_cmd(b, &cmd, 0));
+	EXPECT_EQ(0, cmd.out_unmapped);
+}
+
+/* With CONSERVATIVE everything writable; a device may be at it right now. */
+TEST_F(track, unmap_conservative)
+{
+	struct bench *b = &self->b;
+	struct iommu_dirty_tracker_unmap cmd;
+
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, unmap_cmd(b, &cmd,
+			       IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE));
+	EXPECT_EQ(RAM_PAGES, bench_count(b));
+	EXPECT_EQ(RAM_SIZE, cmd.out_dirty_bytes);
+	/* And only this once */
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, unmap_cmd(b, &cmd, 0));
+	EXPECT_EQ(0, bench_count(b));
+}
+
+/* The report fails: unmapped it is, and the dirt comes with the next READ. */
+TEST_F(track, unmap_fault)
+{
+	struct bench *b = &self->b;
+	struct iommu_dirty_tracker_unmap cmd = {
+		.flags = IOMMU_DIRTY_TRACKER_UNMAP_RANGES,
+		.tracker_id = b->tracker_id,
+		.iova = IOVA,
+		.length = RAM_SIZE,
+		.page_size = PAGE,
+		.data = 4096,
+		.data_len = 160,
+	};
+	struct iommu_dirty_range range;
+
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, bench_write(b, 7, 3));
+	EXPECT_EQ(-EFAULT, tracker_unmap(b->fd, &cmd));
+	EXPECT_EQ(RAM_SIZE, cmd.out_unmapped);
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(3, bench_count(b));
+
+	/* A buffer that is too small is no failure */
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, bench_write(b, 7, 3));
+	ASSERT_EQ(0, bench_write(b, 20, 1));
+	cmd.data = (__u64)(uintptr_t)&range;
+	cmd.data_len = sizeof(range);
+	ASSERT_EQ(0, tracker_unmap(b->fd, &cmd));
+	EXPECT_EQ(1, cmd.out_nr_ranges);
+	EXPECT_EQ(IOVA + 7 * PAGE, range.iova);
+	EXPECT_EQ(3 * PAGE, range.length);
+	EXPECT_EQ(IOVA + 20 * PAGE, cmd.out_next_iova);
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(1, bench_count(b));
+	EXPECT_TRUE(bench_bit(b, 20));
+}
+
 /* Detaching the last device destroys its HWPT, and the dirt survives. */
 TEST_F(track, detach)
 {

@@ -47,6 +47,9 @@ TEST_F(uapi, structures)
 		{ IOMMU_DIRTY_TRACKER_READ,
 		  sizeof(struct iommu_dirty_tracker_read),
 		  sizeof(struct iommu_dirty_tracker_read) },
+		{ IOMMU_DIRTY_TRACKER_UNMAP,
+		  sizeof(struct iommu_dirty_tracker_unmap),
+		  sizeof(struct iommu_dirty_tracker_unmap) },
 		{ IOMMU_DIRTY_TRACKER_INFO,
 		  sizeof(struct iommu_dirty_tracker_info),
 		  sizeof(struct iommu_dirty_tracker_info) },
@@ -244,6 +247,43 @@ TEST_F(uapi, read_fault)
 	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
 	EXPECT_EQ(1, bench_count(b));
 	EXPECT_TRUE(bench_bit(b, 3));
+}
+
+#define EXPECT_UNMAP(_rc, _field, _value)                           \
+	do {                                                        \
+		struct iommu_dirty_tracker_unmap cmd = {            \
+			.tracker_id = b->tracker_id,                \
+			.iova = IOVA,                               \
+			.length = RAM_SIZE,                         \
+			.page_size = PAGE,                          \
+			.data = (__u64)(uintptr_t)b->bits,          \
+			.data_len = sizeof(b->bits),                \
+		};                                                  \
+		cmd._field = _value;                                \
+		EXPECT_EQ(_rc, tracker_unmap(b->fd, &cmd));         \
+		EXPECT_EQ(0, cmd.out_unmapped);                     \
+	} while (0)
+
+TEST_F(uapi, unmap)
+{
+	struct bench *b = &self->b;
+
+	EXPECT_UNMAP(-EINVAL, flags, 0);
+	ASSERT_EQ(0, bench_start(b));
+	EXPECT_UNMAP(-EOPNOTSUPP, flags, 1u << 31);
+	EXPECT_UNMAP(-ENOENT, tracker_id, b->ioas_id);
+	EXPECT_UNMAP(-EINVAL, page_size, 0);
+	EXPECT_UNMAP(-EINVAL, page_size, 12288);
+	EXPECT_UNMAP(-EINVAL, iova, IOVA + 1);
+	EXPECT_UNMAP(-EINVAL, length, 0);
+	EXPECT_UNMAP(-EINVAL, length, PAGE - 1);
+	EXPECT_UNMAP(-EOVERFLOW, iova, 0 - PAGE);
+	EXPECT_UNMAP(-EINVAL, data, 0);
+	EXPECT_UNMAP(-EINVAL, data_len, 8);
+	/* Part of a mapping, and nothing */
+	EXPECT_UNMAP(-ENOENT, length, PAGE);
+	EXPECT_UNMAP(-ENOENT, iova, IOVA + RAM_SIZE);
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
 }
 
 TEST_F(uapi, info)

@@ -368,6 +368,17 @@ int tracker_read_ranges(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 }
 
 /**
+ * tracker_unmap - UNMAP with every field in the caller's hand
+ * @fd: iommufd
+ * @cmd: in and out; only its size is filled in here
+ */
+int tracker_unmap(int fd, struct iommu_dirty_tracker_unmap *cmd)
+{
+	cmd->size = sizeof(*cmd);
+	return call(fd, IOMMU_DIRTY_TRACKER_UNMAP, cmd);
+}
+
+/**
  * tracker_count - Count what a READ would report; nothing is cleared
  * @fd: iommufd
  * @tracker_id: the tracker

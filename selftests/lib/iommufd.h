@@ -59,6 +59,7 @@ int tracker_read_ranges(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 			__u64 page_size, struct iommu_dirty_range *ranges,
 			unsigned int nr_ranges, __u32 flags,
 			struct tracker_read_out *out);
+int tracker_unmap(int fd, struct iommu_dirty_tracker_unmap *cmd);
 int tracker_count(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 		  __u64 page_size, struct tracker_read_out *out);
 int tracker_info(int fd, __u32 tracker_id, struct iommu_dirty_tracker_info *out,

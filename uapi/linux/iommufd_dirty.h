@@ -218,6 +218,66 @@ struct iommu_dirty_tracker_read {
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_READ)
 
 /**
+ * enum iommu_dirty_tracker_unmap_flags - Flags for struct
+ *	iommu_dirty_tracker_unmap
+ * @IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE: report all of what was unmapped and
+ *	writable. For devices that may be writing to it right now
+ * @IOMMU_DIRTY_TRACKER_UNMAP_RANGES: fill @data with struct iommu_dirty_range
+ *	instead of a bitmap
+ */
+enum iommu_dirty_tracker_unmap_flags {
+	IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE = 1 << 0,
+	IOMMU_DIRTY_TRACKER_UNMAP_RANGES = 1 << 1,
+};
+
+/**
+ * struct iommu_dirty_tracker_unmap - ioctl(IOMMU_DIRTY_TRACKER_UNMAP)
+ * @size: sizeof(struct iommu_dirty_tracker_unmap)
+ * @flags: Combination of enum iommu_dirty_tracker_unmap_flags
+ * @tracker_id: The tracker; what is unmapped is mapped in its IOAS
+ * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
+ * @iova: First byte to unmap, a multiple of @page_size
+ * @length: Bytes to unmap, a multiple of @page_size; as for IOMMU_IOAS_UNMAP,
+ *	a mapping in it has to be in it as a whole
+ * @page_size: As in struct iommu_dirty_tracker_read
+ * @data: As in struct iommu_dirty_tracker_read
+ * @data_len: As in struct iommu_dirty_tracker_read
+ * @out_unmapped: Bytes that were unmapped
+ * @out_dirty_bytes: Bytes reported, in units of @page_size
+ * @out_next_iova: @iova + @length, or less when the RANGES buffer is full
+ * @out_nr_ranges: RANGES: entries of @data that were filled
+ *
+ * Unmap, and report what was dirty and not yet reported in the range. Every
+ * write that completed before the call began is reported. A write that races
+ * the unmap may be missed, since no IOMMU can be asked while it unmaps; with
+ * CONSERVATIVE it is not.
+ *
+ * When the report fails (EFAULT) the range is unmapped and its dirt comes with
+ * the next READ; @out_unmapped is written then too, where that is possible.
+ *
+ * Errors: as for READ, and ENOENT when nothing is mapped in the range or a
+ * mapping reaches out of it; EBUSY when somebody else is mapping or unmapping
+ * there.
+ */
+struct iommu_dirty_tracker_unmap {
+	__u32 size;
+	__u32 flags;
+	__u32 tracker_id;
+	__u32 out_flags;
+	__aligned_u64 iova;
+	__aligned_u64 length;
+	__aligned_u64 page_size;
+	__aligned_u64 data;
+	__aligned_u64 data_len;
+	__aligned_u64 out_unmapped;
+	__aligned_u64 out_dirty_bytes;
+	__aligned_u64 out_next_iova;
+	__aligned_u64 out_nr_ranges;
+};
+#define IOMMU_DIRTY_TRACKER_UNMAP \
+	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_UNMAP)
+
+/**
  * enum iommu_dirty_source_kind - Where a device's dirt is learned from
  * @IOMMU_DIRTY_SOURCE_NONE: nowhere, the tracker does not run
  * @IOMMU_DIRTY_SOURCE_IOMMU: dirty bits in the IOMMU's page table
