@@ -84,3 +84,5 @@ clean: ## remove what was built; keep what was fetched
 
 distclean: ## remove build/ with all that was fetched
 	rm -rf $(B)
+
+include build-aux/tree.mk

@@ -25,4 +25,5 @@ while read -r name value; do
 	esac
 	echo "$name=${value:-n}"
 done < <(awk '$1 == "config" { name = $2 }
-	      $1 == "default" { print "CONFIG_" name, $2 }' "$TOP/Kconfig")
+	      $1 == "default" { print "CONFIG_" name, $2 }' "$TOP/Kconfig" \
+	"$TOP"/drivers/mlx5/Kconfig)

@@ -33,7 +33,7 @@ hash_of()
 # Sources, hooks and options; the compiler and the kernel are in the names.
 mapfile -t sources < <(list_hooks; find "$TOP"/{iommufd,drivers,vfio,include,uapi} \
 	-name '*.[ch]' -o -name Kbuild | sort)
-config=$(hash_of "$fragment" "$TOP/Kconfig")
+config=$(hash_of "$fragment" "$TOP"/{,drivers/*/}Kconfig)
 now="$tree $(gcc -dumpfullversion) $config $(hash_of "${sources[@]}")"
 if [ -e "$dir/.built" ] && [ "$now" = "$(cat "$dir/.built")" ]; then
 	exit 0

@@ -33,12 +33,15 @@ x86   | test      | DIRTY_TEST=y DIRTY_SMMU_V3=y
 x86   | upstream  | IOMMUFD_TEST=y
 x86   | no-vfio   | VFIO=n
 x86   | no-amd-hw | AMD_IOMMU=n
+x86   | mlx5      | NETDEVICES=y ETHERNET=y INET=y MLX5_CORE=m MLX5_VFIO_PCI=m
+x86   | mlx5-off  | DIRTY=n NETDEVICES=y ETHERNET=y INET=y MLX5_CORE=m MLX5_VFIO_PCI=m
 x86   | absent    | IOMMUFD=n
 arm64 | all       |
 arm64 | off       | DIRTY=n
 arm64 | built-in  | IOMMUFD=y VFIO=y
 arm64 | no-smmu   | DIRTY_SMMU_V3=n
 arm64 | test      | DIRTY_TEST=y
+arm64 | mlx5      | NETDEVICES=y ETHERNET=y INET=y MLX5_CORE=m MLX5_VFIO_PCI=m
 arm64 | upstream  | IOMMUFD_TEST=y
 '
 
@@ -69,11 +72,8 @@ jobs=()
 
 kmake()
 {
-	local cross=()
-
-	[ "$arch" = x86 ] || cross=(CROSS_COMPILE=aarch64-linux-gnu-)
 	make "${jobs[@]}" --no-print-directory -C "$tree" O="$dir" ARCH="$arch" \
-		"${cross[@]}" "$@" >>"$log" 2>&1
+		CROSS_COMPILE="$cross" "$@" >>"$log" 2>&1
 }
 
 # Write the row's configuration, and see that it was taken: what an option that
@@ -94,7 +94,10 @@ configure()
 	[ -e "$dir/.base.config" ] || {
 		kmake tinyconfig && cp "$dir/.config" "$dir/.base.config"
 	} || return
-	cat "$dir/.base.config" "$dir/row.config" >"$dir/.config"
+	# tinyconfig without what the row says, or kconfig warns
+	awk '{ name = $1 == "#" ? $2 : $1; sub(/=.*/, "", name) }
+	     FNR == NR { row[name] = 1; print; next }
+	     !(name in row)' "$dir/row.config" "$dir/.base.config" >"$dir/.config"
 	kmake olddefconfig || return
 	for name in "${!options[@]}"; do
 		value=$(sed -n "s/^$name=//p" "$dir/.config")
@@ -116,7 +119,8 @@ row()
 {
 	local differs=$3 o undefined
 
-	arch=$1
+	arch=$1 cross=''
+	[ "$arch" = x86 ] || cross=aarch64-linux-gnu-
 	dir=$BUILD/matrix/$arch
 	mkdir -p "$dir"
 	echo "=== $arch $2: $differs" >>"$log"
@@ -125,12 +129,17 @@ row()
 	rm -f "$o"/iommufd.o "$o"/virt/iommufd-virt.o
 	kmake prepare drivers/iommu/ drivers/vfio/ || return
 	# Upstream has warnings of its own, of which there are none at this level.
-	if sed -n "/^=== $arch $2: /,\$p" "$log" | grep -E 'warning: '; then
+	if sed -n "/^=== $arch $2: /,\$p" "$log" | grep -E '\.[chS]:[0-9]+.*warning: '; then
 		return 1
 	fi
 	[[ $differs != *IOMMUFD=n* ]] || { [ ! -e "$o/iommufd.o" ]; return; }
+	# As a part of vmlinux it is not one object yet.
+	if [[ $differs == *IOMMUFD=y* ]]; then
+		(cd "$dir" && "${cross}ld" -r -o "$o/iommufd.o" --whole-archive \
+			"$o/built-in.a" >>"$log" 2>&1) || return
+	fi
 	[ -e "$o/iommufd.o" ] || { echo "no iommufd.o" >>"$log"; return 1; }
-	undefined=$(nm -u "$o/iommufd.o" | grep -E ' (iommufd_)?dirty_' || true)
+	undefined=$("${cross}nm" -u "$o/iommufd.o" | grep -E ' (iommufd_)?dirty_' || true)
 	[ -z "$undefined" ] || { echo "undefined: $undefined" >>"$log"; return 1; }
 }
 

@@ -12,6 +12,7 @@
 #	drivers/platform/	drivers/iommu/iommufd/dirty/platform/
 #	vfio/		drivers/vfio/dirty/		hooks/*.patch applied
 #	drivers/virt/	drivers/iommu/iommufd/virt/
+#	drivers/mlx5/	drivers/vfio/pci/mlx5/		instead of upstream's
 #	include/	include/
 #	uapi/		include/uapi/
 set -euo pipefail
@@ -35,6 +36,9 @@ find "$stage" -name '*.o' -delete -o -name '.*.cmd' -delete -o -name '*.ko' -del
 
 apply_hooks "$stage" "kernel $RELEASE ($KSRC)"
 copy_all_ours "$stage"
+# Ours has the name of upstream's, and nothing of it.
+rm -rf "$stage/drivers/vfio/pci/mlx5"
+copy_ours drivers/mlx5 "$stage" drivers/vfio/pci/mlx5
 
 cat >"$stage/Kbuild" <<-'END'
 	# All that is built.

@@ -11,6 +11,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 kconfig=drivers/iommu/iommufd/Kconfig
+mlx5=drivers/vfio/pci/mlx5	# ours has the name of upstream's, and replaces it
 source_line='source "drivers/iommu/iommufd/dirty/Kconfig"'
 orig=''
 
@@ -18,7 +19,7 @@ if [ -n "${1:-}" ]; then
 	[ -d "$1" ] || die "KSRC=$1: no such folder"
 	tree=$(cd "$1" && pwd)
 	version=$(sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = *//p' "$tree/Makefile" \
-		2>/dev/null | paste -sd.)
+		2>/dev/null | paste -sd. || true)
 	[ -r "$tree/$kconfig" ] ||
 		die "KSRC=$tree is not a kernel tree with iommufd (no $kconfig); it takes a full one, of 6.12"
 	name="the tree $tree (kernel $version; the hooks are made for 6.12)"
@@ -63,6 +64,10 @@ for f in "${hooked[@]}"; do
 		cp -p "$tree/$f" "$stage/$f"
 	fi
 done
+[ -z "$orig" ] || [ -e "$orig/$mlx5" ] || {
+	mkdir -p "$orig/${mlx5%/*}"
+	cp -rp "$tree/$mlx5" "$orig/$mlx5"
+}
 # What a hook changed that is gone.
 [ -z "$orig" ] || cp -rn "$orig/." "$stage/"
 [ -n "$orig" ] || [ ! -d "$tree/drivers/iommu/iommufd/dirty" ] || take_back_hooks
@@ -71,8 +76,13 @@ done
 
 apply_hooks "$stage" "$name"
 copy_all_ours "$stage"
+if [ -e "$TOP/drivers/mlx5/Kconfig" ]; then
+	rm -rf "${stage:?}/$mlx5"
+	copy_ours drivers/mlx5 "$stage" "$mlx5"
+	cp "$TOP/drivers/mlx5/Kconfig" "$stage/$mlx5/"
+fi
 cp "$TOP/Kconfig" "$stage/drivers/iommu/iommufd/dirty/Kconfig"
-printf '\n%s\n' "$source_line" >>"$stage/$kconfig"
+echo "$source_line" >>"$stage/$kconfig"
 
 written=0
 while read -r f; do
@@ -82,12 +92,14 @@ while read -r f; do
 	written=$((written + 1))
 done < <(cd "$stage" && find . -type f)
 
-# Files that were ours and are gone.
-for dir in drivers/iommu/iommufd/{dirty,virt} drivers/vfio/dirty; do
-	[ -d "$tree/$dir" ] || continue
+# Files that were ours and are gone, or that ours replace.
+for dir in drivers/iommu/iommufd/{dirty,virt} drivers/vfio/dirty "$mlx5"; do
+	if [ ! -d "$tree/$dir" ] || [ ! -d "$stage/$dir" ]; then
+		continue
+	fi
 	while read -r f; do
 		[ -e "$stage/$dir/$f" ] || rm -f "$tree/$dir/$f"
-	done < <(cd "$tree/$dir" && find . -name '*.[ch]' ! -name '*.mod.c' -o -name 'K*')
+	done < <(cd "$tree/$dir" && find . -name '*.[ch]' ! -name '*.mod.c' -o -name 'K*' -o -name Makefile)
 done
 
 say "patched $tree ($written files written)"

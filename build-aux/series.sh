@@ -3,8 +3,8 @@
 #
 # series.sh: "make series". What "make patch" does, as patches to send: numbered,
 # with messages, in build/series. The tree builds after each: the hooks come
-# first and call functions that do nothing, then our files, and the last but the
-# virtual platform is the option that builds them.
+# first and call functions that do nothing, then our files, and last the options
+# that build them.
 #
 # The author and the sign-off are git's (user.name and user.email).
 set -euo pipefail
@@ -13,6 +13,9 @@ set -euo pipefail
 load_kernel
 tree=$BUILD/linux-${RELEASE%%[+-]*}
 out=$BUILD/series
+# A debug kernel may be built from the tree just now.
+exec 6>"$BUILD/.lock-kernel"
+flock 6
 "$TOP/build-aux/patch.sh"
 command -v git >/dev/null || die "git is missing; install the package git"
 work=$(mktemp -d "$BUILD/.series.XXXXXX")
@@ -22,6 +25,11 @@ repo=$work/repo
 mkdir -p "$ours" "$repo"
 copy_all_ours "$ours"
 cp "$TOP/Kconfig" "$ours/drivers/iommu/iommufd/dirty/Kconfig"
+mlx5=drivers/vfio/pci/mlx5
+if [ -e "$TOP/drivers/mlx5/Kconfig" ]; then
+	copy_ours drivers/mlx5 "$ours" "$mlx5"
+	cp "$TOP/drivers/mlx5/Kconfig" "$ours/$mlx5/"
+fi
 
 ident=$(git -C "$TOP" var GIT_AUTHOR_IDENT 2>/dev/null) ||
 	die "git does not know who you are; set user.name and user.email"
@@ -38,7 +46,7 @@ commit()
 {
 	in_repo add -A
 	in_repo diff --cached --quiet && die "series: the step \"$1\" changes nothing"
-	{ printf '%s\n\n' "$1"; cat; } | in_repo commit -q -s --no-verify -F -
+	{ printf '%s\n\n' "$1"; fmt -w 72; } | in_repo commit -q -s --no-verify -F -
 }
 
 # step SUBJECT FILE...: our files, as they are named in the kernel's tree; a
@@ -96,7 +104,7 @@ for patch in $(list_hooks); do
 	esac
 done
 
-step "iommufd: a sparse set of dirty IOVA" $d/dirty_set.[ch] $d/test.h <<'END'
+step "iommufd: a container for dirty IOVA" $d/dirty_set.[ch] $d/test.h <<'END'
 The container for dirt in the kernel: what a harvest finds, and what waits to be
 delivered. Nothing is allocated for clean memory, and adding to it cannot fail:
 without memory for a bit, a larger range that contains it is marked.
@@ -151,6 +159,15 @@ step "$(head -n 1 "$build_hook")" $d/Kbuild $d/Kconfig <<'END'
 With an option for each IOMMU driver, and one for the virtual platform. With
 CONFIG_IOMMUFD_DIRTY=n, iommufd is as it was.
 END
+
+if [ -e "$ours/$mlx5" ]; then
+	rm -rf "${repo:?}/$mlx5"
+	step "vfio/mlx5: a driver whose page tracker is a source" $mlx5/* <<'END'
+With the migration states and the page tracker of the firmware as upstream's
+has them, for the same users; written so that a dirty tracker can take the page
+tracker for one of its sources. It replaces upstream's.
+END
+fi
 
 # ---- All of it? -----------------------------------------------------------
 

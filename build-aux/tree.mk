@@ -19,3 +19,9 @@ debug-kernel: ## build the kernel with every checker on (build/debug-kernel)
 
 conformance: setup-vm ## upstream's own tests of iommufd, in the debug kernel
 	+@selftests/conformance/run.sh
+
+.PHONY: clean-tree
+clean: clean-tree
+clean-tree:
+	rm -rf $(B)/debug-kernel $(B)/debug-kernel.log $(B)/matrix $(B)/matrix.log \
+		$(B)/series $(B)/conformance

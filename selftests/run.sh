@@ -154,13 +154,15 @@ stage_kselftest()
 
 stage_vm()
 {
-	local log=$logs/vm.log counts
+	local log=$logs/vm.log counts program status
 
 	build_modules
 	{
-		echo '# program test-harness'
-		"$TOP/selftests/vm/test-harness.sh" 2>&1 && echo '# exit test-harness 0' ||
-			echo "# exit test-harness $?"
+		for program in vm/test-harness ${DEBUG:+conformance/checkers}; do
+			echo "# program ${program#*/}"
+			"$TOP/selftests/$program.sh" 2>&1 && status=0 || status=$?
+			echo "# exit ${program#*/} $status"
+		done
 	} | tee "$log"
 	counts=$(count_tap "$log")
 	# shellcheck disable=SC2086

@@ -75,9 +75,8 @@ fi
 
 # ---- Run and compare ------------------------------------------------------
 
-# Six of the tests want huge pages.
+# Some of the tests want huge pages.
 command='echo 64 >/proc/sys/vm/nr_hugepages
-mount -t hugetlbfs none /tmp 2>/dev/null
 '
 limit=${TIMEOUT:-2400}
 if [ -n "${TESTS:-}" ]; then
