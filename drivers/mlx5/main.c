@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VFIO driver for virtual functions of ConnectX: PCI driver and VFIO device. A VF
+ * is vfio_pci_core's in all but migration (state.c) and its page tracker
+ * (tracker.c).
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/vfio_pci_core.h>
+
+#include "device.h"
+
+static int device_init(struct vfio_device *vdev)
+{
+	struct mlx5vf_device *mv = mlx5vf_of(vdev);
+	int ret;
+
+	ret = vfio_pci_core_init_dev(vdev);
+	if (ret)
+		return ret;
+	ret = mlx5vf_pf_bind(mv);
+	if (ret)
+		/* After an error here, nobody calls release. */
+		vfio_pci_core_release_dev(vdev);
+	return ret;
+}
+
+static int device_open(struct vfio_device *vdev)
+{
+	struct mlx5vf_device *mv = mlx5vf_of(vdev);
+	int ret;
+
+	ret = vfio_pci_core_enable(&mv->core);
+	if (ret)
+		return ret;
+	mlx5vf_state_opened(mv);
+	vfio_pci_core_finish_enable(&mv->core);
+	return 0;
+}
+
+static void device_close(struct vfio_device *vdev)
+{
+	struct mlx5vf_device *mv = mlx5vf_of(vdev);
+
+	mlx5vf_tracker_stop(mv);
+	mutex_lock(&mv->state_lock);
+	mlx5vf_end_sessions(mv);
+	mlx5vf_state_unlock(mv);
+	vfio_pci_core_close_device(vdev);
+}
+
+static const struct vfio_device_ops device_ops = {
+	.name = "mlx5-vfio-pci",
+	.init = device_init,
+	.release = vfio_pci_core_release_dev,
+	.open_device = device_open,
+	.close_device = device_close,
+	.ioctl = vfio_pci_core_ioctl,
+	.device_feature = vfio_pci_core_ioctl_feature,
+	.read = vfio_pci_core_read,
+	.write = vfio_pci_core_write,
+	.mmap = vfio_pci_core_mmap,
+	.request = vfio_pci_core_request,
+	.match = vfio_pci_core_match,
+	.bind_iommufd = vfio_iommufd_physical_bind,
+	.unbind_iommufd = vfio_iommufd_physical_unbind,
+	.attach_ioas = vfio_iommufd_physical_attach_ioas,
+	.detach_ioas = vfio_iommufd_physical_detach_ioas,
+};
+
+static int driver_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct mlx5vf_device *mv;
+	int ret;
+
+	mv = vfio_alloc_device(mlx5vf_device, core.vdev, &pdev->dev, &device_ops);
+	if (IS_ERR(mv))
+		return PTR_ERR(mv);
+	/* vfio_pci_core wants its own part there. */
+	dev_set_drvdata(&pdev->dev, &mv->core);
+	ret = vfio_pci_core_register_device(&mv->core);
+	if (ret) {
+		mlx5vf_pf_unbind(mv);
+		vfio_put_device(&mv->core.vdev);
+	}
+	return ret;
+}
+
+static struct mlx5vf_device *driver_device(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
+	return container_of(core, struct mlx5vf_device, core);
+}
+
+static void driver_remove(struct pci_dev *pdev)
+{
+	struct mlx5vf_device *mv = driver_device(pdev);
+
+	/* Returns when nobody has it open any more. */
+	vfio_pci_core_unregister_device(&mv->core);
+	mlx5vf_pf_unbind(mv);
+	vfio_put_device(&mv->core.vdev);
+}
+
+static void driver_reset_done(struct pci_dev *pdev)
+{
+	mlx5vf_state_reset(driver_device(pdev));
+}
+
+static const struct pci_device_id driver_ids[] = {
+	/* Virtual functions of ConnectX-4 Lx and later. */
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_VENDOR_ID_MELLANOX, 0x101e) },
+	{}
+};
+MODULE_DEVICE_TABLE(pci, driver_ids);
+
+static const struct pci_error_handlers driver_errors = {
+	.error_detected = vfio_pci_core_aer_err_detected,
+	.reset_done = driver_reset_done,
+};
+
+static struct pci_driver mlx5vf_driver = {
+	.name = KBUILD_MODNAME,
+	.id_table = driver_ids,
+	.probe = driver_probe,
+	.remove = driver_remove,
+	.err_handler = &driver_errors,
+	/* iommufd and vfio see to who may do DMA. */
+	.driver_managed_dma = true,
+};
+module_pci_driver(mlx5vf_driver);
+
+MODULE_IMPORT_NS(IOMMUFD);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("VFIO driver for ConnectX virtual functions, with migration");
