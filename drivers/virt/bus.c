@@ -97,6 +97,20 @@ bool virt_function_interrupted(struct virt_function *fn)
 }
 
 /**
+ * virt_function_reset() - ask for a function-level reset
+ * @fn: the function
+ *
+ * Done by the function's thread; config space does not answer until then. Can
+ * be called in any context.
+ */
+void virt_function_reset(struct virt_function *fn)
+{
+	WRITE_ONCE(fn->flr, true);
+	if (fn->thread)
+		wake_up_process(fn->thread);
+}
+
+/**
  * virt_bus_devfn() - the function at a place of the bus
  * @devfn: the place, below VIRT_BUS_FUNCTIONS
  *
@@ -125,6 +139,21 @@ struct virt_function *virt_bus_function(struct device *dev)
 	return bus.function[pdev->devfn];
 }
 
+static int alloc_memory(size_t align, size_t size, size_t *where)
+{
+	size_t offset = ALIGN(bus.used, align);
+
+	if (offset + size > WINDOW_SIZE) {
+		pr_err("no room for BARs of %zu bytes: use fewer devices\n",
+		       size);
+		return -ENOSPC;
+	}
+	bus.used = offset + size;
+	memset_io(bus.mem + offset, 0, size);
+	*where = offset;
+	return 0;
+}
+
 /**
  * virt_bus_alloc_bar() - give a function a BAR
  * @fn: a function that is not on the bus yet
@@ -135,17 +164,35 @@ struct virt_function *virt_bus_function(struct device *dev)
  */
 int virt_bus_alloc_bar(struct virt_function *fn, int bar, size_t size)
 {
-	size_t offset = ALIGN(bus.used, size);
+	size_t offset;
+	int err = alloc_memory(size, size, &offset);
 
-	if (offset + size > WINDOW_SIZE) {
-		pr_err("no room for a BAR of %zu bytes: use fewer devices\n",
-		       size);
-		return -ENOSPC;
-	}
-	bus.used = offset + size;
+	if (err)
+		return err;
 	fn->bar[bar] = bus.mem + offset;
-	memset_io(fn->bar[bar], 0, size);
 	virt_config_bar(fn, bar, bus.window.start + offset, size);
+	return 0;
+}
+
+/**
+ * virt_bus_alloc_vf_bars() - give virtual functions their BAR 0
+ * @pf: their physical function, with its SR-IOV capability
+ * @vfs: the functions
+ * @count: how many
+ * @size: bytes of each BAR, a power of two, a page at least
+ */
+int virt_bus_alloc_vf_bars(struct virt_function *pf, struct virt_function **vfs,
+			   unsigned int count, size_t size)
+{
+	size_t offset;
+	unsigned int i;
+	int err = alloc_memory(size, count * size, &offset);
+
+	if (err)
+		return err;
+	for (i = 0; i < count; i++)
+		vfs[i]->bar[0] = bus.mem + offset + i * size;
+	virt_config_vf_bar(pf, bus.window.start + offset, size);
 	return 0;
 }
 

@@ -54,6 +54,9 @@ struct virt_function_ops {
  * @lock: @config
  * @flr: a function-level reset is asked for and not done; config space reads
  *	all ones until it is
+ * @vf: is a virtual function; its memory space is enabled with its presence
+ * @absent: a virtual function that is not enabled; its config space does not
+ *	answer
  * @wait: woken when @thread has something to look at while memory is disabled
  * @thread: the hardware
  * @msix_cap: offset of the MSI-X capability
@@ -61,6 +64,7 @@ struct virt_function_ops {
  * @msix_table: in the BAR
  * @msix_pba: in the BAR
  * @msix_pending: raised and not delivered; @thread only
+ * @msix_quiet: nothing is delivered; msix.c
  * @msix_irq: interrupt number of each vector, 0 for none; see msix.c
  */
 struct virt_function {
@@ -77,6 +81,8 @@ struct virt_function {
 	raw_spinlock_t lock;
 
 	bool flr;
+	bool vf;
+	bool absent;
 	wait_queue_head_t wait;
 	struct task_struct *thread;
 
@@ -85,6 +91,7 @@ struct virt_function {
 	void __iomem *msix_table;
 	void __iomem *msix_pba;
 	unsigned long msix_pending;
+	bool msix_quiet;
 	unsigned int msix_irq[VIRT_MSIX_MAX];
 };
 
@@ -95,26 +102,41 @@ int virt_bus_add(struct virt_function *fn, unsigned int devfn);
 int virt_bus_scan(void);
 void virt_bus_remove(void);
 int virt_bus_alloc_bar(struct virt_function *fn, int bar, size_t size);
+int virt_bus_alloc_vf_bars(struct virt_function *pf, struct virt_function **vfs,
+			   unsigned int count, size_t size);
 struct virt_function *virt_bus_function(struct device *dev);
 struct virt_function *virt_bus_devfn(unsigned int devfn);
 bool virt_function_interrupted(struct virt_function *fn);
+void virt_function_reset(struct virt_function *fn);
 
 /* config.c */
 extern struct pci_ops virt_config_ops;
 void virt_config_init(struct virt_function *fn, u16 vendor, u16 device,
 		      u32 class);
 void virt_config_bar(struct virt_function *fn, int bar, u64 base, size_t size);
+void virt_config_vf(struct virt_function *fn, u32 class);
+void virt_config_sriov(struct virt_function *fn, unsigned int devfn,
+		       u16 vf_device, unsigned int count, unsigned int offset);
+void virt_config_vf_bar(struct virt_function *fn, u64 base, size_t size);
 void virt_config_msix(struct virt_function *fn, unsigned int count, int bar,
 		      u32 table, u32 pba);
 void virt_config_reset(struct virt_function *fn);
+unsigned int virt_config_vfs(const struct virt_function *fn);
 
 /**
- * virt_function_decodes() - is memory space enabled: can software reach a BAR
+ * virt_function_decodes() - can what software writes to a BAR mean something
  * @fn: the function
+ *
+ * Memory space is enabled; a virtual function has no such bit, and is of
+ * interest when it may send requests.
  */
 static inline bool virt_function_decodes(const struct virt_function *fn)
 {
-	return READ_ONCE(fn->config[PCI_COMMAND]) & PCI_COMMAND_MEMORY;
+	u8 command = READ_ONCE(fn->config[PCI_COMMAND]);
+
+	if (fn->vf)
+		return !READ_ONCE(fn->absent) && (command & PCI_COMMAND_MASTER);
+	return command & PCI_COMMAND_MEMORY;
 }
 
 /**
@@ -133,6 +155,7 @@ int virt_msix_init(void);
 void virt_msix_exit(void);
 struct irq_domain *virt_msix_domain(void);
 void virt_msix_reset(struct virt_function *fn);
+void virt_msix_quiet(struct virt_function *fn, bool quiet);
 void virt_msix_raise(struct virt_function *fn, unsigned int vector);
 void virt_msix_retry(struct virt_function *fn);
 

@@ -18,6 +18,9 @@
 #define CAP_FIRST	0x40
 #define EXP_CAP_SIZE	0x3c	/* version 2 of the capability */
 #define MSIX_CAP_SIZE	PCI_CAP_MSIX_SIZEOF
+#define ARI		0x100	/* offsets of the extended capabilities */
+#define SRIOV		0x140
+#define VF_PAGE_SIZES	0x553	/* those that the specification demands */
 
 static void set_field(struct virt_function *fn, int where, int size, u32 value,
 		      u32 writable)
@@ -83,6 +86,75 @@ void virt_config_init(struct virt_function *fn, u16 vendor, u16 device,
 	fn->cap_last = PCI_CAPABILITY_LIST;
 	fn->cap_end = CAP_FIRST;
 	add_express(fn);
+}
+
+/**
+ * virt_config_vf() - configuration space of a virtual function
+ * @fn: the function, zeroed
+ * @class: class code, 24 bits
+ */
+void virt_config_vf(struct virt_function *fn, u32 class)
+{
+	virt_config_init(fn, 0xffff, 0xffff, class);
+	set_field(fn, PCI_COMMAND, 2, 0, PCI_COMMAND_MASTER);
+	set_field(fn, PCI_INTERRUPT_LINE, 1, 0, 0);
+	set_field(fn, PCI_CACHE_LINE_SIZE, 1, 0, 0);
+	set_field(fn, ARI, 4, PCI_EXT_CAP_ID_ARI | 1 << 16, 0);
+	fn->vf = true;
+	fn->absent = true;
+}
+
+/**
+ * virt_config_sriov() - make a function a physical function
+ * @fn: the function
+ * @devfn: its place, which it says it depends on
+ * @vf_device: device ID of its virtual functions
+ * @count: how many they are
+ * @offset: from the physical function to the first; they follow one another
+ */
+void virt_config_sriov(struct virt_function *fn, unsigned int devfn,
+		       u16 vf_device, unsigned int count, unsigned int offset)
+{
+	set_field(fn, ARI, 4, PCI_EXT_CAP_ID_ARI | 1 << 16 | SRIOV << 20, 0);
+	set_field(fn, SRIOV, 4, PCI_EXT_CAP_ID_SRIOV | 1 << 16, 0);
+	set_field(fn, SRIOV + PCI_SRIOV_CTRL, 2, 0,
+		  PCI_SRIOV_CTRL_VFE | PCI_SRIOV_CTRL_MSE |
+		  PCI_SRIOV_CTRL_ARI);
+	set_field(fn, SRIOV + PCI_SRIOV_INITIAL_VF, 2, count, 0);
+	set_field(fn, SRIOV + PCI_SRIOV_TOTAL_VF, 2, count, 0);
+	set_field(fn, SRIOV + PCI_SRIOV_NUM_VF, 2, 0, 0xffff);
+	set_field(fn, SRIOV + PCI_SRIOV_FUNC_LINK, 1, devfn, 0);
+	set_field(fn, SRIOV + PCI_SRIOV_VF_OFFSET, 2, offset, 0);
+	set_field(fn, SRIOV + PCI_SRIOV_VF_STRIDE, 2, 1, 0);
+	set_field(fn, SRIOV + PCI_SRIOV_VF_DID, 2, vf_device, 0);
+	set_field(fn, SRIOV + PCI_SRIOV_SUP_PGSIZE, 4, VF_PAGE_SIZES, 0);
+	set_field(fn, SRIOV + PCI_SRIOV_SYS_PGSIZE, 4, 1, 0);
+}
+
+/**
+ * virt_config_vf_bar() - BAR 0 of all virtual functions
+ * @fn: the physical function
+ * @base: physical address of that of the first
+ * @size: bytes of each, a power of two
+ */
+void virt_config_vf_bar(struct virt_function *fn, u64 base, size_t size)
+{
+	int bar = (SRIOV + PCI_SRIOV_BAR - PCI_BASE_ADDRESS_0) / 4;
+
+	virt_config_bar(fn, bar, base, size);
+}
+
+/**
+ * virt_config_vfs() - how many virtual functions are enabled
+ * @fn: the physical function
+ */
+unsigned int virt_config_vfs(const struct virt_function *fn)
+{
+	u8 control = READ_ONCE(fn->config[SRIOV + PCI_SRIOV_CTRL]);
+
+	if (!(control & PCI_SRIOV_CTRL_VFE))
+		return 0;
+	return READ_ONCE(fn->config[SRIOV + PCI_SRIOV_NUM_VF]);
 }
 
 /**
@@ -153,7 +225,7 @@ static int virt_config_read(struct pci_bus *bus, unsigned int devfn, int where,
 	int i;
 
 	*value = ~0u;
-	if (!fn)
+	if (!fn || READ_ONCE(fn->absent))
 		return PCIBIOS_DEVICE_NOT_FOUND;
 	/* In reset: the core waits until something else than ones is read. */
 	if (READ_ONCE(fn->flr))
@@ -172,7 +244,7 @@ static int virt_config_write(struct pci_bus *bus, unsigned int devfn, int where,
 	u8 *devctl;
 	int i;
 
-	if (!fn)
+	if (!fn || READ_ONCE(fn->absent))
 		return PCIBIOS_DEVICE_NOT_FOUND;
 
 	raw_spin_lock_irqsave(&fn->lock, flags);

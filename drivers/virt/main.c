@@ -13,6 +13,8 @@
 #include <linux/string.h>
 
 #include "bus.h"
+#include "connectx/connectx.h"
+#include "connectx/device.h"
 #include "dma.h"
 #include "virt_iommu.h"
 #include "truth.h"
@@ -31,9 +33,15 @@ module_param(iommus, charp, 0444);
 MODULE_PARM_DESC(iommus,
 		 "IOMMU instances: personality[+option...][:devices],... (amd intel smmu none; gather bbm group)");
 
+static char *connectx = "";
+module_param(connectx, charp, 0444);
+MODULE_PARM_DESC(connectx,
+		 "a ConnectX: VFS[:INSTANCE], number of virtual functions (0 to 8) and of the IOMMU instance in iommus= (0 if not given)");
+
 static LIST_HEAD(instances);
 static struct virt_dma *devices[MAX_DEVICES];
 static unsigned int device_count;
+static struct connectx *connectx_device;
 
 static int parse_options(struct virt_iommu *iommu, char *options)
 {
@@ -156,8 +164,46 @@ static int add_devices(void)
 	return 0;
 }
 
+static struct virt_iommu *find_instance(unsigned int number)
+{
+	struct virt_iommu *iommu;
+
+	list_for_each_entry(iommu, &instances, list)
+		if (!number--)
+			return iommu;
+	return NULL;
+}
+
+static int add_connectx(void)
+{
+	struct virt_iommu *iommu = NULL;
+	unsigned int vfs, number = 0;
+	char end;
+	int n;
+
+	if (!*connectx)
+		return 0;
+	n = sscanf(connectx, "%u:%u%c", &vfs, &number, &end);
+	if (n == 2 || (n == 1 && !strchr(connectx, ':')))
+		iommu = find_instance(number);
+	if (!iommu || vfs > CX_MAX_VFS) {
+		pr_err("connectx: \"%s\" is not VFS[:INSTANCE] with up to %u virtual functions and an instance of iommus=\n",
+		       connectx, CX_MAX_VFS);
+		return -EINVAL;
+	}
+	connectx_device = virt_connectx_create(iommu, vfs);
+	if (IS_ERR(connectx_device)) {
+		int err = PTR_ERR(connectx_device);
+
+		connectx_device = NULL;
+		return err;
+	}
+	return 0;
+}
+
 static void destroy_devices(void)
 {
+	virt_connectx_destroy(connectx_device);
 	while (device_count)
 		virt_dma_destroy(devices[--device_count]);
 }
@@ -199,6 +245,9 @@ static int __init virt_init(void)
 	if (err)
 		goto err_instances;
 	err = add_devices();
+	if (err)
+		goto err_devices;
+	err = add_connectx();
 	if (err)
 		goto err_devices;
 	err = virt_truth_init();

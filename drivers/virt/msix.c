@@ -22,7 +22,7 @@
 static struct irq_domain *msix_domain;
 static struct fwnode_handle *msix_fwnode;
 
-/* virt_function.msix_irq of all functions; held while one is delivered */
+/* msix_irq and msix_quiet of all functions; held while one is delivered */
 static DEFINE_RAW_SPINLOCK(msix_lock);
 
 static void msix_compose(struct irq_data *data, struct msi_msg *msg)
@@ -126,16 +126,35 @@ static bool may_send(struct virt_function *fn, void __iomem *entry, u8 control)
 		 PCI_MSIX_ENTRY_CTRL_MASKBIT);
 }
 
-static void send(struct virt_function *fn, void __iomem *entry,
+/* Returns false when it has to stay pending. */
+static bool send(struct virt_function *fn, void __iomem *entry,
 		 unsigned int vector)
 {
 	u32 address = readl(entry + PCI_MSIX_ENTRY_LOWER_ADDR);
 	u32 data = readl(entry + PCI_MSIX_ENTRY_DATA);
 	unsigned long flags;
+	bool quiet;
 
 	raw_spin_lock_irqsave(&msix_lock, flags);
-	if (data && data == fn->msix_irq[vector] && address == VIRT_MSI_ADDRESS)
+	quiet = fn->msix_quiet;
+	if (!quiet && data && data == fn->msix_irq[vector] &&
+	    address == VIRT_MSI_ADDRESS)
 		generic_handle_irq_safe(data);
+	raw_spin_unlock_irqrestore(&msix_lock, flags);
+	return !quiet;
+}
+
+/**
+ * virt_msix_quiet() - keep all interrupts pending, or deliver them again
+ * @fn: the function
+ * @quiet: from the return of this on none is delivered
+ */
+void virt_msix_quiet(struct virt_function *fn, bool quiet)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&msix_lock, flags);
+	WRITE_ONCE(fn->msix_quiet, quiet);
 	raw_spin_unlock_irqrestore(&msix_lock, flags);
 }
 
@@ -149,7 +168,7 @@ void virt_msix_retry(struct virt_function *fn)
 	unsigned int v;
 	u8 control;
 
-	if (!pending)
+	if (!pending || READ_ONCE(fn->msix_quiet))
 		return;
 	control = READ_ONCE(fn->config[fn->msix_cap + PCI_MSIX_FLAGS + 1]);
 	if (!(control & (PCI_MSIX_FLAGS_ENABLE >> 8)))
@@ -159,8 +178,8 @@ void virt_msix_retry(struct virt_function *fn)
 
 		if (!(pending & BIT(v)) || !may_send(fn, entry, control))
 			continue;
-		pending &= ~BIT(v);
-		send(fn, entry, v);
+		if (send(fn, entry, v))
+			pending &= ~BIT(v);
 	}
 	fn->msix_pending = pending;
 	writeq(pending, fn->msix_pba);

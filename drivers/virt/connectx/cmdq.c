@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The command queue: its address, the doorbell, and moving input and output.
+ *
+ * The doorbell is plain memory, so of several rings only the last is seen. An
+ * entry must not be completed before its poster has rung, though: the ring
+ * would be taken for one of whoever uses the entry next. Regular entries are
+ * rung one after the other, so a ring of one of them says that all regular
+ * entries which were owned by the firmware at the look before have been rung.
+ * What that does not cover (a ring that was lost, the last entry, which is for
+ * pages and rings by itself) is served when it has waited for STALE_NS.
+ */
+#define pr_fmt(fmt) "iommufd-virt: " fmt
+
+#include <linux/io.h>
+#include <linux/jiffies.h>
+#include <linux/mlx5/driver.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "connectx.h"
+#include "command.h"
+#include "faults.h"
+
+#define LOG_STRIDE	6
+#define SIZE_FIELD	(CX_LOG_SLOTS << 4 | LOG_STRIDE)
+#define REGULAR		(BIT(CX_SLOTS - 1) - 1)
+#define STALE_NS	(1000 * NSEC_PER_USEC)
+#define MAX_LENGTH	SZ_64M
+
+#define OWNED		1	/* in mlx5_cmd_layout.status_own */
+
+/* mlx5_cmd_layout.status_own, from bit 1 on; mlx5_core keeps these to itself */
+enum delivery {
+	DELIVERED = 0,
+	BAD_BLOCK = 3,
+	FIRMWARE_ERROR = 6,
+	BAD_IN_LENGTH = 7,
+	BAD_OUT_LENGTH = 8,
+};
+
+/**
+ * cx_cmdq_reset() - there is no command queue
+ * @vhca: the function
+ *
+ * The interface is disabled until a driver writes an address, so that a driver
+ * which has missed the reset notices it.
+ */
+void cx_cmdq_reset(struct cx_vhca *vhca)
+{
+	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
+
+	vhca->cmdq = (struct cx_cmdq) { .last = jiffies - HZ };
+	iowrite32be(MLX5_INITIAL_SEG_NIC_INTERFACE_DISABLED <<
+		    MLX5_NIC_IFC_OFFSET | SIZE_FIELD, &iseg->cmdq_addr_l_sz);
+}
+
+/*
+ * The driver writes the address over the size, with zeros there. The size comes
+ * back, unless the driver has written again.
+ */
+static void take_address(struct cx_vhca *vhca)
+{
+	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
+	u32 low = ioread32be(&iseg->cmdq_addr_l_sz);
+	u32 state = low >> MLX5_NIC_IFC_OFFSET & 7;
+
+	if ((low & 0xff) == SIZE_FIELD)
+		return;
+	vhca->cmdq = (struct cx_cmdq) {
+		.last = jiffies,
+	};
+	if (state == MLX5_INITIAL_SEG_NIC_INTERFACE_FULL_DRIVER)
+		vhca->cmdq.address = (u64)ioread32be(&iseg->cmdq_addr_h) << 32 |
+				     (low & ~0xfffu);
+	cmpxchg((__force u32 *)&iseg->cmdq_addr_l_sz,
+		(__force u32)cpu_to_be32(low),
+		(__force u32)cpu_to_be32((low & ~0xffu) | SIZE_FIELD));
+}
+
+/* Move data between a buffer and the chain of blocks at @where. */
+static int move_blocks(struct cx_vhca *vhca, u64 where, void *buf, u32 len,
+		       bool write)
+{
+	const u32 data = offsetof(struct mlx5_cmd_prot_block, data);
+	const u32 link = offsetof(struct mlx5_cmd_prot_block, next);
+
+	while (len) {
+		u32 part = min_t(u32, len, MLX5_CMD_DATA_BLOCK_SIZE);
+		u64 fault;
+		__be64 next;
+
+		if (!where ||
+		    virt_function_access(&vhca->fn, where + data, buf, part,
+					 write, &fault) ||
+		    cx_read(vhca, where + link, &next, sizeof(next)))
+			return -EFAULT;
+		buf += part;
+		len -= part;
+		where = be64_to_cpu(next);
+	}
+	return 0;
+}
+
+static enum delivery execute(struct cx_vhca *vhca,
+			     struct mlx5_cmd_layout *entry,
+			     struct cx_command *cmd)
+{
+	u32 more = cmd->in_len - min(cmd->in_len, CX_MBOX_SIZE);
+
+	memcpy(cmd->in, entry->in, CX_MBOX_SIZE);
+	if (move_blocks(vhca, be64_to_cpu(entry->in_ptr),
+			cmd->in + CX_MBOX_SIZE, more, false))
+		return BAD_BLOCK;
+	cx_command_run(cmd);
+	memcpy(entry->out, cmd->out, CX_MBOX_SIZE);
+	more = cmd->out_len - min(cmd->out_len, CX_MBOX_SIZE);
+	if (move_blocks(vhca, be64_to_cpu(entry->out_ptr),
+			cmd->out + CX_MBOX_SIZE, more, true))
+		return BAD_BLOCK;
+	return DELIVERED;
+}
+
+static enum delivery serve(struct cx_vhca *vhca, struct mlx5_cmd_layout *entry)
+{
+	struct cx_command cmd = {
+		.vhca = vhca,
+		.in_len = be32_to_cpu(entry->inlen),
+		.out_len = be32_to_cpu(entry->outlen),
+	};
+	enum delivery delivery = FIRMWARE_ERROR;
+
+	if (cmd.in_len < CX_MBOX_MIN || cmd.in_len > MAX_LENGTH)
+		return BAD_IN_LENGTH;
+	if (cmd.out_len < CX_MBOX_MIN || cmd.out_len > MAX_LENGTH)
+		return BAD_OUT_LENGTH;
+	cmd.in = kvzalloc(max(cmd.in_len, CX_MBOX_SIZE), GFP_KERNEL);
+	cmd.out = kvzalloc(max(cmd.out_len, CX_MBOX_SIZE), GFP_KERNEL);
+	if (cmd.in && cmd.out)
+		delivery = execute(vhca, entry, &cmd);
+	kvfree(cmd.in);
+	kvfree(cmd.out);
+	return delivery;
+}
+
+static void complete_slot(struct cx_vhca *vhca, u64 where,
+			  struct mlx5_cmd_layout *entry,
+			  enum delivery delivery)
+{
+	const size_t out = offsetof(struct mlx5_cmd_layout, out);
+	const size_t own = offsetof(struct mlx5_cmd_layout, status_own);
+
+	cx_write(vhca, where + out, entry->out, sizeof(entry->out));
+	entry->status_own = delivery << 1;
+	/* The output is complete before the entry is the driver's. */
+	smp_wmb();
+	cx_write(vhca, where + own, &entry->status_own, 1);
+}
+
+static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
+{
+	struct cx_cmdq *cmdq = &vhca->cmdq;
+	u64 where = cmdq->address + slot * sizeof(struct mlx5_cmd_layout);
+	struct mlx5_cmd_layout entry;
+	__be32 vector = cpu_to_be32(BIT(slot));
+	enum delivery delivery;
+	bool event;
+	u16 opcode;
+
+	if (cx_read(vhca, where, &entry, sizeof(entry)) ||
+	    !(entry.status_own & OWNED))
+		return;
+	opcode = MLX5_GET(mbox_in, entry.in, opcode);
+	if (cmdq->held & BIT(slot)) {
+		cmdq->held &= ~BIT(slot);
+	} else if (cx_fault_drop(opcode)) {
+		cmdq->dropped |= BIT(slot);
+		return;
+	} else if (cx_fault_delay(opcode, &cmdq->due[slot])) {
+		cmdq->held |= BIT(slot);
+		return;
+	}
+	/* The command that makes the events of commands has none itself. */
+	event = cx_eq_takes(vhca, MLX5_EVENT_TYPE_CMD);
+	delivery = serve(vhca, &entry);
+	complete_slot(vhca, where, &entry, delivery);
+	if (event)
+		cx_eq_event(vhca, MLX5_EVENT_TYPE_CMD, &vector, sizeof(vector));
+}
+
+/* Which entries belong to the firmware? */
+static int look(struct cx_vhca *vhca, u32 *owned)
+{
+	struct mlx5_cmd_layout entries[CX_SLOTS / 4];
+	unsigned int slot;
+
+	*owned = 0;
+	for (slot = 0; slot < CX_SLOTS; slot++) {
+		unsigned int i = slot % ARRAY_SIZE(entries);
+
+		if (!i && cx_read(vhca, vhca->cmdq.address +
+				  slot * sizeof(entries[0]), entries,
+				  sizeof(entries)))
+			return -EFAULT;
+		if (entries[i].status_own & OWNED)
+			*owned |= BIT(slot);
+	}
+	return 0;
+}
+
+/* Which entries have been rung? See the top of this file. */
+static u32 rung(struct cx_vhca *vhca, u32 owned)
+{
+	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
+	struct cx_cmdq *cmdq = &vhca->cmdq;
+	__be32 bell = (__force __be32)xchg((__force u32 *)&iseg->cmd_dbell, 0);
+	u32 rung = be32_to_cpu(bell) & owned;
+	u64 now = ktime_get_ns();
+	unsigned int slot;
+	u32 waiting;
+
+	/* Who rings again has given up on the answer that was left out. */
+	cmdq->dropped &= owned & ~rung;
+	if (rung & REGULAR)
+		rung |= cmdq->owned & owned & REGULAR;
+	waiting = owned & ~cmdq->dropped & ~rung & ~cmdq->held;
+	for (slot = 0; slot < CX_SLOTS; slot++) {
+		if (cmdq->held & BIT(slot) &&
+		    time_after_eq(jiffies, cmdq->due[slot]))
+			rung |= BIT(slot);
+		if (!(waiting & BIT(slot)))
+			continue;
+		if (!(cmdq->owned & BIT(slot)))
+			cmdq->since[slot] = now;
+		else if (now - cmdq->since[slot] > STALE_NS)
+			rung |= BIT(slot);
+	}
+	rung &= ~cmdq->dropped;
+	cmdq->owned = waiting & ~rung;
+	return rung;
+}
+
+/**
+ * cx_cmdq_poll() - serve the commands that have been rung
+ * @vhca: the function; on its thread
+ *
+ * Returns true while there may soon be more.
+ */
+bool cx_cmdq_poll(struct cx_vhca *vhca)
+{
+	struct cx_cmdq *cmdq = &vhca->cmdq;
+	u32 owned, todo;
+	unsigned int slot;
+
+	take_address(vhca);
+	if (!cmdq->address || !virt_function_bus_master(&vhca->fn) ||
+	    look(vhca, &owned))
+		return false;
+	cmdq->held &= owned;
+	todo = rung(vhca, owned);
+	for (slot = 0; slot < CX_SLOTS; slot++) {
+		if (!(todo & BIT(slot)))
+			continue;
+		serve_slot(vhca, slot);
+		cmdq->last = jiffies;
+		if (cmdq->quiesce || virt_function_interrupted(&vhca->fn)) {
+			cmdq->address = 0;
+			cmdq->quiesce = false;
+			return false;
+		}
+	}
+	return time_before(jiffies, cmdq->last + 2);
+}

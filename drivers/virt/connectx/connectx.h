@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The virtual ConnectX: what its parts share.
+ *
+ * Vocabulary is that of linux/mlx5/mlx5_ifc.h. A *vhca* is one function as the
+ * firmware sees it: number 0 is the physical function, 1 and up are the virtual
+ * functions, and that number is its function_id in commands. Its vhca_id is
+ * another number, of the firmware's choice.
+ *
+ * Each vhca has a thread, that of its PCI function, which serves its command
+ * queue and does its DMA. What commands of the physical function do to a
+ * virtual one (suspend, save, load, track) is in struct cx_vhca under @lock;
+ * the virtual function's thread holds it for each write of its generator. No
+ * thread holds two of these locks.
+ */
+#ifndef _VIRT_CONNECTX_INTERNAL_H
+#define _VIRT_CONNECTX_INTERNAL_H
+
+#include <linux/list.h>
+#include <linux/mlx5/device.h>
+#include <linux/mlx5/mlx5_ifc.h>
+#include <linux/mutex.h>
+#include <linux/xarray.h>
+
+#include "../bus.h"
+#include "generator.h"
+#include "migration.h"
+#include "state.h"
+
+#define CX_MAX_VFS		8
+#define CX_VHCA_ID_BASE		0x10
+
+/* BAR 0; its first 0x2010 bytes are struct mlx5_init_seg. */
+#define CX_BAR_SIZE		SZ_1M
+#define CX_BAR_MSIX		0x3000
+#define CX_BAR_PBA		0x3800
+#define CX_BAR_GENERATOR	0x4000
+#define CX_BAR_UARS		0x10000
+#define CX_VECTORS		8
+
+#define CX_LOG_SLOTS		5
+#define CX_SLOTS		BIT(CX_LOG_SLOTS)
+
+#define CX_MAX_EQS		32
+
+struct connectx;
+
+/**
+ * struct cx_cmdq - the command queue of a vhca
+ * @address: where its entries are; 0 when it has none
+ * @owned: entries that were the firmware's at the last look and not served
+ * @since: since when, in ns; for those in @owned
+ * @dropped: entries whose answer was left out on purpose
+ * @held: entries whose answer is late on purpose
+ * @due: when to serve them, in jiffies; for those in @held
+ * @quiesce: the driver is about to free the queue
+ * @last: when a command was served, in jiffies
+ */
+struct cx_cmdq {
+	u64 address;
+	u32 owned;
+	u64 since[CX_SLOTS];
+	u32 dropped;
+	u32 held;
+	unsigned long due[CX_SLOTS];
+	bool quiesce;
+	unsigned long last;
+};
+
+/**
+ * struct cx_pages - pages that a vhca has from the host; of the PF's thread
+ * @address: of each
+ * @count: how many
+ * @room: how many fit in @address
+ * @want: how many it should have
+ * @asked: a request or return is under way
+ */
+struct cx_pages {
+	u64 *address;
+	u32 count;
+	u32 room;
+	u32 want;
+	bool asked;
+};
+
+/**
+ * struct cx_vhca - a function
+ * @fn: on the bus
+ * @cx: the device it belongs to
+ * @id: function_id
+ * @vhca_id: vhca_id
+ * @cmdq: its command queue; own thread
+ * @objects: what its driver created, see object.c; own thread
+ * @caps: current general capabilities, once the driver has set them
+ * @caps_set: it has
+ * @pages: pages from the host
+ * @beat: when the health counter last advanced, in jiffies; own thread
+ * @lock: all below, of a virtual function
+ * @no_initiator: suspended as initiator: no DMA, no interrupts
+ * @no_responder: suspended as responder: registers are not looked at
+ * @generator: its traffic generator
+ * @state: its device state
+ * @migration: how far saving or loading is
+ * @trackers: page trackers of its writes
+ */
+struct cx_vhca {
+	struct virt_function fn;
+	struct connectx *cx;
+	unsigned int id;
+	u16 vhca_id;
+
+	struct cx_cmdq cmdq;
+	struct xarray objects;
+	u8 caps[MLX5_ST_SZ_BYTES(cmd_hca_cap)];
+	bool caps_set;
+	struct cx_pages pages;
+	unsigned long beat;
+
+	struct mutex lock;
+	bool no_initiator;
+	bool no_responder;
+	struct cx_generator generator;
+	struct cx_state state;
+	struct cx_migration migration;
+	struct list_head trackers;
+};
+
+/**
+ * struct connectx - the device
+ * @vfs: virtual functions that it can have
+ * @vhca: PF and VFs
+ */
+struct connectx {
+	unsigned int vfs;
+	struct cx_vhca vhca[1 + CX_MAX_VFS];
+};
+
+/**
+ * struct cx_command - a command under way
+ * @vhca: whose queue it came through
+ * @in: input
+ * @in_len: bytes of @in
+ * @out: output, zeroed; the status is filled in by the caller
+ * @out_len: bytes of @out
+ * @op_mod: op_mod
+ * @syndrome: more about a failure
+ */
+struct cx_command {
+	struct cx_vhca *vhca;
+	void *in;
+	u32 in_len;
+	void *out;
+	u32 out_len;
+	u16 op_mod;
+	u32 syndrome;
+};
+
+static inline bool cx_is_pf(const struct cx_vhca *vhca)
+{
+	return !vhca->id;
+}
+
+static inline struct cx_vhca *cx_pf(struct cx_vhca *vhca)
+{
+	return &vhca->cx->vhca[0];
+}
+
+static inline struct cx_vhca *to_cx_vhca(struct virt_function *fn)
+{
+	return container_of(fn, struct cx_vhca, fn);
+}
+
+static inline struct mlx5_init_seg __iomem *cx_iseg(struct cx_vhca *vhca)
+{
+	return vhca->fn.bar[0];
+}
+
+static inline int cx_read(struct cx_vhca *vhca, u64 iova, void *buf, size_t len)
+{
+	u64 fault;
+
+	return virt_function_access(&vhca->fn, iova, buf, len, false, &fault);
+}
+
+static inline int cx_write(struct cx_vhca *vhca, u64 iova, void *buf,
+			   size_t len)
+{
+	u64 fault;
+
+	return virt_function_access(&vhca->fn, iova, buf, len, true, &fault);
+}
+
+/* device.c */
+struct cx_vhca *cx_by_function_id(struct cx_vhca *pf, u16 function_id);
+struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id);
+
+/* cmdq.c */
+void cx_cmdq_reset(struct cx_vhca *vhca);
+bool cx_cmdq_poll(struct cx_vhca *vhca);
+
+/* command.c */
+void cx_command_run(struct cx_command *cmd);
+
+/* hca.c */
+u8 cx_enable_hca(struct cx_command *cmd);
+u8 cx_disable_hca(struct cx_command *cmd);
+u8 cx_query_issi(struct cx_command *cmd);
+u8 cx_query_adapter(struct cx_command *cmd);
+u8 cx_access_reg(struct cx_command *cmd);
+u8 cx_nothing(struct cx_command *cmd);
+
+/* caps.c */
+u8 cx_query_hca_cap(struct cx_command *cmd);
+u8 cx_set_hca_cap(struct cx_command *cmd);
+
+/* pages.c */
+u8 cx_query_pages(struct cx_command *cmd);
+u8 cx_manage_pages(struct cx_command *cmd);
+void cx_pages_want(struct cx_vhca *vhca, bool on);
+void cx_pages_poll(struct cx_vhca *pf);
+void cx_pages_reset(struct cx_vhca *vhca);
+
+/* eq.c */
+u8 cx_create_eq(struct cx_command *cmd);
+u8 cx_destroy_eq(struct cx_command *cmd);
+bool cx_eq_takes(struct cx_vhca *vhca, u8 type);
+bool cx_eq_event(struct cx_vhca *vhca, u8 type, const void *data, size_t len);
+void cx_eq_completion(struct cx_vhca *vhca, u32 eqn, u32 cqn);
+
+/* mkey.c */
+u8 cx_create_mkey(struct cx_command *cmd);
+u8 cx_destroy_mkey(struct cx_command *cmd);
+int cx_mkey_access(struct cx_vhca *vhca, u32 key, u64 offset, void *buf,
+		   size_t len, bool write);
+
+/* queue.c */
+u8 cx_create_cq(struct cx_command *cmd);
+u8 cx_destroy_cq(struct cx_command *cmd);
+u8 cx_create_qp(struct cx_command *cmd);
+u8 cx_destroy_qp(struct cx_command *cmd);
+u8 cx_rst2init_qp(struct cx_command *cmd);
+u8 cx_init2rtr_qp(struct cx_command *cmd);
+u8 cx_rtr2rts_qp(struct cx_command *cmd);
+int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm);
+void cx_cq_poll(struct cx_vhca *vhca);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The virtual ConnectX. See device.c, and ../virt_connectx.h for what is special
+ * to it.
+ */
+#ifndef _VIRT_CONNECTX_DEVICE_H
+#define _VIRT_CONNECTX_DEVICE_H
+
+#define CX_DEVFN	0x80	/* of the PF; VFs follow */
+
+struct connectx;
+struct virt_iommu;
+
+struct connectx *virt_connectx_create(struct virt_iommu *iommu,
+				      unsigned int vfs);
+void virt_connectx_destroy(struct connectx *cx);
+
+#endif

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults of the firmware on purpose: the module parameter connectx_faults, a
+ * list of
+ *
+ *	OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES]
+ *
+ * separated by commas. From the @NTH command with this opcode on (1 if not
+ * given: the next), TIMES of them (1 if not given; 0 for all) are broken:
+ *
+ *	fail=STATUS	the command fails with this status (1 if not given)
+ *	drop		it is not executed and never answered
+ *	late=MS		it is executed and answered so many milliseconds late
+ *	cut=BYTES	SAVE, LOAD: the image lacks so many bytes at its end
+ *	corrupt=OFFSET	SAVE, LOAD: a byte of the image is wrong
+ *
+ * Writing replaces the list; an empty one ends all faults. Reading shows what
+ * is left, with the number of commands still to pass instead of NTH.
+ */
+#define pr_fmt(fmt) "iommufd-virt: " fmt
+
+#include <linux/jiffies.h>
+#include <linux/mlx5/device.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+
+#include "faults.h"
+
+#define MAX_FAULTS	16
+
+enum action {
+	FAIL,
+	DROP,
+	LATE,
+	CUT,
+	CORRUPT,
+};
+
+static const char * const actions[] = {
+	[FAIL] = "fail",
+	[DROP] = "drop",
+	[LATE] = "late",
+	[CUT] = "cut",
+	[CORRUPT] = "corrupt",
+};
+
+/**
+ * struct fault - an entry of the list
+ * @opcode: of the command
+ * @action: what happens to it
+ * @argument: to @action
+ * @pass: commands that pass before
+ * @times: how many to break then; 0 when it is over
+ */
+struct fault {
+	u16 opcode;
+	enum action action;
+	u32 argument;
+	u32 pass;
+	u32 times;
+};
+
+static struct fault faults[MAX_FAULTS];
+static unsigned int fault_count;
+static DEFINE_SPINLOCK(lock);		/* both of them */
+
+/* Does this command suffer this? Counts it down. */
+static bool take(u16 opcode, enum action action, u32 *argument)
+{
+	bool hit = false;
+	unsigned int i;
+
+	spin_lock(&lock);
+	for (i = 0; i < fault_count && !hit; i++) {
+		struct fault *fault = &faults[i];
+
+		if (fault->opcode != opcode || fault->action != action ||
+		    !fault->times)
+			continue;
+		if (fault->pass) {
+			fault->pass--;
+			continue;
+		}
+		if (fault->times != U32_MAX)
+			fault->times--;
+		*argument = fault->argument;
+		hit = true;
+	}
+	spin_unlock(&lock);
+	return hit;
+}
+
+/**
+ * cx_fault_fail() - should this command fail
+ * @opcode: of the command
+ * @status: its status then
+ */
+bool cx_fault_fail(u16 opcode, u8 *status)
+{
+	u32 argument;
+
+	if (!take(opcode, FAIL, &argument))
+		return false;
+	*status = argument;
+	return true;
+}
+
+/**
+ * cx_fault_drop() - should this command never be answered
+ * @opcode: of the command
+ */
+bool cx_fault_drop(u16 opcode)
+{
+	u32 argument;
+
+	return take(opcode, DROP, &argument);
+}
+
+/**
+ * cx_fault_delay() - should this command be answered late
+ * @opcode: of the command
+ * @due: when, in jiffies
+ */
+bool cx_fault_delay(u16 opcode, unsigned long *due)
+{
+	u32 argument;
+
+	if (!take(opcode, LATE, &argument))
+		return false;
+	*due = jiffies + msecs_to_jiffies(argument);
+	return true;
+}
+
+/**
+ * cx_fault_cut() - how much of an image gets through
+ * @opcode: SAVE or LOAD
+ * @size: its bytes
+ */
+u32 cx_fault_cut(u16 opcode, u32 size)
+{
+	u32 argument;
+
+	if (!take(opcode, CUT, &argument))
+		return size;
+	return size - min(size, argument);
+}
+
+/**
+ * cx_fault_corrupt() - should a byte of an image be wrong
+ * @opcode: SAVE or LOAD
+ * @offset: which, modulo the size of the image
+ */
+bool cx_fault_corrupt(u16 opcode, u32 *offset)
+{
+	return take(opcode, CORRUPT, offset);
+}
+
+/* Cut "@NTH" and "*TIMES" off; the number, @missing if it is not there. */
+static int cut_number(char *text, char mark, u32 missing, u32 *number)
+{
+	char *where = strrchr(text, mark);
+
+	*number = missing;
+	if (!where)
+		return 0;
+	*where = '\0';
+	return kstrtou32(where + 1, 0, number);
+}
+
+static int parse_fault(struct fault *fault, char *text)
+{
+	char *opcode = strsep(&text, ":");
+	char *name;
+	u32 nth;
+	int action;
+
+	if (!text || kstrtou16(opcode, 0, &fault->opcode) ||
+	    cut_number(text, '*', 1, &fault->times) ||
+	    cut_number(text, '@', 1, &nth) || !nth)
+		return -EINVAL;
+	name = strsep(&text, "=");
+	action = match_string(actions, ARRAY_SIZE(actions), name);
+	if (action < 0)
+		return -EINVAL;
+	fault->action = action;
+	fault->argument = action == FAIL ? MLX5_CMD_STAT_INT_ERR : 0;
+	if (text && kstrtou32(text, 0, &fault->argument))
+		return -EINVAL;
+	fault->pass = nth - 1;
+	if (!fault->times)
+		fault->times = U32_MAX;
+	return 0;
+}
+
+static int set_faults(const char *value, const struct kernel_param *kp)
+{
+	struct fault new[MAX_FAULTS];
+	unsigned int count = 0;
+	char *copy = kstrdup(value, GFP_KERNEL);
+	char *rest, *text;
+	int err = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	rest = strim(copy);
+	while (!err && (text = strsep(&rest, ","))) {
+		if (!*text)
+			continue;
+		if (count == MAX_FAULTS)
+			err = -ENOSPC;
+		else
+			err = parse_fault(&new[count++], text);
+	}
+	kfree(copy);
+	if (err) {
+		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail drop late cut corrupt\n",
+		       MAX_FAULTS);
+		return err;
+	}
+	spin_lock(&lock);
+	memcpy(faults, new, count * sizeof(*new));
+	fault_count = count;
+	spin_unlock(&lock);
+	return 0;
+}
+
+static int get_faults(char *buffer, const struct kernel_param *kp)
+{
+	unsigned int i;
+	int len = 0;
+
+	spin_lock(&lock);
+	for (i = 0; i < fault_count; i++) {
+		const struct fault *fault = &faults[i];
+
+		if (fault->times)
+			len += sysfs_emit_at(buffer, len, "%#x:%s=%u@%u*%u,",
+					     fault->opcode,
+					     actions[fault->action],
+					     fault->argument, fault->pass + 1,
+					     fault->times == U32_MAX ? 0 :
+					     fault->times);
+	}
+	spin_unlock(&lock);
+	return len + sysfs_emit_at(buffer, len, "\n");
+}
+
+static const struct kernel_param_ops faults_ops = {
+	.set = set_faults,
+	.get = get_faults,
+};
+module_param_cb(connectx_faults, &faults_ops, NULL, 0644);
+MODULE_PARM_DESC(connectx_faults,
+		 "firmware commands to break: OPCODE:fail|drop|late|cut|corrupt[=ARGUMENT][@NTH][*TIMES],...");

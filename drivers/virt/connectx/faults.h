@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Faults of the firmware on purpose. See faults.c.
+ */
+#ifndef _VIRT_CONNECTX_FAULTS_H
+#define _VIRT_CONNECTX_FAULTS_H
+
+#include <linux/types.h>
+
+bool cx_fault_fail(u16 opcode, u8 *status);
+bool cx_fault_drop(u16 opcode);
+bool cx_fault_delay(u16 opcode, unsigned long *due);
+u32 cx_fault_cut(u16 opcode, u32 size);
+bool cx_fault_corrupt(u16 opcode, u32 *offset);
+
+#endif

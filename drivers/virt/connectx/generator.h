@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The traffic generator of a virtual function. See generator.c, and
+ * ../virt_connectx.h for its registers.
+ */
+#ifndef _VIRT_CONNECTX_GENERATOR_H
+#define _VIRT_CONNECTX_GENERATOR_H
+
+#include <linux/types.h>
+
+struct cx_vhca;
+
+/**
+ * struct cx_generator_registers - what migrates, as it is in an image
+ * @base: the register at START, as all to @irq
+ * @length: LENGTH
+ * @unit: UNIT
+ * @rate: RATE
+ * @key: KEY
+ * @end: END
+ * @irq: IRQ
+ * @position: number of the next write
+ * @faults: FAULTS
+ * @fault_iova: FAULT_IOVA
+ * @running: it runs
+ */
+struct cx_generator_registers {
+	u64 base;
+	u64 length;
+	u64 unit;
+	u64 rate;
+	u64 key;
+	u64 end;
+	u64 irq;
+	u64 position;
+	u64 faults;
+	u64 fault_iova;
+	u64 running;
+};
+
+/**
+ * struct cx_generator - the generator
+ * @r: registers
+ * @since_ns: when the writes began that RATE counts
+ * @since: at which position
+ *
+ * Under the lock of the vhca.
+ */
+struct cx_generator {
+	struct cx_generator_registers r;
+	u64 since_ns;
+	u64 since;
+};
+
+void cx_generator_reset(struct cx_vhca *vhca);
+void cx_generator_loaded(struct cx_vhca *vhca);
+void cx_generator_resume(struct cx_vhca *vhca);
+bool cx_generator_check(const struct cx_generator_registers *r);
+bool cx_generator_poll(struct cx_vhca *vhca);
+
+#endif

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Suspend, resume, save and load of a virtual function, by commands of the PF.
+ *
+ * A SAVE makes a record: a header, the generator's registers and pages of the
+ * state. A stream begins with a SAVE that is not incremental and makes all pages
+ * due; each record takes as many of the due pages as its buffer holds, and an
+ * incremental SAVE goes on with those that are left or have changed again. The
+ * record of a suspended function that leaves nothing is the last of its stream.
+ *
+ * A LOAD takes a record as a whole or not at all: length, order and checksum are
+ * checked before anything is applied. A function that was given a part of a
+ * stream does not resume.
+ */
+#define pr_fmt(fmt) "iommufd-virt: " fmt
+
+#include <linux/bitops.h>
+#include <linux/moduleparam.h>
+#include <linux/printk.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+
+#include "connectx.h"
+#include "faults.h"
+
+#define MAGIC		0x3154535852495643ull
+#define FLAG_LAST	1
+
+/**
+ * struct header - the head of a record
+ * @magic: MAGIC
+ * @stream: the same in all records of a stream
+ * @record: number in the stream
+ * @flags: FLAG_LAST
+ * @total: pages of the state
+ * @pages: pages in the record
+ * @length: bytes of the record
+ * @checksum: of the rest of the record, and of this with 0 here
+ * @generator: the generator's registers
+ * @pending: interrupts that are pending, a bit per vector
+ */
+struct header {
+	u64 magic;
+	u64 stream;
+	u32 record;
+	u32 flags;
+	u32 total;
+	u32 pages;
+	u64 length;
+	u64 checksum;
+	struct cx_generator_registers generator;
+	u64 pending;
+};
+
+/**
+ * struct page_entry - a page in a record
+ * @index: which
+ * @data: what is in it
+ */
+struct page_entry {
+	u64 index;
+	u8 data[CX_STATE_PAGE];
+};
+
+static uint connectx_chunk = 4096;
+module_param(connectx_chunk, uint, 0444);
+MODULE_PARM_DESC(connectx_chunk,
+		 "KiB of device state that a ConnectX saves at a time; 0: no chunk mode");
+
+/**
+ * cx_save_in_chunks() - the capability migration_in_chunks
+ */
+bool cx_save_in_chunks(void)
+{
+	return connectx_chunk;
+}
+
+static u64 mix(u64 sum, const void *data, size_t len)
+{
+	const u64 *word = data;
+	size_t i;
+
+	for (i = 0; i < len / sizeof(*word); i++)
+		sum = rol64(sum ^ word[i], 29) * 0x9e3779b97f4a7c15ull;
+	return sum;
+}
+
+static u64 size_of_record(u32 pages)
+{
+	return sizeof(struct header) + (u64)pages * sizeof(struct page_entry);
+}
+
+static u32 size_of_chunk(u32 pages)
+{
+	u64 limit = max_t(u64, (u64)connectx_chunk * SZ_1K, size_of_record(1));
+
+	return min3(size_of_record(pages), limit,
+		    (u64)round_down(U32_MAX, PAGE_SIZE));
+}
+
+/** cx_suspend_vhca() - SUSPEND_VHCA: initiator, then responder */
+u8 cx_suspend_vhca(struct cx_command *cmd)
+{
+	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
+		MLX5_GET(suspend_vhca_in, cmd->in, vhca_id));
+	bool initiator = cmd->op_mod ==
+			 MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_INITIATOR;
+	u8 status = MLX5_CMD_STAT_OK;
+
+	if (!vhca)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	mutex_lock(&vhca->lock);
+	if (initiator ? vhca->no_initiator :
+			!vhca->no_initiator || vhca->no_responder) {
+		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+	} else if (initiator) {
+		vhca->no_initiator = true;
+		virt_msix_quiet(&vhca->fn, true);
+	} else {
+		vhca->no_responder = true;
+	}
+	mutex_unlock(&vhca->lock);
+	return status;
+}
+
+/** cx_resume_vhca() - RESUME_VHCA: responder, then initiator */
+u8 cx_resume_vhca(struct cx_command *cmd)
+{
+	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
+		MLX5_GET(resume_vhca_in, cmd->in, vhca_id));
+	bool responder = cmd->op_mod ==
+			 MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_RESPONDER;
+	u8 status = MLX5_CMD_STAT_OK;
+	struct cx_migration *m;
+
+	if (!vhca)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	m = &vhca->migration;
+	mutex_lock(&vhca->lock);
+	if (responder ? !vhca->no_responder :
+			vhca->no_responder || !vhca->no_initiator) {
+		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+	} else if (m->loading && !m->loaded) {
+		pr_info("ConnectX function %u: does not resume, its state was loaded in part\n",
+			vhca->id);
+		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+	} else if (responder) {
+		vhca->no_responder = false;
+		*m = (struct cx_migration) {};
+	} else {
+		vhca->no_initiator = false;
+		cx_generator_resume(vhca);
+		virt_msix_quiet(&vhca->fn, false);
+	}
+	mutex_unlock(&vhca->lock);
+	return status;
+}
+
+/** cx_query_migration_state() - QUERY_VHCA_MIGRATION_STATE */
+u8 cx_query_migration_state(struct cx_command *cmd)
+{
+	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
+		MLX5_GET(query_vhca_migration_state_in, cmd->in, vhca_id));
+	bool incremental = MLX5_GET(query_vhca_migration_state_in, cmd->in,
+				    incremental);
+	u64 total;
+	u32 pages;
+
+	if (!vhca)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	mutex_lock(&vhca->lock);
+	if (incremental && !vhca->migration.tracking &&
+	    !vhca->migration.saving) {
+		mutex_unlock(&vhca->lock);
+		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+	}
+	pages = incremental ? vhca->state.changes : vhca->state.count;
+	mutex_unlock(&vhca->lock);
+
+	total = size_of_record(pages);
+	if (MLX5_GET(query_vhca_migration_state_in, cmd->in, chunk)) {
+		MLX5_SET(query_vhca_migration_state_out, cmd->out,
+			 required_umem_size, size_of_chunk(pages));
+		MLX5_SET64(query_vhca_migration_state_out, cmd->out,
+			   remaining_total_size, total);
+		return MLX5_CMD_STAT_OK;
+	}
+	if (total > U32_MAX)
+		return MLX5_CMD_STAT_LIM_ERR;
+	MLX5_SET(query_vhca_migration_state_out, cmd->out, required_umem_size,
+		 total);
+	return MLX5_CMD_STAT_OK;
+}
+
+/**
+ * struct save - a SAVE under way
+ * @cmd: the command
+ * @vhca: whose state
+ * @mkey: where it goes
+ * @at: and from which offset on
+ * @header: the record's
+ * @entry: a page of it
+ */
+struct save {
+	struct cx_command *cmd;
+	struct cx_vhca *vhca;
+	u32 mkey;
+	u64 at;
+	struct header header;
+	struct page_entry entry;
+};
+
+/* Each page is copied under the lock, so that the function can run. */
+static u8 save_pages(struct save *save, u32 room)
+{
+	struct cx_vhca *vhca = save->vhca;
+	struct header *header = &save->header;
+	u32 index = 0;
+
+	while (header->pages < room) {
+		int err;
+
+		mutex_lock(&vhca->lock);
+		err = cx_state_next(&vhca->state, &index, save->entry.data);
+		mutex_unlock(&vhca->lock);
+		if (err)
+			break;
+		save->entry.index = index++;
+		header->checksum = mix(header->checksum, &save->entry,
+				       sizeof(save->entry));
+		if (cx_mkey_access(save->cmd->vhca, save->mkey,
+				   save->at + size_of_record(header->pages),
+				   &save->entry, sizeof(save->entry), true))
+			return MLX5_CMD_STAT_BAD_PARAM_ERR;
+		header->pages++;
+	}
+	return MLX5_CMD_STAT_OK;
+}
+
+/* Make the header and decide whether this is the last record. */
+static u8 save_header(struct save *save, bool track, u32 *left)
+{
+	struct cx_vhca *vhca = save->vhca;
+	struct cx_migration *m = &vhca->migration;
+	struct header *header = &save->header;
+
+	mutex_lock(&vhca->lock);
+	*left = vhca->state.changes;
+	header->magic = MAGIC;
+	header->stream = m->save_stream;
+	header->record = m->save_record++;
+	header->total = vhca->state.count;
+	header->generator = vhca->generator.r;
+	header->pending = READ_ONCE(vhca->fn.msix_pending);
+	if (vhca->no_responder && !track && !*left)
+		header->flags = FLAG_LAST;
+	m->tracking = track;
+	m->saving = !track && *left;
+	mutex_unlock(&vhca->lock);
+
+	header->length = size_of_record(header->pages);
+	swap(header->checksum, save->entry.index);
+	header->checksum = 0;
+	header->checksum = mix(save->entry.index, header, sizeof(*header));
+	if (cx_mkey_access(save->cmd->vhca, save->mkey, save->at, header,
+			   sizeof(*header), true))
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	return MLX5_CMD_STAT_OK;
+}
+
+/* Cut the image or change a byte of it, if a test has asked for that. */
+static u32 spoil(struct save *save, u32 size)
+{
+	u32 offset;
+	u8 byte;
+
+	if (cx_fault_corrupt(MLX5_CMD_OP_SAVE_VHCA_STATE, &offset)) {
+		offset %= size;
+		cx_mkey_access(save->cmd->vhca, save->mkey, save->at + offset,
+			       &byte, 1, false);
+		byte ^= 0x10;
+		cx_mkey_access(save->cmd->vhca, save->mkey, save->at + offset,
+			       &byte, 1, true);
+	}
+	return cx_fault_cut(MLX5_CMD_OP_SAVE_VHCA_STATE, size);
+}
+
+static u8 save_record(struct save *save, u32 room, bool track)
+{
+	void *out = save->cmd->out;
+	u32 left;
+	u8 status;
+
+	status = save_pages(save, room);
+	if (!status)
+		status = save_header(save, track, &left);
+	if (status)
+		return status;
+	MLX5_SET(save_vhca_state_out, out, actual_image_size,
+		 spoil(save, save->header.length));
+	if (left && !track && cx_save_in_chunks())
+		MLX5_SET(save_vhca_state_out, out, next_required_umem_size,
+			 size_of_chunk(left));
+	return MLX5_CMD_STAT_OK;
+}
+
+/* Begin a stream, or go on with it. */
+static u8 begin_save(struct cx_vhca *vhca, bool incremental)
+{
+	struct cx_migration *m = &vhca->migration;
+	u8 status = MLX5_CMD_STAT_OK;
+
+	mutex_lock(&vhca->lock);
+	if (m->loading) {
+		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+	} else if (!incremental) {
+		m->save_stream = get_random_u64();
+		m->save_record = 0;
+		cx_state_change_all(&vhca->state);
+	} else if (!m->tracking && !m->saving) {
+		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+	}
+	mutex_unlock(&vhca->lock);
+	return status;
+}
+
+/** cx_save_vhca_state() - SAVE_VHCA_STATE */
+u8 cx_save_vhca_state(struct cx_command *cmd)
+{
+	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
+		MLX5_GET(save_vhca_state_in, cmd->in, vhca_id));
+	u32 size = MLX5_GET(save_vhca_state_in, cmd->in, size);
+	bool track = MLX5_GET(save_vhca_state_in, cmd->in, set_track);
+	struct save *save;
+	u8 status;
+
+	if (!vhca || size < size_of_record(0))
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	status = begin_save(vhca, MLX5_GET(save_vhca_state_in, cmd->in,
+					   incremental));
+	if (status)
+		return status;
+	save = kzalloc(sizeof(*save), GFP_KERNEL);
+	if (!save)
+		return MLX5_CMD_STAT_NO_RES_ERR;
+	save->cmd = cmd;
+	save->vhca = vhca;
+	save->mkey = MLX5_GET(save_vhca_state_in, cmd->in, mkey);
+	save->at = MLX5_GET64(save_vhca_state_in, cmd->in, va);
+	status = save_record(save, (size - size_of_record(0)) /
+				   sizeof(struct page_entry), track);
+	kfree(save);
+	return status;
+}
+
+/* What is wrong with a record, or NULL. */
+static const char *check_record(struct cx_vhca *vhca, struct header *header,
+				u32 size)
+{
+	const struct cx_migration *m = &vhca->migration;
+	const struct page_entry *entry = (void *)(header + 1);
+	u64 checksum, sum;
+	u32 i;
+
+	if (size < sizeof(*header) || header->magic != MAGIC)
+		return "header";
+	if (header->length != size ||
+	    header->length != size_of_record(header->pages))
+		return "length";
+	checksum = header->checksum;
+	header->checksum = 0;
+	sum = mix(0, entry, size - sizeof(*header));
+	if (mix(sum, header, sizeof(*header)) != checksum)
+		return "checksum";
+	if (header->total != vhca->state.count)
+		return "size of the state (connectx_state)";
+	if (header->record && (!m->loading || m->loaded ||
+			       header->stream != m->load_stream ||
+			       header->record != m->load_record))
+		return "order";
+	for (i = 0; i < header->pages; i++)
+		if (entry[i].index >= vhca->state.count)
+			return "page";
+	if (header->generator.running && !cx_generator_check(&header->generator))
+		return "registers";
+	return NULL;
+}
+
+static u8 apply_record(struct cx_vhca *vhca, const struct header *header)
+{
+	struct cx_migration *m = &vhca->migration;
+	const struct page_entry *entry = (void *)(header + 1);
+	u32 i;
+
+	if (!header->record)
+		cx_state_reset(&vhca->state);
+	m->load_stream = header->stream;
+	m->load_record = header->record + 1;
+	for (i = 0; i < header->pages; i++)
+		if (cx_state_load(&vhca->state, entry[i].index, entry[i].data))
+			return MLX5_CMD_STAT_NO_RES_ERR;
+	vhca->generator.r = header->generator;
+	vhca->fn.msix_pending = header->pending & (BIT(CX_VECTORS) - 1);
+	cx_generator_loaded(vhca);
+	m->loaded = header->flags & FLAG_LAST;
+	return MLX5_CMD_STAT_OK;
+}
+
+/* All or nothing; from the first record on, resume waits for the last. */
+static u8 load_record(struct cx_vhca *vhca, struct header *header, u32 size)
+{
+	struct cx_migration *m = &vhca->migration;
+	const char *wrong;
+	u8 status;
+
+	mutex_lock(&vhca->lock);
+	wrong = check_record(vhca, header, size);
+	if (!vhca->no_responder) {
+		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+	} else if (wrong) {
+		pr_info("ConnectX function %u: image refused because of its %s\n",
+			vhca->id, wrong);
+		m->loading = true;
+		m->loaded = false;
+		m->load_record = 0;
+		status = MLX5_CMD_STAT_BAD_PARAM_ERR;
+	} else {
+		m->loading = true;
+		m->loaded = false;
+		status = apply_record(vhca, header);
+	}
+	mutex_unlock(&vhca->lock);
+	return status;
+}
+
+/** cx_load_vhca_state() - LOAD_VHCA_STATE */
+u8 cx_load_vhca_state(struct cx_command *cmd)
+{
+	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
+		MLX5_GET(load_vhca_state_in, cmd->in, vhca_id));
+	u32 size = MLX5_GET(load_vhca_state_in, cmd->in, size);
+	u8 status = MLX5_CMD_STAT_BAD_PARAM_ERR;
+	u32 offset;
+	u8 *image;
+
+	if (!vhca || !size || size > size_of_record(vhca->state.count))
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	image = kvzalloc(size, GFP_KERNEL);
+	if (!image)
+		return MLX5_CMD_STAT_NO_RES_ERR;
+	if (!cx_mkey_access(cmd->vhca,
+			    MLX5_GET(load_vhca_state_in, cmd->in, mkey),
+			    MLX5_GET64(load_vhca_state_in, cmd->in, va),
+			    image, size, false)) {
+		if (cx_fault_corrupt(MLX5_CMD_OP_LOAD_VHCA_STATE, &offset))
+			image[offset % size] ^= 0x10;
+		size = cx_fault_cut(MLX5_CMD_OP_LOAD_VHCA_STATE, size);
+		status = load_record(vhca, (void *)image, size);
+	}
+	kvfree(image);
+	return status;
+}

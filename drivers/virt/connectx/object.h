@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Objects that a driver creates by commands and names by number. See object.c.
+ */
+#ifndef _VIRT_CONNECTX_OBJECT_H
+#define _VIRT_CONNECTX_OBJECT_H
+
+#include <linux/types.h>
+
+struct cx_command;
+struct cx_vhca;
+
+enum cx_kind {
+	CX_PD,
+	CX_TRANSPORT_DOMAIN,
+	CX_UAR,
+	CX_EQ,
+	CX_MKEY,
+	CX_CQ,
+	CX_QP,
+	CX_PAGE_TRACK,
+};
+
+/**
+ * struct cx_object - the head of every object
+ * @kind: what it is
+ * @id: its number among its kind
+ * @release: frees it, after it lost its number; NULL for kfree()
+ */
+struct cx_object {
+	enum cx_kind kind;
+	u32 id;
+	void (*release)(struct cx_vhca *vhca, struct cx_object *object);
+};
+
+int cx_object_add(struct cx_vhca *vhca, struct cx_object *object);
+struct cx_object *cx_object_find(struct cx_vhca *vhca, enum cx_kind kind,
+				 u32 id);
+struct cx_object *cx_object_next(struct cx_vhca *vhca, enum cx_kind kind,
+				 u32 *id);
+u8 cx_object_destroy(struct cx_vhca *vhca, enum cx_kind kind, u32 id);
+void cx_objects_reset(struct cx_vhca *vhca);
+
+u8 cx_alloc_pd(struct cx_command *cmd);
+u8 cx_dealloc_pd(struct cx_command *cmd);
+u8 cx_alloc_uar(struct cx_command *cmd);
+u8 cx_dealloc_uar(struct cx_command *cmd);
+u8 cx_alloc_transport_domain(struct cx_command *cmd);
+u8 cx_dealloc_transport_domain(struct cx_command *cmd);
+
+#endif

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages that the firmware has from the host. Nothing is kept in them; they are
+ * asked for and given back as hardware does, so that a driver's bookkeeping is
+ * exercised: for the PF itself at boot and init, for VFs through events to the
+ * PF. All of this is on the PF's thread.
+ */
+#include <linux/slab.h>
+
+#include "connectx.h"
+
+#define BOOT_PAGES	4
+#define INIT_PAGES	8
+#define VF_PAGES	16
+#define MAX_PAGES	65536
+
+/** cx_query_pages() - QUERY_PAGES */
+u8 cx_query_pages(struct cx_command *cmd)
+{
+	u32 count = 0;
+
+	if (cx_is_pf(cmd->vhca) && cmd->op_mod == 1)
+		count = BOOT_PAGES;
+	else if (cx_is_pf(cmd->vhca) && cmd->op_mod == 2)
+		count = INIT_PAGES;
+	MLX5_SET(query_pages_out, cmd->out, function_id, 0);
+	MLX5_SET(query_pages_out, cmd->out, num_pages, count);
+	return MLX5_CMD_STAT_OK;
+}
+
+static u8 give(struct cx_pages *pages, struct cx_command *cmd, u32 count)
+{
+	u32 room = (cmd->in_len - MLX5_ST_SZ_BYTES(manage_pages_in)) /
+		   MLX5_FLD_SZ_BYTES(manage_pages_in, pas[0]);
+	u64 *address;
+	u32 i;
+
+	if (count > room)
+		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
+	if (pages->count + count > MAX_PAGES)
+		return MLX5_CMD_STAT_LIM_ERR;
+	if (pages->count + count > pages->room) {
+		address = kvrealloc(pages->address,
+				    (pages->count + count) * sizeof(*address),
+				    GFP_KERNEL);
+		if (!address)
+			return MLX5_CMD_STAT_NO_RES_ERR;
+		pages->address = address;
+		pages->room = pages->count + count;
+	}
+	for (i = 0; i < count; i++)
+		pages->address[pages->count++] =
+			MLX5_GET64(manage_pages_in, cmd->in, pas[i]);
+	return MLX5_CMD_STAT_OK;
+}
+
+static u8 take(struct cx_pages *pages, struct cx_command *cmd, u32 count)
+{
+	u32 room = (cmd->out_len - MLX5_ST_SZ_BYTES(manage_pages_out)) /
+		   MLX5_FLD_SZ_BYTES(manage_pages_out, pas[0]);
+	u32 i;
+
+	count = min3(count, room, pages->count);
+	for (i = 0; i < count; i++)
+		MLX5_ARRAY_SET64(manage_pages_out, cmd->out, pas, i,
+				 pages->address[--pages->count]);
+	MLX5_SET(manage_pages_out, cmd->out, output_num_entries, count);
+	return MLX5_CMD_STAT_OK;
+}
+
+/** cx_manage_pages() - MANAGE_PAGES */
+u8 cx_manage_pages(struct cx_command *cmd)
+{
+	u32 count = MLX5_GET(manage_pages_in, cmd->in, input_num_entries);
+	struct cx_vhca *vhca;
+
+	vhca = cx_by_function_id(cmd->vhca, MLX5_GET(manage_pages_in, cmd->in,
+						     function_id));
+	if (!vhca)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	vhca->pages.asked = false;
+	switch (cmd->op_mod) {
+	case 0:		/* the host cannot give them: do without */
+		vhca->pages.want = vhca->pages.count;
+		return MLX5_CMD_STAT_OK;
+	case 1:
+		return give(&vhca->pages, cmd, count);
+	case 2:
+		return take(&vhca->pages, cmd, count);
+	default:
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	}
+}
+
+/**
+ * cx_pages_want() - a virtual function comes or goes
+ * @vhca: the function
+ * @on: it comes
+ */
+void cx_pages_want(struct cx_vhca *vhca, bool on)
+{
+	vhca->pages.want = on ? VF_PAGES : 0;
+}
+
+/**
+ * cx_pages_poll() - ask for and give back pages of virtual functions
+ * @pf: the physical function
+ */
+void cx_pages_poll(struct cx_vhca *pf)
+{
+	unsigned int i;
+
+	for (i = 1; i <= pf->cx->vfs; i++) {
+		struct cx_vhca *vhca = &pf->cx->vhca[i];
+		struct cx_pages *pages = &vhca->pages;
+		struct mlx5_eqe_page_req request = {
+			.func_id = cpu_to_be16(i),
+			.num_pages = cpu_to_be32(pages->want - pages->count),
+		};
+
+		if (pages->asked || pages->want == pages->count)
+			continue;
+		pages->asked = cx_eq_event(pf, MLX5_EVENT_TYPE_PAGE_REQUEST,
+					   &request, sizeof(request));
+	}
+}
+
+/**
+ * cx_pages_reset() - the PF was reset: all pages are the host's again
+ * @vhca: a function
+ */
+void cx_pages_reset(struct cx_vhca *vhca)
+{
+	kvfree(vhca->pages.address);
+	vhca->pages = (struct cx_pages) {};
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Completion queues and queue pairs, as far as a page tracker needs them: a
+ * firmware QP without memory sends messages with immediate data to a host QP,
+ * whose receive entries take them, and each makes an entry in a CQ.
+ *
+ * A CQ makes an event when it is armed. The driver arms it in its doorbell
+ * record, with a sequence number that changes after each event, and the event
+ * is due as soon as there is an entry beyond the driver's index.
+ */
+#include <linux/mlx5/cq.h>
+#include <linux/mlx5/qp.h>
+#include <linux/slab.h>
+
+#include "connectx.h"
+#include "object.h"
+#include "ring.h"
+
+#define MAX_LOG_ENTRIES	15
+#define NEVER		U32_MAX
+
+/**
+ * struct cx_cq - a completion queue
+ * @object: its number is the cqn
+ * @ring: its memory
+ * @log_size: log2 of the number of entries
+ * @eqn: event queue
+ * @record: address of the doorbell record
+ * @produced: entries written so far
+ * @fired: sequence number of the last event, or NEVER
+ */
+struct cx_cq {
+	struct cx_object object;
+	struct cx_ring ring;
+	unsigned int log_size;
+	u32 eqn;
+	u64 record;
+	u32 produced;
+	u32 fired;
+};
+
+enum cx_qp_state { RESET, INIT, READY_TO_RECEIVE, READY_TO_SEND };
+
+/**
+ * struct cx_qp - a queue pair
+ * @object: its number is the qpn
+ * @ring: its receive queue
+ * @log_size: log2 of the number of receive entries
+ * @log_stride: log2 of the size of an entry
+ * @cqn: completion queue of what is received
+ * @record: address of the doorbell record
+ * @consumed: receive entries used so far
+ * @state: state
+ * @remote: qpn of the other side
+ */
+struct cx_qp {
+	struct cx_object object;
+	struct cx_ring ring;
+	unsigned int log_size;
+	unsigned int log_stride;
+	u32 cqn;
+	u64 record;
+	u16 consumed;
+	enum cx_qp_state state;
+	u32 remote;
+};
+
+static struct cx_cq *to_cq(struct cx_object *object)
+{
+	return container_of(object, struct cx_cq, object);
+}
+
+static struct cx_qp *to_qp(struct cx_object *object)
+{
+	return container_of(object, struct cx_qp, object);
+}
+
+static void release_cq(struct cx_vhca *vhca, struct cx_object *object)
+{
+	struct cx_cq *cq = to_cq(object);
+
+	cx_ring_free(&cq->ring);
+	kfree(cq);
+}
+
+static void release_qp(struct cx_vhca *vhca, struct cx_object *object)
+{
+	struct cx_qp *qp = to_qp(object);
+
+	cx_ring_free(&qp->ring);
+	kfree(qp);
+}
+
+/** cx_create_cq() - CREATE_CQ, with entries of 64 bytes */
+u8 cx_create_cq(struct cx_command *cmd)
+{
+	void *cqc = MLX5_ADDR_OF(create_cq_in, cmd->in, cq_context);
+	u32 eqn = MLX5_GET(cqc, cqc, c_eqn_or_apu_element);
+	struct cx_cq *cq;
+	u8 status;
+
+	if (MLX5_GET(cqc, cqc, cqe_sz) != CQE_STRIDE_64 ||
+	    MLX5_GET(cqc, cqc, log_cq_size) > MAX_LOG_ENTRIES)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	if (!cx_object_find(cmd->vhca, CX_EQ, eqn))
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+	cq = kzalloc(sizeof(*cq), GFP_KERNEL);
+	if (!cq)
+		return MLX5_CMD_STAT_NO_RES_ERR;
+	cq->object.kind = CX_CQ;
+	cq->object.release = release_cq;
+	cq->log_size = MLX5_GET(cqc, cqc, log_cq_size);
+	cq->eqn = eqn;
+	cq->record = MLX5_GET64(cqc, cqc, dbr_addr);
+	cq->fired = NEVER;
+	status = cx_ring_init(&cq->ring, cmd,
+			      MLX5_ADDR_OF(create_cq_in, cmd->in, pas),
+			      (u64)sizeof(struct mlx5_cqe64) << cq->log_size,
+			      MLX5_GET(cqc, cqc, log_page_size));
+	if (!status && cx_object_add(cmd->vhca, &cq->object))
+		status = MLX5_CMD_STAT_NO_RES_ERR;
+	if (status) {
+		release_cq(cmd->vhca, &cq->object);
+		return status;
+	}
+	MLX5_SET(create_cq_out, cmd->out, cqn, cq->object.id);
+	return MLX5_CMD_STAT_OK;
+}
+
+/** cx_destroy_cq() - DESTROY_CQ */
+u8 cx_destroy_cq(struct cx_command *cmd)
+{
+	return cx_object_destroy(cmd->vhca, CX_CQ,
+				 MLX5_GET(destroy_cq_in, cmd->in, cqn));
+}
+
+/** cx_create_qp() - CREATE_QP */
+u8 cx_create_qp(struct cx_command *cmd)
+{
+	void *qpc = MLX5_ADDR_OF(create_qp_in, cmd->in, qpc);
+	u64 size = 0;
+	struct cx_qp *qp;
+	u8 status;
+
+	qp = kzalloc(sizeof(*qp), GFP_KERNEL);
+	if (!qp)
+		return MLX5_CMD_STAT_NO_RES_ERR;
+	qp->object.kind = CX_QP;
+	qp->object.release = release_qp;
+	qp->cqn = MLX5_GET(qpc, qpc, cqn_rcv);
+	qp->log_size = MLX5_GET(qpc, qpc, log_rq_size);
+	qp->log_stride = MLX5_GET(qpc, qpc, log_rq_stride) + 4;
+	qp->record = MLX5_GET64(qpc, qpc, dbr_addr);
+	if (MLX5_GET(qpc, qpc, rq_type) == MLX5_NON_ZERO_RQ)
+		size = BIT_ULL(qp->log_size + qp->log_stride);
+	status = cx_ring_init(&qp->ring, cmd,
+			      MLX5_ADDR_OF(create_qp_in, cmd->in, pas), size,
+			      MLX5_GET(qpc, qpc, log_page_size));
+	if (!status && cx_object_add(cmd->vhca, &qp->object))
+		status = MLX5_CMD_STAT_NO_RES_ERR;
+	if (status) {
+		release_qp(cmd->vhca, &qp->object);
+		return status;
+	}
+	MLX5_SET(create_qp_out, cmd->out, qpn, qp->object.id);
+	return MLX5_CMD_STAT_OK;
+}
+
+/** cx_destroy_qp() - DESTROY_QP */
+u8 cx_destroy_qp(struct cx_command *cmd)
+{
+	return cx_object_destroy(cmd->vhca, CX_QP,
+				 MLX5_GET(destroy_qp_in, cmd->in, qpn));
+}
+
+static u8 move_qp(struct cx_vhca *vhca, u32 qpn, enum cx_qp_state from,
+		  struct cx_qp **qp)
+{
+	struct cx_object *object = cx_object_find(vhca, CX_QP, qpn);
+
+	if (!object)
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+	*qp = to_qp(object);
+	if ((*qp)->state != from)
+		return MLX5_CMD_STAT_BAD_QP_STATE_ERR;
+	(*qp)->state = from + 1;
+	return MLX5_CMD_STAT_OK;
+}
+
+/** cx_rst2init_qp() - RST2INIT_QP */
+u8 cx_rst2init_qp(struct cx_command *cmd)
+{
+	struct cx_qp *qp;
+
+	return move_qp(cmd->vhca, MLX5_GET(rst2init_qp_in, cmd->in, qpn),
+		       RESET, &qp);
+}
+
+/** cx_init2rtr_qp() - INIT2RTR_QP */
+u8 cx_init2rtr_qp(struct cx_command *cmd)
+{
+	void *qpc = MLX5_ADDR_OF(init2rtr_qp_in, cmd->in, qpc);
+	struct cx_qp *qp;
+	u8 status = move_qp(cmd->vhca, MLX5_GET(init2rtr_qp_in, cmd->in, qpn),
+			    INIT, &qp);
+
+	if (!status)
+		qp->remote = MLX5_GET(qpc, qpc, remote_qpn);
+	return status;
+}
+
+/** cx_rtr2rts_qp() - RTR2RTS_QP */
+u8 cx_rtr2rts_qp(struct cx_command *cmd)
+{
+	struct cx_qp *qp;
+
+	return move_qp(cmd->vhca, MLX5_GET(rtr2rts_qp_in, cmd->in, qpn),
+		       READY_TO_RECEIVE, &qp);
+}
+
+/* Is there room in the CQ? Its first record word is the consumer index. */
+static bool cq_has_room(struct cx_vhca *vhca, struct cx_cq *cq)
+{
+	__be32 index;
+
+	if (cx_read(vhca, cq->record, &index, sizeof(index)))
+		return false;
+	return ((cq->produced - be32_to_cpu(index)) & 0xffffff) <
+	       BIT(cq->log_size);
+}
+
+static void post_cqe(struct cx_vhca *vhca, struct cx_cq *cq,
+		     struct mlx5_cqe64 *cqe)
+{
+	u32 entry = cq->produced & (BIT(cq->log_size) - 1);
+	u64 offset = (u64)entry * sizeof(*cqe);
+
+	cqe->op_own |= !!(cq->produced & BIT(cq->log_size));
+	cx_ring_access(vhca, &cq->ring, offset, cqe,
+		       offsetof(struct mlx5_cqe64, op_own), true);
+	/* The entry is complete before it is the driver's. */
+	smp_wmb();
+	cx_ring_access(vhca, &cq->ring,
+		       offset + offsetof(struct mlx5_cqe64, op_own),
+		       &cqe->op_own, sizeof(cqe->op_own), true);
+	cq->produced++;
+}
+
+/* Take the next receive entry of @qp. */
+static int next_receive(struct cx_vhca *vhca, struct cx_qp *qp,
+			struct mlx5_wqe_data_seg *segment)
+{
+	u32 entry = qp->consumed & (BIT(qp->log_size) - 1);
+	__be32 posted;
+
+	/* The first record word counts what was posted. */
+	if (cx_read(vhca, qp->record, &posted, sizeof(posted)))
+		return -EFAULT;
+	if ((u16)be32_to_cpu(posted) == qp->consumed)
+		return -EAGAIN;
+	return cx_ring_access(vhca, &qp->ring, (u64)entry << qp->log_stride,
+			      segment, sizeof(*segment), false);
+}
+
+/**
+ * cx_qp_send() - send a message
+ * @vhca: whose QPs; on its thread
+ * @qpn: the sender
+ * @data: the message
+ * @len: its bytes, or 0
+ * @imm: immediate data
+ *
+ * Returns 0; -EAGAIN when the receiver has no room yet; another error when it
+ * never will.
+ */
+int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm)
+{
+	struct mlx5_cqe64 cqe = { .op_own = MLX5_CQE_RESP_SEND_IMM << 4 };
+	struct cx_object *sender = cx_object_find(vhca, CX_QP, qpn);
+	struct cx_object *object;
+	struct mlx5_wqe_data_seg segment;
+	struct cx_qp *qp;
+	struct cx_cq *cq;
+	int err;
+
+	if (!sender || to_qp(sender)->state != READY_TO_SEND)
+		return -ENOTCONN;
+	object = cx_object_find(vhca, CX_QP, to_qp(sender)->remote);
+	if (!object || to_qp(object)->state < READY_TO_RECEIVE)
+		return -ENOTCONN;
+	qp = to_qp(object);
+	object = cx_object_find(vhca, CX_CQ, qp->cqn);
+	if (!object)
+		return -ENOTCONN;
+	cq = to_cq(object);
+	if (!cq_has_room(vhca, cq))
+		return -EAGAIN;
+	err = next_receive(vhca, qp, &segment);
+	if (err)
+		return err;
+	if (len > be32_to_cpu(segment.byte_count))
+		return -EMSGSIZE;
+	err = cx_mkey_access(vhca, be32_to_cpu(segment.lkey),
+			     be64_to_cpu(segment.addr), data, len, true);
+	if (err)
+		return err;
+	cqe.immediate = cpu_to_be32(imm);
+	cqe.byte_cnt = cpu_to_be32(len);
+	cqe.wqe_counter = cpu_to_be16(qp->consumed);
+	cqe.sop_drop_qpn = cpu_to_be32(qp->object.id);
+	qp->consumed++;
+	post_cqe(vhca, cq, &cqe);
+	return 0;
+}
+
+/**
+ * cx_cq_poll() - make the events that are due
+ * @vhca: the function; on its thread
+ */
+void cx_cq_poll(struct cx_vhca *vhca)
+{
+	struct cx_object *object;
+	u32 id = 0;
+
+	while ((object = cx_object_next(vhca, CX_CQ, &id))) {
+		struct cx_cq *cq = to_cq(object);
+		__be32 record;
+		u32 arm;
+
+		if (!cq->produced ||
+		    cx_read(vhca, cq->record + sizeof(record), &record,
+			    sizeof(record)))
+			continue;
+		arm = be32_to_cpu(record);
+		if ((arm >> 28 & 3) == cq->fired ||
+		    !((cq->produced - arm) & 0xffffff))
+			continue;
+		cq->fired = arm >> 28 & 3;
+		cx_eq_completion(vhca, cq->eqn, id);
+	}
+}

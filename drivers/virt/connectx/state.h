@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The device state of a virtual function. See state.c.
+ */
+#ifndef _VIRT_CONNECTX_STATE_H
+#define _VIRT_CONNECTX_STATE_H
+
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#define CX_STATE_PAGE	4096
+#define CX_STATE_WORDS	(CX_STATE_PAGE / sizeof(u64))
+
+/**
+ * struct cx_state - device state, beside the generator's registers
+ * @count: its pages
+ * @pages: those that are not zero
+ * @changed: those that have changed since they were saved, a bit each
+ * @changes: how many they are
+ * @sum: a sum over all words
+ *
+ * Under the lock of the vhca.
+ */
+struct cx_state {
+	u32 count;
+	struct xarray pages;
+	unsigned long *changed;
+	u32 changes;
+	u64 sum;
+};
+
+int cx_state_init(struct cx_state *state);
+void cx_state_destroy(struct cx_state *state);
+void cx_state_reset(struct cx_state *state);
+int cx_state_write(struct cx_state *state, u64 position, u64 value);
+void cx_state_change_all(struct cx_state *state);
+int cx_state_next(struct cx_state *state, u32 *index, void *page);
+int cx_state_load(struct cx_state *state, u32 index, const void *page);
+
+#endif

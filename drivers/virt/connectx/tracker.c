@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page trackers: general objects of the PF that record which pages a virtual
+ * function writes, and report them on request in messages through a QP.
+ *
+ * The log holds the pages that were written and not reported yet; a page is
+ * taken out when it goes into a message. Of a write it is either seen before
+ * that, or the page is in the log again. When the log is full the tracker is in
+ * error for good, which the driver learns from an event, from a query, or from
+ * the next report.
+ *
+ * The log and the state are under the lock of the function that is tracked, the
+ * rest belongs to the PF's thread.
+ */
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "connectx.h"
+#include "object.h"
+#include "tracker.h"
+
+#define LOG_MAX_TRACKERS	3
+#define LOG_MIN_MESSAGE		12
+#define LOG_MAX_MESSAGE		16
+#define LOG_MIN_PAGE		12
+#define LOG_MAX_PAGE		20
+#define LOG_MIN_SPACE		12
+#define STATUS_SHIFT		28	/* of the state in immediate data */
+
+static uint connectx_ranges = 4;
+module_param(connectx_ranges, uint, 0444);
+MODULE_PARM_DESC(connectx_ranges, "ranges that a page tracker can have, up to 255");
+
+static uint connectx_space = 42;
+module_param(connectx_space, uint, 0444);
+MODULE_PARM_DESC(connectx_space, "log2 of the bytes that a page tracker can track, up to 63");
+
+static uint connectx_log = 1 << 20;
+module_param(connectx_log, uint, 0644);
+MODULE_PARM_DESC(connectx_log, "dirty pages that the log of a page tracker holds");
+
+static uint connectx_report_us;
+module_param(connectx_report_us, uint, 0644);
+MODULE_PARM_DESC(connectx_report_us,
+		 "microseconds that a page tracker takes for each message");
+
+struct span {
+	u64 start;
+	u64 last;
+};
+
+/**
+ * struct tracker - a page tracker
+ * @object: its number is the obj_id
+ * @entry: in the trackers of @vhca
+ * @vhca: the function that is tracked
+ * @qpn: QP that sends the messages
+ * @log_page: log2 of the size of a page
+ * @log_space: log2 of the address space
+ * @message_size: bytes of a message at most
+ * @ranges: what is tracked
+ * @range_count: how many
+ * @state: MLX5_PAGE_TRACK_STATE_*
+ * @tell: the state has become an error, and the driver was not told
+ * @log: the pages that were written, by number
+ * @logged: how many they are
+ * @cursor: first page that the report has not looked at
+ * @last: its last page
+ * @message: the message to send next
+ * @ready: its bytes; those of an empty one are 0
+ * @built: there is one
+ * @due_ns: not before this time
+ */
+struct tracker {
+	struct cx_object object;
+	struct list_head entry;
+	struct cx_vhca *vhca;
+	u32 qpn;
+	unsigned int log_page;
+	unsigned int log_space;
+	u32 message_size;
+	struct span *ranges;
+	u32 range_count;
+
+	u8 state;
+	bool tell;
+	struct xarray log;
+	u32 logged;
+
+	unsigned long cursor;
+	unsigned long last;
+	__be64 *message;
+	u32 ready;
+	bool built;
+	u64 due_ns;
+};
+
+static struct tracker *to_tracker(struct cx_object *object)
+{
+	return container_of(object, struct tracker, object);
+}
+
+/**
+ * cx_tracker_caps() - capabilities
+ * @caps: struct mlx5_ifc_adv_virtualization_cap_bits
+ */
+void cx_tracker_caps(void *caps)
+{
+	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_num,
+		 LOG_MAX_TRACKERS);
+	MLX5_SET(adv_virtualization_cap, caps, pg_track_max_num_range,
+		 min(connectx_ranges, 255));
+	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_min_addr_space,
+		 LOG_MIN_SPACE);
+	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_addr_space,
+		 min(connectx_space, 63));
+	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_min_msg_size,
+		 LOG_MIN_MESSAGE);
+	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_msg_size,
+		 LOG_MAX_MESSAGE);
+	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_min_page_size,
+		 LOG_MIN_PAGE);
+	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_page_size,
+		 LOG_MAX_PAGE);
+}
+
+static void release_tracker(struct cx_vhca *pf, struct cx_object *object)
+{
+	struct tracker *tracker = to_tracker(object);
+
+	mutex_lock(&tracker->vhca->lock);
+	list_del(&tracker->entry);
+	mutex_unlock(&tracker->vhca->lock);
+	xa_destroy(&tracker->log);
+	kvfree(tracker->message);
+	kfree(tracker->ranges);
+	kfree(tracker);
+}
+
+static bool may_create(struct cx_vhca *pf)
+{
+	unsigned int count = 0;
+	u32 id = 0;
+
+	while (cx_object_next(pf, CX_PAGE_TRACK, &id))
+		count++;
+	return count < BIT(LOG_MAX_TRACKERS);
+}
+
+static bool within(unsigned int value, unsigned int low, unsigned int high)
+{
+	return value >= low && value <= high;
+}
+
+static u8 take_ranges(struct tracker *tracker, const void *context)
+{
+	const void *range = MLX5_ADDR_OF(page_track, context, track_range);
+	u64 total = 0;
+	u32 i;
+
+	for (i = 0; i < tracker->range_count; i++) {
+		u64 start = MLX5_GET64(page_track_range, range, start_address);
+		u64 length = MLX5_GET64(page_track_range, range, length);
+
+		if (!length || start + length - 1 < start ||
+		    length > BIT_ULL(tracker->log_space) - total)
+			return MLX5_CMD_STAT_BAD_PARAM_ERR;
+		total += length;
+		tracker->ranges[i].start = start;
+		tracker->ranges[i].last = start + length - 1;
+		range += MLX5_ST_SZ_BYTES(page_track_range);
+	}
+	return MLX5_CMD_STAT_OK;
+}
+
+/* Check the limits and take everything but the ranges. */
+static u8 take_context(struct tracker *tracker, const void *context)
+{
+	unsigned int log_message = MLX5_GET(page_track, context, log_msg_size);
+
+	tracker->log_page = MLX5_GET(page_track, context, log_page_size);
+	tracker->log_space = MLX5_GET(page_track, context,
+				      log_addr_space_size);
+	tracker->qpn = MLX5_GET(page_track, context, reporting_qpn);
+	tracker->range_count = MLX5_GET(page_track, context, num_ranges);
+	if (!within(tracker->log_page, LOG_MIN_PAGE, LOG_MAX_PAGE) ||
+	    !within(log_message, LOG_MIN_MESSAGE, LOG_MAX_MESSAGE) ||
+	    !within(tracker->log_space, LOG_MIN_SPACE,
+		    min(connectx_space, 63)) ||
+	    !within(tracker->range_count, 1, connectx_ranges))
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	tracker->message_size = BIT(log_message);
+	tracker->message = kvmalloc(tracker->message_size, GFP_KERNEL);
+	tracker->ranges = kcalloc(tracker->range_count,
+				  sizeof(*tracker->ranges), GFP_KERNEL);
+	return tracker->message && tracker->ranges ? MLX5_CMD_STAT_OK :
+						     MLX5_CMD_STAT_NO_RES_ERR;
+}
+
+static u8 create(struct cx_command *cmd, struct tracker *tracker)
+{
+	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
+				     obj_context);
+	u8 status = take_context(tracker, context);
+
+	if (status)
+		return status;
+	if (cmd->in_len < MLX5_ST_SZ_BYTES(create_page_track_obj_in) +
+	    tracker->range_count * MLX5_ST_SZ_BYTES(page_track_range))
+		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
+	if (!cx_object_find(cmd->vhca, CX_QP, tracker->qpn))
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+	status = take_ranges(tracker, context);
+	if (!status && cx_object_add(cmd->vhca, &tracker->object))
+		status = MLX5_CMD_STAT_NO_RES_ERR;
+	return status;
+}
+
+/** cx_create_tracker() - CREATE_GENERAL_OBJECT of a page tracker */
+u8 cx_create_tracker(struct cx_command *cmd)
+{
+	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
+				     obj_context);
+	struct tracker *tracker;
+	u8 status;
+
+	if (MLX5_GET(general_obj_in_cmd_hdr, cmd->in, obj_type) !=
+	    MLX5_OBJ_TYPE_PAGE_TRACK)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	if (cmd->in_len < MLX5_ST_SZ_BYTES(create_page_track_obj_in))
+		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
+	if (!may_create(cmd->vhca))
+		return MLX5_CMD_STAT_LIM_ERR;
+	tracker = kzalloc(sizeof(*tracker), GFP_KERNEL);
+	if (!tracker)
+		return MLX5_CMD_STAT_NO_RES_ERR;
+	tracker->object.kind = CX_PAGE_TRACK;
+	tracker->object.release = release_tracker;
+	tracker->state = MLX5_PAGE_TRACK_STATE_TRACKING;
+	xa_init(&tracker->log);
+	tracker->vhca = cx_vf_by_vhca_id(cmd->vhca, MLX5_GET(page_track,
+							     context, vhca_id));
+	if (!tracker->vhca) {
+		kfree(tracker);
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	}
+	mutex_lock(&tracker->vhca->lock);
+	list_add_tail(&tracker->entry, &tracker->vhca->trackers);
+	mutex_unlock(&tracker->vhca->lock);
+	status = create(cmd, tracker);
+	if (status) {
+		release_tracker(cmd->vhca, &tracker->object);
+		return status;
+	}
+	MLX5_SET(general_obj_out_cmd_hdr, cmd->out, obj_id,
+		 tracker->object.id);
+	return MLX5_CMD_STAT_OK;
+}
+
+static struct tracker *find_tracker(struct cx_command *cmd)
+{
+	struct cx_object *object;
+
+	if (MLX5_GET(general_obj_in_cmd_hdr, cmd->in, obj_type) !=
+	    MLX5_OBJ_TYPE_PAGE_TRACK)
+		return NULL;
+	object = cx_object_find(cmd->vhca, CX_PAGE_TRACK,
+				MLX5_GET(general_obj_in_cmd_hdr, cmd->in,
+					 obj_id));
+	return object ? to_tracker(object) : NULL;
+}
+
+/** cx_modify_tracker() - MODIFY_GENERAL_OBJECT: begin a report */
+u8 cx_modify_tracker(struct cx_command *cmd)
+{
+	struct tracker *tracker = find_tracker(cmd);
+	u64 start, length;
+	void *context;
+
+	if (!tracker)
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+	if (cmd->in_len < MLX5_ST_SZ_BYTES(modify_page_track_obj_in))
+		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
+	context = MLX5_ADDR_OF(modify_page_track_obj_in, cmd->in, obj_context);
+	start = MLX5_GET64(page_track, context, range_start_address);
+	length = MLX5_GET64(page_track, context, length);
+	if (MLX5_GET(page_track, context, state) !=
+	    MLX5_PAGE_TRACK_STATE_REPORTING || !length ||
+	    start + length - 1 < start)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	if (tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
+		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+
+	tracker->cursor = start >> tracker->log_page;
+	tracker->last = (start + length - 1) >> tracker->log_page;
+	tracker->built = false;
+	tracker->due_ns = ktime_get_ns() +
+			  (u64)READ_ONCE(connectx_report_us) * NSEC_PER_USEC;
+	mutex_lock(&tracker->vhca->lock);
+	if (tracker->state == MLX5_PAGE_TRACK_STATE_TRACKING)
+		tracker->state = MLX5_PAGE_TRACK_STATE_REPORTING;
+	else
+		cx_qp_send(cmd->vhca, tracker->qpn, NULL, 0,
+			   (u32)MLX5_PAGE_TRACK_STATE_ERROR << STATUS_SHIFT);
+	mutex_unlock(&tracker->vhca->lock);
+	return MLX5_CMD_STAT_OK;
+}
+
+/** cx_query_tracker() - QUERY_GENERAL_OBJECT */
+u8 cx_query_tracker(struct cx_command *cmd)
+{
+	struct tracker *tracker = find_tracker(cmd);
+	void *context;
+
+	if (!tracker)
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+	if (cmd->out_len < MLX5_ST_SZ_BYTES(query_page_track_obj_out))
+		return MLX5_CMD_STAT_BAD_OUTP_LEN_ERR;
+	context = MLX5_ADDR_OF(query_page_track_obj_out, cmd->out, obj_context);
+	MLX5_SET(page_track, context, vhca_id, tracker->vhca->vhca_id);
+	MLX5_SET(page_track, context, state, READ_ONCE(tracker->state));
+	MLX5_SET(page_track, context, log_page_size, tracker->log_page);
+	MLX5_SET(page_track, context, log_addr_space_size, tracker->log_space);
+	MLX5_SET(page_track, context, log_msg_size,
+		 ilog2(tracker->message_size));
+	MLX5_SET(page_track, context, reporting_qpn, tracker->qpn);
+	MLX5_SET(page_track, context, num_ranges, tracker->range_count);
+	return MLX5_CMD_STAT_OK;
+}
+
+/** cx_destroy_tracker() - DESTROY_GENERAL_OBJECT */
+u8 cx_destroy_tracker(struct cx_command *cmd)
+{
+	struct tracker *tracker = find_tracker(cmd);
+
+	if (!tracker)
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+	return cx_object_destroy(cmd->vhca, CX_PAGE_TRACK, tracker->object.id);
+}
+
+static void lose(struct tracker *tracker)
+{
+	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR)
+		return;
+	tracker->state = MLX5_PAGE_TRACK_STATE_ERROR;
+	tracker->tell = true;
+}
+
+static void record(struct tracker *tracker, unsigned long page)
+{
+	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR ||
+	    xa_load(&tracker->log, page))
+		return;
+	if (tracker->logged >= READ_ONCE(connectx_log) ||
+	    xa_is_err(xa_store(&tracker->log, page, xa_mk_value(1),
+			       GFP_KERNEL)))
+		lose(tracker);
+	else
+		tracker->logged++;
+}
+
+/**
+ * cx_tracker_written() - a virtual function has written memory
+ * @vhca: the function; with its lock
+ * @iova: where, within a page
+ */
+void cx_tracker_written(struct cx_vhca *vhca, u64 iova)
+{
+	struct tracker *tracker;
+	u32 i;
+
+	list_for_each_entry(tracker, &vhca->trackers, entry)
+		for (i = 0; i < tracker->range_count; i++)
+			if (iova >= tracker->ranges[i].start &&
+			    iova <= tracker->ranges[i].last)
+				record(tracker, iova >> tracker->log_page);
+}
+
+/* Move pages from the log to a message; it is the last unless it is full. */
+static void build(struct tracker *tracker)
+{
+	u32 room = tracker->message_size / sizeof(*tracker->message);
+	unsigned long page = tracker->cursor;
+	u32 count = 0;
+	void *entry;
+
+	mutex_lock(&tracker->vhca->lock);
+	xa_for_each_range(&tracker->log, page, entry, tracker->cursor,
+			  tracker->last) {
+		if (count == room)
+			break;
+		xa_erase(&tracker->log, page);
+		tracker->logged--;
+		tracker->message[count++] =
+			cpu_to_be64((u64)page << tracker->log_page);
+		tracker->cursor = page + 1;
+	}
+	mutex_unlock(&tracker->vhca->lock);
+	tracker->ready = count * sizeof(*tracker->message);
+	tracker->built = true;
+}
+
+/* Send the next message of a report. Returns false when it has to wait. */
+static bool report(struct cx_vhca *pf, struct tracker *tracker)
+{
+	u32 delay = READ_ONCE(connectx_report_us);
+	bool last;
+	u32 imm;
+	int err;
+
+	if (delay && ktime_get_ns() < tracker->due_ns)
+		return false;
+	if (!tracker->built)
+		build(tracker);
+	last = tracker->ready < tracker->message_size;
+	imm = last ? MLX5_PAGE_TRACK_STATE_TRACKING :
+		     MLX5_PAGE_TRACK_STATE_REPORTING;
+	err = cx_qp_send(pf, tracker->qpn, tracker->message, tracker->ready,
+			 imm << STATUS_SHIFT);
+	if (err == -EAGAIN)
+		return false;
+	tracker->built = false;
+	tracker->due_ns = ktime_get_ns() + (u64)delay * NSEC_PER_USEC;
+	mutex_lock(&tracker->vhca->lock);
+	if (err)
+		lose(tracker);
+	else if (last && tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
+		tracker->state = MLX5_PAGE_TRACK_STATE_TRACKING;
+	mutex_unlock(&tracker->vhca->lock);
+	return true;
+}
+
+static void tell(struct cx_vhca *pf, struct tracker *tracker)
+{
+	struct mlx5_eqe_obj_change change = {
+		.obj_type = cpu_to_be16(MLX5_OBJ_TYPE_PAGE_TRACK),
+		.obj_id = cpu_to_be32(tracker->object.id),
+	};
+
+	tracker->tell = false;
+	cx_eq_event(pf, MLX5_EVENT_TYPE_OBJECT_CHANGE, &change, sizeof(change));
+}
+
+/**
+ * cx_tracker_poll() - go on with the reports
+ * @pf: the physical function; on its thread
+ *
+ * Returns true when there is more to do at once.
+ */
+bool cx_tracker_poll(struct cx_vhca *pf)
+{
+	struct cx_object *object;
+	bool more = false;
+	u32 id = 0;
+
+	while ((object = cx_object_next(pf, CX_PAGE_TRACK, &id))) {
+		struct tracker *tracker = to_tracker(object);
+
+		if (READ_ONCE(tracker->tell))
+			tell(pf, tracker);
+		if (READ_ONCE(tracker->state) ==
+		    MLX5_PAGE_TRACK_STATE_REPORTING)
+			more |= report(pf, tracker);
+	}
+	return more;
+}
