@@ -15,12 +15,15 @@
 struct iommu_domain;
 struct io_pagetable;
 struct iopt_area;
+struct iommufd_ctx;
 struct iommufd_device;
 struct iommufd_dirty_platform;
 struct iommufd_dirty_tracker;
 struct iommufd_hwpt_paging;
+struct iommufd_ioas;
 struct iommufd_object;
 struct iommufd_ucmd;
+struct vfio_info_cap_header;
 
 /**
  * struct iommufd_dirty_iopt - Dirty tracking of an IOAS; in struct io_pagetable
@@ -79,6 +82,14 @@ int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd);
 int iommufd_dirty_tracker_info(struct iommufd_ucmd *ucmd);
 void iommufd_dirty_tracker_destroy(struct iommufd_object *obj);
 
+/* vfio_compat.c */
+int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg);
+int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg);
+int iommufd_dirty_legacy_cap(struct iommufd_ioas *ioas,
+			     struct vfio_info_cap_header __user *cur,
+			     size_t avail);
+#define IOMMUFD_DIRTY_LEGACY_CAP iommufd_dirty_legacy_cap,
+
 /* io_pagetable.c */
 void iommufd_dirty_iopt_init(struct io_pagetable *iopt);
 void iommufd_dirty_unmap_begin(struct io_pagetable *iopt);
@@ -125,6 +136,20 @@ static inline int iommufd_dirty_tracker_info(struct iommufd_ucmd *ucmd)
 static inline void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 {
 }
+
+static inline int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx,
+					     void __user *arg)
+{
+	return -ENOTTY;
+}
+
+static inline int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx,
+					     void __user *arg)
+{
+	return -EINVAL;
+}
+
+#define IOMMUFD_DIRTY_LEGACY_CAP
 
 static inline void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
 {

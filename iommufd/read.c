@@ -150,37 +150,53 @@ static int read_check(struct iommu_dirty_tracker_read *cmd,
 }
 
 /**
+ * iommufd_dirty_read - READ
+ * @tracker: The tracker, with a reference of the caller's
+ * @cmd: In and out, @cmd->tracker_id aside
+ *
+ * Return: 0, or -errno as the uAPI says; the out fields are good either way.
+ */
+int iommufd_dirty_read(struct iommufd_dirty_tracker *tracker,
+		       struct iommu_dirty_tracker_read *cmd)
+{
+	struct dirty_read rd = { .tracker = tracker };
+	int rc;
+
+	rc = read_check(cmd, &rd);
+	if (rc)
+		return rc;
+	rc = mutex_lock_killable(&tracker->read_mutex);
+	if (rc)
+		return rc;
+	if (!tracker->running)
+		rc = -EINVAL;
+	else
+		rc = read_windows(&rd);
+	cmd->out_flags = iommufd_dirty_out_flags(tracker);
+	cmd->out_dirty_bytes = rd.dirty;
+	cmd->out_next_iova = rd.next;
+	cmd->out_nr_ranges = rd.nr_ranges;
+	mutex_unlock(&tracker->read_mutex);
+	return rc;
+}
+
+/**
  * iommufd_dirty_tracker_read - ioctl(IOMMU_DIRTY_TRACKER_READ)
  * @ucmd: struct iommu_dirty_tracker_read
  */
 int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_dirty_tracker_read *cmd = ucmd->cmd;
-	struct dirty_read rd = {};
+	struct iommufd_dirty_tracker *tracker;
 	int rc;
 
-	rc = read_check(cmd, &rd);
-	if (rc)
-		return rc;
-	rd.tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
-	if (IS_ERR(rd.tracker))
-		return PTR_ERR(rd.tracker);
-	rc = mutex_lock_killable(&rd.tracker->read_mutex);
-	if (rc)
-		goto out_put;
-	if (!rd.tracker->running)
-		rc = -EINVAL;
-	else
-		rc = read_windows(&rd);
-	cmd->out_flags = iommufd_dirty_out_flags(rd.tracker);
-	cmd->out_dirty_bytes = rd.dirty;
-	cmd->out_next_iova = rd.next;
-	cmd->out_nr_ranges = rd.nr_ranges;
-	mutex_unlock(&rd.tracker->read_mutex);
+	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
+	if (IS_ERR(tracker))
+		return PTR_ERR(tracker);
+	rc = iommufd_dirty_read(tracker, cmd);
+	iommufd_put_object(ucmd->ictx, &tracker->obj);
 	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
 		rc = -EFAULT;
-out_put:
-	iommufd_put_object(ucmd->ictx, &rd.tracker->obj);
 	return rc;
 }
 
@@ -219,12 +235,15 @@ static int read_unmap(struct dirty_read *rd, bool conservative, u64 *unmapped)
 }
 
 /**
- * iommufd_dirty_tracker_unmap - ioctl(IOMMU_DIRTY_TRACKER_UNMAP)
- * @ucmd: struct iommu_dirty_tracker_unmap
+ * iommufd_dirty_unmap - UNMAP
+ * @tracker: The tracker, with a reference of the caller's
+ * @cmd: In and out, @cmd->tracker_id aside
+ *
+ * Return: 0, or -errno as the uAPI says; the out fields are good either way.
  */
-int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
+int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
+			struct iommu_dirty_tracker_unmap *cmd)
 {
-	struct iommu_dirty_tracker_unmap *cmd = ucmd->cmd;
 	struct iommu_dirty_tracker_read read = {
 		.iova = cmd->iova,
 		.length = cmd->length,
@@ -232,9 +251,10 @@ int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
 		.data = cmd->data,
 		.data_len = cmd->data_len,
 	};
-	struct dirty_read rd = {};
+	struct dirty_read rd = { .tracker = tracker };
 	int rc;
 
+	cmd->out_unmapped = 0;
 	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE |
 			   IOMMU_DIRTY_TRACKER_UNMAP_RANGES))
 		return -EOPNOTSUPP;
@@ -243,27 +263,39 @@ int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
 	rc = read_check(&read, &rd);
 	if (rc)
 		return rc;
-	rd.tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
-	if (IS_ERR(rd.tracker))
-		return PTR_ERR(rd.tracker);
-	rc = mutex_lock_killable(&rd.tracker->read_mutex);
+	rc = mutex_lock_killable(&tracker->read_mutex);
 	if (rc)
-		goto out_put;
-	cmd->out_unmapped = 0;
-	if (!rd.tracker->running)
+		return rc;
+	if (!tracker->running)
 		rc = -EINVAL;
 	else
 		rc = read_unmap(&rd,
 				cmd->flags & IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE,
 				&cmd->out_unmapped);
-	cmd->out_flags = iommufd_dirty_out_flags(rd.tracker);
+	cmd->out_flags = iommufd_dirty_out_flags(tracker);
 	cmd->out_dirty_bytes = rd.dirty;
 	cmd->out_next_iova = rd.next;
 	cmd->out_nr_ranges = rd.nr_ranges;
-	mutex_unlock(&rd.tracker->read_mutex);
+	mutex_unlock(&tracker->read_mutex);
+	return rc;
+}
+
+/**
+ * iommufd_dirty_tracker_unmap - ioctl(IOMMU_DIRTY_TRACKER_UNMAP)
+ * @ucmd: struct iommu_dirty_tracker_unmap
+ */
+int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_dirty_tracker_unmap *cmd = ucmd->cmd;
+	struct iommufd_dirty_tracker *tracker;
+	int rc;
+
+	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
+	if (IS_ERR(tracker))
+		return PTR_ERR(tracker);
+	rc = iommufd_dirty_unmap(tracker, cmd);
+	iommufd_put_object(ucmd->ictx, &tracker->obj);
 	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
 		rc = -EFAULT;
-out_put:
-	iommufd_put_object(ucmd->ictx, &rd.tracker->obj);
 	return rc;
 }

@@ -124,11 +124,16 @@ static void tracker_restart_locked(struct iommufd_dirty_tracker *tracker)
 	iommufd_dirty_publish(tracker, &set);
 }
 
-/*
+/**
+ * iommufd_dirty_tracker_start - Start a tracker, or restart what failed of it
+ * @tracker: The tracker; read_mutex is held, or nobody else knows it yet
+ *
  * Tracking is switched on first and the old dirt cleared after that, a piece at
  * a time, so that attach and unmap do not wait for the walk.
+ *
+ * Return: -ENXIO when it has to be precise and cannot, -EINTR when killed.
  */
-static int tracker_start(struct iommufd_dirty_tracker *tracker)
+int iommufd_dirty_tracker_start(struct iommufd_dirty_tracker *tracker)
 {
 	struct iommufd_ioas *ioas = tracker->ioas;
 	bool was_running = tracker->running;
@@ -152,7 +157,6 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 	return rc;
 }
 
-/* Without an owner of the IOAS's dirty bits this is where one is made. */
 static int tracker_adopt(struct iommufd_dirty_tracker *tracker,
 			 struct iommufd_ioas *ioas)
 {
@@ -191,6 +195,47 @@ void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 }
 
 /**
+ * iommufd_dirty_tracker_create - Make a tracker
+ * @ictx: The context
+ * @ioas: The IOAS, with a reference of the caller's
+ * @policy: enum iommu_dirty_policy
+ * @flags: enum iommu_dirty_tracker_alloc_flags
+ * @page_size: Unit in which dirt is kept: a power of two, at least PAGE_SIZE
+ *	and at most 1 << DIRTY_SET_MAX_SHIFT
+ *
+ * Return: The tracker, to be finalized or aborted with
+ * iommufd_object_abort_and_destroy(); -EBUSY when the IOAS's dirty bits have an
+ * owner.
+ */
+struct iommufd_dirty_tracker *
+iommufd_dirty_tracker_create(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			     u32 policy, u32 flags, u64 page_size)
+{
+	struct iommufd_dirty_tracker *tracker;
+	int rc;
+
+	tracker = iommufd_object_alloc(ictx, tracker,
+				       IOMMUFD_OBJ_DIRTY_TRACKER);
+	if (IS_ERR(tracker))
+		return tracker;
+	tracker->ictx = ictx;
+	tracker->policy = policy;
+	tracker->flags = flags;
+	tracker->shift = ilog2(page_size);
+	mutex_init(&tracker->read_mutex);
+	mutex_init(&tracker->pending_lock);
+	init_rwsem(&tracker->unmap_sem);
+	dirty_set_init(&tracker->pending, tracker->shift);
+
+	rc = tracker_adopt(tracker, ioas);
+	if (rc) {
+		iommufd_object_abort_and_destroy(ictx, &tracker->obj);
+		return ERR_PTR(rc);
+	}
+	return tracker;
+}
+
+/**
  * iommufd_dirty_tracker_alloc - ioctl(IOMMU_DIRTY_TRACKER_ALLOC)
  * @ucmd: struct iommu_dirty_tracker_alloc
  */
@@ -215,33 +260,18 @@ int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
 	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	tracker = iommufd_object_alloc(ucmd->ictx, tracker,
-				       IOMMUFD_OBJ_DIRTY_TRACKER);
+	tracker = iommufd_dirty_tracker_create(ucmd->ictx, ioas, cmd->policy,
+					       cmd->flags, cmd->page_size);
 	if (IS_ERR(tracker)) {
 		rc = PTR_ERR(tracker);
 		goto out_put;
 	}
-	tracker->ictx = ucmd->ictx;
-	tracker->policy = cmd->policy;
-	tracker->flags = cmd->flags;
-	tracker->shift = ilog2(cmd->page_size);
-	mutex_init(&tracker->read_mutex);
-	mutex_init(&tracker->pending_lock);
-	init_rwsem(&tracker->unmap_sem);
-	dirty_set_init(&tracker->pending, tracker->shift);
-
-	rc = tracker_adopt(tracker, ioas);
-	if (rc)
-		goto out_abort;
 	cmd->out_tracker_id = tracker->obj.id;
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (rc)
-		goto out_abort;
-	iommufd_object_finalize(ucmd->ictx, &tracker->obj);
-	goto out_put;
-
-out_abort:
-	iommufd_object_abort_and_destroy(ucmd->ictx, &tracker->obj);
+		iommufd_object_abort_and_destroy(ucmd->ictx, &tracker->obj);
+	else
+		iommufd_object_finalize(ucmd->ictx, &tracker->obj);
 out_put:
 	iommufd_put_object(ucmd->ictx, &ioas->obj);
 	return rc;
@@ -267,7 +297,7 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 	if (rc)
 		goto out_put;
 	if (cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE)
-		rc = tracker_start(tracker);
+		rc = iommufd_dirty_tracker_start(tracker);
 	else
 		tracker_stop(tracker);
 	if (!rc) {

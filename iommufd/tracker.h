@@ -21,6 +21,7 @@
  * @flags: enum iommu_dirty_tracker_alloc_flags
  * @shift: log2 of the unit in which dirt is kept, in bytes
  * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker
+ * @legacy: Made by VFIO_IOMMU_DIRTY_PAGES; set before the object is finalized
  * @unmap_all: An UNMAP asks for all of what it removes; under @read_mutex, and
  *	read by the unmap hook
  * @read_mutex: Serialises READ, UNMAP and SET; always taken killable, by no
@@ -43,6 +44,7 @@ struct iommufd_dirty_tracker {
 	u32 flags;
 	unsigned int shift;
 	bool running;
+	bool legacy;
 	bool unmap_all;
 	struct mutex read_mutex;
 	struct rw_semaphore unmap_sem;
@@ -59,9 +61,19 @@ iommufd_get_dirty_tracker(struct iommufd_ucmd *ucmd, u32 id)
 }
 
 /* tracker.c */
+struct iommufd_dirty_tracker *
+iommufd_dirty_tracker_create(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			     u32 policy, u32 flags, u64 page_size);
+int iommufd_dirty_tracker_start(struct iommufd_dirty_tracker *tracker);
 void iommufd_dirty_publish(struct iommufd_dirty_tracker *tracker,
 			   struct dirty_set *set);
 u32 iommufd_dirty_out_flags(struct iommufd_dirty_tracker *tracker);
+
+/* read.c */
+int iommufd_dirty_read(struct iommufd_dirty_tracker *tracker,
+		       struct iommu_dirty_tracker_read *cmd);
+int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
+			struct iommu_dirty_tracker_unmap *cmd);
 
 /* domain.c */
 unsigned long iommufd_dirty_domain_granule(const struct iommufd_dirty_domain *dd);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A program that knows nothing of iommufd still works: container, group and
- * type1 as they have been since 2012, with a device whose DMA is checked.
+ * type1 as they have been since 2012, with a device whose DMA is checked. With
+ * vfio's own container, and with an iommufd in its place, which has the dirty
+ * page ioctls too.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
@@ -11,6 +14,7 @@
 #include <linux/vfio.h>
 
 #include "kselftest_harness.h"
+#include "iommufd.h"
 #include "sysfs.h"
 #include "vdev.h"
 
@@ -40,6 +44,23 @@ FIXTURE(type1)
 	__u64 *mem;
 };
 
+FIXTURE_VARIANT(type1)
+{
+	const char *container;
+	bool dirty;
+};
+
+FIXTURE_VARIANT_ADD(type1, container)
+{
+	.container = "/dev/vfio/vfio",
+};
+
+FIXTURE_VARIANT_ADD(type1, iommufd)
+{
+	.container = "/dev/iommu",
+	.dirty = true,
+};
+
 FIXTURE_SETUP(type1)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
@@ -61,7 +82,7 @@ FIXTURE_SETUP(type1)
 	nr = group_of(self->dev.name);
 	ASSERT_LE(0, nr);
 
-	self->container = open("/dev/vfio/vfio", O_RDWR);
+	self->container = open(variant->container, O_RDWR);
 	ASSERT_LE(0, self->container);
 	ASSERT_EQ(VFIO_API_VERSION, ioctl(self->container, VFIO_GET_API_VERSION));
 	ASSERT_EQ(1, ioctl(self->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU));
@@ -155,6 +176,160 @@ TEST_F(type1, unmap_ends_access)
 	EXPECT_TRUE(vdev_read64(&self->dev, VIRT_DMA_STATUS) & VIRT_DMA_STATUS_FAULT);
 	EXPECT_EQ(LENGTH >> 12, vdev_read64(&self->dev, VIRT_DMA_FAULTS));
 	EXPECT_EQ(0, self->mem[0]);
+}
+
+/* One word of bitmap for the 64 pages. */
+struct dirty_cmd {
+	struct vfio_iommu_type1_dirty_bitmap dirty;
+	struct vfio_iommu_type1_dirty_bitmap_get get;
+};
+
+static int dirty_pages(int container, __u32 flags, __u64 *bits)
+{
+	struct dirty_cmd cmd = {
+		.dirty = { .argsz = sizeof(cmd), .flags = flags },
+		.get = {
+			.iova = IOVA,
+			.size = LENGTH,
+			.bitmap = { .pgsize = 4096, .size = 8,
+				    .data = (void *)bits },
+		},
+	};
+
+	return ioctl(container, VFIO_IOMMU_DIRTY_PAGES, &cmd) ? -errno : 0;
+}
+
+#define START	VFIO_IOMMU_DIRTY_PAGES_FLAG_START
+#define STOP	VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP
+#define GET	VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP
+
+TEST_F(type1, dirty_pages)
+{
+	struct vdev_job job;
+	__u64 bits = ~0ull;
+
+	if (!variant->dirty)
+		SKIP(return, "vfio's own container");
+	ASSERT_EQ(0, map(self->container, self->mem));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->container, GET, &bits));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->container, START | STOP, NULL));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->container, 0, NULL));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->container, 8, NULL));
+	EXPECT_EQ(0, dirty_pages(self->container, STOP, NULL));
+	ASSERT_EQ(0, dirty_pages(self->container, START, NULL));
+	EXPECT_EQ(0, dirty_pages(self->container, START, NULL));
+
+	/* What is read is written over the bitmap, not ORed into it */
+	ASSERT_EQ(0, dirty_pages(self->container, GET, &bits));
+	EXPECT_EQ(0, bits);
+	job_init(&job);
+	job.iova = IOVA + (5 << 12);
+	job.length = 3 << 12;
+	ASSERT_EQ(0, vdev_run(&self->dev, &job, 10000));
+	EXPECT_EQ(-EFAULT, dirty_pages(self->container, GET, (void *)8));
+	ASSERT_EQ(0, dirty_pages(self->container, GET, &bits));
+	EXPECT_EQ(7ull << 5, bits & (7ull << 5));
+	/* Leaves may be larger than a page, but not all of it is dirty again */
+	ASSERT_EQ(0, dirty_pages(self->container, GET, &bits));
+	EXPECT_EQ(0, bits);
+	EXPECT_EQ(0, dirty_pages(self->container, STOP, NULL));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->container, GET, &bits));
+	EXPECT_EQ(0, dirty_pages(self->container, START, NULL));
+}
+
+static int unmap_dirty(int container, __u64 size, __u64 *bits, __u64 *unmapped)
+{
+	struct {
+		struct vfio_iommu_type1_dma_unmap unmap;
+		struct vfio_bitmap bitmap;
+	} cmd = {
+		.unmap = {
+			.argsz = sizeof(cmd),
+			.flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP,
+			.iova = IOVA,
+			.size = size,
+		},
+		.bitmap = { .pgsize = 4096, .size = 8, .data = (void *)bits },
+	};
+	int rc = ioctl(container, VFIO_IOMMU_UNMAP_DMA, &cmd) ? -errno : 0;
+
+	*unmapped = cmd.unmap.size;
+	return rc;
+}
+
+TEST_F(type1, dirty_unmap)
+{
+	struct vdev_job job;
+	__u64 bits = ~0ull, unmapped;
+
+	if (!variant->dirty)
+		SKIP(return, "vfio's own container");
+	ASSERT_EQ(0, map(self->container, self->mem));
+	EXPECT_EQ(-EINVAL,
+		  unmap_dirty(self->container, LENGTH, &bits, &unmapped));
+	ASSERT_EQ(0, dirty_pages(self->container, START, NULL));
+	job_init(&job);
+	job.iova = IOVA + (5 << 12);
+	job.length = 3 << 12;
+	ASSERT_EQ(0, vdev_run(&self->dev, &job, 10000));
+	EXPECT_EQ(-EINVAL,
+		  unmap_dirty(self->container, LENGTH + 1, &bits, &unmapped));
+	EXPECT_EQ(-EINVAL,
+		  unmap_dirty(self->container, 2 * LENGTH, &bits, &unmapped));
+	ASSERT_EQ(0, unmap_dirty(self->container, LENGTH, &bits, &unmapped));
+	EXPECT_EQ(LENGTH, unmapped);
+	EXPECT_EQ(7ull << 5, bits & (7ull << 5));
+	ASSERT_EQ(0, unmap_dirty(self->container, LENGTH, &bits, &unmapped));
+	EXPECT_EQ(0, unmapped);
+	EXPECT_EQ(0, bits);
+	ASSERT_EQ(0, map(self->container, self->mem));
+	ASSERT_EQ(0, dirty_pages(self->container, GET, &bits));
+}
+
+TEST_F(type1, migration_capability)
+{
+	union {
+		struct vfio_iommu_type1_info info;
+		char bytes[1024];
+	} u = { .info = { .argsz = sizeof(u) } };
+	struct vfio_iommu_type1_info_cap_migration *cap = NULL;
+	__u32 at;
+
+	ASSERT_EQ(0, ioctl(self->container, VFIO_IOMMU_GET_INFO, &u));
+	ASSERT_TRUE(u.info.flags & VFIO_IOMMU_INFO_CAPS);
+	for (at = u.info.cap_offset; at && !cap;) {
+		struct vfio_info_cap_header *header = (void *)(u.bytes + at);
+
+		if (header->id == VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION)
+			cap = (void *)header;
+		at = header->next;
+	}
+	ASSERT_NE(NULL, cap);
+	EXPECT_TRUE(cap->pgsize_bitmap & 4096);
+	EXPECT_LE(8, cap->max_dirty_bitmap_size);
+}
+
+/* A tracker of iommufd's own is not touched, and the other way round. */
+TEST_F(type1, one_owner)
+{
+	struct iommu_vfio_ioas ioas = { .size = sizeof(ioas),
+					.op = IOMMU_VFIO_IOAS_GET };
+	__u32 id;
+
+	if (!variant->dirty)
+		SKIP(return, "vfio's own container");
+	ASSERT_EQ(0, ioctl(self->container, IOMMU_VFIO_IOAS, &ioas));
+	ASSERT_EQ(0, tracker_alloc(self->container, ioas.ioas_id, 0, 0, 0,
+				   &id));
+	EXPECT_EQ(-EBUSY, dirty_pages(self->container, START, NULL));
+	EXPECT_EQ(0, dirty_pages(self->container, STOP, NULL));
+	ASSERT_EQ(0, iommufd_destroy(self->container, id));
+	EXPECT_EQ(0, dirty_pages(self->container, START, NULL));
+	EXPECT_EQ(-EBUSY, tracker_alloc(self->container, ioas.ioas_id, 0, 0, 0,
+					&id));
+	EXPECT_EQ(0, dirty_pages(self->container, STOP, NULL));
+	EXPECT_EQ(0, tracker_alloc(self->container, ioas.ioas_id, 0, 0, 0,
+				   &id));
 }
 
 TEST_HARNESS_MAIN

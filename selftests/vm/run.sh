@@ -23,6 +23,7 @@ usage: run.sh [options] [--command CMD]
                     (default: vfio_iommu_type1 vfio-pci iommufd-virt)
   --timeout SECONDS end a VM that takes longer (default: 120)
   --memory MB       default: 2048; --smp N: default 2
+  --iommu intel|amd the machine has this IOMMU, and an edu device behind it
   --kernel KIND     stock, or debug: build/debug-kernel (default: $KERNEL or stock)
   --module PATH     take this file instead of the module of that name
   --accel tcg|kvm   default: what was found to work
@@ -37,6 +38,7 @@ modules='vfio_iommu_type1 vfio-pci iommufd-virt'
 virt=${VIRT-iommus=amd:2}
 kernel=${KERNEL:-stock}
 files=() env=() replaced=()
+iommu=none
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -54,6 +56,7 @@ while [ $# -gt 0 ]; do
 	--timeout) limit=$2 ;;
 	--memory) memory=$2 ;;
 	--smp) smp=$2 ;;
+	--iommu) iommu=$2 ;;
 	--kernel) kernel=$2 ;;
 	--module) replaced+=("$2") ;;
 	--accel) accel=$2 ;;
@@ -85,6 +88,20 @@ debug)
 	;;
 *)
 	fail "--kernel $kernel: must be stock or debug"
+	;;
+esac
+case $iommu in
+none) iommu_params=() iommu_devices=() ;;
+intel)
+	iommu_params=(intel_iommu=on)
+	iommu_devices=(-device intel-iommu,intremap=on -device edu)
+	;;
+amd)
+	iommu_params=(amd_iommu=on)
+	iommu_devices=(-device amd-iommu,intremap=on -device edu)
+	;;
+*)
+	fail "--iommu $iommu: must be intel or amd"
 	;;
 esac
 # The virtual platform's memory (memmap= below) must exist.
@@ -266,7 +283,7 @@ log=$vm/$name.log
 rm -rf "$log" "$vm/$name.out" "${vm:?}/$name"
 cmdline=(console=ttyS0 panic=-1 oops=panic mitigations=off
 	 "memmap=65M\$$virt_memory" rcupdate.rcu_cpu_stall_timeout=60
-	 watchdog_thresh=20)
+	 watchdog_thresh=20 "${iommu_params[@]}")
 # TCG emulates "rep movsb" byte by byte; without ERMS the kernel's user copies do
 # not use it, and are several times as fast.
 cpu=max
@@ -274,6 +291,7 @@ cpu=max
 # shellcheck disable=SC2054 # the commas are QEMU's
 machine=(-machine q35 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
 	 -nodefaults -no-user-config -display none -no-reboot
+	 "${iommu_devices[@]}"
 	 -kernel "$image" -initrd "$job/initrd" -append "${cmdline[*]}"
 	 -chardev "file,id=log,path=$log" -serial chardev:log
 	 -chardev "file,id=result,path=$job/result.tar"
