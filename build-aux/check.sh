@@ -20,7 +20,7 @@ complain()
 cd "$TOP"
 mapfile -t sources < <(find . -path ./build -prune -o -path ./.git -prune -o \
 	-type f -name '*.[ch]' -printf '%P\n' | sort)
-mapfile -t hooks < <(find iommufd vfio -name '*.patch' | sort)
+mapfile -t hooks < <(find . -path ./build -prune -o -path '*/hooks/*.patch' -printf '%P\n' | sort)
 mapfile -t scripts < <(find . -path ./build -prune -o -path ./.git -prune -o \
 	-type f \( -name '*.sh' -o -perm -u+x \) -printf '%P\n' | sort |
 	while read -r f; do

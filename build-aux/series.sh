@@ -49,8 +49,8 @@ commit()
 	{ printf '%s\n\n' "$1"; fmt -w 72; } | in_repo commit -q -s --no-verify -F -
 }
 
-# step SUBJECT FILE...: our files, as they are named in the kernel's tree; a
-# message on stdin.
+# step SUBJECT FILE...: our files or folders, as they are named in the kernel's
+# tree; a message on stdin.
 step()
 {
 	local subject=$1 f
@@ -59,7 +59,7 @@ step()
 	for f in "$@"; do
 		[ -e "$f" ] || die "series: there is no $f (step \"$subject\")"
 		mkdir -p "$repo/$(dirname "$f")"
-		cp "$f" "$repo/$f"
+		cp -r "$f" "$repo/$(dirname "$f")/"
 	done
 	commit "$subject"
 }
@@ -147,7 +147,7 @@ To prove that its tests would notice. An option of its own that is off.
 END
 
 step "iommufd: a virtual platform for tests of dirty tracking" \
-	drivers/iommu/iommufd/virt/* <<'END'
+	drivers/iommu/iommufd/virt <<'END'
 A PCI bus with IOMMUs that behave like AMD's, Intel's and Arm's, down to an IOTLB
 that caches the dirty state, and devices whose DMA is logged: the truth that
 tests compare the tracker with. Nobody's hardware is needed.
@@ -162,7 +162,7 @@ END
 
 if [ -e "$ours/$mlx5" ]; then
 	rm -rf "${repo:?}/$mlx5"
-	step "vfio/mlx5: a driver whose page tracker is a source" $mlx5/* <<'END'
+	step "vfio/mlx5: a driver whose page tracker is a source" $mlx5 <<'END'
 With the migration states and the page tracker of the firmware as upstream's
 has them, for the same users; written so that a dirty tracker can take the page
 tracker for one of its sources. It replaces upstream's.

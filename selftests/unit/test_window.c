@@ -166,8 +166,8 @@ TEST random_records(void)
 		length = rnd() >> rnd_below(64);
 		lo = iova;
 		hi = lo + length;
-		if (hi > (unsigned __int128)window.last + 1)
-			hi = (unsigned __int128)window.last + 1;
+		if (hi > (__uint128_t)window.last + 1)
+			hi = (__uint128_t)window.last + 1;
 		if (lo < window.first)
 			lo = window.first;
 		dirty_window_record(&window, iova, length);

@@ -90,6 +90,7 @@ debug)
 	fail "--kernel $kernel: must be stock or debug"
 	;;
 esac
+# shellcheck disable=SC2054 # the commas are QEMU's
 case $iommu in
 none) iommu_params=() iommu_devices=() ;;
 intel)

@@ -21,12 +21,17 @@
 #include "connectx.h"
 #include "command.h"
 #include "faults.h"
+#include "object.h"
 
 #define LOG_STRIDE	6
 #define SIZE_FIELD	(CX_LOG_SLOTS << 4 | LOG_STRIDE)
 #define REGULAR		(BIT(CX_SLOTS - 1) - 1)
 #define STALE_NS	(1000 * NSEC_PER_USEC)
 #define MAX_LENGTH	SZ_64M
+
+/* Of the health buffer: an assertion, and "request for reset" */
+#define SYNDROME_ASSERT	1
+#define SEVERITY_RESET	BIT(7)
 
 #define OWNED		1	/* in mlx5_cmd_layout.status_own */
 
@@ -51,6 +56,9 @@ void cx_cmdq_reset(struct cx_vhca *vhca)
 	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
 
 	vhca->cmdq = (struct cx_cmdq) { .last = jiffies - HZ };
+	iowrite8(0, &iseg->health.synd);
+	iowrite8(0, &iseg->health.rfr_severity);
+	iowrite32be(BIT(MLX5_FW_RESET_SUPPORTED_OFFSET), &iseg->initializing);
 	iowrite32be(MLX5_INITIAL_SEG_NIC_INTERFACE_DISABLED <<
 		    MLX5_NIC_IFC_OFFSET | SIZE_FIELD, &iseg->cmdq_addr_l_sz);
 }
@@ -67,6 +75,11 @@ static void take_address(struct cx_vhca *vhca)
 
 	if ((low & 0xff) == SIZE_FIELD)
 		return;
+	if (state == MLX5_INITIAL_SEG_NIC_INTERFACE_SW_RESET) {
+		cx_objects_reset(vhca);
+		cx_cmdq_reset(vhca);
+		return;
+	}
 	vhca->cmdq = (struct cx_cmdq) {
 		.last = jiffies,
 	};
@@ -157,6 +170,16 @@ static void complete_slot(struct cx_vhca *vhca, u64 where,
 	cx_write(vhca, where + own, &entry->status_own, 1);
 }
 
+/* The firmware has died: it says so, and serves nothing until it is reset. */
+static void die(struct cx_vhca *vhca)
+{
+	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
+
+	vhca->cmdq.address = 0;
+	iowrite8(SYNDROME_ASSERT, &iseg->health.synd);
+	iowrite8(SEVERITY_RESET, &iseg->health.rfr_severity);
+}
+
 static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 {
 	struct cx_cmdq *cmdq = &vhca->cmdq;
@@ -173,6 +196,9 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 	opcode = MLX5_GET(mbox_in, entry.in, opcode);
 	if (cmdq->held & BIT(slot)) {
 		cmdq->held &= ~BIT(slot);
+	} else if (cx_fault_fatal(opcode)) {
+		die(vhca);
+		return;
 	} else if (cx_fault_drop(opcode)) {
 		cmdq->dropped |= BIT(slot);
 		return;
@@ -263,7 +289,7 @@ bool cx_cmdq_poll(struct cx_vhca *vhca)
 			continue;
 		serve_slot(vhca, slot);
 		cmdq->last = jiffies;
-		if (cmdq->quiesce || virt_function_interrupted(&vhca->fn)) {
+		if (cmdq->quiesce || !cmdq->address || virt_function_interrupted(&vhca->fn)) {
 			cmdq->address = 0;
 			cmdq->quiesce = false;
 			return false;

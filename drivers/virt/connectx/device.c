@@ -46,19 +46,22 @@ struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id)
 	return NULL;
 }
 
-/* Virtual functions are there if their number says so; new ones are reset. */
+/*
+ * Virtual functions are there if their number says so. Those that come and go
+ * are reset. Of one that is gone a driver reads ones where it looks for that.
+ */
 static void show_vfs(struct cx_vhca *pf, unsigned int count)
 {
 	unsigned int i;
 
 	for (i = 1; i <= pf->cx->vfs; i++) {
-		struct virt_function *fn = &pf->cx->vhca[i].fn;
+		struct cx_vhca *vhca = &pf->cx->vhca[i];
 		bool absent = i > count;
 
-		if (fn->absent == absent)
+		if (vhca->fn.absent == absent)
 			continue;
-		virt_function_reset(fn);
-		WRITE_ONCE(fn->absent, absent);
+		virt_function_reset(&vhca->fn);
+		WRITE_ONCE(vhca->fn.absent, absent);
 	}
 }
 
@@ -102,6 +105,8 @@ static void reset(struct virt_function *fn)
 	iowrite32be(FW_REV, &iseg->fw_rev);
 	iowrite32be(CMD_REV, &iseg->cmdif_rev_fw_sub);
 	cx_cmdq_reset(vhca);
+	if (READ_ONCE(fn->absent))
+		iowrite32be(~0u, &iseg->health.fw_ver);
 	if (cx_is_pf(vhca))
 		reset_pf(vhca);
 	else

@@ -13,6 +13,8 @@
  *	late=MS		it is executed and answered so many milliseconds late
  *	cut=BYTES	SAVE, LOAD: the image lacks so many bytes at its end
  *	corrupt=OFFSET	SAVE, LOAD: a byte of the image is wrong
+ *	fatal		the firmware dies with it, until it is reset
+ *	lose		MODIFY_GENERAL_OBJECT: the page tracker is lost in the report
  *
  * Writing replaces the list; an empty one ends all faults. Reading shows what
  * is left, with the number of commands still to pass instead of NTH.
@@ -36,6 +38,8 @@ enum action {
 	LATE,
 	CUT,
 	CORRUPT,
+	FATAL,
+	LOSE,
 };
 
 static const char * const actions[] = {
@@ -44,6 +48,8 @@ static const char * const actions[] = {
 	[LATE] = "late",
 	[CUT] = "cut",
 	[CORRUPT] = "corrupt",
+	[FATAL] = "fatal",
+	[LOSE] = "lose",
 };
 
 /**
@@ -157,6 +163,28 @@ bool cx_fault_corrupt(u16 opcode, u32 *offset)
 	return take(opcode, CORRUPT, offset);
 }
 
+/**
+ * cx_fault_fatal() - should the firmware die with this command
+ * @opcode: of the command
+ */
+bool cx_fault_fatal(u16 opcode)
+{
+	u32 argument;
+
+	return take(opcode, FATAL, &argument);
+}
+
+/**
+ * cx_fault_lose() - should the page tracker be lost in this report
+ * @opcode: MODIFY_GENERAL_OBJECT
+ */
+bool cx_fault_lose(u16 opcode)
+{
+	u32 argument;
+
+	return take(opcode, LOSE, &argument);
+}
+
 /* Cut "@NTH" and "*TIMES" off; the number, @missing if it is not there. */
 static int cut_number(char *text, char mark, u32 missing, u32 *number)
 {
@@ -215,7 +243,7 @@ static int set_faults(const char *value, const struct kernel_param *kp)
 	}
 	kfree(copy);
 	if (err) {
-		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail drop late cut corrupt\n",
+		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail drop late cut corrupt fatal lose\n",
 		       MAX_FAULTS);
 		return err;
 	}
@@ -253,4 +281,4 @@ static const struct kernel_param_ops faults_ops = {
 };
 module_param_cb(connectx_faults, &faults_ops, NULL, 0644);
 MODULE_PARM_DESC(connectx_faults,
-		 "firmware commands to break: OPCODE:fail|drop|late|cut|corrupt[=ARGUMENT][@NTH][*TIMES],...");
+		 "firmware commands to break: OPCODE:fail|drop|late|cut|corrupt|fatal|lose[=ARGUMENT][@NTH][*TIMES],...");

@@ -17,6 +17,7 @@
 #include <linux/timekeeping.h>
 
 #include "connectx.h"
+#include "faults.h"
 #include "object.h"
 #include "tracker.h"
 
@@ -271,6 +272,14 @@ static struct tracker *find_tracker(struct cx_command *cmd)
 	return object ? to_tracker(object) : NULL;
 }
 
+static void lose(struct tracker *tracker)
+{
+	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR)
+		return;
+	tracker->state = MLX5_PAGE_TRACK_STATE_ERROR;
+	tracker->tell = true;
+}
+
 /** cx_modify_tracker() - MODIFY_GENERAL_OBJECT: begin a report */
 u8 cx_modify_tracker(struct cx_command *cmd)
 {
@@ -298,11 +307,14 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 	tracker->due_ns = ktime_get_ns() +
 			  (u64)READ_ONCE(connectx_report_us) * NSEC_PER_USEC;
 	mutex_lock(&tracker->vhca->lock);
-	if (tracker->state == MLX5_PAGE_TRACK_STATE_TRACKING)
+	if (tracker->state == MLX5_PAGE_TRACK_STATE_TRACKING) {
 		tracker->state = MLX5_PAGE_TRACK_STATE_REPORTING;
-	else
+		if (cx_fault_lose(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT))
+			lose(tracker);
+	} else {
 		cx_qp_send(cmd->vhca, tracker->qpn, NULL, 0,
 			   (u32)MLX5_PAGE_TRACK_STATE_ERROR << STATUS_SHIFT);
+	}
 	mutex_unlock(&tracker->vhca->lock);
 	return MLX5_CMD_STAT_OK;
 }
@@ -337,14 +349,6 @@ u8 cx_destroy_tracker(struct cx_command *cmd)
 	if (!tracker)
 		return MLX5_CMD_STAT_BAD_RES_ERR;
 	return cx_object_destroy(cmd->vhca, CX_PAGE_TRACK, tracker->object.id);
-}
-
-static void lose(struct tracker *tracker)
-{
-	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR)
-		return;
-	tracker->state = MLX5_PAGE_TRACK_STATE_ERROR;
-	tracker->tell = true;
 }
 
 static void record(struct tracker *tracker, unsigned long page)
