@@ -54,7 +54,7 @@ static void events(void *caps)
 		   BIT_ULL(MLX5_EVENT_TYPE_OBJECT_CHANGE));
 }
 
-/** cx_query_hca_cap() - QUERY_HCA_CAP */
+/* QUERY_HCA_CAP */
 u8 cx_query_hca_cap(struct cx_command *cmd)
 {
 	void *caps = MLX5_ADDR_OF(query_hca_cap_out, cmd->out, capability);
@@ -91,7 +91,7 @@ u8 cx_query_hca_cap(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_set_hca_cap() - SET_HCA_CAP: the general ones of the own function */
+/* SET_HCA_CAP: the general ones of the own function */
 u8 cx_set_hca_cap(struct cx_command *cmd)
 {
 	struct cx_vhca *vhca = cmd->vhca;

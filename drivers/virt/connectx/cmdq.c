@@ -21,7 +21,6 @@
 #include "connectx.h"
 #include "command.h"
 #include "faults.h"
-#include "object.h"
 
 #define LOG_STRIDE	6
 #define SIZE_FIELD	(CX_LOG_SLOTS << 4 | LOG_STRIDE)
@@ -75,8 +74,9 @@ static void take_address(struct cx_vhca *vhca)
 
 	if ((low & 0xff) == SIZE_FIELD)
 		return;
+	/* A driver that has given up on us does not take back its things. */
+	cx_forget(vhca);
 	if (state == MLX5_INITIAL_SEG_NIC_INTERFACE_SW_RESET) {
-		cx_objects_reset(vhca);
 		cx_cmdq_reset(vhca);
 		return;
 	}

@@ -116,7 +116,7 @@ struct cx_vhca {
 	struct cx_pages pages;
 	unsigned long beat;
 
-	struct mutex lock;
+	struct mutex lock;		/* all below */
 	bool no_initiator;
 	bool no_responder;
 	struct cx_generator generator;
@@ -192,6 +192,7 @@ static inline int cx_write(struct cx_vhca *vhca, u64 iova, void *buf,
 
 /* device.c */
 struct cx_vhca *cx_by_function_id(struct cx_vhca *pf, u16 function_id);
+void cx_forget(struct cx_vhca *vhca);
 struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id);
 
 /* cmdq.c */

@@ -85,12 +85,17 @@ static void reset_vf(struct cx_vhca *vhca)
 	mutex_unlock(&vhca->lock);
 }
 
-static void reset_pf(struct cx_vhca *vhca)
+/**
+ * cx_forget() - all that the driver has given or created is the driver's again
+ * @vhca: the function; on its thread
+ */
+void cx_forget(struct cx_vhca *vhca)
 {
 	unsigned int i;
 
-	show_vfs(vhca, 0);
-	for (i = 0; i <= vhca->cx->vfs; i++)
+	cx_objects_reset(vhca);
+	vhca->caps_set = false;
+	for (i = 0; cx_is_pf(vhca) && i <= vhca->cx->vfs; i++)
 		cx_pages_reset(&vhca->cx->vhca[i]);
 }
 
@@ -99,8 +104,7 @@ static void reset(struct virt_function *fn)
 	struct cx_vhca *vhca = to_cx_vhca(fn);
 	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
 
-	cx_objects_reset(vhca);
-	vhca->caps_set = false;
+	cx_forget(vhca);
 	memset_io(iseg, 0, sizeof(*iseg));
 	iowrite32be(FW_REV, &iseg->fw_rev);
 	iowrite32be(CMD_REV, &iseg->cmdif_rev_fw_sub);
@@ -108,7 +112,7 @@ static void reset(struct virt_function *fn)
 	if (READ_ONCE(fn->absent))
 		iowrite32be(~0u, &iseg->health.fw_ver);
 	if (cx_is_pf(vhca))
-		reset_pf(vhca);
+		show_vfs(vhca, 0);
 	else
 		reset_vf(vhca);
 }

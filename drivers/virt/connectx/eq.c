@@ -40,7 +40,7 @@ static void release_eq(struct cx_vhca *vhca, struct cx_object *object)
 	kfree(eq);
 }
 
-/** cx_create_eq() - CREATE_EQ */
+/* CREATE_EQ */
 u8 cx_create_eq(struct cx_command *cmd)
 {
 	void *eqc = MLX5_ADDR_OF(create_eq_in, cmd->in, eq_context_entry);
@@ -73,7 +73,7 @@ u8 cx_create_eq(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_destroy_eq() - DESTROY_EQ */
+/* DESTROY_EQ */
 u8 cx_destroy_eq(struct cx_command *cmd)
 {
 	return cx_object_destroy(cmd->vhca, CX_EQ,

@@ -7,7 +7,7 @@
 
 static const char psid[] = "VRT0000000001";
 
-/** cx_enable_hca() - ENABLE_HCA: of the own function, or a VF by the PF */
+/* ENABLE_HCA: of the own function, or a VF by the PF */
 u8 cx_enable_hca(struct cx_command *cmd)
 {
 	u16 function_id = MLX5_GET(enable_hca_in, cmd->in, function_id);
@@ -24,7 +24,7 @@ u8 cx_enable_hca(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_disable_hca() - DISABLE_HCA: of the own function, or a VF by the PF */
+/* DISABLE_HCA: of the own function, or a VF by the PF */
 u8 cx_disable_hca(struct cx_command *cmd)
 {
 	u16 function_id = MLX5_GET(disable_hca_in, cmd->in, function_id);
@@ -43,14 +43,14 @@ u8 cx_disable_hca(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_query_issi() - QUERY_ISSI: 0 and 1 are supported */
+/* QUERY_ISSI: 0 and 1 are supported */
 u8 cx_query_issi(struct cx_command *cmd)
 {
 	MLX5_SET(query_issi_out, cmd->out, supported_issi_dw0, 3);
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_query_adapter() - QUERY_ADAPTER: the board's name */
+/* QUERY_ADAPTER: the board's name */
 u8 cx_query_adapter(struct cx_command *cmd)
 {
 	void *vsd = MLX5_ADDR_OF(query_adapter_out, cmd->out,
@@ -62,7 +62,7 @@ u8 cx_query_adapter(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_access_reg() - ACCESS_REG: what is written is read back */
+/* ACCESS_REG: what is written is read back */
 u8 cx_access_reg(struct cx_command *cmd)
 {
 	const u32 head = MLX5_BYTE_OFF(access_register_in, register_data);
@@ -73,7 +73,7 @@ u8 cx_access_reg(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_nothing() - accepted, and there is nothing to do */
+/* accepted, and there is nothing to do */
 u8 cx_nothing(struct cx_command *cmd)
 {
 	return MLX5_CMD_STAT_OK;

@@ -98,7 +98,7 @@ static u32 size_of_chunk(u32 pages)
 		    (u64)round_down(U32_MAX, PAGE_SIZE));
 }
 
-/** cx_suspend_vhca() - SUSPEND_VHCA: initiator, then responder */
+/* SUSPEND_VHCA: initiator, then responder */
 u8 cx_suspend_vhca(struct cx_command *cmd)
 {
 	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
@@ -123,7 +123,7 @@ u8 cx_suspend_vhca(struct cx_command *cmd)
 	return status;
 }
 
-/** cx_resume_vhca() - RESUME_VHCA: responder, then initiator */
+/* RESUME_VHCA: responder, then initiator */
 u8 cx_resume_vhca(struct cx_command *cmd)
 {
 	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
@@ -156,7 +156,7 @@ u8 cx_resume_vhca(struct cx_command *cmd)
 	return status;
 }
 
-/** cx_query_migration_state() - QUERY_VHCA_MIGRATION_STATE */
+/* QUERY_VHCA_MIGRATION_STATE */
 u8 cx_query_migration_state(struct cx_command *cmd)
 {
 	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
@@ -324,7 +324,7 @@ static u8 begin_save(struct cx_vhca *vhca, bool incremental)
 	return status;
 }
 
-/** cx_save_vhca_state() - SAVE_VHCA_STATE */
+/* SAVE_VHCA_STATE */
 u8 cx_save_vhca_state(struct cx_command *cmd)
 {
 	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
@@ -350,6 +350,13 @@ u8 cx_save_vhca_state(struct cx_command *cmd)
 	status = save_record(save, (size - size_of_record(0)) /
 				   sizeof(struct page_entry), track);
 	kfree(save);
+	if (status) {
+		/* Pages were taken that went nowhere: only a full SAVE helps. */
+		mutex_lock(&vhca->lock);
+		vhca->migration.tracking = false;
+		vhca->migration.saving = false;
+		mutex_unlock(&vhca->lock);
+	}
 	return status;
 }
 
@@ -433,7 +440,7 @@ static u8 load_record(struct cx_vhca *vhca, struct header *header, u32 size)
 	return status;
 }
 
-/** cx_load_vhca_state() - LOAD_VHCA_STATE */
+/* LOAD_VHCA_STATE */
 u8 cx_load_vhca_state(struct cx_command *cmd)
 {
 	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,

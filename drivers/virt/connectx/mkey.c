@@ -31,7 +31,7 @@ static void release_mkey(struct cx_vhca *vhca, struct cx_object *object)
 	kfree(mkey);
 }
 
-/** cx_create_mkey() - CREATE_MKEY, with a translation table and from offset 0 */
+/* CREATE_MKEY, with a translation table and from offset 0 */
 u8 cx_create_mkey(struct cx_command *cmd)
 {
 	void *mkc = MLX5_ADDR_OF(create_mkey_in, cmd->in,
@@ -64,7 +64,7 @@ u8 cx_create_mkey(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_destroy_mkey() - DESTROY_MKEY */
+/* DESTROY_MKEY */
 u8 cx_destroy_mkey(struct cx_command *cmd)
 {
 	return cx_object_destroy(cmd->vhca, CX_MKEY,

@@ -145,7 +145,7 @@ static u8 add_plain(struct cx_vhca *vhca, enum cx_kind kind, u32 *id)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_alloc_pd() - ALLOC_PD */
+/* ALLOC_PD */
 u8 cx_alloc_pd(struct cx_command *cmd)
 {
 	u32 id = 0;
@@ -155,14 +155,14 @@ u8 cx_alloc_pd(struct cx_command *cmd)
 	return status;
 }
 
-/** cx_dealloc_pd() - DEALLOC_PD */
+/* DEALLOC_PD */
 u8 cx_dealloc_pd(struct cx_command *cmd)
 {
 	return cx_object_destroy(cmd->vhca, CX_PD,
 				 MLX5_GET(dealloc_pd_in, cmd->in, pd));
 }
 
-/** cx_alloc_uar() - ALLOC_UAR: the number of a page of BAR 0 */
+/* ALLOC_UAR: the number of a page of BAR 0 */
 u8 cx_alloc_uar(struct cx_command *cmd)
 {
 	u32 id = 0;
@@ -172,14 +172,14 @@ u8 cx_alloc_uar(struct cx_command *cmd)
 	return status;
 }
 
-/** cx_dealloc_uar() - DEALLOC_UAR */
+/* DEALLOC_UAR */
 u8 cx_dealloc_uar(struct cx_command *cmd)
 {
 	return cx_object_destroy(cmd->vhca, CX_UAR,
 				 MLX5_GET(dealloc_uar_in, cmd->in, uar));
 }
 
-/** cx_alloc_transport_domain() - ALLOC_TRANSPORT_DOMAIN */
+/* ALLOC_TRANSPORT_DOMAIN */
 u8 cx_alloc_transport_domain(struct cx_command *cmd)
 {
 	u32 id = 0;
@@ -189,7 +189,7 @@ u8 cx_alloc_transport_domain(struct cx_command *cmd)
 	return status;
 }
 
-/** cx_dealloc_transport_domain() - DEALLOC_TRANSPORT_DOMAIN */
+/* DEALLOC_TRANSPORT_DOMAIN */
 u8 cx_dealloc_transport_domain(struct cx_command *cmd)
 {
 	return cx_object_destroy(cmd->vhca, CX_TRANSPORT_DOMAIN,

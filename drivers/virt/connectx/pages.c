@@ -14,7 +14,7 @@
 #define VF_PAGES	16
 #define MAX_PAGES	65536
 
-/** cx_query_pages() - QUERY_PAGES */
+/* QUERY_PAGES */
 u8 cx_query_pages(struct cx_command *cmd)
 {
 	u32 count = 0;
@@ -68,7 +68,7 @@ static u8 take(struct cx_pages *pages, struct cx_command *cmd, u32 count)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_manage_pages() - MANAGE_PAGES */
+/* MANAGE_PAGES */
 u8 cx_manage_pages(struct cx_command *cmd)
 {
 	u32 count = MLX5_GET(manage_pages_in, cmd->in, input_num_entries);

@@ -91,7 +91,7 @@ static void release_qp(struct cx_vhca *vhca, struct cx_object *object)
 	kfree(qp);
 }
 
-/** cx_create_cq() - CREATE_CQ, with entries of 64 bytes */
+/* CREATE_CQ, with entries of 64 bytes */
 u8 cx_create_cq(struct cx_command *cmd)
 {
 	void *cqc = MLX5_ADDR_OF(create_cq_in, cmd->in, cq_context);
@@ -127,14 +127,14 @@ u8 cx_create_cq(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_destroy_cq() - DESTROY_CQ */
+/* DESTROY_CQ */
 u8 cx_destroy_cq(struct cx_command *cmd)
 {
 	return cx_object_destroy(cmd->vhca, CX_CQ,
 				 MLX5_GET(destroy_cq_in, cmd->in, cqn));
 }
 
-/** cx_create_qp() - CREATE_QP */
+/* CREATE_QP */
 u8 cx_create_qp(struct cx_command *cmd)
 {
 	void *qpc = MLX5_ADDR_OF(create_qp_in, cmd->in, qpc);
@@ -166,7 +166,7 @@ u8 cx_create_qp(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_destroy_qp() - DESTROY_QP */
+/* DESTROY_QP */
 u8 cx_destroy_qp(struct cx_command *cmd)
 {
 	return cx_object_destroy(cmd->vhca, CX_QP,
@@ -187,7 +187,7 @@ static u8 move_qp(struct cx_vhca *vhca, u32 qpn, enum cx_qp_state from,
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_rst2init_qp() - RST2INIT_QP */
+/* RST2INIT_QP */
 u8 cx_rst2init_qp(struct cx_command *cmd)
 {
 	struct cx_qp *qp;
@@ -196,7 +196,7 @@ u8 cx_rst2init_qp(struct cx_command *cmd)
 		       RESET, &qp);
 }
 
-/** cx_init2rtr_qp() - INIT2RTR_QP */
+/* INIT2RTR_QP */
 u8 cx_init2rtr_qp(struct cx_command *cmd)
 {
 	void *qpc = MLX5_ADDR_OF(init2rtr_qp_in, cmd->in, qpc);
@@ -209,7 +209,7 @@ u8 cx_init2rtr_qp(struct cx_command *cmd)
 	return status;
 }
 
-/** cx_rtr2rts_qp() - RTR2RTS_QP */
+/* RTR2RTS_QP */
 u8 cx_rtr2rts_qp(struct cx_command *cmd)
 {
 	struct cx_qp *qp;

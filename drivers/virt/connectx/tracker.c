@@ -218,7 +218,7 @@ static u8 create(struct cx_command *cmd, struct tracker *tracker)
 	return status;
 }
 
-/** cx_create_tracker() - CREATE_GENERAL_OBJECT of a page tracker */
+/* CREATE_GENERAL_OBJECT of a page tracker */
 u8 cx_create_tracker(struct cx_command *cmd)
 {
 	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
@@ -280,7 +280,7 @@ static void lose(struct tracker *tracker)
 	tracker->tell = true;
 }
 
-/** cx_modify_tracker() - MODIFY_GENERAL_OBJECT: begin a report */
+/* MODIFY_GENERAL_OBJECT: begin a report */
 u8 cx_modify_tracker(struct cx_command *cmd)
 {
 	struct tracker *tracker = find_tracker(cmd);
@@ -319,7 +319,7 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_query_tracker() - QUERY_GENERAL_OBJECT */
+/* QUERY_GENERAL_OBJECT */
 u8 cx_query_tracker(struct cx_command *cmd)
 {
 	struct tracker *tracker = find_tracker(cmd);
@@ -341,7 +341,7 @@ u8 cx_query_tracker(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-/** cx_destroy_tracker() - DESTROY_GENERAL_OBJECT */
+/* DESTROY_GENERAL_OBJECT */
 u8 cx_destroy_tracker(struct cx_command *cmd)
 {
 	struct tracker *tracker = find_tracker(cmd);
