@@ -142,6 +142,11 @@ The object and its ioctls: START and STOP, READ with resumable progress and
 bounded work under locks, and INFO about who answers for which device.
 END
 
+step "iommufd: the dirty tracker for users of type1" $d/legacy.c <<'END'
+VFIO_IOMMU_DIRTY_PAGES of an iommufd that is used as a container: START makes a
+tracker of the compatibility IOAS, STOP destroys it.
+END
+
 step "iommufd: break the dirty tracker on purpose" $d/test.c <<'END'
 To prove that its tests would notice. An option of its own that is off.
 END

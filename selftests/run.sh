@@ -106,11 +106,11 @@ build_modules()
 # One VM per line of the plan: name | virt parameters | time limit | programs
 stage_kselftest()
 {
-	local name virt limit programs iommu p known='' args v counts status log
+	local name virt limit programs iommu modules p known='' args v counts status log
 
 	build_modules
 	"$TOP/build-aux/programs.sh" tools kselftest
-	while IFS='|' read -r name virt limit programs iommu <&3; do
+	while IFS='|' read -r name virt limit programs iommu modules <&3; do
 		name=${name//[[:space:]]/}
 		[[ $name != '' && $name != \#* ]] || continue
 		virt=$(xargs <<<"$virt")
@@ -119,6 +119,8 @@ stage_kselftest()
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
 
 		args=(--file "$BUILD/tools/vmigrate" --iommu "$(xargs <<<"${iommu:-none}")")
+		modules=$(xargs <<<"${modules:-}")
+		[ -z "$modules" ] || args+=(--modules "$modules")
 		for v in SEED SCHEDULES ${PASS_ENV:-}; do
 			[ -z "${!v:-}" ] || args+=(--env "$v=${!v}")
 		done
