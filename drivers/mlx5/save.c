@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The data session of the saving states, the firmware's side: which SAVE commands
- * are given, and what becomes of their answers. save_fd.c is the reader's side.
+ * The data session of the saving states, the firmware's side: SAVE commands, and
+ * what becomes of their answers. save_arcs.c decides which are given, save_fd.c is
+ * the reader's side.
  *
  * There is at most one SAVE at a time. Its answer comes in an interrupt, which
  * only notes it; it is acted upon under state_lock, by the work or by an arc that
@@ -13,18 +14,12 @@
  * the work, which frees it when the answer has come. So nobody waits for it but
  * the PF when it goes down.
  */
-#include <linux/file.h>
 #include <linux/slab.h>
 #include <linux/xxhash.h>
 
 #include "buffer.h"
 #include "device.h"
 #include "save.h"
-
-/* Where the state comes in chunks, they are of this size, if firmware lets us. */
-#define CHUNK_SIZE	SZ_8M
-/* How many images wait to be read before firmware makes another. */
-#define MAX_READY	2
 
 static void piece_free(struct kref *ref)
 {
@@ -89,8 +84,14 @@ static void piece_drop(struct mlx5vf_saver *s, struct mlx5vf_piece *piece)
 	mlx5vf_piece_put(piece);
 }
 
-/* A piece with a buffer of at least this size, mapped. */
-static struct mlx5vf_piece *saver_buffer(struct mlx5vf_saver *s, size_t size)
+/**
+ * mlx5vf_saver_buffer - a piece with a buffer, mapped
+ * @s: the session; ready, state_lock held
+ * @size: bytes that it must have; no less than @s->chunk are made
+ *
+ * Return: the piece, which is the caller's, or an ERR_PTR.
+ */
+struct mlx5vf_piece *mlx5vf_saver_buffer(struct mlx5vf_saver *s, size_t size)
 {
 	struct mlx5vf_piece *piece;
 	int ret;
@@ -137,8 +138,16 @@ static void saver_queue(struct mlx5vf_saver *s, struct mlx5vf_piece *piece)
 	spin_unlock(&s->lock);
 }
 
-/* Queue a record that is no image. */
-static int saver_queue_small(struct mlx5vf_saver *s, enum mlx5vf_record_type type,
+/**
+ * mlx5vf_saver_queue_small - queue a record that is no image
+ * @s: the session; state_lock held
+ * @type: of the record
+ * @data: what it holds
+ * @length: bytes of that, at most MLX5VF_SMALL
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mlx5vf_saver_queue_small(struct mlx5vf_saver *s, enum mlx5vf_record_type type,
 			     const void *data, size_t length)
 {
 	struct mlx5vf_piece *piece = piece_alloc();
@@ -153,19 +162,6 @@ static int saver_queue_small(struct mlx5vf_saver *s, enum mlx5vf_record_type typ
 	return 0;
 }
 
-static int saver_queue_start(struct mlx5vf_saver *s)
-{
-	struct mlx5vf_start start = {
-		.vendor = cpu_to_le16(s->mv->core.pdev->vendor),
-		.device = cpu_to_le16(s->mv->core.pdev->device),
-		.flags = cpu_to_le32(s->mv->chunks ? MLX5VF_START_CHUNKS : 0),
-		.prepare = cpu_to_le64(s->chunk),
-	};
-
-	mlx5vf_stream_begin(&s->stream);
-	return saver_queue_small(s, MLX5VF_RECORD_START, &start, sizeof(start));
-}
-
 static int saver_queue_end(struct mlx5vf_saver *s)
 {
 	struct mlx5vf_end end = {
@@ -173,11 +169,16 @@ static int saver_queue_end(struct mlx5vf_saver *s)
 		.bytes = cpu_to_le64(s->stream.bytes),
 	};
 
-	return saver_queue_small(s, MLX5VF_RECORD_END, &end, sizeof(end));
+	return mlx5vf_saver_queue_small(s, MLX5VF_RECORD_END, &end, sizeof(end));
 }
 
-/* There will be no more data. The VF itself is as it was. */
-static void saver_fail(struct mlx5vf_saver *s, int error, const char *why)
+/**
+ * mlx5vf_saver_fail - there will be no more data; the VF itself is as it was
+ * @s: the session; state_lock held
+ * @error: what the reader gets when it has read what there is
+ * @why: for the message
+ */
+void mlx5vf_saver_fail(struct mlx5vf_saver *s, int error, const char *why)
 {
 	dev_err_ratelimited(mlx5vf_dev(s->mv), "saving the device's state failed: %s (error %d)\n", why, error);
 	spin_lock(&s->lock);
@@ -200,8 +201,16 @@ static void saver_answered(int status, struct mlx5_async_work *async)
 	complete_all(&s->answered);
 }
 
-/* Give a SAVE command. The piece is firmware's, or with an error idle. */
-static int saver_issue(struct mlx5vf_saver *s, struct mlx5vf_piece *piece, bool incremental,
+/**
+ * mlx5vf_saver_issue - give a SAVE command
+ * @s: the session; ready, state_lock held, no SAVE under way
+ * @piece: where firmware puts the data; it is the session's from here on
+ * @incremental: only what has changed, or has not been saved
+ * @kind: what it is for
+ *
+ * Return: 0 or an error.
+ */
+int mlx5vf_saver_issue(struct mlx5vf_saver *s, struct mlx5vf_piece *piece, bool incremental,
 		       enum mlx5vf_save_kind kind)
 {
 	u32 in[MLX5_ST_SZ_DW(save_vhca_state_in)] = {};
@@ -253,24 +262,24 @@ static void saver_next(struct mlx5vf_saver *s)
 	if (s->busy || !s->next)
 		return;
 	spin_lock(&s->lock);
-	wanted = s->nready < MAX_READY && !s->error;
+	wanted = s->nready < MLX5VF_MAX_READY && !s->error;
 	spin_unlock(&s->lock);
 	if (!wanted)
 		return;
 	ret = mlx5vf_pf_ready(s->mv);
 	if (ret) {
-		saver_fail(s, ret, "the firmware cannot be asked for more");
+		mlx5vf_saver_fail(s, ret, "the firmware cannot be asked for more");
 		return;
 	}
-	piece = saver_buffer(s, s->next);
+	piece = mlx5vf_saver_buffer(s, s->next);
 	if (IS_ERR(piece)) {
-		saver_fail(s, PTR_ERR(piece), "no buffer for the next part");
+		mlx5vf_saver_fail(s, PTR_ERR(piece), "no buffer for the next part");
 		return;
 	}
 	/* Of this save, what has not been saved. */
-	ret = saver_issue(s, piece, true, MLX5VF_SAVE_FINAL);
+	ret = mlx5vf_saver_issue(s, piece, true, MLX5VF_SAVE_FINAL);
 	if (ret)
-		saver_fail(s, ret, "SAVE_VHCA_STATE could not be given");
+		mlx5vf_saver_fail(s, ret, "SAVE_VHCA_STATE could not be given");
 }
 
 /* Firmware has filled a piece. */
@@ -282,7 +291,7 @@ static int saver_take_image(struct mlx5vf_saver *s, struct mlx5vf_piece *piece)
 
 	if (length > mlx5vf_buffer_size(piece->buf) || next > MLX5VF_MAX_IMAGE) {
 		list_add(&piece->link, &s->idle);
-		saver_fail(s, -EIO, "the firmware says that an image is larger than can be");
+		mlx5vf_saver_fail(s, -EIO, "the firmware says that an image is larger than can be");
 		return -EIO;
 	}
 	mlx5vf_buffer_for_cpu(s->mv, piece->buf);
@@ -302,7 +311,7 @@ static void saver_took_image(struct mlx5vf_saver *s)
 	int ret = last ? saver_queue_end(s) : 0;
 
 	if (ret) {
-		saver_fail(s, ret, "no memory for the end of the data");
+		mlx5vf_saver_fail(s, ret, "no memory for the end of the data");
 		return;
 	}
 	spin_lock(&s->lock);
@@ -333,7 +342,7 @@ static void saver_failed(struct mlx5vf_saver *s)
 		wake_up_all(&s->wait);
 		return;
 	}
-	saver_fail(s, ret, "SAVE_VHCA_STATE failed");
+	mlx5vf_saver_fail(s, ret, "SAVE_VHCA_STATE failed");
 }
 
 /* Give back what the firmware knows. The PF is up, no SAVE under way. */
@@ -374,7 +383,11 @@ static void saver_reap(struct mlx5vf_saver *s)
 	mlx5vf_saver_put(s);
 }
 
-static void saver_work(struct work_struct *work)
+/**
+ * mlx5vf_saver_work - act upon an answer, and go on with the next chunk
+ * @work: of the session
+ */
+void mlx5vf_saver_work(struct work_struct *work)
 {
 	struct mlx5vf_saver *s = container_of(work, struct mlx5vf_saver, work);
 	struct mlx5vf_device *mv = s->mv;
@@ -421,193 +434,15 @@ int mlx5vf_save_settle(struct mlx5vf_device *mv)
  */
 int mlx5vf_save_more(struct mlx5vf_saver *s, size_t size)
 {
-	struct mlx5vf_piece *piece = saver_buffer(s, size);
+	struct mlx5vf_piece *piece = mlx5vf_saver_buffer(s, size);
 	int ret;
 
 	ret = PTR_ERR_OR_ZERO(piece);
 	if (!ret)
-		ret = saver_issue(s, piece, true, MLX5VF_SAVE_TRACK);
+		ret = mlx5vf_saver_issue(s, piece, true, MLX5VF_SAVE_TRACK);
 	if (ret)
-		saver_fail(s, ret, "what changed cannot be saved");
+		mlx5vf_saver_fail(s, ret, "what changed cannot be saved");
 	return ret;
-}
-
-/* Have buffers for when the VF is stopped, and the guest waits. */
-static int saver_prepare(struct mlx5vf_saver *s)
-{
-	struct mlx5vf_piece *pieces[MAX_READY];
-	int i, n, ret = 0;
-
-	for (n = 0; n < (s->mv->chunks ? MAX_READY : 1); n++) {
-		pieces[n] = saver_buffer(s, 0);
-		if (IS_ERR(pieces[n])) {
-			ret = PTR_ERR(pieces[n]);
-			break;
-		}
-	}
-	for (i = 0; i < n; i++)
-		list_add(&pieces[i]->link, &s->idle);
-	return ret;
-}
-
-/**
- * mlx5vf_save_begin - open a session and begin to save
- * @mv: the VF; ready, state_lock held
- * @precopy: the VF is running: save and track; else it is stopped: save all
- *
- * Return: the session's file, or an ERR_PTR.
- */
-struct file *mlx5vf_save_begin(struct mlx5vf_device *mv, bool precopy)
-{
-	struct mlx5vf_piece *piece;
-	struct mlx5vf_size size;
-	struct mlx5vf_saver *s;
-	struct file *file;
-	int ret;
-
-	lockdep_assert_held(&mv->state_lock);
-	s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
-	if (!s)
-		return ERR_PTR(-ENOMEM);
-	kref_init(&s->ref);
-	INIT_WORK(&s->work, saver_work);
-	init_completion(&s->answered);
-	INIT_LIST_HEAD(&s->idle);
-	spin_lock_init(&s->lock);
-	init_waitqueue_head(&s->wait);
-	INIT_LIST_HEAD(&s->ready);
-	INIT_LIST_HEAD(&s->used);
-	mutex_init(&s->read_lock);
-	s->precopy = precopy;
-	s->mv = mv;
-	get_device(&mv->core.vdev.device);
-
-	ret = mlx5vf_cmd_query_state(mv, false, &size);
-	if (ret)
-		goto put;
-	s->chunk = max_t(size_t, size.required, PAGE_SIZE);
-	if (mv->chunks)
-		s->chunk = max_t(size_t, s->chunk, min_t(u64, size.total, CHUNK_SIZE));
-	else if (precopy)
-		/* It may grow until the VF is stopped. */
-		s->chunk = min_t(size_t, s->chunk + s->chunk / 8, MLX5VF_MAX_IMAGE);
-
-	ret = mlx5_core_alloc_pd(mv->mdev, &s->pd);
-	if (ret)
-		goto put;
-	mv->saver = s;
-	kref_get(&s->ref);
-	ret = saver_queue_start(s);
-	if (ret)
-		goto end;
-	piece = saver_buffer(s, size.required);
-	if (IS_ERR(piece)) {
-		ret = PTR_ERR(piece);
-		goto end;
-	}
-	if (precopy) {
-		ret = saver_prepare(s);
-		if (ret) {
-			list_add(&piece->link, &s->idle);
-			goto end;
-		}
-	}
-	/* Nothing can fail behind the command but the file, so that comes first. */
-	file = mlx5vf_save_file(s);
-	if (IS_ERR(file)) {
-		ret = PTR_ERR(file);
-		list_add(&piece->link, &s->idle);
-		goto end;
-	}
-	ret = saver_issue(s, piece, false, precopy ? MLX5VF_SAVE_TRACK : MLX5VF_SAVE_FINAL);
-	if (ret) {
-		mlx5vf_save_end(mv);
-		/* Has the session's first reference. */
-		fput(file);
-		return ERR_PTR(ret);
-	}
-	return file;
-
-end:
-	mlx5vf_save_end(mv);
-put:
-	mlx5vf_saver_put(s);
-	return ERR_PTR(ret);
-}
-
-/**
- * mlx5vf_save_final - the VF was stopped after pre-copy: save the rest
- * @mv: the VF; ready, state_lock held
- *
- * Return: 0 or an error; the session goes on, but has no more data then.
- */
-int mlx5vf_save_final(struct mlx5vf_device *mv)
-{
-	struct mlx5vf_saver *s = mv->saver;
-	struct mlx5vf_piece *piece;
-	struct mlx5vf_size size;
-	int ret;
-
-	lockdep_assert_held(&mv->state_lock);
-	if (!s)
-		return -ENODEV;
-	ret = mlx5vf_save_settle(mv);
-	if (ret)
-		return ret;
-	if (s->error)
-		return s->error;
-	ret = mlx5vf_cmd_query_state(mv, !s->full, &size);
-	if (ret)
-		goto fail;
-	piece = saver_buffer(s, size.required);
-	ret = PTR_ERR_OR_ZERO(piece);
-	if (!ret)
-		ret = saver_issue(s, piece, !s->full, MLX5VF_SAVE_FINAL);
-	if (ret)
-		goto fail;
-	spin_lock(&s->lock);
-	s->precopy = false;
-	spin_unlock(&s->lock);
-	wake_up_all(&s->wait);
-	return 0;
-
-fail:
-	saver_fail(s, ret, "the last part cannot be saved");
-	return ret;
-}
-
-/**
- * mlx5vf_save_untrack - pre-copy is given up: let firmware stop tracking
- * @mv: the VF; state_lock held
- *
- * Ends the session. The VF runs, whatever firmware answers; there is nothing to be
- * won from not going on.
- */
-void mlx5vf_save_untrack(struct mlx5vf_device *mv)
-{
-	struct mlx5vf_saver *s = mv->saver;
-	struct mlx5vf_piece *piece;
-	struct mlx5vf_size size;
-	int ret;
-
-	lockdep_assert_held(&mv->state_lock);
-	if (!s)
-		return;
-	ret = mlx5vf_save_settle(mv);
-	if (!ret)
-		ret = mlx5vf_cmd_query_state(mv, !s->full, &size);
-	if (!ret) {
-		piece = saver_buffer(s, size.required);
-		ret = PTR_ERR_OR_ZERO(piece);
-	}
-	if (!ret)
-		ret = saver_issue(s, piece, false, MLX5VF_SAVE_CLEANUP);
-	if (!ret)
-		ret = mlx5vf_save_settle(mv);
-	if (ret)
-		dev_warn(mlx5vf_dev(mv), "the firmware may still be tracking the device's state (error %d)\n",
-			 ret);
-	mlx5vf_save_end(mv);
 }
 
 /**

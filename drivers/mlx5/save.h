@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The data session of the saving states, shared by save.c (SAVE commands and what
- * becomes of their answers) and save_fd.c (the file that the data is read from).
+ * The data session of the saving states, shared by save_arcs.c (what the arcs do),
+ * save.c (SAVE commands and what becomes of their answers) and save_fd.c (the file
+ * that the data is read from).
  */
 #ifndef MLX5VF_SAVE_H
 #define MLX5VF_SAVE_H
@@ -40,6 +41,9 @@ struct mlx5vf_piece {
 	struct mlx5vf_buffer *buf;
 	size_t image_length;
 };
+
+/* How many images wait to be read before firmware makes another. */
+#define MLX5VF_MAX_READY	2
 
 /* What a SAVE command is for. */
 enum mlx5vf_save_kind {
@@ -131,7 +135,14 @@ int mlx5vf_save_final(struct mlx5vf_device *mv);
 void mlx5vf_save_untrack(struct mlx5vf_device *mv);
 void mlx5vf_save_end(struct mlx5vf_device *mv);
 
-/* Between save.c and save_fd.c. */
+/* Between save.c, save_arcs.c and save_fd.c. */
+struct mlx5vf_piece *mlx5vf_saver_buffer(struct mlx5vf_saver *s, size_t size);
+int mlx5vf_saver_queue_small(struct mlx5vf_saver *s, enum mlx5vf_record_type type,
+			     const void *data, size_t length);
+void mlx5vf_saver_fail(struct mlx5vf_saver *s, int error, const char *why);
+int mlx5vf_saver_issue(struct mlx5vf_saver *s, struct mlx5vf_piece *piece, bool incremental,
+		       enum mlx5vf_save_kind kind);
+void mlx5vf_saver_work(struct work_struct *work);
 struct file *mlx5vf_save_file(struct mlx5vf_saver *s);
 void mlx5vf_saver_put(struct mlx5vf_saver *s);
 void mlx5vf_saver_kick(struct mlx5vf_saver *s);

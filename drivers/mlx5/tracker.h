@@ -87,6 +87,14 @@ struct mlx5vf_tracker {
 	const char *broken;
 };
 
+/* How commands on a page tracker begin. */
+static inline void mlx5vf_tracker_header(void *in, u16 opcode, u32 id)
+{
+	MLX5_SET(general_obj_in_cmd_hdr, in, opcode, opcode);
+	MLX5_SET(general_obj_in_cmd_hdr, in, obj_type, MLX5_OBJ_TYPE_PAGE_TRACK);
+	MLX5_SET(general_obj_in_cmd_hdr, in, obj_id, id);
+}
+
 /* tracker.c */
 extern const struct vfio_log_ops mlx5vf_log_ops;
 void mlx5vf_tracker_init(struct mlx5vf_device *mv);
@@ -94,11 +102,13 @@ bool mlx5vf_tracker_capable(struct mlx5_core_dev *mdev);
 int mlx5vf_tracker_start(struct mlx5vf_device *mv, struct rb_root_cached *ranges,
 			 u32 nranges, u64 *page_size);
 int mlx5vf_tracker_stop(struct mlx5vf_device *mv);
-int mlx5vf_tracker_harvest(struct mlx5vf_device *mv, unsigned long iova,
-			   unsigned long length, struct iova_bitmap *bitmap);
 void mlx5vf_tracker_free(struct mlx5vf_device *mv);
 void mlx5vf_tracker_break(struct mlx5vf_device *mv, const char *why);
 void mlx5vf_tracker_event(struct mlx5vf_tracker *t);
+
+/* harvest.c */
+int mlx5vf_tracker_harvest(struct mlx5vf_device *mv, unsigned long iova,
+			   unsigned long length, struct iova_bitmap *bitmap);
 
 /* report.c */
 int mlx5vf_report_open(struct mlx5vf_device *mv, struct mlx5vf_report *r, u32 message);
