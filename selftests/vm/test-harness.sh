@@ -26,10 +26,10 @@ is()
 	fi
 }
 
-tests=5
+tests=6
 virt=off
 if [ -e "$TOP/drivers/virt/Kbuild" ]; then
-	tests=6
+	tests=7
 	virt=iommus=none:1
 fi
 echo "1..$tests"
@@ -52,7 +52,11 @@ is "a hang is ended and the log shown" $? 124 "$out" 'ended after the time limit
 out=$(run --modules no-such-module --command true)
 is "a missing module is named" $? 125 "$out" 'there is no module no-such-module'
 
-if [ $tests = 6 ]; then
+# Once only, and only what has printed nothing.
+out=$(run --virt off --modules '' --accel tcg --command 'echo Oops: int3 >/dev/kmsg')
+is "what the emulator broke is run again" $? 125 "$out" 'while it booted; once more'
+
+if [ $tests = 7 ]; then
 	out=$(run --virt "$virt" --command \
 		'echo 1 >/sys/module/iommufd_virt/parameters/splat')
 	is "a WARN fails a command that succeeded" $? 125 "$out" 'WARNING: CPU'
