@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A domain as a source: the hooks that see HWPTs come and go, and switching a
- * domain's dirty tracking on and off. Reading it is harvest.c's.
+ * domain's dirty tracking on and off. Reading it is harvest.c's, when it is used
+ * replan.c's.
  *
  * A domain is made ready before its first page is mapped, so that no write by a
  * device that is attached already goes unseen, and gives its last dirt after
@@ -11,7 +12,6 @@
 
 #include "io_pagetable.h"
 #include "iommufd_private.h"
-#include "plan.h"
 #include "platform/platform.h"
 #include "tracker.h"
 
@@ -53,104 +53,89 @@ iommufd_dirty_domain_find(struct io_pagetable *iopt, struct iommu_domain *domain
 	return NULL;
 }
 
-static u8 domain_plan(const struct iommufd_dirty_tracker *tracker,
-		      const struct iommufd_dirty_domain *dd)
+/**
+ * iommufd_dirty_domain_iopt - The table of the IOAS that a domain belongs to
+ * @dd: The domain
+ */
+struct io_pagetable *iommufd_dirty_domain_iopt(struct iommufd_dirty_domain *dd)
 {
-	struct dirty_plan_domain domain = {
-		.granule = iommufd_dirty_domain_granule(dd),
-	};
-	struct dirty_plan plan = {
-		.domains = &domain,
-		.nr_domains = 1,
-		.policy = tracker->policy,
-	};
-
-	dirty_plan_make(&plan);
-	return domain.kind;
+	return &to_hwpt(dd)->ioas->iopt;
 }
 
-static void domain_set(struct iommufd_dirty_domain *dd, u8 kind, u8 state)
+/**
+ * iommufd_dirty_domain_set - Put a kind of source in force
+ * @dd: The domain; domains_rwsem is held
+ * @kind: enum iommu_dirty_source_kind
+ * @state: enum iommu_dirty_source_state
+ */
+void iommufd_dirty_domain_set(struct iommufd_dirty_domain *dd, u8 kind, u8 state)
 {
 	WRITE_ONCE(dd->kind, kind);
 	WRITE_ONCE(dd->state, state);
 }
 
-/**
- * iommufd_dirty_domain_fail - A domain's dirty bits cannot be read any more
- * @dd: The domain; from now on all that is mapped is reported, until START
- */
-void iommufd_dirty_domain_fail(struct iommufd_dirty_domain *dd)
+static void domain_failed(struct iommufd_dirty_domain *dd)
 {
 	atomic64_inc(&dd->failures);
-	domain_set(dd, IOMMU_DIRTY_SOURCE_MAPPED, IOMMU_DIRTY_SOURCE_FAILED);
+	WRITE_ONCE(dd->failed, true);
 	pr_warn_ratelimited("iommufd: HWPT %u: dirty bits cannot be read, all mapped memory counts as dirty until the tracker is started again\n",
 			    to_hwpt(dd)->common.obj.id);
 }
 
-static int set_tracking(struct iommufd_dirty_domain *dd, bool enable)
+/**
+ * iommufd_dirty_domain_fail - A domain's dirty bits cannot be read any more
+ * @dd: The domain; domains_rwsem is held
+ *
+ * From now on all that is mapped is reported, until the plan is made anew.
+ */
+void iommufd_dirty_domain_fail(struct iommufd_dirty_domain *dd)
 {
-	return dd->domain->dirty_ops->set_dirty_tracking(dd->domain, enable);
+	domain_failed(dd);
+	iommufd_dirty_domain_set(dd, IOMMU_DIRTY_SOURCE_MAPPED,
+				 IOMMU_DIRTY_SOURCE_FAILED);
+	set_bit(IOMMUFD_DIRTY_BROKE, &iommufd_dirty_domain_iopt(dd)->dirty.flags);
 }
 
 /**
- * iommufd_dirty_domain_start - Begin to track a domain, as the plan says
- * @tracker: The tracker that starts, or is running
- * @dd: The domain; ioas->mutex and domains_rwsem (write) are held
+ * iommufd_dirty_domain_enable - Have the IOMMU set dirty bits
+ * @dd: The domain, which can; plan_lock is held
  *
- * Return: -ENXIO when the domain cannot be tracked and has to be.
+ * Return: -errno when it cannot, and then it is taken for failed.
  */
-int iommufd_dirty_domain_start(struct iommufd_dirty_tracker *tracker,
-			       struct iommufd_dirty_domain *dd)
+int iommufd_dirty_domain_enable(struct iommufd_dirty_domain *dd)
 {
-	u8 kind = domain_plan(tracker, dd);
-	bool failed = false;
+	int rc = dd->domain->dirty_ops->set_dirty_tracking(dd->domain, true);
 
-	if (kind == IOMMU_DIRTY_SOURCE_IOMMU && set_tracking(dd, true))
-		failed = true;
-	if ((failed || kind == IOMMU_DIRTY_SOURCE_MAPPED) &&
-	    (tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE))
-		return -ENXIO;
+	if (rc)
+		domain_failed(dd);
+	else
+		dd->tracking = true;
+	return rc;
+}
 
+/**
+ * iommufd_dirty_domain_disable - End that
+ * @dd: The domain; plan_lock is held. One that does not track is left alone
+ */
+void iommufd_dirty_domain_disable(struct iommufd_dirty_domain *dd)
+{
+	/* What cannot be switched off only costs time */
+	if (dd->tracking)
+		dd->domain->dirty_ops->set_dirty_tracking(dd->domain, false);
+	dd->tracking = false;
+}
+
+/**
+ * iommufd_dirty_domain_reset - Forget the counters
+ * @dd: The domain; plan_lock is held
+ */
+void iommufd_dirty_domain_reset(struct iommufd_dirty_domain *dd)
+{
 	dd->largest = 0;
 	atomic64_set(&dd->bytes, 0);
 	atomic64_set(&dd->harvests, 0);
 	atomic64_set(&dd->harvest_ns, 0);
 	atomic64_set(&dd->failures, 0);
-	if (failed)
-		iommufd_dirty_domain_fail(dd);
-	else
-		domain_set(dd, kind, IOMMU_DIRTY_SOURCE_ON);
-	return 0;
-}
-
-/**
- * iommufd_dirty_domain_stop - Stop tracking a domain
- * @dd: The domain; locks as for the start. One that was not started is left
- *	alone
- */
-void iommufd_dirty_domain_stop(struct iommufd_dirty_domain *dd)
-{
-	if (dd->state == IOMMU_DIRTY_SOURCE_OFF)
-		return;
-	/* What cannot be switched off only costs time */
-	if (dd->platform)
-		set_tracking(dd, false);
-	domain_set(dd, IOMMU_DIRTY_SOURCE_NONE, IOMMU_DIRTY_SOURCE_OFF);
-}
-
-/**
- * iommufd_dirty_domain_restart - Give a failed domain another try
- * @dd: The domain; locks as for the start
- *
- * Return: true when it tracks again; the caller then has to take all that is
- * mapped for dirty once.
- */
-bool iommufd_dirty_domain_restart(struct iommufd_dirty_domain *dd)
-{
-	if (dd->state != IOMMU_DIRTY_SOURCE_FAILED || set_tracking(dd, true))
-		return false;
-	domain_set(dd, IOMMU_DIRTY_SOURCE_IOMMU, IOMMU_DIRTY_SOURCE_ON);
-	return true;
 }
 
 /**
@@ -169,6 +154,15 @@ u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
 	return IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 }
 
+static void domain_remove(struct io_pagetable *iopt,
+			  struct iommufd_dirty_domain *dd)
+{
+	down_write(&iopt->domains_rwsem);
+	list_del(&dd->item);
+	dd->domain = NULL;
+	up_write(&iopt->domains_rwsem);
+}
+
 /**
  * iommufd_dirty_hwpt_add - A HWPT was made; nothing is mapped in it yet
  * @hwpt_paging: The HWPT; ioas->mutex is held
@@ -182,6 +176,7 @@ int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
 {
 	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
 	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+	struct iommufd_dirty_tracker *tracker;
 	int rc = 0;
 
 	lockdep_assert_held(&hwpt_paging->ioas->mutex);
@@ -189,14 +184,16 @@ int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
 	if (dd->domain->dirty_ops)
 		dd->platform = iommufd_dirty_platform(idev->dev);
 
+	mutex_lock(&iopt->dirty.plan_lock);
 	down_write(&iopt->domains_rwsem);
-	if (iopt->dirty.tracker && iopt->dirty.tracker->running)
-		rc = iommufd_dirty_domain_start(iopt->dirty.tracker, dd);
-	if (rc)
-		dd->domain = NULL;
-	else
-		list_add_tail(&dd->item, &iopt->dirty.domains);
+	list_add_tail(&dd->item, &iopt->dirty.domains);
 	up_write(&iopt->domains_rwsem);
+	tracker = iopt->dirty.tracker;
+	if (tracker && tracker->running)
+		rc = iommufd_dirty_replan(tracker, false);
+	if (rc)
+		domain_remove(iopt, dd);
+	mutex_unlock(&iopt->dirty.plan_lock);
 	return rc;
 }
 
@@ -225,16 +222,15 @@ void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 
 	if (!dd->domain)
 		return;
+	mutex_lock(&iopt->dirty.plan_lock);
 	down_read(&iopt->domains_rwsem);
 	tracker = iopt->dirty.tracker;
 	if (tracker && tracker->running && domain_is_filled(iopt, dd))
 		iommufd_dirty_harvest_domain(tracker, dd);
 	up_read(&iopt->domains_rwsem);
-
-	down_write(&iopt->domains_rwsem);
-	list_del(&dd->item);
-	dd->domain = NULL;
-	up_write(&iopt->domains_rwsem);
+	iommufd_dirty_domain_disable(dd);
+	domain_remove(iopt, dd);
+	mutex_unlock(&iopt->dirty.plan_lock);
 	if (test_and_clear_bit(0, &dd->user))
 		atomic_dec(&iopt->dirty.users);
 }

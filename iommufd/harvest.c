@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Harvest: take dirt out of the sources into a dirty_set. Here live the *iommu*
+ * Harvest: take dirt out of the domains into a dirty_set. Here live the *iommu*
  * source, which reads a domain's dirty bits, and the *mapped* source, which
- * takes all that is mapped writable for dirty.
+ * takes all that is mapped writable for dirty. Devices' own logs are source.c's.
  *
  * Reading dirty bits. A driver's read_and_clear_dirty() clears the D bit of the
  * whole leaf that it meets, but records (address as passed, size of the leaf)
@@ -256,8 +256,24 @@ static bool harvest_killed(const struct harvest *h)
 	       fatal_signal_pending(current);
 }
 
+/* What of [first, last] the logs of the domain's devices do not hold. */
+static void mark_outside(struct harvest *h, struct iopt_area *area,
+			 unsigned long first, unsigned long last)
+{
+	struct iommufd_dirty_domain *dd = h->dd;
+
+	if ((first >= dd->first && last <= dd->last) ||
+	    dirty_test_break(DIRTY_BREAK_NO_OUTSIDE))
+		return;
+	WRITE_ONCE(dd->outside, true);
+	if (first < dd->first)
+		mark_area(h, area, first, min(last, dd->first - 1));
+	if (last > dd->last)
+		mark_area(h, area, max(first, dd->last + 1), last);
+}
+
 /* One hold of iova_rwsem: all areas in [first, last]. */
-static int harvest_step(struct harvest *h, bool mapped, unsigned long first,
+static int harvest_step(struct harvest *h, u8 kind, unsigned long first,
 			unsigned long last)
 {
 	struct iopt_area *area;
@@ -268,8 +284,10 @@ static int harvest_step(struct harvest *h, bool mapped, unsigned long first,
 		unsigned long from = max(first, iopt_area_iova(area));
 		unsigned long to = min(last, iopt_area_last_iova(area));
 
-		if (mapped)
+		if (kind == IOMMU_DIRTY_SOURCE_MAPPED)
 			mark_area(h, area, from, to);
+		else if (kind == IOMMU_DIRTY_SOURCE_DEVICE)
+			mark_outside(h, area, from, to);
 		else if (area->pages)
 			rc = read_area(h, area, from, to);
 		else
@@ -284,7 +302,7 @@ static int harvest_step(struct harvest *h, bool mapped, unsigned long first,
  * Harvest [first, *reached]. Ends early, with *reached set, when somebody waits
  * for domains_rwsem.
  */
-static int harvest_areas(struct harvest *h, bool mapped, unsigned long first,
+static int harvest_areas(struct harvest *h, u8 kind, unsigned long first,
 			 unsigned long *reached)
 {
 	unsigned long last = *reached;
@@ -299,7 +317,7 @@ static int harvest_areas(struct harvest *h, bool mapped, unsigned long first,
 		if (area) {
 			first = max(first, iopt_area_iova(area));
 			to = min(last, first | (HARVEST_STEP - 1));
-			rc = harvest_step(h, mapped, first, to);
+			rc = harvest_step(h, kind, first, to);
 		}
 		up_read(&h->iopt->iova_rwsem);
 		if (to == last)
@@ -354,18 +372,27 @@ static int harvest_one(struct harvest *h, unsigned long first,
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 	u64 start_ns = ktime_get_ns();
+	u8 kind = READ_ONCE(dd->kind);
 	int rc = 0;
 
-	if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU) {
-		rc = harvest_areas(h, false, first, reached);
+	switch (kind) {
+	case IOMMU_DIRTY_SOURCE_IOMMU:
+		rc = harvest_areas(h, kind, first, reached);
 		harvest_flush(h);
 		if (rc && rc != -EINTR) {
 			iommufd_dirty_domain_fail(dd);
-			rc = 0;
+			rc = harvest_areas(h, IOMMU_DIRTY_SOURCE_MAPPED, first,
+					   reached);
 		}
+		break;
+	case IOMMU_DIRTY_SOURCE_DEVICE:
+		if (dd->first == 0 && dd->last == ULONG_MAX)
+			break;
+		fallthrough;
+	case IOMMU_DIRTY_SOURCE_MAPPED:
+		rc = harvest_areas(h, kind, first, reached);
+		break;
 	}
-	if (!rc && READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED)
-		rc = harvest_areas(h, true, first, reached);
 	harvest_end(h, start_ns);
 	return rc;
 }
@@ -465,20 +492,42 @@ void iommufd_dirty_harvest_domain(struct iommufd_dirty_tracker *tracker,
 	iommufd_dirty_publish(tracker, &set);
 }
 
-/**
- * iommufd_dirty_mark_mapped - Take all that is mapped writable for dirty
- * @iopt: The IOAS's table; domains_rwsem is held
- * @set: Where it goes
- */
-void iommufd_dirty_mark_mapped(struct io_pagetable *iopt, struct dirty_set *set)
+static void mark_all(struct iommufd_dirty_tracker *tracker,
+		     struct iommufd_dirty_domain *dd, u8 kind)
 {
-	unsigned long reached = ULONG_MAX;
-	struct harvest h = { .iopt = iopt, .flags = IOMMUFD_DIRTY_NOFAIL };
+	struct io_pagetable *iopt = &tracker->ioas->iopt;
+	struct dirty_set set;
+	struct harvest h;
 
-	dirty_window_init(&h.window, set);
+	dirty_set_init(&set, tracker->shift);
+	harvest_begin(&h, iopt, dd, IOMMUFD_DIRTY_NOFAIL, &set);
 	down_read(&iopt->iova_rwsem);
-	harvest_step(&h, true, 0, reached);
+	harvest_step(&h, kind, 0, ULONG_MAX);
 	up_read(&iopt->iova_rwsem);
+	iommufd_dirty_publish(tracker, &set);
+}
+
+/**
+ * iommufd_dirty_mark_mapped - Take all that is mapped writable for dirty, once
+ * @tracker: The tracker; domains_rwsem is held
+ */
+void iommufd_dirty_mark_mapped(struct iommufd_dirty_tracker *tracker)
+{
+	if (!dirty_test_break(DIRTY_BREAK_NO_MARK))
+		mark_all(tracker, NULL, IOMMU_DIRTY_SOURCE_MAPPED);
+}
+
+/**
+ * iommufd_dirty_mark_outside - Take what is mapped outside of the logs of a
+ *	domain's devices for dirty, once
+ * @tracker: The tracker; domains_rwsem is held
+ * @dd: The domain, whose kind is DEVICE
+ */
+void iommufd_dirty_mark_outside(struct iommufd_dirty_tracker *tracker,
+				struct iommufd_dirty_domain *dd)
+{
+	if (dd->first || dd->last != ULONG_MAX)
+		mark_all(tracker, dd, IOMMU_DIRTY_SOURCE_DEVICE);
 }
 
 /**
@@ -513,6 +562,21 @@ static int read_hidden_area(struct harvest *h, struct iopt_area *area)
 	}
 }
 
+/* The logs go on having what was written to it, until they are harvested. */
+static void area_gone(struct iommufd_dirty_tracker *tracker,
+		      const struct iommufd_dirty_domain *dd,
+		      struct iopt_area *area)
+{
+	unsigned long first = max(iopt_area_iova(area), dd->first);
+	unsigned long last = min(iopt_area_last_iova(area), dd->last);
+
+	if (first > last || !(area->iommu_prot & IOMMU_WRITE))
+		return;
+	mutex_lock(&tracker->pending_lock);
+	dirty_set_add(&tracker->gone_next, first, last);
+	mutex_unlock(&tracker->pending_lock);
+}
+
 /**
  * iommufd_dirty_unmap_area - Harvest an area before it is unmapped
  * @iopt: Its table; domains_rwsem is held for read since before
@@ -544,6 +608,10 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt, struct iopt_area *area)
 			if (read_hidden_area(&h, area))
 				iommufd_dirty_domain_fail(dd);
 			harvest_flush(&h);
+		}
+		if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_DEVICE) {
+			mark_outside(&h, area, first, last);
+			area_gone(tracker, dd, area);
 		}
 		if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 		    READ_ONCE(tracker->unmap_all))

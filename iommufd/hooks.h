@@ -9,6 +9,7 @@
 #include <linux/atomic.h>
 #include <linux/errno.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 #include <uapi/linux/iommufd_dirty.h>
 
@@ -18,7 +19,9 @@ struct iopt_area;
 struct iommufd_ctx;
 struct iommufd_device;
 struct iommufd_dirty_platform;
+struct iommufd_dirty_source;
 struct iommufd_dirty_tracker;
+struct iommufd_hw_pagetable;
 struct iommufd_hwpt_paging;
 struct iommufd_ioas;
 struct iommufd_object;
@@ -26,17 +29,33 @@ struct iommufd_ucmd;
 struct vfio_info_cap_header;
 
 /**
+ * enum iommufd_dirty_iopt_flags - Bits of struct iommufd_dirty_iopt::flags
+ * @IOMMUFD_DIRTY_BROKE: A source broke; the plan is to be made anew
+ * @IOMMUFD_DIRTY_GREW: Something was mapped that a device's log does not hold
+ */
+enum iommufd_dirty_iopt_flags {
+	IOMMUFD_DIRTY_BROKE,
+	IOMMUFD_DIRTY_GREW,
+};
+
+/**
  * struct iommufd_dirty_iopt - Dirty tracking of an IOAS; in struct io_pagetable
- * @tracker: The IOAS's tracker or NULL. Written under ioas->mutex and
+ * @plan_lock: Held while the plan is made and carried out
+ * @tracker: The IOAS's tracker or NULL. Written under @plan_lock and
  *	domains_rwsem (write), read under either
  * @domains: Of struct iommufd_dirty_domain::item; locked like @tracker
+ * @seats: Of struct iommufd_dirty_seat::item: the devices; locked like @tracker
+ * @flags: Bits of enum iommufd_dirty_iopt_flags
  * @users: Who owns the dirty bits: n > 0 holds of the per-HWPT ioctls (one for
  *	each HWPT whose tracking is on, one for each read in flight), 0 nobody,
  *	-1 a tracker
  */
 struct iommufd_dirty_iopt {
+	struct mutex plan_lock;
 	struct iommufd_dirty_tracker *tracker;
 	struct list_head domains;
+	struct list_head seats;
+	unsigned long flags;
 	atomic_t users;
 };
 
@@ -47,8 +66,15 @@ struct iommufd_dirty_iopt {
  * @domain: The domain; NULL while not on the list
  * @platform: What is known of its IOMMU driver; NULL when it cannot track
  * @kind: enum iommu_dirty_source_kind. Written like iommufd_dirty_iopt::tracker,
- *	but that a harvest that fails turns IOMMU into MAPPED at any time
+ *	but that a harvest that fails turns it into MAPPED under domains_rwsem
+ *	(read)
  * @state: enum iommu_dirty_source_state; as @kind
+ * @failed: Its dirty bits could not be read or switched on; until START
+ * @tracking: They are switched on; under plan_lock
+ * @index: In the plan that is being made; under plan_lock
+ * @first: First byte that the logs of all its devices hold, if @kind is DEVICE
+ * @last: Last byte of that, inclusive
+ * @outside: Something is mapped that they do not hold
  * @record: enum iommufd_dirty_record; learned by the first harvest that sees
  *	dirt
  * @user: Bit 0: tracking was switched on by IOMMU_HWPT_SET_DIRTY_TRACKING
@@ -65,12 +91,51 @@ struct iommufd_dirty_domain {
 	u8 kind;
 	u8 state;
 	u8 record;
+	bool failed;
+	bool tracking;
+	bool outside;
+	unsigned int index;
+	unsigned long first;
+	unsigned long last;
 	unsigned long user;
 	unsigned long largest;
 	atomic64_t bytes;
 	atomic64_t harvests;
 	atomic64_t harvest_ns;
 	atomic64_t failures;
+};
+
+/**
+ * struct iommufd_dirty_seat - A device in a domain
+ * @item: On iommufd_dirty_iopt::seats
+ * @dd: The domain; NULL while not on the list. Written under igroup->lock and
+ *	the locks of the list
+ * @idev: The device
+ * @kind: enum iommu_dirty_source_kind: what the plan has for it
+ * @nested: It is there through a nested HWPT, and logs stage-1 addresses
+ * @alone: It is the only device of its iommu_group
+ */
+struct iommufd_dirty_seat {
+	struct list_head item;
+	struct iommufd_dirty_domain *dd;
+	struct iommufd_device *idev;
+	u8 kind;
+	bool nested;
+	bool alone;
+};
+
+/**
+ * struct iommufd_dirty_device - A device that can be a source; in struct
+ *	iommufd_device
+ * @seat: Where it is
+ * @next: Where it is about to go, during a replace
+ * @source: Its own log, or NULL. Changed while it has no seat, under
+ *	igroup->lock
+ */
+struct iommufd_dirty_device {
+	struct iommufd_dirty_seat seat;
+	struct iommufd_dirty_seat next;
+	struct iommufd_dirty_source *source;
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY
@@ -92,6 +157,8 @@ int iommufd_dirty_legacy_cap(struct iommufd_ioas *ioas,
 
 /* io_pagetable.c */
 void iommufd_dirty_iopt_init(struct io_pagetable *iopt);
+int iommufd_dirty_map(struct io_pagetable *iopt, unsigned long iova,
+		      unsigned long length, int iommu_prot);
 void iommufd_dirty_unmap_begin(struct io_pagetable *iopt);
 void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 			      struct iopt_area *area);
@@ -101,6 +168,12 @@ u32 iommufd_dirty_auto_flags(struct iommufd_device *idev);
 int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
 			   struct iommufd_device *idev);
 void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging);
+int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
+			 struct iommufd_device *idev);
+void iommufd_dirty_detach(struct iommufd_device *idev);
+int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
+				struct iommufd_device *idev);
+void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc);
 int iommufd_dirty_user_begin(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging,
@@ -155,6 +228,13 @@ static inline void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
 {
 }
 
+static inline int iommufd_dirty_map(struct io_pagetable *iopt,
+				    unsigned long iova, unsigned long length,
+				    int iommu_prot)
+{
+	return 0;
+}
+
 static inline void iommufd_dirty_unmap_begin(struct io_pagetable *iopt)
 {
 }
@@ -177,6 +257,27 @@ static inline int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging
 
 static inline void
 iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
+{
+}
+
+static inline int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
+				       struct iommufd_device *idev)
+{
+	return 0;
+}
+
+static inline void iommufd_dirty_detach(struct iommufd_device *idev)
+{
+}
+
+static inline int
+iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
+			    struct iommufd_device *idev)
+{
+	return 0;
+}
+
+static inline void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc)
 {
 }
 

@@ -11,6 +11,7 @@
 #include "io_pagetable.h"
 #include "iommufd_private.h"
 #include "platform/platform.h"
+#include "source.h"
 #include "tracker.h"
 
 /**
@@ -45,6 +46,33 @@ static void info_fill(struct iommu_dirty_source_info *source,
 	source->failures = atomic64_read(&dd->failures);
 	strscpy(source->platform, dd->platform ? dd->platform->name : "none",
 		sizeof(source->platform));
+}
+
+/* A device whose own log is used, or was until it failed. */
+static void info_fill_device(struct iommu_dirty_source_info *source,
+			     const struct iommufd_dirty_device *dev)
+{
+	const struct iommufd_dirty_source *src = dev->source;
+
+	source->failures += src ? atomic64_read(&src->failures) : 0;
+	if (dev->seat.kind != IOMMU_DIRTY_SOURCE_DEVICE &&
+	    dev->seat.kind != IOMMU_DIRTY_SOURCE_SCOPE)
+		return;
+	source->flags = 0;
+	source->largest = 0;
+	if (READ_ONCE(src->failed)) {
+		source->kind = IOMMU_DIRTY_SOURCE_MAPPED;
+		source->state = IOMMU_DIRTY_SOURCE_FAILED;
+	} else {
+		source->kind = dev->seat.kind;
+		source->state = IOMMU_DIRTY_SOURCE_ON;
+	}
+	source->nr_ranges = 1;
+	source->granule = src->granule;
+	source->dirty_bytes = atomic64_read(&src->bytes);
+	source->harvests = atomic64_read(&src->harvests);
+	source->harvest_ns = atomic64_read(&src->harvest_ns);
+	source->failures = atomic64_read(&src->failures);
 }
 
 /* No lock is held: this may fault. */
@@ -84,6 +112,7 @@ info_device_hwpt(struct dirty_info *info, struct iommufd_device *idev)
 static int info_device(struct dirty_info *info, struct iommufd_device *idev)
 {
 	struct iommu_dirty_source_info source = { .dev_id = idev->obj.id };
+	struct io_pagetable *iopt = &info->tracker->ioas->iopt;
 	struct iommufd_hw_pagetable *hwpt;
 
 	mutex_lock(&idev->igroup->lock);
@@ -91,6 +120,9 @@ static int info_device(struct dirty_info *info, struct iommufd_device *idev)
 	if (hwpt) {
 		source.hwpt_id = hwpt->obj.id;
 		info_fill(&source, &find_hwpt_paging(hwpt)->dirty);
+		mutex_lock(&iopt->dirty.plan_lock);
+		info_fill_device(&source, &idev->dirty);
+		mutex_unlock(&iopt->dirty.plan_lock);
 	}
 	mutex_unlock(&idev->igroup->lock);
 	return hwpt ? info_emit(info, &source) : 0;

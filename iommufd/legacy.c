@@ -39,11 +39,11 @@ static struct iommufd_dirty_tracker *legacy_tracker(struct iommufd_ctx *ictx,
 	struct iommufd_object *obj;
 	u32 id = 0;
 
-	mutex_lock(&ioas->mutex);
+	mutex_lock(&ioas->iopt.dirty.plan_lock);
 	tracker = ioas->iopt.dirty.tracker;
 	if (tracker && tracker->legacy)
 		id = tracker->obj.id;
-	mutex_unlock(&ioas->mutex);
+	mutex_unlock(&ioas->iopt.dirty.plan_lock);
 	if (!id)
 		return ERR_PTR(-EINVAL);
 	obj = iommufd_get_object(ictx, id, IOMMUFD_OBJ_DIRTY_TRACKER);

@@ -72,7 +72,7 @@ void dirty_plan_make(struct dirty_plan *plan)
 	plan->conservative = false;
 	for (i = 0; i < plan->nr_domains; i++) {
 		bool iommu = use_iommu(plan, i);
-		u8 kind = IOMMU_DIRTY_SOURCE_MAPPED;
+		u8 kind = IOMMU_DIRTY_SOURCE_NONE;
 		bool mapped = false, any = false;
 
 		for (j = 0; j < plan->nr_devices; j++) {
@@ -87,8 +87,9 @@ void dirty_plan_make(struct dirty_plan *plan)
 		}
 		if (iommu)
 			kind = IOMMU_DIRTY_SOURCE_IOMMU;
-		else if (any && !mapped)
-			kind = IOMMU_DIRTY_SOURCE_DEVICE;
+		else if (any)
+			kind = mapped ? IOMMU_DIRTY_SOURCE_MAPPED :
+					IOMMU_DIRTY_SOURCE_DEVICE;
 		plan->domains[i].kind = kind;
 		plan->conservative |= kind == IOMMU_DIRTY_SOURCE_MAPPED;
 	}

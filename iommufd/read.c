@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * READ: harvest a window, and deliver it. UNMAP: unmap, which harvests into
- * pending, and deliver that.
+ * pending, and deliver that. The logs of devices are harvested into pending
+ * before either, all windows in one go, since to ask a device takes long.
  *
  * A window is at most 64 GiB. Its harvest (flushed) and what was pending for it
  * are brought together in a private set; from there they go to user memory with
@@ -18,6 +19,7 @@
 #include "deliver.h"
 #include "io_pagetable.h"
 #include "iommufd_private.h"
+#include "source.h"
 #include "test.h"
 #include "tracker.h"
 
@@ -82,13 +84,33 @@ static int read_window(struct dirty_read *rd, unsigned long first,
 	return rc;
 }
 
+/* Something has happened to a source: perhaps there is a better plan now. */
+static int read_replan(struct iommufd_dirty_tracker *tracker)
+{
+	struct iommufd_dirty_iopt *dirty = &tracker->ioas->iopt.dirty;
+	int rc;
+
+	if (!READ_ONCE(dirty->flags))
+		return 0;
+	rc = mutex_lock_killable(&dirty->plan_lock);
+	if (rc)
+		return rc;
+	iommufd_dirty_replan_broke(tracker);
+	mutex_unlock(&dirty->plan_lock);
+	return 0;
+}
+
 static int read_windows(struct dirty_read *rd)
 {
 	unsigned long window = max(READ_WINDOW, BIT(rd->shift));
 	unsigned long first = rd->iova;
-	int rc = 0;
+	int rc;
 
-	while (next_work(rd, &first)) {
+	rc = read_replan(rd->tracker);
+	if (!rc)
+		rc = iommufd_dirty_sources_harvest(rd->tracker, rd->iova,
+						   rd->last);
+	while (!rc && next_work(rd, &first)) {
 		unsigned long last = min(rd->last, first | (window - 1));
 
 		rd->next = first;
@@ -220,6 +242,10 @@ static int read_unmap(struct dirty_read *rd, bool conservative, u64 *unmapped)
 		return rc;
 	if (!bytes)
 		return -ENOENT;
+	/* Exact: no device can write to it any more */
+	rc = iommufd_dirty_sources_harvest(tracker, rd->iova, rd->last);
+	if (rc)
+		return rc;
 
 	dirty_set_init(&set, tracker->shift);
 	mutex_lock(&tracker->pending_lock);

@@ -15,6 +15,11 @@
  * @DIRTY_BREAK_NO_FLUSH: do not flush the IOTLB at all
  * @DIRTY_BREAK_LOSE_UNDELIVERED: forget what could not be delivered
  * @DIRTY_BREAK_NO_UNMAP: do not harvest what is unmapped
+ * @DIRTY_BREAK_NO_LAST_HARVEST: do not harvest a log that is about to end
+ * @DIRTY_BREAK_LATE_SOURCE: change the plan after the device was attached
+ * @DIRTY_BREAK_NO_MARK: when *mapped* ends, or a log is lost, forget what was
+ *	mapped
+ * @DIRTY_BREAK_NO_OUTSIDE: take what a log cannot hold for clean
  */
 enum dirty_test_break {
 	DIRTY_BREAK_EARLY_PUBLISH = 1 << 0,
@@ -22,6 +27,10 @@ enum dirty_test_break {
 	DIRTY_BREAK_NO_FLUSH = 1 << 2,
 	DIRTY_BREAK_LOSE_UNDELIVERED = 1 << 3,
 	DIRTY_BREAK_NO_UNMAP = 1 << 4,
+	DIRTY_BREAK_NO_LAST_HARVEST = 1 << 5,
+	DIRTY_BREAK_LATE_SOURCE = 1 << 6,
+	DIRTY_BREAK_NO_MARK = 1 << 7,
+	DIRTY_BREAK_NO_OUTSIDE = 1 << 8,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST

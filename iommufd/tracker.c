@@ -5,11 +5,12 @@
  */
 #include <linux/iommu.h>
 #include <linux/log2.h>
+#include <linux/memcontrol.h>
 #include <linux/sched/signal.h>
 
 #include "io_pagetable.h"
 #include "iommufd_private.h"
-#include "test.h"
+#include "source.h"
 #include "tracker.h"
 
 /**
@@ -18,7 +19,9 @@
  */
 void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
 {
+	mutex_init(&iopt->dirty.plan_lock);
 	INIT_LIST_HEAD(&iopt->dirty.domains);
+	INIT_LIST_HEAD(&iopt->dirty.seats);
 	atomic_set(&iopt->dirty.users, 0);
 }
 
@@ -53,7 +56,8 @@ u32 iommufd_dirty_out_flags(struct iommufd_dirty_tracker *tracker)
 	list_for_each_entry(dd, &iopt->dirty.domains, item) {
 		if (READ_ONCE(dd->state) == IOMMU_DIRTY_SOURCE_FAILED)
 			flags |= IOMMU_DIRTY_TRACKER_DEGRADED;
-		else if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED)
+		else if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
+			 READ_ONCE(dd->outside))
 			flags |= IOMMU_DIRTY_TRACKER_CONSERVATIVE;
 		if (READ_ONCE(dd->largest) > BIT(tracker->shift))
 			flags |= IOMMU_DIRTY_TRACKER_COARSE;
@@ -62,66 +66,19 @@ u32 iommufd_dirty_out_flags(struct iommufd_dirty_tracker *tracker)
 	return flags;
 }
 
-/* ioas->mutex and domains_rwsem (write) are held */
-static void tracker_stop_locked(struct iommufd_dirty_tracker *tracker)
-{
-	struct iommufd_dirty_domain *dd;
-
-	tracker->running = false;
-	list_for_each_entry(dd, &tracker->ioas->iopt.dirty.domains, item)
-		iommufd_dirty_domain_stop(dd);
-}
-
 static void tracker_stop(struct iommufd_dirty_tracker *tracker)
 {
-	struct iommufd_ioas *ioas = tracker->ioas;
+	struct mutex *plan_lock = &tracker->ioas->iopt.dirty.plan_lock;
 
-	mutex_lock(&ioas->mutex);
-	down_write(&ioas->iopt.domains_rwsem);
-	tracker_stop_locked(tracker);
-	up_write(&ioas->iopt.domains_rwsem);
-	mutex_unlock(&ioas->mutex);
+	mutex_lock(plan_lock);
+	iommufd_dirty_replan_stop(tracker);
+	mutex_unlock(plan_lock);
 
 	mutex_lock(&tracker->pending_lock);
 	dirty_set_destroy(&tracker->pending);
+	dirty_set_destroy(&tracker->gone);
+	dirty_set_destroy(&tracker->gone_next);
 	mutex_unlock(&tracker->pending_lock);
-}
-
-/* ioas->mutex and domains_rwsem (write) are held */
-static int tracker_start_locked(struct iommufd_dirty_tracker *tracker)
-{
-	struct iommufd_dirty_domain *dd;
-	int rc;
-
-	list_for_each_entry(dd, &tracker->ioas->iopt.dirty.domains, item) {
-		rc = iommufd_dirty_domain_start(tracker, dd);
-		if (rc) {
-			tracker_stop_locked(tracker);
-			return rc;
-		}
-	}
-	tracker->running = true;
-	return 0;
-}
-
-/*
- * What was written while a source was broken, and since the last READ, nobody
- * knows: all that is mapped counts as dirty once.
- */
-static void tracker_restart_locked(struct iommufd_dirty_tracker *tracker)
-{
-	struct io_pagetable *iopt = &tracker->ioas->iopt;
-	struct iommufd_dirty_domain *dd;
-	bool restarted = false;
-	struct dirty_set set;
-
-	list_for_each_entry(dd, &iopt->dirty.domains, item)
-		restarted |= iommufd_dirty_domain_restart(dd);
-	if (!restarted)
-		return;
-	dirty_set_init(&set, tracker->shift);
-	iommufd_dirty_mark_mapped(iopt, &set);
-	iommufd_dirty_publish(tracker, &set);
 }
 
 /**
@@ -129,44 +86,71 @@ static void tracker_restart_locked(struct iommufd_dirty_tracker *tracker)
  * @tracker: The tracker; read_mutex is held, or nobody else knows it yet
  *
  * Tracking is switched on first and the old dirt cleared after that, a piece at
- * a time, so that attach and unmap do not wait for the walk.
+ * a time, so that attach and unmap do not wait for the walk. A restart takes all
+ * that is mapped for dirty once, if something had failed.
  *
- * Return: -ENXIO when it has to be precise and cannot, -EINTR when killed.
+ * Return: -ENXIO when it has to be precise and cannot, -ENOMEM, -EINTR when
+ * killed; and a tracker that did not run does not run then.
  */
 int iommufd_dirty_tracker_start(struct iommufd_dirty_tracker *tracker)
 {
-	struct iommufd_ioas *ioas = tracker->ioas;
+	struct io_pagetable *iopt = &tracker->ioas->iopt;
 	bool was_running = tracker->running;
-	int rc = 0;
+	int rc;
 
-	mutex_lock(&ioas->mutex);
-	down_write(&ioas->iopt.domains_rwsem);
-	if (was_running)
-		tracker_restart_locked(tracker);
-	else
-		rc = tracker_start_locked(tracker);
-	up_write(&ioas->iopt.domains_rwsem);
-	mutex_unlock(&ioas->mutex);
-	if (rc || was_running)
+	rc = mutex_lock_killable(&iopt->dirty.plan_lock);
+	if (rc)
 		return rc;
-
-	rc = iommufd_dirty_harvest(tracker, 0, ULONG_MAX, IOMMUFD_DIRTY_DISCARD,
-				   NULL);
+	iommufd_dirty_replan_forgive(tracker);
+	rc = iommufd_dirty_replan(tracker, false);
+	if (!rc) {
+		down_write(&iopt->domains_rwsem);
+		WRITE_ONCE(tracker->running, true);
+		up_write(&iopt->domains_rwsem);
+	}
+	mutex_unlock(&iopt->dirty.plan_lock);
+	if (was_running)
+		return rc;
+	if (!rc)
+		rc = iommufd_dirty_harvest(tracker, 0, ULONG_MAX,
+					   IOMMUFD_DIRTY_DISCARD, NULL);
 	if (rc)
 		tracker_stop(tracker);
 	return rc;
 }
 
+/* The log of a device that user space reads by itself has its owner. */
+static bool tracker_can_adopt(struct io_pagetable *iopt)
+{
+	struct iommufd_dirty_seat *seat;
+
+	list_for_each_entry(seat, &iopt->dirty.seats, item)
+		if (seat->idev->dirty.source &&
+		    iommufd_dirty_source_claimed(seat->idev))
+			return false;
+	return true;
+}
+
 static int tracker_adopt(struct iommufd_dirty_tracker *tracker,
 			 struct iommufd_ioas *ioas)
 {
-	if (atomic_cmpxchg(&ioas->iopt.dirty.users, 0, -1) != 0)
+	struct io_pagetable *iopt = &ioas->iopt;
+	int rc = 0;
+
+	if (atomic_cmpxchg(&iopt->dirty.users, 0, -1) != 0)
 		return -EBUSY;
-	mutex_lock(&ioas->mutex);
-	down_write(&ioas->iopt.domains_rwsem);
-	ioas->iopt.dirty.tracker = tracker;
-	up_write(&ioas->iopt.domains_rwsem);
-	mutex_unlock(&ioas->mutex);
+	mutex_lock(&iopt->dirty.plan_lock);
+	down_write(&iopt->domains_rwsem);
+	if (tracker_can_adopt(iopt))
+		iopt->dirty.tracker = tracker;
+	else
+		rc = -EBUSY;
+	up_write(&iopt->domains_rwsem);
+	mutex_unlock(&iopt->dirty.plan_lock);
+	if (rc) {
+		atomic_set(&iopt->dirty.users, 0);
+		return rc;
+	}
 	refcount_inc(&ioas->obj.users);
 	tracker->ioas = ioas;
 	return 0;
@@ -182,14 +166,17 @@ void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 		container_of(obj, struct iommufd_dirty_tracker, obj);
 	struct iommufd_ioas *ioas = tracker->ioas;
 
-	if (!ioas)
+	if (!ioas) {
+		mem_cgroup_put(tracker->memcg);
 		return;
+	}
 	tracker_stop(tracker);
-	mutex_lock(&ioas->mutex);
+	mem_cgroup_put(tracker->memcg);
+	mutex_lock(&ioas->iopt.dirty.plan_lock);
 	down_write(&ioas->iopt.domains_rwsem);
 	ioas->iopt.dirty.tracker = NULL;
 	up_write(&ioas->iopt.domains_rwsem);
-	mutex_unlock(&ioas->mutex);
+	mutex_unlock(&ioas->iopt.dirty.plan_lock);
 	atomic_set(&ioas->iopt.dirty.users, 0);
 	refcount_dec(&ioas->obj.users);
 }
@@ -226,6 +213,9 @@ iommufd_dirty_tracker_create(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas
 	mutex_init(&tracker->pending_lock);
 	init_rwsem(&tracker->unmap_sem);
 	dirty_set_init(&tracker->pending, tracker->shift);
+	dirty_set_init(&tracker->gone, tracker->shift);
+	dirty_set_init(&tracker->gone_next, tracker->shift);
+	tracker->memcg = get_mem_cgroup_from_mm(current->mm);
 
 	rc = tracker_adopt(tracker, ioas);
 	if (rc) {

@@ -21,6 +21,7 @@
  * @flags: enum iommu_dirty_tracker_alloc_flags
  * @shift: log2 of the unit in which dirt is kept, in bytes
  * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker
+ * @memcg: Who is charged for what a worker finds, or NULL
  * @legacy: Made by VFIO_IOMMU_DIRTY_PAGES; set before the object is finalized
  * @unmap_all: An UNMAP asks for all of what it removes; under @read_mutex, and
  *	read by the unmap hook
@@ -28,13 +29,17 @@
  *	hook
  * @unmap_sem: Read: an unmap has hidden an area and has not harvested it yet.
  *	Write: wait for those that have
- * @pending_lock: Protects @pending
+ * @pending_lock: Protects the next three
  * @pending: Dirt that left its source and has not reached user memory
+ * @gone: What was unmapped and may be in the log of a device
+ * @gone_next: The same, but not yet when the harvest under way began
  *
  * Lock order, outermost first: vfio's dev_set->lock, read_mutex, ioas->mutex,
- * igroup->lock, domains_rwsem, iova_rwsem, unmap_sem (read), pages->mutex,
- * pending_lock. unmap_sem is taken for write with read_mutex alone, and user
- * memory is touched with read_mutex alone.
+ * igroup->lock, plan_lock, domains_rwsem, iova_rwsem, unmap_sem (read),
+ * pages->mutex, pending_lock. A source's start and stop are called with
+ * plan_lock, its harvest with nothing or, at its end, with plan_lock. unmap_sem
+ * is taken for write with read_mutex alone, and user memory is touched with
+ * read_mutex alone.
  */
 struct iommufd_dirty_tracker {
 	struct iommufd_object obj;
@@ -46,10 +51,13 @@ struct iommufd_dirty_tracker {
 	bool running;
 	bool legacy;
 	bool unmap_all;
+	struct mem_cgroup *memcg;
 	struct mutex read_mutex;
 	struct rw_semaphore unmap_sem;
 	struct mutex pending_lock;
 	struct dirty_set pending;
+	struct dirty_set gone;
+	struct dirty_set gone_next;
 };
 
 static inline struct iommufd_dirty_tracker *
@@ -76,14 +84,22 @@ int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
 			struct iommu_dirty_tracker_unmap *cmd);
 
 /* domain.c */
+struct io_pagetable *iommufd_dirty_domain_iopt(struct iommufd_dirty_domain *dd);
 unsigned long iommufd_dirty_domain_granule(const struct iommufd_dirty_domain *dd);
 struct iommufd_dirty_domain *iommufd_dirty_domain_find(struct io_pagetable *iopt,
 						       struct iommu_domain *domain);
-int iommufd_dirty_domain_start(struct iommufd_dirty_tracker *tracker,
-			       struct iommufd_dirty_domain *dd);
-void iommufd_dirty_domain_stop(struct iommufd_dirty_domain *dd);
-bool iommufd_dirty_domain_restart(struct iommufd_dirty_domain *dd);
+void iommufd_dirty_domain_set(struct iommufd_dirty_domain *dd, u8 kind, u8 state);
+int iommufd_dirty_domain_enable(struct iommufd_dirty_domain *dd);
+void iommufd_dirty_domain_disable(struct iommufd_dirty_domain *dd);
+void iommufd_dirty_domain_reset(struct iommufd_dirty_domain *dd);
 void iommufd_dirty_domain_fail(struct iommufd_dirty_domain *dd);
+
+/* replan.c */
+int iommufd_dirty_replan(struct iommufd_dirty_tracker *tracker, bool must);
+void iommufd_dirty_replan_broke(struct iommufd_dirty_tracker *tracker);
+void iommufd_dirty_replan_stop(struct iommufd_dirty_tracker *tracker);
+void iommufd_dirty_replan_forgive(struct iommufd_dirty_tracker *tracker);
+void iommufd_dirty_log_lost(struct iommufd_dirty_tracker *tracker);
 
 /**
  * enum iommufd_dirty_harvest_flags - How to harvest
@@ -103,7 +119,9 @@ int iommufd_dirty_harvest(struct iommufd_dirty_tracker *tracker,
 			  unsigned int flags, struct dirty_set *set);
 void iommufd_dirty_harvest_domain(struct iommufd_dirty_tracker *tracker,
 				  struct iommufd_dirty_domain *dd);
-void iommufd_dirty_mark_mapped(struct io_pagetable *iopt, struct dirty_set *set);
+void iommufd_dirty_mark_mapped(struct iommufd_dirty_tracker *tracker);
+void iommufd_dirty_mark_outside(struct iommufd_dirty_tracker *tracker,
+				struct iommufd_dirty_domain *dd);
 void iommufd_dirty_flush_late(struct io_pagetable *iopt);
 
 #endif

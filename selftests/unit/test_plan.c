@@ -122,8 +122,11 @@ static u8 oracle(const struct dirty_plan *plan, unsigned int domain, u8 *best)
 			best[i] = IOMMU_DIRTY_SOURCE_IOMMU;
 		return IOMMU_DIRTY_SOURCE_IOMMU;
 	}
-	return least.devices && least.untracked < 100 ?
-		       IOMMU_DIRTY_SOURCE_DEVICE : IOMMU_DIRTY_SOURCE_MAPPED;
+	/* Where no device is, nobody writes */
+	if (!least.devices)
+		return IOMMU_DIRTY_SOURCE_NONE;
+	return least.untracked < 100 ? IOMMU_DIRTY_SOURCE_DEVICE :
+				       IOMMU_DIRTY_SOURCE_MAPPED;
 }
 
 static enum greatest_test_res check_oracle(const struct dirty_plan *plan)
