@@ -25,7 +25,8 @@
 #define LOG_STRIDE	6
 #define SIZE_FIELD	(CX_LOG_SLOTS << 4 | LOG_STRIDE)
 #define REGULAR		(BIT(CX_SLOTS - 1) - 1)
-#define STALE_NS	(1000 * NSEC_PER_USEC)
+/* Longer than a processor of a busy host stands still between entry and ring */
+#define STALE_NS	(100 * NSEC_PER_MSEC)
 #define MAX_LENGTH	SZ_64M
 
 /* Of the health buffer: an assertion, and "request for reset" */
