@@ -14,6 +14,7 @@ declare -A test_variant=(
 	[CONFIG_IOMMUFD_DIRTY_TEST]=y
 	[CONFIG_IOMMUFD_DIRTY_SMMU_V3]=y
 	[CONFIG_IOMMUFD_VIRT]=m
+	[CONFIG_IOMMUFD_VIRT_VFIO]=m
 )
 
 while read -r name value; do

@@ -84,7 +84,7 @@ copy_all_ours()
 list_hooks()
 {
 	find "$TOP/iommufd/hooks" -name '*.patch' | sort
-	find "$TOP/vfio/hooks" -name '*.patch' 2>/dev/null | sort
+	[ ! -d "$TOP/vfio/hooks" ] || find "$TOP/vfio/hooks" -name '*.patch' | sort
 }
 
 # apply_hooks TREE NAME-OF-IT

@@ -22,14 +22,14 @@ rows='
 x86   | all       |
 x86   | off       | DIRTY=n
 x86   | off-y     | DIRTY=n IOMMUFD=y VFIO=y VIRT=y
-x86   | built-in  | IOMMUFD=y VFIO=y VIRT=y
+x86   | built-in  | IOMMUFD=y VFIO=y VIRT=y VIRT_VFIO=y
 x86   | mixed     | IOMMUFD=y VIRT=m
 x86   | no-amd    | DIRTY_AMD=n
 x86   | no-intel  | DIRTY_INTEL=n
 x86   | smmu      | DIRTY_SMMU_V3=y
 x86   | none      | DIRTY_AMD=n DIRTY_INTEL=n
 x86   | no-virt   | VIRT=n
-x86   | test      | DIRTY_TEST=y DIRTY_SMMU_V3=y
+x86   | test      | DIRTY_TEST=y DIRTY_SMMU_V3=y VIRT_VFIO=m
 x86   | upstream  | IOMMUFD_TEST=y
 x86   | no-vfio   | VFIO=n
 x86   | no-amd-hw | AMD_IOMMU=n
@@ -59,7 +59,7 @@ declare -A first=(
 long_name()
 {
 	case $1 in
-	DIRTY* | VIRT) echo "CONFIG_IOMMUFD_$1" ;;
+	DIRTY* | VIRT*) echo "CONFIG_IOMMUFD_$1" ;;
 	*) echo "CONFIG_$1" ;;
 	esac
 }

@@ -23,6 +23,7 @@
 
 #include "bus.h"
 #include "dma.h"
+#include "tracker.h"
 #include "virt_dma.h"
 
 #define BAR_REGS	0
@@ -35,6 +36,7 @@
 /**
  * struct virt_dma - a device
  * @fn: the PCI function
+ * @tracker: of the pages that it writes, or NULL
  * @index: VIRT_DMA_INDEX
  * @buf: a page, for the data of an access
  * @running: a run is on; the rest is of this or the last run
@@ -63,6 +65,7 @@
  */
 struct virt_dma {
 	struct virt_function fn;
+	struct virt_tracker *tracker;
 	unsigned int index;
 	u64 *buf;
 
@@ -151,6 +154,16 @@ static u64 next_unit(const struct virt_dma *dma)
 	}
 }
 
+static int write_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
+{
+	int err = virt_function_access(&dma->fn, iova, dma->buf, len, true,
+				       fault);
+
+	if (!err)
+		virt_tracker_write(dma->tracker, iova, len);
+	return err;
+}
+
 /* One part of an access, within a page. Returns 0 or -EACCES, and where. */
 static int do_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 {
@@ -162,8 +175,7 @@ static int do_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 		for (i = 0; i < len / sizeof(u64); i++)
 			dma->buf[i] = virt_dma_value(dma->seed, dma->access,
 						     iova + i * sizeof(u64));
-		return virt_function_access(&dma->fn, iova, dma->buf, len, true,
-					    fault);
+		return write_part(dma, iova, len, fault);
 	case VIRT_DMA_OP_READ:
 		err = virt_function_access(&dma->fn, iova, dma->buf, len, false,
 					   fault);
@@ -176,8 +188,7 @@ static int do_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 					   dma->buf, len, false, fault);
 		if (err)
 			return err;
-		return virt_function_access(&dma->fn, iova, dma->buf, len, true,
-					    fault);
+		return write_part(dma, iova, len, fault);
 	}
 }
 
@@ -338,8 +349,11 @@ static bool virt_dma_poll(struct virt_function *fn)
 	struct virt_dma *dma = container_of(fn, struct virt_dma, fn);
 	unsigned long end = jiffies + 1;
 
+	virt_tracker_poll(dma->tracker);
 	take_command(dma);
-	while (dma->running && !interrupted(dma) && time_before_eq(jiffies, end)) {
+	while (dma->running && !interrupted(dma) &&
+	       !virt_tracker_wants(dma->tracker) &&
+	       time_before_eq(jiffies, end)) {
 		if (!due(dma)) {
 			publish(dma);
 			return false;
@@ -363,6 +377,7 @@ static void virt_dma_reset(struct virt_function *fn)
 	struct virt_dma *dma = container_of(fn, struct virt_dma, fn);
 
 	dma->running = false;
+	virt_tracker_reset(dma->tracker);
 	memset_io(fn->bar[BAR_REGS], 0, SZ_4K);
 	set_reg(dma, VIRT_DMA_ID, VIRT_DMA_MAGIC);
 	set_reg(dma, VIRT_DMA_INDEX, dma->index);
@@ -406,6 +421,13 @@ struct virt_dma *virt_dma_create(struct virt_iommu *iommu, unsigned int index,
 	if (err)
 		goto err_page;
 	virt_config_msix(&dma->fn, 1, BAR_MSIX, MSIX_TABLE, MSIX_PBA);
+	if (iommu->tracker.present) {
+		dma->tracker = virt_tracker_create(&dma->fn, &iommu->tracker);
+		if (IS_ERR(dma->tracker)) {
+			err = PTR_ERR(dma->tracker);
+			goto err_page;
+		}
+	}
 
 	virt_requester_add(&dma->fn.dma, iommu, index);
 	err = virt_bus_add(&dma->fn, devfn);
@@ -415,6 +437,7 @@ struct virt_dma *virt_dma_create(struct virt_iommu *iommu, unsigned int index,
 
 err_requester:
 	virt_requester_del(&dma->fn.dma);
+	virt_tracker_destroy(dma->tracker);
 err_page:
 	free_page((unsigned long)dma->buf);
 err_free:
@@ -429,6 +452,7 @@ err_free:
 void virt_dma_destroy(struct virt_dma *dma)
 {
 	virt_requester_del(&dma->fn.dma);
+	virt_tracker_destroy(dma->tracker);
 	free_page((unsigned long)dma->buf);
 	kfree(dma);
 }

@@ -7,9 +7,11 @@
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/bug.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/timekeeping.h>
 
 #include "faults.h"
 
@@ -31,6 +33,37 @@ static uint fail_map;
 module_param(fail_map, uint, 0644);
 MODULE_PARM_DESC(fail_map, "so many calls of map_pages fail with ENOMEM at once");
 
+static ulong tracker_devices = ~0ul;
+module_param(tracker_devices, ulong, 0644);
+MODULE_PARM_DESC(tracker_devices,
+		 "mask of the DMA devices of which the page trackers suffer what follows");
+
+static uint fail_track_start;
+module_param(fail_track_start, uint, 0644);
+MODULE_PARM_DESC(fail_track_start, "so many page trackers fail to start");
+
+static uint fail_track_report;
+module_param(fail_track_report, uint, 0644);
+MODULE_PARM_DESC(fail_track_report,
+		 "so many reports of page trackers fail and take nothing out of the log");
+
+static uint lose_track;
+module_param(lose_track, uint, 0644);
+MODULE_PARM_DESC(lose_track, "so many reports find the log of their page tracker lost");
+
+static uint drop_track;
+module_param(drop_track, uint, 0644);
+MODULE_PARM_DESC(drop_track,
+		 "every n-th page that was written is not in the log of a page tracker; 0: none");
+
+static uint slow_track_ms;
+module_param(slow_track_ms, uint, 0644);
+MODULE_PARM_DESC(slow_track_ms, "milliseconds that each report of a page tracker takes");
+
+static bool hold_track;
+module_param(hold_track, bool, 0644);
+MODULE_PARM_DESC(hold_track, "no report of a page tracker is done while this is 1");
+
 static DEFINE_PER_CPU(u64[VIRT_COUNTERS], counters);
 
 /**
@@ -51,15 +84,19 @@ bool virt_break_flush(void)
 	return READ_ONCE(break_flush);
 }
 
+static bool is_nth(atomic_t *seen, unsigned int n)
+{
+	return n && (unsigned int)atomic_inc_return(seen) % n == 0;
+}
+
 /**
  * virt_drop_record() - should this dirty leaf go unrecorded
  */
 bool virt_drop_record(void)
 {
 	static atomic_t seen;
-	unsigned int n = READ_ONCE(drop_record);
 
-	return n && (unsigned int)atomic_inc_return(&seen) % n == 0;
+	return is_nth(&seen, READ_ONCE(drop_record));
 }
 
 static bool take_one(unsigned int *left)
@@ -87,6 +124,62 @@ bool virt_fail_read(void)
 bool virt_fail_map(void)
 {
 	return take_one(&fail_map);
+}
+
+static bool track_suffers(unsigned int device)
+{
+	return READ_ONCE(tracker_devices) & BIT(device);
+}
+
+/**
+ * virt_fail_track_start() - should this page tracker not start
+ * @device: number of the device, below 16
+ */
+bool virt_fail_track_start(unsigned int device)
+{
+	return track_suffers(device) && take_one(&fail_track_start);
+}
+
+/**
+ * virt_fail_track_report() - should this report fail
+ * @device: number of the device
+ */
+bool virt_fail_track_report(unsigned int device)
+{
+	return track_suffers(device) && take_one(&fail_track_report);
+}
+
+/**
+ * virt_lose_track() - should the log be lost in this report
+ * @device: number of the device
+ */
+bool virt_lose_track(unsigned int device)
+{
+	return track_suffers(device) && take_one(&lose_track);
+}
+
+/**
+ * virt_drop_track() - should this page stay out of the log
+ * @device: number of the device
+ */
+bool virt_drop_track(unsigned int device)
+{
+	static atomic_t seen;
+
+	return track_suffers(device) && is_nth(&seen, READ_ONCE(drop_track));
+}
+
+/**
+ * virt_track_due() - may a report be done by now
+ * @device: number of the device
+ * @began_ns: when it began
+ */
+bool virt_track_due(unsigned int device, u64 began_ns)
+{
+	u64 takes_ns = (u64)READ_ONCE(slow_track_ms) * NSEC_PER_MSEC;
+
+	return !track_suffers(device) ||
+	       (!READ_ONCE(hold_track) && ktime_get_ns() - began_ns >= takes_ns);
 }
 
 static int set_splat(const char *value, const struct kernel_param *kp)

@@ -30,4 +30,10 @@ bool virt_drop_record(void);
 bool virt_fail_read(void);
 bool virt_fail_map(void);
 
+bool virt_fail_track_start(unsigned int device);
+bool virt_fail_track_report(unsigned int device);
+bool virt_lose_track(unsigned int device);
+bool virt_drop_track(unsigned int device);
+bool virt_track_due(unsigned int device, u64 began_ns);
+
 #endif

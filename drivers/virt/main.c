@@ -26,12 +26,12 @@
 #define MAX_DEVICES	16
 
 #define USAGE \
-	"use personality[+option...][:devices],...; personalities amd intel smmu none; options gather bbm group"
+	"use personality[+option...][:devices],...; personalities amd intel smmu none; options gather bbm group tracker ranges= bits= space= page= log="
 
 static char *iommus = "amd:2,none:1";
 module_param(iommus, charp, 0444);
 MODULE_PARM_DESC(iommus,
-		 "IOMMU instances: personality[+option...][:devices],... (amd intel smmu none; gather bbm group)");
+		 "IOMMU instances: personality[+option...][:devices],... (amd intel smmu none; gather bbm group tracker ranges= bits= space= page= log=)");
 
 static char *connectx = "";
 module_param(connectx, charp, 0444);
@@ -48,6 +48,15 @@ static int parse_options(struct virt_iommu *iommu, char *options)
 	char *option;
 
 	while ((option = strsep(&options, "+"))) {
+		int err = virt_tracker_option(&iommu->tracker, option);
+
+		if (!err)
+			continue;
+		if (err == -EINVAL) {
+			pr_err("iommus: the value of option \"%s\" is not a number within its limits: "
+			       USAGE "\n", option);
+			return err;
+		}
 		if (!strcmp(option, "gather")) {
 			iommu->gather = true;
 		} else if (!strcmp(option, "bbm")) {

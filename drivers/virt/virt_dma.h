@@ -3,9 +3,10 @@
  * Virtual DMA device and ground truth: what a driver or a test sees.
  *
  * PCI 1d55:d0a0 (class 0x088000), BAR0 of 4 KiB with the registers below and
- * BAR2 of 4 KiB with the MSI-X table (one vector). All registers are 64 bits
- * wide, little endian, and are read and written as 64 bits (two 32-bit halves,
- * low half first, work too).
+ * BAR2 of 4 KiB with the MSI-X table (one vector). A device with a page tracker
+ * has its registers in BAR4 of 64 KiB. All registers are 64 bits wide, little
+ * endian, and are read and written as 64 bits (two 32-bit halves, low half
+ * first, work too).
  */
 #ifndef _VIRT_DMA_H
 #define _VIRT_DMA_H
@@ -71,6 +72,59 @@ static inline __u64 virt_dma_value(__u64 s, __u64 n, __u64 a)
 	x ^= x >> 32;
 	return x;
 }
+
+/*
+ * The page tracker, BAR4: a log of the pages that the device has written. START
+ * makes an empty one and REPORT takes out of it; there is one at a time.
+ *
+ * Write the arguments, then CTRL; when CTRL reads 0 again, RESULT is what came of
+ * the command. A command that is written over one that is not done yet takes its
+ * place, and what that one had taken out of the log is lost.
+ *
+ * A page is in the log before the access that wrote it is counted in DONE. A log
+ * that has LOG_SIZE pages and gets another is lost: every REPORT fails with
+ * VIRT_TRACK_LOST until STOP. A function-level reset ends the log.
+ */
+#define VIRT_TRACK_ID		0x000	/* RO: VIRT_TRACK_MAGIC */
+#define VIRT_TRACK_MAGIC	0x314b434152545256ull	/* "VRTRACK1" */
+#define VIRT_TRACK_CTRL		0x008	/* WO; reads 0 when the command is done */
+#define VIRT_TRACK_CTRL_START	1	/* with PAGE_SIZE, NR_RANGES, the ranges */
+#define VIRT_TRACK_CTRL_STOP	2	/* the log is gone; also if there was none */
+#define VIRT_TRACK_CTRL_REPORT	3	/* with IOVA, LENGTH */
+#define VIRT_TRACK_RESULT	0x010	/* RO: of the last command; 0 after a reset */
+#define VIRT_TRACK_OK		1
+#define VIRT_TRACK_BUSY		2	/* START: there is a log */
+#define VIRT_TRACK_NO_LOG	3	/* REPORT: there is none */
+#define VIRT_TRACK_LOST		4	/* REPORT: the log overflowed or broke */
+#define VIRT_TRACK_FAILED	5	/* for this time; a log is as it was */
+#define VIRT_TRACK_BAD_RANGES	6	/* START: none, too many, or an empty one */
+#define VIRT_TRACK_BAD_ADDRESS	7	/* START: too high, or too much in all */
+#define VIRT_TRACK_BAD_ARGUMENT	8	/* anything else */
+
+#define VIRT_TRACK_MAX_RANGES	0x020	/* RO */
+#define VIRT_TRACK_ADDR_BITS	0x028	/* RO: addresses are below 2 to this power */
+#define VIRT_TRACK_SPACE_BITS	0x030	/* RO: and the bytes of all ranges not above */
+#define VIRT_TRACK_PAGE_SIZES	0x038	/* RO: the sum of those that there are */
+#define VIRT_TRACK_LOG_SIZE	0x040	/* RO: pages */
+
+#define VIRT_TRACK_PAGE_SIZE	0x080	/* START: bytes, one of PAGE_SIZES */
+#define VIRT_TRACK_NR_RANGES	0x088	/* START: entries from RANGES on */
+#define VIRT_TRACK_IOVA		0x090	/* REPORT: first byte */
+#define VIRT_TRACK_LENGTH	0x098	/* REPORT: bytes */
+
+#define VIRT_TRACK_LOOKED_AT	0x0a0	/* RO, REPORT: bytes from IOVA on that it covers */
+#define VIRT_TRACK_COUNT	0x0a8	/* RO, REPORT: entries from PAGES on */
+
+/* START: first and last byte of each range, of any alignment. */
+#define VIRT_TRACK_RANGES	0x1000
+#define VIRT_TRACK_RANGE_MAX	256
+/*
+ * REPORT: addresses of pages, in order. A page that lies partly outside of what
+ * was asked for is reported, and stays in the log. When there is no room for all
+ * pages, LOOKED_AT is less than LENGTH.
+ */
+#define VIRT_TRACK_PAGES	0x2000
+#define VIRT_TRACK_PAGE_MAX	((0x10000 - VIRT_TRACK_PAGES) / 8)
 
 /*
  * Ground truth, /dev/virt-truth: one record for every DMA write that reached

@@ -26,6 +26,7 @@
 
 #include "iotlb.h"
 #include "pgtable.h"
+#include "tracker.h"
 
 #define VIRT_MSI_ADDRESS	0xfee00000u
 #define VIRT_IOVA_BITS		48
@@ -63,6 +64,7 @@ struct virt_personality {
  * @gather: its domains record dirt in the gather only
  * @bbm: replacing a domain is break before make
  * @group: all devices are in one group
+ * @tracker: of each DMA device behind it
  * @devices: number of devices behind it
  * @list: all instances, main.c
  */
@@ -74,6 +76,7 @@ struct virt_iommu {
 	bool gather;
 	bool bbm;
 	bool group;
+	struct virt_tracker_limits tracker;
 	unsigned int devices;
 	struct list_head list;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A virtual DMA device opened through its vfio character device: find it in
- * sysfs, give it to vfio-pci, bind it to an iommufd, map its registers, let it
+ * sysfs, give it to a driver, bind it to an iommufd, map its registers, let it
  * work. What the registers mean is in virt_dma.h.
  */
 #include <errno.h>
@@ -61,18 +61,20 @@ int vdev_count(void)
 }
 
 /**
- * vdev_open - Open a device, ready to be attached
+ * vdev_open_driver - Open a device, ready to be attached
  * @d: filled in
  * @iommufd: to bind it to; must stay open as long as the device
  * @index: which of the devices, in order of their PCI address, from 0
+ * @driver: VFIO driver, VDEV_TRACKER_DRIVER for one
  *
- * Binds the device to vfio-pci if it is not, and enables bus mastering.
+ * Binds the device to the driver if it is not, and enables bus mastering.
  *
  * Return: 0, or -errno: ENODEV there is no such device, or it is not what its
- * PCI ID says; ENXIO vfio-pci did not take it, or has no character device;
+ * PCI ID says; ENXIO the driver did not take it, or has no character device;
  * EBUSY it is open already.
  */
-int vdev_open(struct vdev *d, int iommufd, unsigned int index)
+int vdev_open_driver(struct vdev *d, int iommufd, unsigned int index,
+		     const char *driver)
 {
 	struct vfio_device_bind_iommufd bind = {
 		.argsz = sizeof(bind),
@@ -86,7 +88,7 @@ int vdev_open(struct vdev *d, int iommufd, unsigned int index)
 			    d->name, sizeof(d->name));
 	if (rc)
 		return rc;
-	rc = sysfs_pci_bind(d->name, "vfio-pci");
+	rc = sysfs_pci_bind(d->name, driver);
 	if (rc)
 		return rc;
 	rc = sysfs_vfio_cdev(d->name, path, sizeof(path));
@@ -108,6 +110,12 @@ int vdev_open(struct vdev *d, int iommufd, unsigned int index)
 	if (rc)
 		vdev_close(d);
 	return rc;
+}
+
+/** vdev_open - As vdev_open_driver(), with vfio-pci */
+int vdev_open(struct vdev *d, int iommufd, unsigned int index)
+{
+	return vdev_open_driver(d, iommufd, index, "vfio-pci");
 }
 
 /**

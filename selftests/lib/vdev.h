@@ -11,6 +11,9 @@
 
 #include "virt_dma.h"
 
+/* Knows the page tracker of a device that has one. */
+#define VDEV_TRACKER_DRIVER "iommufd_virt_vfio_pci"
+
 /**
  * struct vdev - An open device
  * @fd: /dev/vfio/devices/vfioN; -1 when closed
@@ -63,6 +66,8 @@ struct vdev_job {
 };
 
 int vdev_count(void);
+int vdev_open_driver(struct vdev *d, int iommufd, unsigned int index,
+		     const char *driver);
 int vdev_open(struct vdev *d, int iommufd, unsigned int index);
 void vdev_close(struct vdev *d);
 

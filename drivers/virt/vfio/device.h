@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * VFIO driver for virtual DMA devices. See main.c.
+ */
+#ifndef _VIRT_VFIO_DEVICE_H
+#define _VIRT_VFIO_DEVICE_H
+
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/mutex.h>
+#include <linux/vfio_pci_core.h>
+
+#define VIRT_VFIO_TRACK_BAR	4
+
+/**
+ * struct virt_vfio_device - a device
+ * @core: the VFIO device
+ * @log_lock: the registers of its page tracker, and the rest
+ * @logging: it was started
+ * @log_broken: a report was lost, and pages with it; until it is stopped
+ */
+struct virt_vfio_device {
+	struct vfio_pci_core_device core;
+	struct mutex log_lock;
+	bool logging;
+	bool log_broken;
+};
+
+static inline struct virt_vfio_device *to_virt_vfio(struct vfio_device *vdev)
+{
+	return container_of(vdev, struct virt_vfio_device, core.vdev);
+}
+
+/* log.c */
+extern const struct vfio_log_ops virt_vfio_log_ops;
+int virt_vfio_log_check(struct virt_vfio_device *vv);
+void virt_vfio_log_close(struct virt_vfio_device *vv);
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VFIO driver for virtual DMA devices: vfio-pci, and the page tracker of those
+ * devices that have one (log.c).
+ *
+ * It stands for any vendor's driver. So it talks to the device through
+ * registers only and is no part of iommufd-virt: what happens to a device (it is
+ * reset, its memory space is disabled, it does not answer) happens to this
+ * driver's tracker as it would with hardware. And it knows vfio_log_ops only,
+ * nothing of who calls them.
+ *
+ * The registers of the tracker are the host's: a VMM does not see their BAR.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/uaccess.h>
+
+#include "../virt_dma.h"
+#include "device.h"
+
+static int device_init(struct vfio_device *vdev)
+{
+	struct virt_vfio_device *vv = to_virt_vfio(vdev);
+	int ret = vfio_pci_core_init_dev(vdev);
+
+	if (ret)
+		return ret;
+	mutex_init(&vv->log_lock);
+	if (pci_resource_len(vv->core.pdev, VIRT_VFIO_TRACK_BAR))
+		vdev->log_ops = &virt_vfio_log_ops;
+	return 0;
+}
+
+static int device_open(struct vfio_device *vdev)
+{
+	struct virt_vfio_device *vv = to_virt_vfio(vdev);
+	int ret = vfio_pci_core_enable(&vv->core);
+
+	if (ret)
+		return ret;
+	if (vdev->log_ops) {
+		ret = virt_vfio_log_check(vv);
+		if (ret) {
+			vfio_pci_core_disable(&vv->core);
+			return ret;
+		}
+	}
+	vfio_pci_core_finish_enable(&vv->core);
+	return 0;
+}
+
+static void device_close(struct vfio_device *vdev)
+{
+	virt_vfio_log_close(to_virt_vfio(vdev));
+	vfio_pci_core_close_device(vdev);
+}
+
+/* ---- The BAR of the tracker ---- */
+
+static bool is_hidden(struct vfio_device *vdev, u64 index)
+{
+	return vdev->log_ops && index == VIRT_VFIO_TRACK_BAR;
+}
+
+/* As of a BAR that is not there. */
+static long hidden_region(struct vfio_region_info __user *arg)
+{
+	size_t minsz = offsetofend(struct vfio_region_info, offset);
+	struct vfio_region_info info;
+
+	if (copy_from_user(&info, arg, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+	info.flags = 0;
+	info.size = 0;
+	info.offset = VFIO_PCI_INDEX_TO_OFFSET(info.index);
+	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
+}
+
+static long device_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
+{
+	struct vfio_region_info __user *info = (void __user *)arg;
+	u32 index;
+
+	if (cmd == VFIO_DEVICE_GET_REGION_INFO) {
+		if (get_user(index, &info->index))
+			return -EFAULT;
+		if (is_hidden(vdev, index))
+			return hidden_region(info);
+	}
+	return vfio_pci_core_ioctl(vdev, cmd, arg);
+}
+
+static ssize_t device_read(struct vfio_device *vdev, char __user *buf, size_t count,
+			   loff_t *pos)
+{
+	if (is_hidden(vdev, VFIO_PCI_OFFSET_TO_INDEX(*pos)))
+		return -EINVAL;
+	return vfio_pci_core_read(vdev, buf, count, pos);
+}
+
+static ssize_t device_write(struct vfio_device *vdev, const char __user *buf, size_t count,
+			    loff_t *pos)
+{
+	if (is_hidden(vdev, VFIO_PCI_OFFSET_TO_INDEX(*pos)))
+		return -EINVAL;
+	return vfio_pci_core_write(vdev, buf, count, pos);
+}
+
+static int device_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
+{
+	if (is_hidden(vdev, VFIO_PCI_OFFSET_TO_INDEX((u64)vma->vm_pgoff << PAGE_SHIFT)))
+		return -EINVAL;
+	return vfio_pci_core_mmap(vdev, vma);
+}
+
+static const struct vfio_device_ops device_ops = {
+	.name = "iommufd-virt-vfio-pci",
+	.init = device_init,
+	.release = vfio_pci_core_release_dev,
+	.open_device = device_open,
+	.close_device = device_close,
+	.ioctl = device_ioctl,
+	.device_feature = vfio_pci_core_ioctl_feature,
+	.read = device_read,
+	.write = device_write,
+	.mmap = device_mmap,
+	.request = vfio_pci_core_request,
+	.match = vfio_pci_core_match,
+	.bind_iommufd = vfio_iommufd_physical_bind,
+	.unbind_iommufd = vfio_iommufd_physical_unbind,
+	.attach_ioas = vfio_iommufd_physical_attach_ioas,
+	.detach_ioas = vfio_iommufd_physical_detach_ioas,
+};
+
+/* ---- PCI ---- */
+
+static int driver_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct virt_vfio_device *vv;
+	int ret;
+
+	vv = vfio_alloc_device(virt_vfio_device, core.vdev, &pdev->dev, &device_ops);
+	if (IS_ERR(vv))
+		return PTR_ERR(vv);
+	dev_set_drvdata(&pdev->dev, &vv->core);
+	ret = vfio_pci_core_register_device(&vv->core);
+	if (ret)
+		vfio_put_device(&vv->core.vdev);
+	return ret;
+}
+
+static void driver_remove(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
+	vfio_pci_core_unregister_device(core);
+	vfio_put_device(&core->vdev);
+}
+
+static const struct pci_device_id driver_ids[] = {
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID) },
+	{}
+};
+MODULE_DEVICE_TABLE(pci, driver_ids);
+
+static struct pci_driver virt_vfio_driver = {
+	.name = KBUILD_MODNAME,
+	.id_table = driver_ids,
+	.probe = driver_probe,
+	.remove = driver_remove,
+	.err_handler = &vfio_pci_core_err_handlers,
+	.driver_managed_dma = true,
+};
+module_pci_driver(virt_vfio_driver);
+
+MODULE_IMPORT_NS(IOMMUFD);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("VFIO driver for virtual DMA devices, with their page tracker");
