@@ -50,6 +50,7 @@ u32 iommufd_dirty_out_flags(struct iommufd_dirty_tracker *tracker)
 {
 	struct io_pagetable *iopt = &tracker->ioas->iopt;
 	struct iommufd_dirty_domain *dd;
+	struct iommufd_dirty_seat *seat;
 	u32 flags = 0;
 
 	down_read(&iopt->domains_rwsem);
@@ -62,6 +63,11 @@ u32 iommufd_dirty_out_flags(struct iommufd_dirty_tracker *tracker)
 		if (READ_ONCE(dd->largest) > BIT(tracker->shift))
 			flags |= IOMMU_DIRTY_TRACKER_COARSE;
 	}
+	list_for_each_entry(seat, &iopt->dirty.seats, item)
+		if (seat->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
+		    READ_ONCE(seat->idev->dirty.source->granule) >
+			    BIT(tracker->shift))
+			flags |= IOMMU_DIRTY_TRACKER_COARSE;
 	up_read(&iopt->domains_rwsem);
 	return flags;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../lib/iommufd.h"
+#include "../lib/sysfs.h"
 #include "../lib/vdev.h"
 #include "oracle.h"
 #include "schedule.h"
@@ -28,6 +29,7 @@ struct run {
 	struct vdev dev[MAX_DEVICES];
 	unsigned int nr_dev;
 	bool attached[MAX_DEVICES];
+	__u32 hwpt_id[MAX_DEVICES];
 	char *ram;
 	bool mapped[SLOTS];
 };
@@ -160,9 +162,11 @@ static int step_read(struct run *r)
 	return rc ? fail(r, "READ", rc) : 0;
 }
 
+/* To a domain that others use too, or to one of its own. */
 static int attach(struct run *r, unsigned int i)
 {
-	int rc = vdev_attach(&r->dev[i], r->ioas_id, NULL);
+	int rc = vdev_attach(&r->dev[i],
+			     rnd(r, 3) ? r->ioas_id : r->hwpt_id[i], NULL);
 
 	if (rc)
 		return fail(r, "attach", rc);
@@ -175,7 +179,8 @@ static int step_attach(struct run *r)
 	unsigned int i = rnd(r, r->nr_dev);
 	int rc;
 
-	if (!r->attached[i])
+	/* Twice means a replace */
+	if (!r->attached[i] || rnd(r, 2))
 		return attach(r, i);
 	rc = vdev_detach(&r->dev[i]);
 	if (rc)
@@ -184,8 +189,24 @@ static int step_attach(struct run *r)
 	return 0;
 }
 
+/* A device loses its log, or all that have failed get another try. */
+static int step_failure(struct run *r)
+{
+	int rc;
+
+	if (rnd(r, 2))
+		rc = sysfs_write("/sys/module/iommufd_virt/parameters/lose_track",
+				 "1");
+	else
+		rc = tracker_set(r->fd, r->tracker_id,
+				 IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL);
+	return rc ? fail(r, "failure", rc) : 0;
+}
+
 static int step(struct run *r)
 {
+	if (r->s->failures && !rnd(r, 12))
+		return step_failure(r);
 	switch (rnd(r, 16)) {
 	case 0 ... 7:
 		return step_job(r);
@@ -196,6 +217,18 @@ static int step(struct run *r)
 	default:
 		return step_attach(r);
 	}
+}
+
+static int hwpt_alloc(struct run *r, unsigned int i)
+{
+	int rc = iommufd_hwpt_alloc(r->fd, r->dev[i].dev_id, r->ioas_id,
+				    IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+				    &r->hwpt_id[i]);
+
+	if (rc == -EOPNOTSUPP)
+		rc = iommufd_hwpt_alloc(r->fd, r->dev[i].dev_id, r->ioas_id, 0,
+					&r->hwpt_id[i]);
+	return rc;
 }
 
 static int set_up(struct run *r)
@@ -233,14 +266,18 @@ static int set_up(struct run *r)
 	for (i = 0; i < MAX_DEVICES; i++) {
 		if (!(r->s->devices >> i & 1))
 			continue;
-		rc = vdev_open(&r->dev[r->nr_dev], r->fd, i);
+		rc = vdev_open_driver(&r->dev[r->nr_dev], r->fd, i,
+				      r->s->driver ?: "vfio-pci");
 		if (rc)
 			return fail(r, "open device", rc);
+		rc = hwpt_alloc(r, r->nr_dev);
+		if (rc)
+			return fail(r, "HWPT", rc);
 		rc = attach(r, r->nr_dev++);
 		if (rc)
 			return rc;
 	}
-	rc = tracker_alloc(r->fd, r->ioas_id, IOMMU_DIRTY_POLICY_AUTO, 0, 0,
+	rc = tracker_alloc(r->fd, r->ioas_id, r->s->policy, 0, 0,
 			   &r->tracker_id);
 	if (rc)
 		return fail(r, "tracker", rc);

@@ -6,6 +6,7 @@
 #ifndef _KSELFTEST_SCHEDULE_H
 #define _KSELFTEST_SCHEDULE_H
 
+#include <stdbool.h>
 #include <linux/types.h>
 
 /**
@@ -13,6 +14,9 @@
  * @seed: everything random comes from it
  * @steps: how many
  * @devices: bit i: device number i takes part
+ * @driver: PCI driver for the devices; NULL for vfio-pci
+ * @policy: enum iommu_dirty_policy
+ * @failures: devices lose their logs, and the tracker is started again
  * @what: error: which call failed; NULL otherwise
  * @rc: error: -errno
  * @writes: pages written, and checked
@@ -25,6 +29,9 @@ struct schedule {
 	__u64 seed;
 	unsigned int steps;
 	unsigned int devices;
+	const char *driver;
+	__u32 policy;
+	bool failures;
 	const char *what;
 	int rc;
 	__u64 writes;

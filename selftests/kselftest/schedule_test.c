@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Nothing is lost: random schedules against ground truth, for several mixes of
- * devices. SEED=n begins with that seed, SCHEDULES=n runs that many per mix,
- * DURATION=n as many as fit into n seconds, shared among the mixes.
+ * devices. See schedules.h for SEED=, SCHEDULES= and DURATION=.
  */
-#include <stdlib.h>
-
 #include "kselftest_harness.h"
 #include "devices.h"
-#include "oracle.h"
-#include "schedule.h"
-
-static __u64 env_number(const char *name, __u64 otherwise)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? strtoull(value, NULL, 0) : otherwise;
-}
+#include "schedules.h"
 
 #define MIXES 4
 
@@ -53,33 +42,9 @@ FIXTURE_TEARDOWN(schedule)
 
 TEST_F_TIMEOUT(schedule, loses_nothing, 100000)
 {
-	__u64 first = env_number("SEED", 1), n = env_number("SCHEDULES", 5);
-	__u64 seed, writes = 0, reported = 0, over = 0;
-	__u64 duration = env_number("DURATION", 0) / MIXES * 1000000000ull;
-	__u64 end = oracle_now() + duration;
+	struct schedule s = { .devices = variant->devices };
 
-	for (seed = first; duration ? oracle_now() < end : seed < first + n;
-	     seed++) {
-		struct schedule s = {
-			.seed = seed,
-			.steps = 60,
-			.devices = variant->devices,
-		};
-
-		ASSERT_EQ(0, schedule_run(&s)) {
-			TH_LOG("seed %llu: %s: %d", seed, s.what, s.rc);
-		}
-		EXPECT_EQ(0, s.lost) {
-			TH_LOG("seed %llu: %llu of %llu writes lost, the first at 0x%llx; SEED=%llu SCHEDULES=1 repeats it",
-			       seed, s.lost, s.writes, s.lost_iova, seed);
-		}
-		writes += s.writes;
-		reported += s.reported;
-		over += s.over;
-	}
-	TH_LOG("seeds %llu to %llu: %llu writes checked, %llu pages reported, %llu of them over",
-	       first, seed - 1, writes, reported, over);
-	EXPECT_LT(0, writes);
+	schedules_run(_metadata, &s, MIXES);
 }
 
 TEST_HARNESS_MAIN

@@ -42,8 +42,8 @@ enum iommu_dirty_policy {
  * enum iommu_dirty_tracker_alloc_flags - Flags for struct
  *	iommu_dirty_tracker_alloc
  * @IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE: never fall back to "everything that is
- *	mapped writable is dirty": a START or attach that would need it fails
- *	with ENXIO
+ *	mapped writable is dirty": a START, attach or map that would need it
+ *	fails with ENXIO
  * @IOMMU_DIRTY_TRACKER_FINE_LEAVES: fill the IOMMU's tables with leaves of
  *	4 KiB from the first map on. EOPNOTSUPP where the kernel cannot
  */
@@ -66,11 +66,13 @@ enum iommu_dirty_tracker_alloc_flags {
  *
  * Make a dirty tracker for an IOAS; it does not track yet. An IOAS has at most
  * one. While it exists, IOMMU_HWPT_SET_DIRTY_TRACKING and
- * IOMMU_HWPT_GET_DIRTY_BITMAP on the IOAS's HWPTs answer EBUSY, since two
+ * IOMMU_HWPT_GET_DIRTY_BITMAP on the IOAS's HWPTs, and
+ * VFIO_DEVICE_FEATURE_DMA_LOGGING_START on its devices, answer EBUSY, since two
  * readers that clear would steal from one another.
  *
  * Errors: ENOENT no such IOAS; EBUSY the IOAS has a tracker, or an HWPT of it
- * is being tracked or read through the per-HWPT ioctls; EINVAL page_size or
+ * is being tracked or read through the per-HWPT ioctls, or a device of it logs
+ * for its user; EINVAL page_size or
  * policy; EOPNOTSUPP an unknown or unsupported flag, __reserved; ENOMEM.
  */
 struct iommu_dirty_tracker_alloc {
@@ -99,12 +101,14 @@ enum iommu_dirty_tracker_set_flags {
 
 /**
  * enum iommu_dirty_tracker_out_flags - What to know about an answer
- * @IOMMU_DIRTY_TRACKER_CONSERVATIVE: there is a device (or domain) that nobody
- *	can track: everything mapped writable for it is reported at every READ
+ * @IOMMU_DIRTY_TRACKER_CONSERVATIVE: there is a device that nobody can track, or
+ *	something is mapped that its log cannot hold: all of that is reported at
+ *	every READ
  * @IOMMU_DIRTY_TRACKER_DEGRADED: as before, because a source broke;
  *	IOMMU_DIRTY_TRACKER_SET with ENABLE restarts it
  * @IOMMU_DIRTY_TRACKER_COARSE: dirt was seen in IOMMU leaves larger than
- *	out_page_size, which are reported as a whole
+ *	out_page_size, or a device's log has larger units; they are reported as
+ *	a whole
  * @IOMMU_DIRTY_TRACKER_RUNNING: the tracker is started (INFO only)
  */
 enum iommu_dirty_tracker_out_flags {

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Many schedules of one kind, as a part of a test: included after
+ * kselftest_harness.h. SEED=n begins with that seed, SCHEDULES=n runs that many,
+ * DURATION=n as many as fit into n seconds, shared among the kinds.
+ */
+#ifndef _KSELFTEST_SCHEDULES_H
+#define _KSELFTEST_SCHEDULES_H
+
+#include <stdlib.h>
+
+#include "oracle.h"
+#include "schedule.h"
+
+static inline __u64 schedules_env(const char *name, __u64 otherwise)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? strtoull(value, NULL, 0) : otherwise;
+}
+
+/* @kinds: among how many DURATION is shared. */
+static inline void schedules_run(struct __test_metadata *_metadata,
+				 const struct schedule *kind,
+				 unsigned int kinds)
+{
+	__u64 first = schedules_env("SEED", 1);
+	__u64 n = schedules_env("SCHEDULES", 5);
+	__u64 seed, writes = 0, reported = 0, over = 0;
+	__u64 duration = schedules_env("DURATION", 0) * 1000000000ull / kinds;
+	__u64 end = oracle_now() + duration;
+
+	for (seed = first; duration ? oracle_now() < end : seed < first + n;
+	     seed++) {
+		struct schedule s = *kind;
+
+		s.seed = seed;
+		s.steps = 60;
+		ASSERT_EQ(0, schedule_run(&s)) {
+			TH_LOG("seed %llu: %s: %d", seed, s.what, s.rc);
+		}
+		EXPECT_EQ(0, s.lost) {
+			TH_LOG("seed %llu: %llu of %llu writes lost, the first at 0x%llx; SEED=%llu SCHEDULES=1 repeats it",
+			       seed, s.lost, s.writes, s.lost_iova, seed);
+		}
+		writes += s.writes;
+		reported += s.reported;
+		over += s.over;
+	}
+	TH_LOG("seeds %llu to %llu: %llu writes checked, %llu pages reported, %llu of them over",
+	       first, seed - 1, writes, reported, over);
+	EXPECT_LT(0, writes);
+}
+
+#endif
