@@ -10,12 +10,14 @@
 #include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rbtree_types.h>
 #include <linux/types.h>
 #include <uapi/linux/iommufd_dirty.h>
 
 struct iommu_domain;
 struct io_pagetable;
 struct iopt_area;
+struct iommufd_access;
 struct iommufd_ctx;
 struct iommufd_device;
 struct iommufd_dirty_platform;
@@ -45,6 +47,8 @@ enum iommufd_dirty_iopt_flags {
  *	domains_rwsem (write), read under either
  * @domains: Of struct iommufd_dirty_domain::item; locked like @tracker
  * @seats: Of struct iommufd_dirty_seat::item: the devices; locked like @tracker
+ * @pins_lock: Protects @pins
+ * @pins: What struct iommufd_access have pinned; struct dirty_pin
  * @flags: Bits of enum iommufd_dirty_iopt_flags
  * @users: Who owns the dirty bits: n > 0 holds of the per-HWPT ioctls (one for
  *	each HWPT whose tracking is on, one for each read in flight), 0 nobody,
@@ -55,6 +59,8 @@ struct iommufd_dirty_iopt {
 	struct iommufd_dirty_tracker *tracker;
 	struct list_head domains;
 	struct list_head seats;
+	struct mutex pins_lock;
+	struct rb_root_cached pins;
 	unsigned long flags;
 	atomic_t users;
 };
@@ -103,6 +109,17 @@ struct iommufd_dirty_domain {
 	atomic64_t harvests;
 	atomic64_t harvest_ns;
 	atomic64_t failures;
+};
+
+/**
+ * struct iommufd_dirty_access - A driver without DMA as a source; in struct
+ *	iommufd_access
+ * @declared: It says itself what it writes; under access->ioas_lock
+ * @bytes: Bytes reported
+ */
+struct iommufd_dirty_access {
+	bool declared;
+	atomic64_t bytes;
 };
 
 /**
@@ -168,6 +185,12 @@ u32 iommufd_dirty_auto_flags(struct iommufd_device *idev);
 int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
 			   struct iommufd_device *idev);
 void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging);
+void iommufd_dirty_access_rw(struct iommufd_access *access, unsigned long first,
+			     unsigned long last, unsigned int flags);
+int iommufd_dirty_access_pin(struct iommufd_access *access, unsigned long first,
+			     unsigned long last, unsigned int flags);
+void iommufd_dirty_access_unpin(struct iommufd_access *access,
+				unsigned long first, unsigned long last);
 int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
 			 struct iommufd_device *idev);
 void iommufd_dirty_detach(struct iommufd_device *idev);
@@ -257,6 +280,27 @@ static inline int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging
 
 static inline void
 iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
+{
+}
+
+static inline void iommufd_dirty_access_rw(struct iommufd_access *access,
+					   unsigned long first,
+					   unsigned long last,
+					   unsigned int flags)
+{
+}
+
+static inline int iommufd_dirty_access_pin(struct iommufd_access *access,
+					   unsigned long first,
+					   unsigned long last,
+					   unsigned int flags)
+{
+	return 0;
+}
+
+static inline void iommufd_dirty_access_unpin(struct iommufd_access *access,
+					      unsigned long first,
+					      unsigned long last)
 {
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * INFO: tell the plan, one line for each device, and for each HWPT that no
- * device is attached to. A snapshot: devices and HWPTs may come and go between
+ * INFO: tell the plan, one line for each device, with DMA or without, and for each
+ * HWPT that no device is attached to. A snapshot: devices and HWPTs may come and go between
  * two lines.
  */
 #include <linux/iommu.h>
@@ -128,6 +128,30 @@ static int info_device(struct dirty_info *info, struct iommufd_device *idev)
 	return hwpt ? info_emit(info, &source) : 0;
 }
 
+/* A driver without DMA, if it is attached to the tracker's IOAS. */
+static int info_access(struct dirty_info *info, struct iommufd_access *access)
+{
+	struct iommu_dirty_source_info source = {
+		.dev_id = access->obj.id,
+		.kind = IOMMU_DIRTY_SOURCE_ACCESS,
+		.granule = PAGE_SIZE,
+		.platform = "cpu",
+	};
+	bool attached;
+
+	mutex_lock(&access->ioas_lock);
+	attached = access->ioas == info->tracker->ioas;
+	mutex_unlock(&access->ioas_lock);
+	if (!attached)
+		return 0;
+	if (READ_ONCE(info->tracker->running))
+		source.state = IOMMU_DIRTY_SOURCE_ON;
+	else
+		source.kind = IOMMU_DIRTY_SOURCE_NONE;
+	source.dirty_bytes = atomic64_read(&access->dirty.bytes);
+	return info_emit(info, &source);
+}
+
 static int info_devices(struct dirty_info *info)
 {
 	struct iommufd_ctx *ictx = info->tracker->ictx;
@@ -136,11 +160,18 @@ static int info_devices(struct dirty_info *info)
 	int rc = 0;
 
 	xa_for_each(&ictx->objects, index, obj) {
+		/* Of another type it must not be held, see info_hwpt() */
 		obj = iommufd_get_object(ictx, index, IOMMUFD_OBJ_DEVICE);
 		if (IS_ERR(obj))
+			obj = iommufd_get_object(ictx, index, IOMMUFD_OBJ_ACCESS);
+		if (IS_ERR(obj))
 			continue;
-		rc = info_device(info,
-				 container_of(obj, struct iommufd_device, obj));
+		if (obj->type == IOMMUFD_OBJ_DEVICE)
+			rc = info_device(info,
+					 container_of(obj, struct iommufd_device, obj));
+		else
+			rc = info_access(info,
+					 container_of(obj, struct iommufd_access, obj));
 		iommufd_put_object(ictx, obj);
 		if (rc)
 			break;

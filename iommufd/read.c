@@ -110,6 +110,8 @@ static int read_windows(struct dirty_read *rd)
 	if (!rc)
 		rc = iommufd_dirty_sources_harvest(rd->tracker, rd->iova,
 						   rd->last);
+	if (!rc)
+		iommufd_dirty_access_harvest(rd->tracker, rd->iova, rd->last);
 	while (!rc && next_work(rd, &first)) {
 		unsigned long last = min(rd->last, first | (window - 1));
 

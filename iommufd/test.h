@@ -20,6 +20,7 @@
  * @DIRTY_BREAK_NO_MARK: when *mapped* ends, or a log is lost, forget what was
  *	mapped
  * @DIRTY_BREAK_NO_OUTSIDE: take what a log cannot hold for clean
+ * @DIRTY_BREAK_NO_ACCESS: take what the CPU writes for clean
  */
 enum dirty_test_break {
 	DIRTY_BREAK_EARLY_PUBLISH = 1 << 0,
@@ -31,6 +32,7 @@ enum dirty_test_break {
 	DIRTY_BREAK_LATE_SOURCE = 1 << 6,
 	DIRTY_BREAK_NO_MARK = 1 << 7,
 	DIRTY_BREAK_NO_OUTSIDE = 1 << 8,
+	DIRTY_BREAK_NO_ACCESS = 1 << 9,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST

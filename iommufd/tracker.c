@@ -20,6 +20,8 @@
 void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
 {
 	mutex_init(&iopt->dirty.plan_lock);
+	mutex_init(&iopt->dirty.pins_lock);
+	iopt->dirty.pins = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&iopt->dirty.domains);
 	INIT_LIST_HEAD(&iopt->dirty.seats);
 	atomic_set(&iopt->dirty.users, 0);

@@ -94,6 +94,10 @@ void iommufd_dirty_domain_disable(struct iommufd_dirty_domain *dd);
 void iommufd_dirty_domain_reset(struct iommufd_dirty_domain *dd);
 void iommufd_dirty_domain_fail(struct iommufd_dirty_domain *dd);
 
+/* access.c */
+void iommufd_dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
+				  unsigned long first, unsigned long last);
+
 /* replan.c */
 int iommufd_dirty_replan(struct iommufd_dirty_tracker *tracker, bool must);
 void iommufd_dirty_replan_broke(struct iommufd_dirty_tracker *tracker);

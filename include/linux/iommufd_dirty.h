@@ -80,4 +80,8 @@ void iommufd_dirty_source_release(struct iommufd_device *idev);
 bool iommufd_dirty_source_claimed(struct iommufd_device *idev);
 bool iommufd_dirty_source_taken(struct iommufd_device *idev);
 
+void iommufd_dirty_access_declare(struct iommufd_access *access);
+int iommufd_dirty_access_mark(struct iommufd_access *access, unsigned long iova,
+			      unsigned long length);
+
 #endif

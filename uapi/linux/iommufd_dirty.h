@@ -288,6 +288,8 @@ struct iommu_dirty_tracker_unmap {
  * @IOMMU_DIRTY_SOURCE_DEVICE: the device's own page tracker
  * @IOMMU_DIRTY_SOURCE_SCOPE: the pages that the device declared or pinned
  * @IOMMU_DIRTY_SOURCE_MAPPED: nobody can tell: all that is mapped writable
+ * @IOMMU_DIRTY_SOURCE_ACCESS: no DMA: what its driver writes with the CPU, and has
+ *	pinned for that
  */
 enum iommu_dirty_source_kind {
 	IOMMU_DIRTY_SOURCE_NONE = 0,
@@ -295,6 +297,7 @@ enum iommu_dirty_source_kind {
 	IOMMU_DIRTY_SOURCE_DEVICE = 2,
 	IOMMU_DIRTY_SOURCE_SCOPE = 3,
 	IOMMU_DIRTY_SOURCE_MAPPED = 4,
+	IOMMU_DIRTY_SOURCE_ACCESS = 5,
 };
 
 /**
@@ -321,7 +324,7 @@ enum iommu_dirty_source_flags {
 /**
  * struct iommu_dirty_source_info - One line of the plan
  * @dev_id: iommufd device ID; 0 for an HWPT without a device
- * @hwpt_id: The HWPT that the device is attached to
+ * @hwpt_id: The HWPT that the device is attached to; 0 for ACCESS
  * @kind: One of enum iommu_dirty_source_kind
  * @state: One of enum iommu_dirty_source_state
  * @flags: Combination of enum iommu_dirty_source_flags

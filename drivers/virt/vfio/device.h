@@ -17,12 +17,16 @@
  * @log_lock: the registers of its page tracker, and the rest
  * @logging: it was started
  * @log_broken: a report was lost, and pages with it; until it is stopped
+ * @scope_first: first byte that a device without a log writes
+ * @scope_last: last byte of that, inclusive; 0 when it is not known
  */
 struct virt_vfio_device {
 	struct vfio_pci_core_device core;
 	struct mutex log_lock;
 	bool logging;
 	bool log_broken;
+	unsigned long scope_first;
+	unsigned long scope_last;
 };
 
 static inline struct virt_vfio_device *to_virt_vfio(struct vfio_device *vdev)
@@ -34,5 +38,15 @@ static inline struct virt_vfio_device *to_virt_vfio(struct vfio_device *vdev)
 extern const struct vfio_log_ops virt_vfio_log_ops;
 int virt_vfio_log_check(struct virt_vfio_device *vv);
 void virt_vfio_log_close(struct virt_vfio_device *vv);
+
+/* scope.c */
+#ifdef CONFIG_IOMMUFD_DIRTY
+int virt_vfio_scope_open(struct virt_vfio_device *vv);
+#else
+static inline int virt_vfio_scope_open(struct virt_vfio_device *vv)
+{
+	return 0;
+}
+#endif
 
 #endif

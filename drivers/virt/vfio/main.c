@@ -7,7 +7,8 @@
  * registers only and is no part of iommufd-virt: what happens to a device (it is
  * reset, its memory space is disabled, it does not answer) happens to this
  * driver's tracker as it would with hardware. And it knows vfio_log_ops only,
- * nothing of who calls them.
+ * nothing of who calls them; but for scope.c, which is about devices without a
+ * page tracker.
  *
  * The registers of the tracker are the host's: a VMM does not see their BAR.
  */
@@ -38,12 +39,10 @@ static int device_open(struct vfio_device *vdev)
 
 	if (ret)
 		return ret;
-	if (vdev->log_ops) {
-		ret = virt_vfio_log_check(vv);
-		if (ret) {
-			vfio_pci_core_disable(&vv->core);
-			return ret;
-		}
+	ret = vdev->log_ops ? virt_vfio_log_check(vv) : virt_vfio_scope_open(vv);
+	if (ret) {
+		vfio_pci_core_disable(&vv->core);
+		return ret;
 	}
 	vfio_pci_core_finish_enable(&vv->core);
 	return 0;

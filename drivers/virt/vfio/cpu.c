@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A mediated device that does nothing but what it is told (virt_cpu.h): write
+ * memory with the CPU and pin it, so that the *access* source can be tested. It is
+ * a platform device of its own, and stands for any driver that uses
+ * vfio_dma_rw() and vfio_pin_pages().
+ */
+#include <linux/highmem.h>
+#include <linux/iommu.h>
+#include <linux/iommufd.h>
+#include <linux/iommufd_dirty.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vfio.h>
+#include <linux/xarray.h>
+
+#include "../virt_cpu.h"
+
+#define MAX_LENGTH	SZ_16M
+
+/**
+ * struct virt_cpu - the device
+ * @vdev: the VFIO device
+ * @lock: protects @pages
+ * @pages: what is pinned: struct page by IOVA >> PAGE_SHIFT
+ */
+struct virt_cpu {
+	struct vfio_device vdev;
+	struct mutex lock;
+	struct xarray pages;
+};
+
+static struct virt_cpu *to_cpu(struct vfio_device *vdev)
+{
+	return container_of(vdev, struct virt_cpu, vdev);
+}
+
+static int cpu_rw(struct virt_cpu *cpu, u64 iova, bool write)
+{
+	u8 *data = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	int ret;
+
+	if (!data)
+		return -ENOMEM;
+	memset(data, iova >> PAGE_SHIFT, PAGE_SIZE);
+	ret = vfio_dma_rw(&cpu->vdev, iova, data, PAGE_SIZE, write);
+	kfree(data);
+	return ret;
+}
+
+static int cpu_pin(struct virt_cpu *cpu, u64 iova, bool write)
+{
+	struct page *page;
+	int ret;
+
+	if (xa_load(&cpu->pages, iova >> PAGE_SHIFT))
+		return -EEXIST;
+	ret = vfio_pin_pages(&cpu->vdev, iova, 1,
+			     IOMMU_READ | (write ? IOMMU_WRITE : 0), &page);
+	if (ret < 0)
+		return ret;
+	ret = xa_err(xa_store(&cpu->pages, iova >> PAGE_SHIFT, page, GFP_KERNEL));
+	if (ret)
+		vfio_unpin_pages(&cpu->vdev, iova, 1);
+	return ret;
+}
+
+static int cpu_unpin(struct virt_cpu *cpu, u64 iova)
+{
+	if (!xa_erase(&cpu->pages, iova >> PAGE_SHIFT))
+		return -ENOENT;
+	vfio_unpin_pages(&cpu->vdev, iova, 1);
+	return 0;
+}
+
+static int cpu_touch(struct virt_cpu *cpu, u64 iova)
+{
+	struct page *page = xa_load(&cpu->pages, iova >> PAGE_SHIFT);
+	u64 *data;
+
+	if (!page)
+		return -ENOENT;
+	data = kmap_local_page(page);
+	WRITE_ONCE(*data, iova | 1);
+	kunmap_local(data);
+	return 0;
+}
+
+static int cpu_page(struct virt_cpu *cpu, u32 op, u64 iova)
+{
+	switch (op) {
+	case VIRT_CPU_READ:
+		return cpu_rw(cpu, iova, false);
+	case VIRT_CPU_WRITE:
+		return cpu_rw(cpu, iova, true);
+	case VIRT_CPU_PIN_READ:
+		return cpu_pin(cpu, iova, false);
+	case VIRT_CPU_PIN_WRITE:
+		return cpu_pin(cpu, iova, true);
+	case VIRT_CPU_TOUCH:
+		return cpu_touch(cpu, iova);
+	case VIRT_CPU_MARK:
+		return iommufd_dirty_access_mark(cpu->vdev.iommufd_access, iova,
+						 PAGE_SIZE);
+	case VIRT_CPU_UNPIN:
+		return cpu_unpin(cpu, iova);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int cpu_command(struct virt_cpu *cpu, const struct virt_cpu_cmd *cmd)
+{
+	u64 iova;
+	int ret = 0;
+
+	if (!cpu->vdev.iommufd_access)
+		return -ENODEV;
+	if (cmd->op == VIRT_CPU_DECLARE) {
+		iommufd_dirty_access_declare(cpu->vdev.iommufd_access);
+		return 0;
+	}
+	if (cmd->__reserved || !cmd->length || cmd->length > MAX_LENGTH ||
+	    !PAGE_ALIGNED(cmd->iova | cmd->length) ||
+	    cmd->iova + cmd->length < cmd->iova)
+		return -EINVAL;
+	mutex_lock(&cpu->lock);
+	for (iova = cmd->iova; !ret && iova < cmd->iova + cmd->length;
+	     iova += PAGE_SIZE)
+		ret = cpu_page(cpu, cmd->op, iova);
+	mutex_unlock(&cpu->lock);
+	return ret;
+}
+
+static ssize_t cpu_write(struct vfio_device *vdev, const char __user *buf,
+			 size_t count, loff_t *pos)
+{
+	struct virt_cpu_cmd cmd;
+	int ret;
+
+	if (count != sizeof(cmd))
+		return -EINVAL;
+	if (copy_from_user(&cmd, buf, sizeof(cmd)))
+		return -EFAULT;
+	ret = cpu_command(to_cpu(vdev), &cmd);
+	return ret ?: count;
+}
+
+/* What is unmapped, or left behind, must not stay pinned. */
+static void cpu_unmap(struct vfio_device *vdev, u64 iova, u64 length)
+{
+	struct virt_cpu *cpu = to_cpu(vdev);
+	unsigned long index, last = (iova + (length - 1)) >> PAGE_SHIFT;
+	struct page *page;
+
+	mutex_lock(&cpu->lock);
+	xa_for_each_range(&cpu->pages, index, page, iova >> PAGE_SHIFT, last)
+		cpu_unpin(cpu, (u64)index << PAGE_SHIFT);
+	mutex_unlock(&cpu->lock);
+}
+
+static int cpu_setup(struct vfio_device *vdev)
+{
+	struct virt_cpu *cpu = to_cpu(vdev);
+
+	mutex_init(&cpu->lock);
+	xa_init(&cpu->pages);
+	return 0;
+}
+
+static void cpu_close(struct vfio_device *vdev)
+{
+	cpu_unmap(vdev, 0, U64_MAX);
+}
+
+static const struct vfio_device_ops cpu_ops = {
+	.name = "iommufd-virt-cpu",
+	.init = cpu_setup,
+	.close_device = cpu_close,
+	.write = cpu_write,
+	.dma_unmap = cpu_unmap,
+	.bind_iommufd = vfio_iommufd_emulated_bind,
+	.unbind_iommufd = vfio_iommufd_emulated_unbind,
+	.attach_ioas = vfio_iommufd_emulated_attach_ioas,
+	.detach_ioas = vfio_iommufd_emulated_detach_ioas,
+};
+
+static int cpu_probe(struct platform_device *pdev)
+{
+	struct virt_cpu *cpu;
+	int ret;
+
+	cpu = vfio_alloc_device(virt_cpu, vdev, &pdev->dev, &cpu_ops);
+	if (IS_ERR(cpu))
+		return PTR_ERR(cpu);
+	platform_set_drvdata(pdev, cpu);
+	ret = vfio_register_emulated_iommu_dev(&cpu->vdev);
+	if (ret)
+		vfio_put_device(&cpu->vdev);
+	return ret;
+}
+
+static void cpu_remove(struct platform_device *pdev)
+{
+	struct virt_cpu *cpu = platform_get_drvdata(pdev);
+
+	vfio_unregister_group_dev(&cpu->vdev);
+	vfio_put_device(&cpu->vdev);
+}
+
+static struct platform_driver cpu_driver = {
+	.driver.name = "iommufd-virt-cpu",
+	.probe = cpu_probe,
+	.remove = cpu_remove,
+};
+
+static struct platform_device *cpu_device;
+
+static int __init cpu_module_init(void)
+{
+	int ret = platform_driver_register(&cpu_driver);
+
+	if (ret)
+		return ret;
+	cpu_device = platform_device_register_simple("iommufd-virt-cpu",
+						     PLATFORM_DEVID_NONE, NULL, 0);
+	ret = PTR_ERR_OR_ZERO(cpu_device);
+	if (ret)
+		platform_driver_unregister(&cpu_driver);
+	return ret;
+}
+module_init(cpu_module_init);
+
+static void __exit cpu_module_exit(void)
+{
+	platform_device_unregister(cpu_device);
+	platform_driver_unregister(&cpu_driver);
+}
+module_exit(cpu_module_exit);
+
+MODULE_IMPORT_NS(IOMMUFD);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Virtual mediated device that writes memory with the CPU");

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The virtual mediated device: /dev/vfio/devices/vfioN of the platform device
+ * "iommufd-virt-cpu", which writes memory with the CPU, through the functions that
+ * mediated devices have for it. A command is a struct virt_cpu_cmd written to the
+ * device FD; it is done when write() returns.
+ */
+#ifndef _VIRT_CPU_H
+#define _VIRT_CPU_H
+
+#include <linux/types.h>
+
+/**
+ * enum virt_cpu_op - Commands; all but READ and DECLARE are about whole pages
+ * @VIRT_CPU_READ: read @length bytes with vfio_dma_rw()
+ * @VIRT_CPU_WRITE: write them; each byte gets the low byte of its page number
+ * @VIRT_CPU_PIN_READ: pin with vfio_pin_pages() for reading
+ * @VIRT_CPU_PIN_WRITE: pin for writing
+ * @VIRT_CPU_TOUCH: write the first eight bytes of each page, which is pinned:
+ *	its address, and 1
+ * @VIRT_CPU_MARK: iommufd_dirty_access_mark()
+ * @VIRT_CPU_UNPIN: unpin
+ * @VIRT_CPU_DECLARE: iommufd_dirty_access_declare()
+ */
+enum virt_cpu_op {
+	VIRT_CPU_READ,
+	VIRT_CPU_WRITE,
+	VIRT_CPU_PIN_READ,
+	VIRT_CPU_PIN_WRITE,
+	VIRT_CPU_TOUCH,
+	VIRT_CPU_MARK,
+	VIRT_CPU_UNPIN,
+	VIRT_CPU_DECLARE,
+};
+
+/**
+ * struct virt_cpu_cmd - A command
+ * @op: enum virt_cpu_op
+ * @__reserved: 0
+ * @iova: first byte
+ * @length: bytes, at most 16 MiB
+ */
+struct virt_cpu_cmd {
+	__u32 op;
+	__u32 __reserved;
+	__aligned_u64 iova;
+	__aligned_u64 length;
+};
+
+#endif

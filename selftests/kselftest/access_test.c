@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the CPU writes for a device without DMA: with iommufd_access_rw(), and to
+ * pages that it has pinned. And a device that can only write to some pages.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <linux/vfio.h>
+
+#include "kselftest_harness.h"
+#include "fixture.h"
+#include "virt_cpu.h"
+
+#define CPU_DEVICE "/sys/bus/platform/devices/iommufd-virt-cpu/vfio-dev"
+/* enum dirty_test_break */
+#define NO_ACCESS "512"
+/* As in plan.txt: has no log, and nobody tracks it */
+#define NOBODY 0
+
+FIXTURE(access) {
+	struct bench b;
+	int cpu;
+};
+
+/* The character device of the mediated device. */
+static int open_cpu(void)
+{
+	DIR *dir = opendir(CPU_DEVICE);
+	struct dirent *entry;
+	char path[300];
+	int fd = -ENODEV;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "vfio", 4)) {
+			snprintf(path, sizeof(path), "/dev/vfio/devices/%s",
+				 entry->d_name);
+			fd = open(path, O_RDWR);
+		}
+	closedir(dir);
+	return fd;
+}
+
+static int attach(int fd, __u32 ioas_id)
+{
+	struct vfio_device_attach_iommufd_pt pt = { .argsz = sizeof(pt),
+						    .pt_id = ioas_id };
+
+	return ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &pt) ? -errno : 0;
+}
+
+FIXTURE_SETUP(access)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct bench *b = &self->b;
+
+	b->fd = iommufd_open();
+	ASSERT_LE(0, b->fd);
+	b->dev.fd = -1;
+	b->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, b->ram);
+	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &b->ioas_id));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
+				      IOMMUFD_MAP_RW));
+	self->cpu = open_cpu();
+	ASSERT_LE(0, self->cpu);
+	bind.iommufd = b->fd;
+	ASSERT_EQ(0, ioctl(self->cpu, VFIO_DEVICE_BIND_IOMMUFD, &bind));
+	ASSERT_EQ(0, attach(self->cpu, b->ioas_id));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
+}
+
+FIXTURE_TEARDOWN(access)
+{
+	EXPECT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	EXPECT_EQ(0, parameter_set("iommufd_virt_vfio_pci", "scope_last", "0"));
+	close(self->cpu);
+	bench_close(&self->b);
+	munmap(self->b.ram, RAM_SIZE);
+}
+
+static int cpu(FIXTURE_DATA(access) *self, __u32 op, __u64 page, __u64 pages)
+{
+	struct virt_cpu_cmd cmd = {
+		.op = op, .iova = IOVA + page * PAGE, .length = pages * PAGE,
+	};
+
+	return write(self->cpu, &cmd, sizeof(cmd)) == sizeof(cmd) ? 0 : -errno;
+}
+
+/* READ all of RAM; the number of pages reported, or -errno. */
+static int read_ram(FIXTURE_DATA(access) *self)
+{
+	int rc = bench_read(&self->b, 0, RAM_PAGES, 0, NULL);
+
+	return rc ? rc : (int)bench_count(&self->b);
+}
+
+/* Of 7 pages, those that were really written and not reported. */
+static int lost(FIXTURE_DATA(access) *self, __u64 page)
+{
+	int i, n = 0;
+
+	for (i = 0; i < 7; i++)
+		n += self->b.ram[(page + i) * PAGE] &&
+		     !bench_bit(&self->b, page + i);
+	return n;
+}
+
+TEST_F(access, writes_are_dirt)
+{
+	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_READ, 0, 100));
+	EXPECT_EQ(0, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 5, 7));
+	EXPECT_EQ(5, self->b.ram[5 * PAGE]);
+	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(0, lost(self, 5));
+	EXPECT_EQ(0, read_ram(self));
+	/* Half of it is not mapped */
+	EXPECT_EQ(-ENOENT, cpu(self, VIRT_CPU_WRITE, RAM_PAGES - 2, 4));
+	EXPECT_EQ(2, read_ram(self));
+}
+
+TEST_F(access, is_in_info)
+{
+	struct iommu_dirty_source_info sources[4];
+	struct iommu_dirty_tracker_info info;
+
+	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 5, 7));
+	ASSERT_EQ(0, tracker_info(self->b.fd, self->b.tracker_id, &info, sources,
+				  4));
+	ASSERT_EQ(1, info.nr_sources);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ACCESS, sources[0].kind);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, sources[0].state);
+	EXPECT_EQ(7 * PAGE, sources[0].dirty_bytes);
+	EXPECT_STREQ("cpu", sources[0].platform);
+}
+
+TEST_F(access, writes_control)
+{
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", NO_ACCESS));
+	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 5, 7));
+	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(7, lost(self, 5));
+}
+
+TEST_F(access, write_pins_are_dirt)
+{
+	/* From before START, too */
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
+	ASSERT_EQ(0, bench_start(&self->b));
+	EXPECT_EQ(7, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
+	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(0, lost(self, 5));
+	/* A part of them */
+	ASSERT_EQ(0, bench_read(&self->b, 0, 8, 0, NULL));
+	EXPECT_EQ(3, bench_count(&self->b));
+	/* and once more when they are unpinned */
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
+	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(0, read_ram(self));
+}
+
+TEST_F(access, write_pins_control)
+{
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", NO_ACCESS));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
+	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
+	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(7, lost(self, 5));
+}
+
+TEST_F(access, read_pins_are_not)
+{
+	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 5, 7));
+	EXPECT_EQ(0, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
+	EXPECT_EQ(0, read_ram(self));
+}
+
+TEST_F(access, a_driver_that_marks)
+{
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_DECLARE, 0, 0));
+	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
+	EXPECT_EQ(0, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 2));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_MARK, 5, 2));
+	EXPECT_EQ(2, read_ram(self));
+	EXPECT_EQ(0, lost(self, 5));
+	EXPECT_EQ(0, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
+	EXPECT_EQ(0, read_ram(self));
+	/* What is not mapped is not dirty */
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_MARK, RAM_PAGES, 2));
+	EXPECT_EQ(0, read_ram(self));
+}
+
+/* Unmap, replace and close take the pins away, and not their dirt. */
+TEST_F(access, pins_that_are_taken_away)
+{
+	struct bench *b = &self->b;
+	__u32 ioas;
+
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
+	ASSERT_EQ(7, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(0, lost(self, 5));
+
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 20, 3));
+	ASSERT_EQ(3, read_ram(self));
+	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas));
+	ASSERT_EQ(0, attach(self->cpu, ioas));
+	EXPECT_EQ(3, read_ram(self));
+	EXPECT_EQ(0, read_ram(self));
+
+	ASSERT_EQ(0, attach(self->cpu, b->ioas_id));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 30, 4));
+	close(self->cpu);
+	self->cpu = -1;
+	EXPECT_EQ(4, read_ram(self));
+	EXPECT_EQ(0, read_ram(self));
+}
+
+/* ---- A device that declares the only pages that it may write ---- */
+
+static int scope(__u64 page, __u64 pages)
+{
+	char first[32], last[32];
+
+	snprintf(first, sizeof(first), "%llu", IOVA + page * PAGE);
+	snprintf(last, sizeof(last), "%llu", IOVA + (page + pages) * PAGE - 1);
+	return parameter_set("iommufd_virt_vfio_pci", "scope_first", first) ?:
+	       parameter_set("iommufd_virt_vfio_pci", "scope_last", last);
+}
+
+static int open_scoped(FIXTURE_DATA(access) *self)
+{
+	return vdev_open_driver(&self->b.dev, self->b.fd, NOBODY,
+				VDEV_TRACKER_DRIVER) ?:
+	       vdev_attach(&self->b.dev, self->b.ioas_id, NULL);
+}
+
+static int kind(FIXTURE_DATA(access) *self)
+{
+	struct iommu_dirty_source_info sources[4];
+	struct iommu_dirty_tracker_info info;
+	unsigned int i;
+	int rc;
+
+	rc = tracker_info(self->b.fd, self->b.tracker_id, &info, sources, 4);
+	for (i = 0; !rc && i < info.nr_sources; i++)
+		if (sources[i].dev_id == self->b.dev.dev_id)
+			return sources[i].kind;
+	return rc ? rc : -ENOENT;
+}
+
+TEST_F(access, scope)
+{
+	struct tracker_read_out out;
+
+	ASSERT_EQ(0, scope(100, 20));
+	ASSERT_EQ(0, open_scoped(self));
+	ASSERT_EQ(0, bench_start(&self->b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_SCOPE, kind(self));
+	ASSERT_EQ(0, bench_write(&self->b, 103, 2));
+	ASSERT_EQ(0, bench_read(&self->b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(20, bench_count(&self->b));
+	EXPECT_TRUE(bench_bit(&self->b, 103) && bench_bit(&self->b, 104));
+	EXPECT_EQ(0, out.flags);
+	/* always */
+	EXPECT_EQ(20, read_ram(self));
+	ASSERT_EQ(0, bench_write(&self->b, 103, 2));
+	ASSERT_EQ(0, vdev_detach(&self->b.dev));
+	EXPECT_EQ(20, read_ram(self));
+	EXPECT_EQ(0, read_ram(self));
+}
+
+/* A scope is precise enough for those who insist. */
+TEST_F(access, scope_is_precise)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, scope(100, 20));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0,
+				   IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE, 0,
+				   &b->tracker_id));
+	ASSERT_EQ(0, bench_start(b));
+	EXPECT_EQ(0, open_scoped(self));
+	vdev_close(&b->dev);
+	ASSERT_EQ(0, parameter_set("iommufd_virt_vfio_pci", "scope_last", "0"));
+	EXPECT_EQ(-ENXIO, open_scoped(self));
+}
+
+TEST_HARNESS_MAIN
