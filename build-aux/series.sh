@@ -137,6 +137,11 @@ and only then publishes. A domain that cannot track, or fails at it, counts as
 dirty wherever it is mapped writable.
 END
 
+step "iommufd: fine leaves for a dirty tracker" $d/leaves.c <<'END'
+A domain is filled with the smallest leaves that it can have, so that a dirty bit
+stands for a page, while pinning goes on in huge pages.
+END
+
 step "iommufd: the dirty tracker" $d/tracker.c $d/read.c $d/info.c <<'END'
 The object and its ioctls: START and STOP, READ with resumable progress and
 bounded work under locks, and INFO about who answers for which device.

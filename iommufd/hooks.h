@@ -53,6 +53,8 @@ enum iommufd_dirty_iopt_flags {
  * @users: Who owns the dirty bits: n > 0 holds of the per-HWPT ioctls (one for
  *	each HWPT whose tracking is on, one for each read in flight), 0 nobody,
  *	-1 a tracker
+ * @coarse: Memory was mapped that may be in leaves larger than the smallest, and
+ *	may be so still. Set under domains_rwsem, cleared under it (write)
  */
 struct iommufd_dirty_iopt {
 	struct mutex plan_lock;
@@ -63,6 +65,7 @@ struct iommufd_dirty_iopt {
 	struct rb_root_cached pins;
 	unsigned long flags;
 	atomic_t users;
+	bool coarse;
 };
 
 /**
@@ -180,6 +183,11 @@ void iommufd_dirty_unmap_begin(struct io_pagetable *iopt);
 void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 			      struct iopt_area *area);
 
+/* pages.c */
+bool iommufd_dirty_fill_fine(struct io_pagetable *iopt);
+int iommufd_dirty_map_fine(struct iommu_domain *domain, unsigned long iova,
+			   phys_addr_t phys, size_t length, int prot);
+
 /* device.c, hw_pagetable.c */
 u32 iommufd_dirty_auto_flags(struct iommufd_device *idev);
 int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
@@ -265,6 +273,18 @@ static inline void iommufd_dirty_unmap_begin(struct io_pagetable *iopt)
 static inline void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 					    struct iopt_area *area)
 {
+}
+
+static inline bool iommufd_dirty_fill_fine(struct io_pagetable *iopt)
+{
+	return false;
+}
+
+static inline int iommufd_dirty_map_fine(struct iommu_domain *domain,
+					 unsigned long iova, phys_addr_t phys,
+					 size_t length, int prot)
+{
+	return -EOPNOTSUPP;
 }
 
 static inline u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)

@@ -33,10 +33,15 @@ struct dirty_info {
 static void info_fill(struct iommu_dirty_source_info *source,
 		      const struct iommufd_dirty_domain *dd)
 {
+	const struct iommufd_hwpt_paging *hwpt_paging =
+		container_of(dd, struct iommufd_hwpt_paging, dirty);
+
 	source->kind = READ_ONCE(dd->kind);
 	source->state = READ_ONCE(dd->state);
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_GATHER)
 		source->flags |= IOMMU_DIRTY_SOURCE_GATHER;
+	if (!READ_ONCE(hwpt_paging->ioas->iopt.dirty.coarse))
+		source->flags |= IOMMU_DIRTY_SOURCE_FINE;
 	source->granule = iommufd_dirty_domain_granule(dd) ?:
 			  1UL << __ffs(dd->domain->pgsize_bitmap);
 	source->largest = READ_ONCE(dd->largest);

@@ -149,10 +149,13 @@ static int tracker_adopt(struct iommufd_dirty_tracker *tracker,
 		return -EBUSY;
 	mutex_lock(&iopt->dirty.plan_lock);
 	down_write(&iopt->domains_rwsem);
-	if (tracker_can_adopt(iopt))
-		iopt->dirty.tracker = tracker;
-	else
+	if (!tracker_can_adopt(iopt))
 		rc = -EBUSY;
+	else if (tracker->flags & IOMMU_DIRTY_TRACKER_FINE_LEAVES &&
+		 !iommufd_dirty_may_be_fine(iopt))
+		rc = -ENOTEMPTY;
+	else
+		iopt->dirty.tracker = tracker;
 	up_write(&iopt->domains_rwsem);
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (rc) {
@@ -200,7 +203,7 @@ void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
  *
  * Return: The tracker, to be finalized or aborted with
  * iommufd_object_abort_and_destroy(); -EBUSY when the IOAS's dirty bits have an
- * owner.
+ * owner; -ENOTEMPTY when it is too late for FINE_LEAVES.
  */
 struct iommufd_dirty_tracker *
 iommufd_dirty_tracker_create(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
@@ -244,7 +247,8 @@ int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
 	struct iommufd_ioas *ioas;
 	int rc;
 
-	if ((cmd->flags & ~IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE) ||
+	if ((cmd->flags & ~(IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE |
+			    IOMMU_DIRTY_TRACKER_FINE_LEAVES)) ||
 	    cmd->__reserved)
 		return -EOPNOTSUPP;
 	if (cmd->policy > IOMMU_DIRTY_POLICY_DEVICE)

@@ -83,6 +83,9 @@ int iommufd_dirty_read(struct iommufd_dirty_tracker *tracker,
 int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
 			struct iommu_dirty_tracker_unmap *cmd);
 
+/* leaves.c */
+bool iommufd_dirty_may_be_fine(struct io_pagetable *iopt);
+
 /* domain.c */
 struct io_pagetable *iommufd_dirty_domain_iopt(struct iommufd_dirty_domain *dd);
 unsigned long iommufd_dirty_domain_granule(const struct iommufd_dirty_domain *dd);

@@ -84,6 +84,33 @@ int virt_domain_translate(struct virt_domain *vdom, u64 iova, bool write,
 	return 0;
 }
 
+/* VT-d's driver makes the largest leaves that fit, whatever it is asked for. */
+static int map_largest(struct virt_domain *vdom, u64 iova, phys_addr_t phys,
+		       size_t size, u64 bits, gfp_t gfp, size_t *mapped,
+		       struct list_head *freelist)
+{
+	while (size) {
+		size_t leaf = SZ_4K, count, done = 0;
+		int err;
+
+		if (IS_ALIGNED(iova | phys, SZ_1G) && size >= SZ_1G)
+			leaf = SZ_1G;
+		else if (IS_ALIGNED(iova | phys, SZ_2M) && size >= SZ_2M)
+			leaf = SZ_2M;
+		count = leaf > SZ_4K ? 1 :
+			min(size, SZ_2M - (iova & (SZ_2M - 1))) / SZ_4K;
+		err = virt_pgtable_map(&vdom->pt, iova, phys, leaf, count, bits,
+				       gfp, &done, freelist);
+		*mapped += done;
+		if (err)
+			return err;
+		iova += done;
+		phys += done;
+		size -= done;
+	}
+	return 0;
+}
+
 static int virt_domain_map(struct iommu_domain *domain, unsigned long iova,
 			   phys_addr_t phys, size_t pgsize, size_t pgcount,
 			   int prot, gfp_t gfp, size_t *mapped)
@@ -105,8 +132,12 @@ static int virt_domain_map(struct iommu_domain *domain, unsigned long iova,
 	    vdom->personality->born_dirty)
 		bits |= VIRT_PTE_DIRTY;
 
-	err = virt_pgtable_map(&vdom->pt, iova, phys, pgsize, pgcount, bits,
-			       gfp, mapped, &freelist);
+	if (vdom->personality->merges)
+		err = map_largest(vdom, iova, phys, pgsize * pgcount, bits,
+				  gfp, mapped, &freelist);
+	else
+		err = virt_pgtable_map(&vdom->pt, iova, phys, pgsize, pgcount,
+				       bits, gfp, mapped, &freelist);
 	free_unlinked(vdom, &freelist);
 	return err;
 }

@@ -33,6 +33,10 @@ static uint fail_map;
 module_param(fail_map, uint, 0644);
 MODULE_PARM_DESC(fail_map, "so many calls of map_pages fail with ENOMEM at once");
 
+static uint pass_map;
+module_param(pass_map, uint, 0644);
+MODULE_PARM_DESC(pass_map, "so many calls of map_pages succeed before those of fail_map");
+
 static ulong tracker_devices = ~0ul;
 module_param(tracker_devices, ulong, 0644);
 MODULE_PARM_DESC(tracker_devices,
@@ -123,7 +127,8 @@ bool virt_fail_read(void)
  */
 bool virt_fail_map(void)
 {
-	return take_one(&fail_map);
+	return READ_ONCE(fail_map) && !take_one(&pass_map) &&
+	       take_one(&fail_map);
 }
 
 static bool track_suffers(unsigned int device)

@@ -151,6 +151,7 @@ static const struct virt_personality personalities[] = {
 		.name = "intel",
 		.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G,
 		.tracks = true,
+		.merges = true,
 		.gather_pages = true,
 		.read_dirty = read_by_address,
 	}, {

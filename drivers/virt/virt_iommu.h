@@ -38,6 +38,7 @@ struct virt_domain;
  * @name: in iommus=; the instances are v<name>0, v<name>1 ... in sysfs
  * @pgsize_bitmap: leaf sizes
  * @tracks: has dirty tracking
+ * @merges: map_pages makes the largest leaves that fit, not those asked for
  * @born_dirty: tracking cannot be switched off, a fresh writable leaf is dirty
  * @sync_needs_pgsize: iotlb_sync does nothing for a gather without pgsize
  * @gather_pages: unmap gathers by page, so that gather.pgsize is set
@@ -47,6 +48,7 @@ struct virt_personality {
 	const char *name;
 	unsigned long pgsize_bitmap;
 	bool tracks;
+	bool merges;
 	bool born_dirty;
 	bool sync_needs_pgsize;
 	bool gather_pages;

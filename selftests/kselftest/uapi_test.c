@@ -87,9 +87,6 @@ TEST_F(uapi, alloc)
 			  tracker_alloc(b->fd, ioas_id, 0, 0, bad[i], &id));
 	EXPECT_EQ(-EINVAL, tracker_alloc(b->fd, ioas_id, 3, 0, 0, &id));
 	EXPECT_EQ(-EINVAL, tracker_alloc(b->fd, ioas_id, ~0u, 0, 0, &id));
-	EXPECT_EQ(-EOPNOTSUPP, tracker_alloc(b->fd, ioas_id, 0,
-					     IOMMU_DIRTY_TRACKER_FINE_LEAVES, 0,
-					     &id));
 	EXPECT_EQ(-EOPNOTSUPP,
 		  tracker_alloc(b->fd, ioas_id, 0, 1u << 31, 0, &id));
 	cmd.ioas_id = ioas_id;

@@ -44,8 +44,10 @@ enum iommu_dirty_policy {
  * @IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE: never fall back to "everything that is
  *	mapped writable is dirty": a START, attach or map that would need it
  *	fails with ENXIO
- * @IOMMU_DIRTY_TRACKER_FINE_LEAVES: fill the IOMMU's tables with leaves of
- *	4 KiB from the first map on. EOPNOTSUPP where the kernel cannot
+ * @IOMMU_DIRTY_TRACKER_FINE_LEAVES: fill the IOMMU's tables with the smallest
+ *	leaves that they can have (4 KiB) as long as the tracker exists, so that
+ *	a dirty bit stands for a page and not for 512 of them or more. Huge
+ *	pages stay huge for the CPU. Ask before memory is mapped for a device
  */
 enum iommu_dirty_tracker_alloc_flags {
 	IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE = 1 << 0,
@@ -72,8 +74,9 @@ enum iommu_dirty_tracker_alloc_flags {
  *
  * Errors: ENOENT no such IOAS; EBUSY the IOAS has a tracker, or an HWPT of it
  * is being tracked or read through the per-HWPT ioctls, or a device of it logs
- * for its user; EINVAL page_size or
- * policy; EOPNOTSUPP an unknown or unsupported flag, __reserved; ENOMEM.
+ * for its user; EINVAL page_size or policy; ENOTEMPTY FINE_LEAVES, and an HWPT
+ * has memory mapped that may be in larger leaves: unmap all, or do without;
+ * EOPNOTSUPP an unknown or unsupported flag, __reserved; ENOMEM.
  */
 struct iommu_dirty_tracker_alloc {
 	__u32 size;
@@ -316,9 +319,12 @@ enum iommu_dirty_source_state {
  * enum iommu_dirty_source_flags - More about a source
  * @IOMMU_DIRTY_SOURCE_GATHER: the IOMMU driver has no bitmap and is read
  *	through its flush ranges
+ * @IOMMU_DIRTY_SOURCE_FINE: all leaves of the HWPT are of @granule, and none is
+ *	larger
  */
 enum iommu_dirty_source_flags {
 	IOMMU_DIRTY_SOURCE_GATHER = 1 << 0,
+	IOMMU_DIRTY_SOURCE_FINE = 1 << 1,
 };
 
 /**

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * FINE_LEAVES: with memory in huge pages, what is reported is what was written,
+ * behind every kind of IOMMU; without it, whole leaves. When it can be had and
+ * when not, and what is left when a map fails half way.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "kselftest_harness.h"
+#include "devices.h"
+#include "fixture.h"
+
+#define FINE IOMMU_DIRTY_TRACKER_FINE_LEAVES
+
+/* RAM in huge pages, an IOAS, and a tracker before anything is mapped. */
+static int open_empty(struct bench *b, __u32 flags)
+{
+	char *ram;
+	int rc;
+
+	memset(b, 0, sizeof(*b));
+	b->dev.fd = -1;
+	b->fd = iommufd_open();
+	if (b->fd < 0)
+		return b->fd;
+	ram = mmap(NULL, RAM_SIZE + HUGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ram == MAP_FAILED)
+		return -errno;
+	b->ram = (char *)(((uintptr_t)ram + HUGE - 1) & ~(HUGE - 1));
+	madvise(b->ram, RAM_SIZE, MADV_HUGEPAGE);
+	memset(b->ram, 0, RAM_SIZE);
+	rc = iommufd_ioas_alloc(b->fd, &b->ioas_id);
+	return rc ? rc : tracker_alloc(b->fd, b->ioas_id, IOMMU_DIRTY_POLICY_AUTO,
+				       flags, 0, &b->tracker_id);
+}
+
+static int map_ram(struct bench *b)
+{
+	return iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
+				IOMMUFD_MAP_RW);
+}
+
+static int attach(struct bench *b, struct vdev *dev, unsigned int device)
+{
+	int rc = vdev_open(dev, b->fd, device);
+
+	return rc ? rc : vdev_attach(dev, b->ioas_id, NULL);
+}
+
+/* Bytes of RAM that the CPU has in huge pages. */
+static size_t huge_bytes(const struct bench *b)
+{
+	unsigned long from, to, kib, sum = 0;
+	bool ours = false;
+	char line[256];
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			ours = from < (uintptr_t)b->ram + RAM_SIZE &&
+			       to > (uintptr_t)b->ram;
+		if (ours && sscanf(line, "AnonHugePages: %lu", &kib) == 1)
+			sum += kib << 10;
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/* Every @stride-th page, each once; how many they are. */
+static unsigned int write_sparse(struct vdev *dev, unsigned int stride)
+{
+	struct vdev_job job;
+
+	vdev_job_init(&job);
+	job.iova = IOVA;
+	job.length = RAM_SIZE;
+	job.pattern = VIRT_DMA_PATTERN_STRIDE;
+	job.stride = stride;
+	return vdev_run(dev, &job, 20000) ? 0 : (RAM_PAGES - 1) / stride + 1;
+}
+
+/* Pages that READ reports too many (+) or not at all (-1). */
+static int compare(struct bench *b, unsigned int stride)
+{
+	unsigned int i;
+
+	for (i = 0; i < RAM_PAGES; i += stride)
+		if (!bench_bit(b, i))
+			return -1;
+	return bench_count(b) - ((RAM_PAGES - 1) / stride + 1);
+}
+
+FIXTURE(fine) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(fine) {
+	unsigned int device;
+};
+
+FIXTURE_VARIANT_ADD(fine, amd) { .device = AMD_0 };
+FIXTURE_VARIANT_ADD(fine, amd_gather) { .device = AMD_GATHER };
+FIXTURE_VARIANT_ADD(fine, intel) { .device = INTEL };
+FIXTURE_VARIANT_ADD(fine, intel_gather) { .device = INTEL_GATHER };
+FIXTURE_VARIANT_ADD(fine, smmu) { .device = SMMU };
+FIXTURE_VARIANT_ADD(fine, smmu_gather) { .device = SMMU_GATHER };
+
+FIXTURE_SETUP(fine)
+{
+}
+
+FIXTURE_TEARDOWN(fine)
+{
+	bench_close(&self->b);
+}
+
+TEST_F(fine, reports_pages)
+{
+	static const unsigned int strides[] = { 3, 100, 512, 1000, 4095 };
+	struct iommu_dirty_source_info source = {};
+	struct iommu_dirty_tracker_info info;
+	struct bench *b = &self->b;
+	struct tracker_read_out out;
+	unsigned int i;
+	size_t huge;
+
+	ASSERT_EQ(0, open_empty(b, FINE));
+	huge = huge_bytes(b);
+	if (!huge)
+		SKIP(return, "the kernel gave no huge pages");
+	/* What is mapped before there is a domain, and after */
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE / 2,
+				      IOVA, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, attach(b, &b->dev, variant->device));
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram + RAM_SIZE / 2,
+				      RAM_SIZE / 2, IOVA + RAM_SIZE / 2,
+				      IOMMUFD_MAP_RW));
+	/* Some IOMMUs have what is mapped while they track dirty from birth */
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	for (i = 0; i < ARRAY_SIZE(strides); i++) {
+		ASSERT_LT(0, write_sparse(&b->dev, strides[i]));
+		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
+		EXPECT_EQ(0, compare(b, strides[i]));
+		EXPECT_EQ(0, out.flags);
+	}
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, &source, 1));
+	EXPECT_TRUE(source.flags & IOMMU_DIRTY_SOURCE_FINE);
+	EXPECT_EQ(PAGE, source.granule);
+	EXPECT_EQ(PAGE, source.largest);
+	EXPECT_EQ(huge, huge_bytes(b));
+}
+
+/* The control: the same without it. */
+TEST_F(fine, leaves_are_huge_without)
+{
+	struct iommu_dirty_source_info source = {};
+	struct iommu_dirty_tracker_info info;
+	struct bench *b = &self->b;
+	struct tracker_read_out out;
+
+	ASSERT_EQ(0, open_empty(b, 0));
+	if (huge_bytes(b) != RAM_SIZE)
+		SKIP(return, "the kernel gave no huge pages");
+	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, attach(b, &b->dev, variant->device));
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(RAM_PAGES / 512, write_sparse(&b->dev, 512));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(RAM_PAGES, bench_count(b));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_COARSE, out.flags);
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, &source, 1));
+	EXPECT_FALSE(source.flags & IOMMU_DIRTY_SOURCE_FINE);
+	EXPECT_LE(HUGE, source.largest);
+}
+
+/* Nothing of a map that failed is left, and it can be done again. */
+TEST_F(fine, map_fails_half_way)
+{
+	struct bench *b = &self->b;
+	char pass[8];
+	unsigned int i;
+
+	ASSERT_EQ(0, open_empty(b, FINE));
+	ASSERT_EQ(0, attach(b, &b->dev, variant->device));
+	ASSERT_EQ(0, bench_start(b));
+	for (i = 0; i < 12; i++) {
+		snprintf(pass, sizeof(pass), "%u", i);
+		ASSERT_EQ(0, parameter_set("iommufd_virt", "pass_map", pass));
+		ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_map", "1"));
+		EXPECT_EQ(-ENOMEM, map_ram(b));
+		EXPECT_EQ(-EFAULT, bench_write(b, 0, 1));
+		EXPECT_EQ(RAM_PAGES,
+			  vdev_run(&b->dev, &(struct vdev_job){
+				.iova = IOVA, .length = RAM_SIZE,
+				.unit = PAGE, .size = 8, .stride = 1,
+				.sweeps = 1 }, 20000) == -EFAULT ?
+			  vdev_read64(&b->dev, VIRT_DMA_FAULTS) : 0);
+	}
+	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_LT(0, write_sparse(&b->dev, 77));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, compare(b, 77));
+}
+
+/* Domains of several kinds, one of which comes when all is mapped. */
+TEST(several_domains)
+{
+	static const unsigned int devices[] = { INTEL, SMMU, AMD_GATHER };
+	struct bench bench, *b = &bench;
+	struct vdev dev[3];
+	unsigned int i;
+	__u32 hwpt_id;
+
+	ASSERT_EQ(0, open_empty(b, FINE));
+	ASSERT_EQ(0, attach(b, &b->dev, AMD_0));
+	ASSERT_EQ(0, attach(b, &dev[0], devices[0]));
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, attach(b, &dev[1], devices[1]));
+	ASSERT_EQ(0, vdev_open(&dev[2], b->fd, devices[2]));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(b->fd, dev[2].dev_id, b->ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+					&hwpt_id));
+	ASSERT_EQ(0, vdev_attach(&dev[2], hwpt_id, NULL));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+
+	ASSERT_LT(0, write_sparse(&b->dev, 600));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, compare(b, 600));
+	for (i = 0; i < 3; i++) {
+		ASSERT_LT(0, write_sparse(&dev[i], 601 + i));
+		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		EXPECT_EQ(0, compare(b, 601 + i));
+	}
+	/* And all of them at once */
+	ASSERT_LT(0, write_sparse(&b->dev, 1024));
+	for (i = 0; i < 3; i++)
+		ASSERT_LT(0, write_sparse(&dev[i], 1024));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, compare(b, 1024));
+	for (i = 0; i < 3; i++)
+		vdev_close(&dev[i]);
+	bench_close(b);
+}
+
+/* It has to come before the first map into a domain. */
+TEST(too_late)
+{
+	struct bench bench, *b = &bench;
+	__u32 id;
+
+	ASSERT_EQ(0, open_empty(b, 0));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+	ASSERT_EQ(0, map_ram(b));
+	/* Mapped for nobody: it is filled later */
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
+	ASSERT_EQ(0, attach(b, &b->dev, AMD_0));
+	EXPECT_EQ(-ENOTEMPTY, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
+	/* Which leaves nothing behind */
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, 0, UINT64_MAX, NULL));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
+
+	/* One after the other: nothing was mapped in between, or something */
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
+	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, HUGE,
+				      IOVA + RAM_SIZE, IOMMUFD_MAP_RW));
+	EXPECT_EQ(-ENOTEMPTY, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, 0, UINT64_MAX, NULL));
+
+	/* Large pages were disabled: all that is mapped is fine */
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
+	ASSERT_EQ(0, iommufd_ioas_huge_pages(b->fd, b->ioas_id, false));
+	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &b->tracker_id));
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_LT(0, write_sparse(&b->dev, 1000));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, compare(b, 1000));
+	bench_close(b);
+}
+
+static __u64 map_ns(struct bench *b)
+{
+	struct timespec t0, t1;
+
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	if (map_ram(b))
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	return (t1.tv_sec - t0.tv_sec) * 1000000000ull + t1.tv_nsec - t0.tv_nsec;
+}
+
+/* With the tracker, it ends: what is mapped then is in large leaves again. */
+TEST(ends_with_the_tracker)
+{
+	struct bench bench, *b = &bench;
+	__u64 fine, small, large;
+
+	ASSERT_EQ(0, open_empty(b, FINE));
+	if (huge_bytes(b) != RAM_SIZE)
+		SKIP(return, "the kernel gave no huge pages");
+	ASSERT_EQ(0, attach(b, &b->dev, INTEL));
+	fine = map_ns(b);
+	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, 0, UINT64_MAX, NULL));
+	large = map_ns(b);
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(RAM_PAGES / 512, write_sparse(&b->dev, 512));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(RAM_PAGES, bench_count(b));
+
+	/* What upstream's option costs for the same leaves */
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, 0, UINT64_MAX, NULL));
+	ASSERT_EQ(0, iommufd_ioas_huge_pages(b->fd, b->ioas_id, false));
+	small = map_ns(b);
+	ASSERT_TRUE(fine && small && large);
+	TH_LOG("mapping %llu MiB: large leaves %llu us, FINE_LEAVES %llu us, HUGE_PAGES=0 %llu us",
+	       RAM_SIZE >> 20, large / 1000, fine / 1000, small / 1000);
+	bench_close(b);
+}
+
+TEST_HARNESS_MAIN
