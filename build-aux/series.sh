@@ -81,6 +81,7 @@ in_repo commit -q -m base
 base=$(in_repo rev-parse HEAD)
 
 d=drivers/iommu/iommufd/dirty
+v=drivers/vfio/dirty
 
 step "iommufd: uAPI of the dirty tracker" include/uapi/linux/iommufd_dirty.h <<'END'
 A user of an IOAS must know which pages its devices have written. Today each
@@ -92,14 +93,15 @@ The ioctls have numbers from 0xc0 on, so that they do not meet those that
 iommufd.h will get.
 END
 
-step "iommufd: what the dirty tracker is told" $d/hooks.h <<'END'
-The functions that iommufd will call, and the state that they need in its
+step "iommufd, vfio: what the dirty tracker is told" $d/hooks.h $v/hooks.h <<'END'
+The functions that iommufd and vfio will call, and the state that they need in its
 structs. Without CONFIG_IOMMUFD_DIRTY, which does not exist yet, they do nothing.
 END
 
 for patch in $(list_hooks); do
 	case $patch in
 	*/iommufd/hooks/*-build.patch) build_hook=$patch ;;
+	*/vfio/hooks/*-build.patch) vfio_build_hook=$patch ;;
 	*) hook "$patch" ;;
 	esac
 done
@@ -137,6 +139,22 @@ and only then publishes. A domain that cannot track, or fails at it, counts as
 dirty wherever it is mapped writable.
 END
 
+step "iommufd: devices as sources of dirt" include/linux/iommufd_dirty.h \
+	$d/source.[ch] <<'END'
+The driver of a device that logs what it writes registers the log. It is harvested
+by a worker, since drivers may wait for their device uninterruptibly.
+END
+
+step "iommufd: carry out the plan of a dirty tracker" $d/replan.c $d/attach.c <<'END'
+Whatever has changed: a device or a HWPT comes, goes, is replaced, or a source
+breaks. In an order in which no write goes unseen.
+END
+
+step "iommufd: what the CPU writes is dirt" $d/access.c <<'END'
+Of drivers without DMA: what they write through an access, and what they have
+pinned for writing.
+END
+
 step "iommufd: fine leaves for a dirty tracker" $d/leaves.c <<'END'
 A domain is filled with the smallest leaves that it can have, so that a dirty bit
 stands for a page, while pinning goes on in huge pages.
@@ -168,6 +186,16 @@ cp "$tree/drivers/iommu/iommufd/Kconfig" "$repo/drivers/iommu/iommufd/Kconfig"
 step "$(head -n 1 "$build_hook")" $d/Kbuild $d/Kconfig <<'END'
 With an option for each IOMMU driver, and one for the virtual platform. With
 CONFIG_IOMMUFD_DIRTY=n, iommufd is as it was.
+END
+
+step "vfio: a source of dirt for each driver with a log" $v/source.c <<'END'
+An adapter over struct vfio_log_ops. The ioctls that use the log directly answer
+EBUSY while a dirty tracker has it.
+END
+
+patch -d "$repo" -p1 -F0 -s --no-backup-if-mismatch <"${vfio_build_hook:?}"
+step "$(head -n 1 "$vfio_build_hook")" $v/Kbuild <<'END'
+With CONFIG_IOMMUFD_DIRTY=n, vfio is as it was.
 END
 
 if [ -e "$ours/$mlx5" ]; then
