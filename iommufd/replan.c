@@ -39,6 +39,19 @@ static unsigned long domain_last(const struct iommufd_dirty_domain *dd)
 
 /* ---- Collect ---- */
 
+/* How large leaves are that may be large is not known; larger than the smallest. */
+static unsigned long domain_granule(const struct io_pagetable *iopt,
+				    const struct iommufd_dirty_domain *dd)
+{
+	unsigned long granule = iommufd_dirty_domain_granule(dd);
+	unsigned long larger;
+
+	if (!granule || !READ_ONCE(iopt->dirty.coarse))
+		return granule;
+	larger = dd->domain->pgsize_bitmap & ~granule;
+	return larger ? 1UL << __ffs(larger) : granule;
+}
+
 static void plan_device(struct iommufd_dirty_tracker *tracker,
 			const struct iommufd_dirty_seat *seat,
 			struct dirty_plan_device *dev)
@@ -87,8 +100,7 @@ static int plan_collect(struct iommufd_dirty_tracker *tracker,
 	}
 	list_for_each_entry(dd, &iopt->dirty.domains, item) {
 		if (!dd->failed)
-			plan->domains[i].granule =
-				iommufd_dirty_domain_granule(dd);
+			plan->domains[i].granule = domain_granule(iopt, dd);
 		dd->index = i++;
 	}
 	i = 0;

@@ -207,6 +207,27 @@ TEST_F(source, auto_takes_iommus_first)
 	EXPECT_EQ(0, info.failures);
 }
 
+/* Where a dirty bit stands for more than a page, a log of pages is finer. */
+TEST_F(source, auto_takes_the_finer)
+{
+	struct bench *b = &self->b;
+	__u32 ioas;
+
+	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, ioas, b->ram, RAM_SIZE, IOVA,
+				      IOMMUFD_MAP_RW));
+	b->ioas_id = ioas;
+	ASSERT_EQ(0, attach(self, BOTH));
+	ASSERT_EQ(0, start(self, IOMMU_DIRTY_POLICY_AUTO, 0));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, BOTH));
+	ASSERT_EQ(0, dma(&self->dev[BOTH], IOVA, 5));
+	EXPECT_EQ(5, read_ram(self, NULL));
+	/* and one without a log makes the IOMMU the finest that covers both */
+	ASSERT_EQ(0, vdev_open(&self->dev[BOTH_2], b->fd, BOTH_2));
+	ASSERT_EQ(0, attach(self, BOTH_2));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, kind(self, BOTH));
+}
+
 TEST_F(source, policy_device)
 {
 	ASSERT_EQ(0, attach(self, BOTH));

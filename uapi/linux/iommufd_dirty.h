@@ -27,7 +27,8 @@ enum {
 /**
  * enum iommu_dirty_policy - Which source to take where several are possible
  * @IOMMU_DIRTY_POLICY_AUTO: the finest granule that covers every device of a
- *	domain, the IOMMU where there is no difference
+ *	domain, the IOMMU where there is no difference. An IOMMU whose leaves
+ *	may be larger than a page is coarser than a log of pages
  * @IOMMU_DIRTY_POLICY_IOMMU: the IOMMU wherever it can track
  * @IOMMU_DIRTY_POLICY_DEVICE: the devices' own trackers wherever all devices
  *	of a domain have one
