@@ -4,32 +4,37 @@
 # coverage.sh: "make coverage". Which lines of our kernel code the tests in the VM
 # reach: the modules compiled with gcov for the debug kernel, all of plan.txt run
 # with them, and a table per file; build/coverage.txt has it too, and the lines
-# that were not reached. TESTS="name ..." runs only these lines of the plan.
+# that were not reached. TESTS="name ..." runs only these lines of the plan; COUNT=1
+# runs nothing, and counts what the last run has left.
 #
 # Only the modules are instrumented, and upstream's part of them is not counted.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-"$TOP/build-aux/debug-kernel.sh"
 load_kernel
 dir=$BUILD/coverage
 lines=$BUILD/coverage.lines
-export KERNEL_DIR=$BUILD/debug-kernel
-
-say "coverage: modules with gcov ..."
-"$TOP/build-aux/modules.sh" coverage GCOV_PROFILE=y >"$BUILD/coverage.log" 2>&1 || {
-	grep -E 'error|\*\*\*' "$BUILD/coverage.log" | tail -n 10 >&2
-	die "they do not build ($BUILD/coverage.log)"
-}
-unset KERNEL_DIR
+status=0
 
 # The kernel keeps the counts of modules that are gone, and shows all as files.
 # shellcheck disable=SC2016 # for the guest's shell
 collect='cd /sys/kernel/debug/gcov && find . -name "*.gcda" | while read -r f; do
 	mkdir -p "/out/gcov/${f%/*}" && cat "$f" >"/out/gcov/$f"; done'
-rm -rf "$BUILD"/vm/debug-*/gcov
-status=0
-DEBUG=1 MODULES=$dir EXTRA=$collect "$TOP/selftests/run.sh" kselftest || status=$?
+
+run()
+{
+	"$TOP/build-aux/debug-kernel.sh"
+	say "coverage: modules with gcov ..."
+	KERNEL_DIR=$BUILD/debug-kernel "$TOP/build-aux/modules.sh" coverage GCOV_PROFILE=y \
+		>"$BUILD/coverage.log" 2>&1 || {
+		grep -E 'error|\*\*\*' "$BUILD/coverage.log" | tail -n 10 >&2
+		die "they do not build ($BUILD/coverage.log)"
+	}
+	rm -rf "$BUILD"/vm/debug-*/gcov
+	DEBUG=1 MODULES=$dir EXTRA=$collect "$TOP/selftests/run.sh" kselftest || status=$?
+}
+
+[ -n "${COUNT:-}" ] || run
 
 # ---- Count ------------------------------------------------------------------
 
