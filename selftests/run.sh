@@ -17,9 +17,9 @@
 #
 # Environment: SEED, SCHEDULES, and the variables that PASS_ENV names, go to the tests;
 # TESTS="name ..." takes only these lines of plan.txt. DEBUG=1 runs what runs in
-# the VM in the debug kernel, in which everything takes longer. MODULES=dir takes
-# the modules in it instead of those of the same name. EXTRA='command' runs it in
-# each VM after the tests.
+# the VM in the debug kernel, in which everything takes longer (tests see SLOW=1).
+# MODULES=dir takes the modules in it instead of those of the same name, and
+# EXTRA='command' is run in each VM after the tests.
 set -euo pipefail
 . "$(dirname "$0")/../build-aux/lib.sh"
 
@@ -148,6 +148,7 @@ run_plan()
 		for v in SEED SCHEDULES ${PASS_ENV:-}; do
 			[ -z "${!v:-}" ] || args+=(--env "$v=${!v}")
 		done
+		[ -z "${DEBUG:-}" ] || args+=(--env SLOW=1)
 		[ -z "$duration" ] || args+=(--env "DURATION=$duration")
 		[ -z "${MODULES:-}" ] || while read -r p; do
 			args+=(--module "$p")
