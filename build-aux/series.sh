@@ -92,7 +92,8 @@ The ioctls have numbers from 0xc0 on, so that they do not meet those that
 iommufd.h will get.
 END
 
-step "iommufd: what the dirty tracker is told" $d/hooks.h <<'END'
+step "iommufd: what the dirty tracker is told" $d/hooks.h include/linux/iommufd_dirty.h \
+	drivers/vfio/dirty/hooks.h drivers/vfio/dirty/Kbuild <<'END'
 The functions that iommufd will call, and the state that they need in its
 structs. Without CONFIG_IOMMUFD_DIRTY, which does not exist yet, they do nothing.
 END
@@ -137,7 +138,18 @@ and only then publishes. A domain that cannot track, or fails at it, counts as
 dirty wherever it is mapped writable.
 END
 
-step "iommufd: the dirty tracker" $d/tracker.c $d/read.c $d/info.c <<'END'
+step "iommufd: devices and the CPU as sources of dirt" \
+	$d/source.[ch] $d/access.c $d/attach.c <<'END'
+What a device's own log has, what the CPU writes for one, and all that is mapped
+for a device of which nobody knows; begun before the device can reach memory, and
+harvested for the last time when it no longer can.
+END
+
+step "vfio: the DMA logs of devices as sources of dirt" drivers/vfio/dirty/source.c <<'END'
+Any driver with vfio_log_ops, as it is. Its reports are waited for killably.
+END
+
+step "iommufd: the dirty tracker" $d/replan.c $d/tracker.c $d/read.c $d/info.c <<'END'
 The object and its ioctls: START and STOP, READ with resumable progress and
 bounded work under locks, and INFO about who answers for which device.
 END
