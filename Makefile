@@ -23,7 +23,8 @@ help:
 	@echo "  UPDATE=1       with setup: move to the newest kernel"
 	@echo "  CONFIG_X=y|n   an option of the Kconfig"
 	@echo "  V=1            show the commands of the kernel's build"
-	@echo "  DEBUG=1        with test: in the debug kernel (see debug-kernel)"
+	@echo "  DEBUG=1        with test, soak: in the debug kernel (see debug-kernel)"
+	@echo "  DURATION=n     with soak and fuzz: seconds"
 	@echo "  -jN            jobs (default: one per processor)"
 	@echo "  RUN='command'  with vm: run it instead of a shell"
 	@echo "  VIRT='...'     with vm and demo: parameters of the virtual platform, or off"
@@ -52,12 +53,22 @@ modules: setup-build ## build the modules of the product (build/product)
 test-modules: setup-build ## build them with test hooks and the virtual platform (build/test)
 	+@build-aux/modules.sh test
 
-.PHONY: demo test unit kselftest vm vm-test check
+.PHONY: demo test nightly soak fuzz unit kselftest vm vm-test check
 demo: setup-vm ## migrate memory that devices keep writing, in a VM
 	+@build-aux/demo.sh
 
-test: setup-test ## all tests; the last line counts them
-	+@selftests/run.sh unit kselftest vm
+test: setup-test ## all tests that fit into half an hour; the last line counts them
+	+@ROWS="x86:all x86:off x86:built-in arm64:all arm64:off" \
+		selftests/run.sh unit kselftest vm $(if $(DEBUG),,soak fuzz matrix)
+
+nightly: setup-test ## the rest: debug kernel, upstream's tests, long soak and fuzz, full matrix
+	+@ROWS= SOAK=3600 FUZZ=600 selftests/run.sh kernel conformance debug soak fuzz matrix
+
+soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
+	+@SOAK="$(or $(DURATION),600)" selftests/run.sh soak
+
+fuzz: setup-test ## the fuzzers, here and in the VM, for DURATION=seconds, SEED=n
+	+@FUZZ="$(or $(DURATION),600)" selftests/run.sh fuzz
 
 unit: setup-test ## the tests that run on this machine
 	+@selftests/run.sh unit
@@ -79,7 +90,7 @@ install: ## install the modules that "make modules" built (root; see DESTDIR)
 	@build-aux/install.sh
 
 clean: ## remove what was built; keep what was fetched
-	rm -rf $(B)/product $(B)/test $(B)/check $(B)/kselftest $(B)/unit \
+	rm -rf $(B)/product $(B)/test $(B)/check $(B)/kselftest $(B)/unit $(B)/fuzz \
 		$(B)/tools $(B)/vm $(B)/uapi $(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # modules.sh VARIANT [MAKE-ARGUMENT...]: build the modules of a variant
-# (product, test or check) in build/VARIANT.
+# (product, test, check or coverage) in build/VARIANT; for the kernel KERNEL_DIR,
+# if that is set.
 #
 # The distribution's kernel hides what it was configured without; the make
 # variables and -D options here show it again (Documentation/design.rst, "Facts

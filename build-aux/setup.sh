@@ -268,6 +268,8 @@ setup_source()
 	if [ -n "${KSRC:-}" ]; then
 		[ -r "$KSRC/drivers/iommu/iommufd/main.c" ] ||
 			die "KSRC=$KSRC is not a kernel source tree (no drivers/iommu/iommufd/main.c)"
+		[ ! -d "$KSRC/drivers/iommu/iommufd/dirty" ] ||
+			die "KSRC=$KSRC was patched already (make patch); the modules are built from a tree as it came, so give one that was not"
 		KSRC=$(cd "$KSRC" && pwd)
 		return
 	fi

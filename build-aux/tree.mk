@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Verbs that need a full kernel tree; included by the Makefile.
 
-.PHONY: patch series matrix debug-kernel conformance
+.PHONY: patch series matrix debug-kernel coverage conformance
 patch: ## put hooks and our files into the kernel tree KSRC=dir (or the package's)
 	@[ -n "$(KSRC)" ] || build-aux/setup.sh build tree
 	@build-aux/patch.sh $(KSRC)
@@ -17,6 +17,9 @@ matrix: ## compile it in the tree with each option y, m and n, for x86-64 and ar
 debug-kernel: ## build the kernel with every checker on (build/debug-kernel)
 	+@build-aux/debug-kernel.sh
 
+coverage: setup-vm ## which lines of our kernel code the tests in the VM reach, per file
+	+@build-aux/coverage.sh
+
 conformance: setup-vm ## upstream's own tests of iommufd, in the debug kernel
 	+@selftests/conformance/run.sh
 
@@ -24,4 +27,4 @@ conformance: setup-vm ## upstream's own tests of iommufd, in the debug kernel
 clean: clean-tree
 clean-tree:
 	rm -rf $(B)/debug-kernel $(B)/debug-kernel.log $(B)/matrix $(B)/matrix.log \
-		$(B)/series $(B)/conformance
+		$(B)/series $(B)/conformance $(B)/coverage $(B)/coverage.*

@@ -166,8 +166,9 @@ static int read_check(struct iommu_dirty_tracker_read *cmd,
 	} else {
 		rd->bitmap = u64_to_user_ptr(cmd->data);
 		if (!rd->bitmap ||
-		    cmd->data_len / sizeof(u64) <
-			    DIV_ROUND_UP(cmd->length >> rd->shift, 64))
+		    (cmd->data_len / sizeof(u64) <
+			     DIV_ROUND_UP(cmd->length >> rd->shift, 64) &&
+		     !dirty_test_break(DIRTY_BREAK_NO_LENGTH)))
 			return -EINVAL;
 	}
 	return 0;

@@ -21,6 +21,7 @@
  *	mapped
  * @DIRTY_BREAK_NO_OUTSIDE: take what a log cannot hold for clean
  * @DIRTY_BREAK_NO_ACCESS: take what the CPU writes for clean
+ * @DIRTY_BREAK_NO_LENGTH: do not look how much fits into the caller's bitmap
  */
 enum dirty_test_break {
 	DIRTY_BREAK_EARLY_PUBLISH = 1 << 0,
@@ -33,6 +34,7 @@ enum dirty_test_break {
 	DIRTY_BREAK_NO_MARK = 1 << 7,
 	DIRTY_BREAK_NO_OUTSIDE = 1 << 8,
 	DIRTY_BREAK_NO_ACCESS = 1 << 9,
+	DIRTY_BREAK_NO_LENGTH = 1 << 10,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST

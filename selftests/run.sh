@@ -1,12 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run.sh STAGE...: run test stages (unit, kselftest, vm) and count. The last
-# line is "N passed, N failed"; the status says whether it was 0 failed.
+# run.sh STAGE...: run test stages and count. The last line is "N passed, N
+# failed"; the status says whether it was 0 failed. The line before tells how long
+# each stage took.
+#
+#	unit		selftests/unit, on this machine
+#	kselftest	selftests/kselftest, in VMs
+#	vm		the VM harness itself
+#	soak		random schedules for $SOAK seconds (180)
+#	fuzz		fuzzers on this machine and in VMs for $FUZZ seconds (60)
+#	matrix		the rows $ROWS of build-aux/matrix.sh, or all
+#	kernel		the debug kernel
+#	conformance	upstream's tests, in the debug kernel
+#	debug		kselftest and vm, in the debug kernel, all of fail_nth
 #
 # Environment: SEED, SCHEDULES, and the variables that PASS_ENV names, go to the tests;
 # TESTS="name ..." takes only these lines of plan.txt. DEBUG=1 runs what runs in
-# the VM in the debug kernel, in which everything takes longer.
+# the VM in the debug kernel, in which everything takes longer (tests see SLOW=1).
+# MODULES=dir takes the modules in it instead of those of the same name, and
+# EXTRA='command' is run in each VM after the tests.
 set -euo pipefail
 . "$(dirname "$0")/../build-aux/lib.sh"
 
@@ -103,10 +116,13 @@ build_modules()
 	fi
 }
 
-# One VM per line of the plan: name | virt parameters | time limit | programs
-stage_kselftest()
+# One VM per line of the plan: name | virt parameters | time limit | programs.
+# With $only, a list of NAME:PROGRAM, nothing else, and for $duration seconds each.
+only='' duration=''
+run_plan()
 {
 	local name virt limit programs iommu modules p known='' args v counts status log
+	local taken
 
 	build_modules
 	"$TOP/build-aux/programs.sh" tools kselftest
@@ -117,6 +133,14 @@ stage_kselftest()
 		limit=$((${limit//[[:space:]]/} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
+		if [ -n "$only" ]; then
+			taken=
+			for p in $programs; do
+				[[ " $only " != *" $name:$p "* ]] || taken+=" $p"
+			done
+			programs=$taken limit=$((limit + duration))
+			[ -n "$programs" ] || continue
+		fi
 
 		args=(--file "$BUILD/tools/vmigrate" --iommu "$(xargs <<<"${iommu:-none}")")
 		modules=$(xargs <<<"${modules:-}")
@@ -124,6 +148,11 @@ stage_kselftest()
 		for v in SEED SCHEDULES ${PASS_ENV:-}; do
 			[ -z "${!v:-}" ] || args+=(--env "$v=${!v}")
 		done
+		[ -z "${DEBUG:-}" ] || args+=(--env SLOW=1)
+		[ -z "$duration" ] || args+=(--env "DURATION=$duration")
+		[ -z "${MODULES:-}" ] || while read -r p; do
+			args+=(--module "$p")
+		done < <(find "$MODULES" -name '*.ko')
 		for p in $programs; do
 			[ -x "$BUILD/kselftest/$p" ] ||
 				die "plan.txt, line $name: there is no selftests/kselftest/$p.c"
@@ -135,7 +164,8 @@ stage_kselftest()
 		# The VM's own limit catches what the programs' does not.
 		"$TOP/selftests/vm/run.sh" --name "$prefix$name" --virt "$virt" \
 			--timeout $((limit * $(wc -w <<<"$programs") + 30)) "${args[@]}" \
-			--command "run-tests $limit $(xargs <<<"$programs")" </dev/null || status=$?
+			--command "run-tests $limit $(xargs <<<"$programs")${EXTRA:+
+				s=\$?; $EXTRA; exit \$s}" </dev/null || status=$?
 		counts=$(count_tap "$log")
 		# shellcheck disable=SC2086
 		set -- $counts
@@ -146,12 +176,103 @@ stage_kselftest()
 		count "$@"
 	done 3<"$plan"
 
+	[ -z "$only" ] || return 0
 	for p in $(kselftests); do
 		[[ $known == *" $p "* ]] || {
 			say "FAILED $p: in no line of plan.txt, so never run"
 			count 0 1 0
 		}
 	done
+}
+
+stage_kselftest()
+{
+	run_plan
+}
+
+# long STAGE SECONDS: the entries of long.txt, which share the time
+long()
+{
+	only=$(awk -F'|' -v stage="$1" '!/^#/ && NF == 3 {
+			gsub(/ /, "")
+			if ($1 == stage)
+				print $2 ":" $3
+		}' "$TOP/selftests/kselftest/long.txt" | paste -sd' ')
+	duration=$(($2 / $(wc -w <<<"$only")))
+	run_plan
+	only='' duration=''
+}
+
+stage_soak()
+{
+	long soak "${SOAK:-180}"
+	# "seeds A to B: N writes checked, N pages reported, N of them over"
+	sed -n 's/.*seeds \([0-9]*\) to \([0-9]*\): \([0-9]*\) writes checked, \([0-9]*\) pages reported.*/\1 \2 \3 \4/p' \
+		"$BUILD/vm/${prefix}dirty.out" |
+		awk '{ n += $2 - $1 + 1; writes += $3; pages += $4 }
+		     END { printf "soak: %d schedules, %d writes checked, %d pages reported\n", n, writes, pages }'
+}
+
+# What a script says in TAP.
+tap()
+{
+	local log=$logs/$1.log status=0 counts
+
+	{
+		echo "# program $1"
+		"${@:2}" 2>&1 && status=0 || status=$?
+		echo "# exit $1 $status"
+	} | tee "$log"
+	counts=$(count_tap "$log")
+	# shellcheck disable=SC2086
+	count $counts
+}
+
+stage_fuzz()
+{
+	tap fuzz "$TOP/selftests/fuzz/run.sh" $((${FUZZ:-60} / 2))
+	long fuzz $((${FUZZ:-60} / 2))
+}
+
+stage_matrix()
+{
+	local rows
+
+	read -ra rows <<<"${ROWS:-}"
+	env -u KSRC -u KDIR "$TOP/build-aux/setup.sh" build tree matrix
+	if "$TOP/build-aux/matrix.sh" "${rows[@]}"; then
+		count 1 0 0
+	else
+		say "FAILED matrix"
+		count 0 1 0
+	fi
+}
+
+# What another run of tests says in its last line.
+nested()
+{
+	local log=$logs/$1.log
+
+	# Its status is in that line too.
+	"${@:2}" </dev/null 2>&1 | tee "$log" || true
+	# shellcheck disable=SC2046
+	count $(awk 'END { if (/^[0-9]+ passed, [0-9]+ failed$/) print $1, $3, 0
+			   else print 0, 1, 0 }' "$log")
+}
+
+stage_kernel()
+{
+	"$TOP/build-aux/debug-kernel.sh"
+}
+
+stage_conformance()
+{
+	nested conformance "$TOP/selftests/conformance/run.sh"
+}
+
+stage_debug()
+{
+	DEBUG=1 FAIL_NTH=all PASS_ENV=FAIL_NTH nested debug "$0" kselftest vm
 }
 
 stage_vm()

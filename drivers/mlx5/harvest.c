@@ -83,7 +83,7 @@ static int tracker_check(struct mlx5vf_device *mv)
 	if (query_tracker(mv, &state))
 		return tracker_lost(mv, "the firmware does not say how it is");
 	if (state == MLX5_PAGE_TRACK_STATE_ERROR)
-		return tracker_lost(mv, "the firmware reports an error of it, such as a full log");
+		return tracker_lost(mv, "firmware reports an error, such as a full log");
 	return 0;
 }
 
@@ -107,7 +107,7 @@ static int take_message(struct mlx5vf_device *mv, const struct mlx5vf_message *m
 			/* Both ends of the range are a page's, so it is in or out. */
 			page &= ~(t->page_size - 1);
 			if (page < iova || page > last)
-				return tracker_lost(mv, "a report has a page that was not asked for");
+				return tracker_lost(mv, "a report has a page not asked for");
 			iova_bitmap_set(bitmap, page, t->page_size);
 		}
 	}
@@ -160,7 +160,7 @@ static int take_report(struct mlx5vf_device *mv, unsigned long iova, unsigned lo
 		if (message.state == MLX5_PAGE_TRACK_STATE_TRACKING)
 			return 0;
 		if (message.state != MLX5_PAGE_TRACK_STATE_REPORTING)
-			return tracker_lost(mv, "the firmware reports an error of it, such as a full log");
+			return tracker_lost(mv, "firmware reports an error, such as a full log");
 		if (message.length > left)
 			return tracker_lost(mv, "a report has no end");
 		left -= message.length;

@@ -105,7 +105,7 @@ static const char *pf_capable(struct mlx5vf_device *mv)
 	if (mlx5vf_cmd_query_function(mv, &migratable))
 		return "the firmware does not say whether the VF can be migrated";
 	if (!migratable)
-		return "the VF was not made migratable (devlink port function set ... migratable enable)";
+		return "the VF is not migratable (devlink port function set ... migratable enable)";
 	if (mlx5vf_cmd_query_vhca_id(mv))
 		return "the firmware does not say how it calls the VF";
 	mv->vhca_known = true;

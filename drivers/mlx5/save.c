@@ -180,7 +180,8 @@ static int saver_queue_end(struct mlx5vf_saver *s)
  */
 void mlx5vf_saver_fail(struct mlx5vf_saver *s, int error, const char *why)
 {
-	dev_err_ratelimited(mlx5vf_dev(s->mv), "saving the device's state failed: %s (error %d)\n", why, error);
+	dev_err_ratelimited(mlx5vf_dev(s->mv), "saving the device's state failed: %s (error %d)\n",
+			    why, error);
 	spin_lock(&s->lock);
 	s->saving = false;
 	if (!s->error)

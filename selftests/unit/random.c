@@ -57,7 +57,7 @@ bool random_round(const char *test, unsigned long *round, unsigned long rounds)
 		state = (state ^ (unsigned char)*c) * 0x100000001b3UL;
 	shim_reset();
 	snprintf(repeat, sizeof(repeat),
-		 "to repeat: SEED=%lu ROUND=%lu PROGRAM -e -t %s", seed, *round,
+		 "to repeat: SEED=%lu ROUND=%lu PROGRAM -t %s", seed, *round,
 		 test);
 	return true;
 }
@@ -94,4 +94,10 @@ unsigned long rnd_between(unsigned long first, unsigned long last)
 bool rnd_chance(unsigned int percent)
 {
 	return rnd_below(100) < percent;
+}
+
+/** rnd_ended - Is there nothing more to choose? Never here: see selftests/fuzz */
+bool rnd_ended(void)
+{
+	return false;
 }

@@ -15,6 +15,7 @@ unsigned long rnd(void);
 unsigned long rnd_below(unsigned long n);
 unsigned long rnd_between(unsigned long first, unsigned long last);
 bool rnd_chance(unsigned int percent);
+bool rnd_ended(void);
 
 /* Runs the body @rounds times, or for ROUND only; @round counts. */
 #define random_rounds(round, rounds)					\

@@ -55,7 +55,7 @@ static enum greatest_test_res check_set(struct scene *s)
 }
 
 /* READs in one or several windows, with new dirt between them. */
-TEST reads(void)
+TEST windowed_reads(void)
 {
 	struct scene s;
 	unsigned long round;
@@ -299,7 +299,7 @@ int main(int argc, char **argv)
 {
 	GREATEST_MAIN_BEGIN();
 	random_init();
-	RUN_TEST(reads);
+	RUN_TEST(windowed_reads);
 	RUN_TEST(resumed_ranges);
 	RUN_TEST(failing_reads);
 	HARNESS_MAIN_END();

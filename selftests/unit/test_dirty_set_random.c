@@ -191,7 +191,7 @@ TEST random_exact(void)
 
 	random_rounds(round, 150) {
 		make_pair(set, m);
-		for (step = 0; step < 150; step++) {
+		for (step = 0; step < 150 && !rnd_ended(); step++) {
 			change(set, m);
 			CHECK_CALL(check_run(&set[step & 1], &m[step & 1]));
 			if (rnd_chance(10))
@@ -253,7 +253,7 @@ TEST random_without_memory(void)
 		make_pair(set, m);
 		shim.fail_mask = rnd_between(1, SHIM_FAIL_ANY);
 		shim.fail_permille = permille[rnd_below(4)];
-		for (step = 0; step < 60; step++) {
+		for (step = 0; step < 60 && !rnd_ended(); step++) {
 			struct model before;
 			int to = rnd_below(2);
 			unsigned long first, last;
@@ -280,7 +280,7 @@ TEST random_without_memory(void)
 			dirty_set_remove(&set[i], 0, ~0UL);
 			model_zero(&m[i]);
 		}
-		for (step = 0; step < 30; step++)
+		for (step = 0; step < 30 && !rnd_ended(); step++)
 			change(set, m);
 		for (i = 0; i < 2; i++)
 			CHECK_CALL(check_exact(&set[i], &m[i]));

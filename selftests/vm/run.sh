@@ -294,6 +294,9 @@ cmdline=(console=ttyS0 panic=-1 oops=panic mitigations=off
 # not use it, and are several times as fast.
 cpu=max
 [ "$accel" = kvm ] || cpu=max,-erms
+# While identify_cpu() looks, the kernel forgets for a moment that it has five levels
+# of page tables; KASAN takes what an interrupt touches then for wild.
+[ "$kernel" != debug ] || cpu+=,-la57
 # shellcheck disable=SC2054 # the commas are QEMU's
 machine=(-machine q35 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
 	 -nodefaults -no-user-config -display none -no-reboot
