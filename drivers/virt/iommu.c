@@ -277,7 +277,10 @@ const struct iommu_ops virt_iommu_ops = {
 	.owner = THIS_MODULE,
 };
 
-/* Before the core looks at a new device: say which instance it is behind. */
+/*
+ * Before the core looks at a new device: say which instance it is behind, and that
+ * its BARs stay where they are.
+ */
 static int tie_device(struct notifier_block *nb, unsigned long action,
 		      void *data)
 {
@@ -289,6 +292,7 @@ static int tie_device(struct notifier_block *nb, unsigned long action,
 	fn = virt_bus_function(data);
 	if (!fn)
 		return NOTIFY_DONE;
+	virt_bus_claim(to_pci_dev(data));
 	err = iommu_fwspec_init(data, fn->dma.iommu->fwnode);
 	if (err)
 		pr_err("%s: cannot be put behind its IOMMU: %d\n",
