@@ -5,8 +5,9 @@
 # line is "N passed, N failed"; the status says whether it was 0 failed.
 #
 # Environment: SEED, SCHEDULES, and the variables that PASS_ENV names, go to the tests;
-# TESTS="name ..." takes only these lines of plan.txt. DEBUG=1 runs what runs in
-# the VM in the debug kernel, in which everything takes longer.
+# TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces their
+# time limits. DEBUG=1 runs what runs in the VM in the debug kernel, in which
+# everything takes longer.
 set -euo pipefail
 . "$(dirname "$0")/../build-aux/lib.sh"
 
@@ -114,12 +115,19 @@ stage_kselftest()
 		name=${name//[[:space:]]/}
 		[[ $name != '' && $name != \#* ]] || continue
 		virt=$(xargs <<<"$virt")
-		limit=$((${limit//[[:space:]]/} * slow))
+		limit=$((${LIMIT:-${limit//[[:space:]]/}} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
 
 		args=(--file "$BUILD/tools/vmigrate" --iommu "$(xargs <<<"${iommu:-none}")")
 		modules=$(xargs <<<"${modules:-}")
+		if [[ $modules == *upstream:* ]]; then
+			# Built for the kernel that was not built here
+			[ -z "${DEBUG:-}" ] || continue
+			"$TOP/build-aux/upstream.sh"
+			args+=(--module "$BUILD/upstream/mlx5-vfio-pci.ko")
+			modules=${modules//upstream:/}
+		fi
 		[ -z "$modules" ] || args+=(--modules "$modules")
 		for v in SEED SCHEDULES ${PASS_ENV:-}; do
 			[ -z "${!v:-}" ] || args+=(--env "$v=${!v}")
