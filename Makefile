@@ -30,6 +30,7 @@ help:
 	@echo "  VIRT='...'     with vm and demo: parameters of the virtual platform, or off"
 	@echo "  SEED=n         with test and demo: repeat the random choices of a run"
 	@echo "  SCHEDULES=n    with kselftest: random schedules per mix of devices (default 5)"
+	@echo "  N=n            with soak-migrate: how many migrations"
 	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
 	@echo "  M=size         with demo: guest memory"
 	@echo "  DESTDIR=dir    with install"
@@ -54,7 +55,7 @@ test-modules: setup-build ## build them with test hooks and the virtual platform
 	+@build-aux/modules.sh test
 
 .PHONY: demo test nightly soak fuzz unit kselftest vm vm-test check
-demo: setup-vm ## migrate memory that devices keep writing, in a VM
+demo: setup-vm ## migrate VFs, and memory that devices keep writing, in a VM
 	+@build-aux/demo.sh
 
 test: setup-test ## all tests that fit into half an hour; the last line counts them
@@ -84,6 +85,11 @@ vm: setup-vm ## a shell in the VM with everything loaded, or RUN='command'
 
 check: setup-check ## W=1, sparse, checkpatch, shellcheck and licence lines of our files
 	+@build-aux/check.sh
+
+.PHONY: soak-migrate
+soak-migrate: setup-vm ## N migrations of VFs without faults and 2N with (default 100)
+	+@MIGRATIONS="$(or $(N),100)" PASS_ENV=MIGRATIONS TESTS=vmigrate-vfs \
+		LIMIT=$$((300 + 25 * $(or $(N),100))) selftests/run.sh kselftest
 
 .PHONY: install clean distclean
 install: ## install the modules that "make modules" built (root; see DESTDIR)

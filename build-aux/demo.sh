@@ -1,15 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# demo.sh: "make demo". vmigrate in a VM with two DMA devices behind one IOMMU
-# that tracks. Its verdict is the status.
+# demo.sh: "make demo". vmigrate in a VM: two VFs of a ConnectX and a DMA device in
+# one address space move to two other VFs and another DMA device. Its verdict is
+# the status. Without connectx= in VIRT, only memory that DMA devices write moves.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 "$TOP/build-aux/modules.sh" test
 "$TOP/build-aux/programs.sh" tools
 
+# The VFs are behind an IOMMU that cannot track, so their own trackers do.
+virt=${VIRT:-iommus=amd:2,none:0 connectx=4:1}
+modules='vfio_iommu_type1 vfio-pci iommufd-virt'
 command='bind-all >/dev/null && vmigrate --demo'
+if [[ $virt == *connectx=* ]]; then
+	modules+=' mlx5-vfio-pci'
+	command='bind-all >/dev/null && make-vfs 4 && vmigrate --demo --vfs 2 --devices 1'
+fi
 [ -z "${TRACKER:-}" ] || command+=" --tracker $(printf %q "$TRACKER")"
 [ -z "${M:-}" ] || command+=" -m $(printf %q "$M")"
 [ -z "${SEED:-}" ] || command+=" --seed $(printf %q "$SEED")"
@@ -17,5 +25,5 @@ command='bind-all >/dev/null && vmigrate --demo'
 load_kernel
 say "booting kernel $RELEASE in a VM ..."
 exec "$TOP/selftests/vm/run.sh" --name demo --timeout "${TIMEOUT:-180}" \
-	--virt "${VIRT:-iommus=amd:2}" --file "$BUILD/tools/vmigrate" \
+	--virt "$virt" --modules "$modules" --file "$BUILD/tools/vmigrate" \
 	--command "$command"

@@ -46,6 +46,20 @@ load_kernel()
 	. "$BUILD/kernel.env"
 }
 
+# module_flags DIR: set flags and vars to what makes the headers, and those of the
+# modules built in DIR, show what the distribution's configuration hides.
+# shellcheck disable=SC2034 # read by who calls
+module_flags()
+{
+	flags=(-I"$1/include"
+	       -DCONFIG_IOMMUFD_MODULE=1 -DCONFIG_IOMMUFD_DRIVER=1
+	       -DCONFIG_INTERVAL_TREE_SPAN_ITER=1 -DCONFIG_VFIO_DEVICE_CDEV=1)
+	vars=(CONFIG_IOMMUFD=m CONFIG_IOMMUFD_DRIVER=y
+	      CONFIG_INTERVAL_TREE_SPAN_ITER=y CONFIG_VFIO_DEVICE_CDEV=y
+	      # Needs the kernel's own vmlinux, which no package has.
+	      CONFIG_DEBUG_INFO_BTF_MODULES=)
+}
+
 # Names of the test programs for the VM (selftests/kselftest.mk).
 kselftests()
 {

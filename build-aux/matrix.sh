@@ -3,8 +3,9 @@
 #
 # matrix.sh [ROW...]: "make matrix". Compile the folders that the project
 # touches in the patched tree, once for each row of the table below, with our
-# warnings as errors; without ROWs (x86:NAME, arm64:NAME), all. Objects only:
-# each iommufd.o must not lack a function of ours.
+# warnings as errors; without ROWs (x86:NAME, arm64:NAME, out:NAME), all. Objects
+# only: each iommufd.o must not lack a function of ours. The rows "out" are built
+# out of tree, as "make modules CONFIG_X=n" does, to the last module.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -14,7 +15,10 @@ log=$BUILD/matrix.log
 # Shares the lock of the debug kernel, of which this changes the sources.
 exec 6>"$BUILD/.lock-kernel"
 flock 6
-"$TOP/build-aux/patch.sh"
+# All rows but those out of tree need it.
+for row in "${@:-all}"; do
+	[[ $row == out:* ]] || { "$TOP/build-aux/patch.sh"; break; }
+done
 : >"$log"
 
 # arch | name | what differs from the first row of that arch
@@ -43,6 +47,16 @@ arm64 | no-smmu   | DIRTY_SMMU_V3=n
 arm64 | test      | DIRTY_TEST=y
 arm64 | mlx5      | NETDEVICES=y ETHERNET=y INET=y MLX5_CORE=m MLX5_VFIO_PCI=m
 arm64 | upstream  | IOMMUFD_TEST=y
+out   | all       |
+out   | off       | DIRTY=n
+out   | no-amd    | DIRTY_AMD=n
+out   | no-intel  | DIRTY_INTEL=n
+out   | no-smmu   | DIRTY_SMMU_V3=n
+out   | none      | DIRTY_AMD=n DIRTY_INTEL=n DIRTY_SMMU_V3=n
+out   | no-test   | DIRTY_TEST=n
+out   | no-virt   | VIRT=n
+out   | no-mlx5   | MLX5_VFIO_PCI=n
+out   | least     | DIRTY=n VIRT=n MLX5_VFIO_PCI=n
 '
 
 common='PRINTK=y BUG=y MODULES=y PCI=y PCI_MSI=y ACPI=y MMU=y MULTIUSER=y NET=y
@@ -115,10 +129,34 @@ configure()
 	done
 }
 
+# Everything is on but what the row says, and is built if it is.
+out_row()
+{
+	local o given=() dir=$BUILD/matrix-out
+
+	for o in $2; do
+		given+=("$(long_name "${o%%=*}")=${o#*=}")
+	done
+	echo "=== out $1: $2" >>"$log"
+	env "${given[@]}" "$TOP/build-aux/modules.sh" matrix-out >>"$log" 2>&1 || return
+	if sed -n "/^=== out $1: /,\$p" "$log" |
+		grep -E '^(iommufd|vfio|drivers|include|uapi)/[^ ]*: *warning: '; then
+		return 1
+	fi
+	for o in VIRT:iommufd-virt MLX5_VFIO_PCI:mlx5-vfio-pci; do
+		if grep -q "/${o#*:}[.]o$" "$dir/modules.order"; then
+			[[ " $2 " != *" ${o%%:*}=n "* ]] || return
+		else
+			[[ " $2 " == *" ${o%%:*}=n "* ]] || return
+		fi
+	done
+}
+
 row()
 {
 	local differs=$3 o undefined
 
+	[ "$1" != out ] || { out_row "$2" "$3"; return; }
 	arch=$1 cross=''
 	[ "$arch" = x86 ] || cross=aarch64-linux-gnu-
 	dir=$BUILD/matrix/$arch

@@ -19,13 +19,7 @@ lock_build
 load_kernel
 "$TOP/build-aux/overlay.sh" "$dir"
 
-flags=(-I"$dir/include"
-       -DCONFIG_IOMMUFD_MODULE=1 -DCONFIG_IOMMUFD_DRIVER=1
-       -DCONFIG_INTERVAL_TREE_SPAN_ITER=1 -DCONFIG_VFIO_DEVICE_CDEV=1)
-vars=(CONFIG_IOMMUFD=m CONFIG_IOMMUFD_DRIVER=y
-      CONFIG_INTERVAL_TREE_SPAN_ITER=y CONFIG_VFIO_DEVICE_CDEV=y
-      # Needs the kernel's own vmlinux, which no package has.
-      CONFIG_DEBUG_INFO_BTF_MODULES=)
+module_flags "$dir"
 options=$("$TOP/build-aux/config.sh" "$variant")
 for option in $options; do
 	vars+=("$option")

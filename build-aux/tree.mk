@@ -26,5 +26,5 @@ conformance: setup-vm ## upstream's own tests of iommufd, in the debug kernel
 .PHONY: clean-tree
 clean: clean-tree
 clean-tree:
-	rm -rf $(B)/debug-kernel $(B)/debug-kernel.log $(B)/matrix $(B)/matrix.log \
+	rm -rf $(B)/debug-kernel $(B)/debug-kernel.log $(B)/matrix $(B)/matrix-out $(B)/matrix.log \
 		$(B)/series $(B)/conformance $(B)/coverage $(B)/coverage.*

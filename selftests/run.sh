@@ -16,10 +16,11 @@
 #	debug		kselftest and vm, in the debug kernel, all of fail_nth
 #
 # Environment: SEED, SCHEDULES, and the variables that PASS_ENV names, go to the tests;
-# TESTS="name ..." takes only these lines of plan.txt. DEBUG=1 runs what runs in
-# the VM in the debug kernel, in which everything takes longer (tests see SLOW=1).
-# MODULES=dir takes the modules in it instead of those of the same name, and
-# EXTRA='command' is run in each VM after the tests.
+# TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces their
+# time limits. DEBUG=1 runs what runs in the VM in the debug kernel, in which
+# everything takes longer (tests see SLOW=1). MODULES=dir takes the modules in it
+# instead of those of the same name, and EXTRA='command' is run in each VM after the
+# tests.
 set -euo pipefail
 . "$(dirname "$0")/../build-aux/lib.sh"
 
@@ -130,7 +131,7 @@ run_plan()
 		name=${name//[[:space:]]/}
 		[[ $name != '' && $name != \#* ]] || continue
 		virt=$(xargs <<<"$virt")
-		limit=$((${limit//[[:space:]]/} * slow))
+		limit=$((${LIMIT:-${limit//[[:space:]]/}} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
 		if [ -n "$only" ]; then
@@ -144,6 +145,13 @@ run_plan()
 
 		args=(--file "$BUILD/tools/vmigrate" --iommu "$(xargs <<<"${iommu:-none}")")
 		modules=$(xargs <<<"${modules:-}")
+		if [[ $modules == *upstream:* ]]; then
+			# Built for the kernel that was not built here
+			[ -z "${DEBUG:-}" ] || continue
+			"$TOP/build-aux/upstream.sh"
+			args+=(--module "$BUILD/upstream/mlx5-vfio-pci.ko")
+			modules=${modules//upstream:/}
+		fi
 		[ -z "$modules" ] || args+=(--modules "$modules")
 		for v in SEED SCHEDULES ${PASS_ENV:-}; do
 			[ -z "${!v:-}" ] || args+=(--env "$v=${!v}")

@@ -8,9 +8,10 @@
  * A command cannot be taken back. Who waits for it can be killed or lose
  * patience, and then the command goes on without him as an orphan: whether it was
  * obeyed is unknown, and no other is given until it has been answered. (mlx5_core
- * has a limit of its own, after which it answers for the firmware.) A reset may have
- * overtaken it: if firmware then says that it has suspended the VF, it is told to
- * let it go on.
+ * has a limit of its own, after which it answers for the firmware.)
+ *
+ * A reset can overtake a command, waited for or not. So it is noted what firmware
+ * said last about suspending the VF (MLX5VF_NO_*), and state.c compares.
  *
  * SAVE_VHCA_STATE is in save.c, and the commands of the page tracker in report.c
  * and tracker.c.
@@ -37,6 +38,7 @@ enum mlx5vf_phase { WAITED_FOR, ANSWERED, ORPHANED };
  * @refs: one of who waits, one of mlx5_core until it has answered
  * @phase: enum mlx5vf_phase; who changes it from WAITED_FOR decides what it is
  * @opcode: of the command
+ * @op_mod: of the command
  * @answered: by firmware, or by mlx5_core for it
  * @status: the answer, as mlx5_cmd_check() takes it
  * @out: what firmware wrote
@@ -47,6 +49,7 @@ struct mlx5vf_cmd {
 	refcount_t refs;
 	atomic_t phase;
 	u16 opcode;
+	u16 op_mod;
 	struct completion answered;
 	int status;
 	u8 out[] __aligned(8);
@@ -58,16 +61,31 @@ static void cmd_put(struct mlx5vf_cmd *cmd)
 		kfree(cmd);
 }
 
+/* What firmware has done, for when a reset has come in between. */
+static void note_obeyed(const struct mlx5vf_cmd *cmd)
+{
+	unsigned long *flags = &cmd->mv->flags;
+
+	if (cmd->opcode == MLX5_CMD_OP_SUSPEND_VHCA)
+		set_bit(cmd->op_mod == MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_INITIATOR ?
+			MLX5VF_NO_INITIATOR : MLX5VF_NO_RESPONDER, flags);
+	else if (cmd->opcode == MLX5_CMD_OP_RESUME_VHCA)
+		clear_bit(cmd->op_mod == MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_INITIATOR ?
+			  MLX5VF_NO_INITIATOR : MLX5VF_NO_RESPONDER, flags);
+}
+
 /* Possibly in an interrupt. */
 static void cmd_answered(int status, struct mlx5_async_work *work)
 {
 	struct mlx5vf_cmd *cmd = container_of(work, struct mlx5vf_cmd, work);
 
 	cmd->status = status;
+	if (!status)
+		note_obeyed(cmd);
 	if (atomic_cmpxchg(&cmd->phase, WAITED_FOR, ANSWERED) == ORPHANED) {
-		atomic_dec(&cmd->mv->orphans);
-		if (!status && cmd->opcode == MLX5_CMD_OP_SUSPEND_VHCA)
-			queue_work(cmd->mv->wq, &cmd->mv->late_work);
+		/* The note first; pairs with mlx5vf_pf_ready(). */
+		atomic_dec_return_release(&cmd->mv->orphans);
+		queue_work(cmd->mv->wq, &cmd->mv->late_work);
 	}
 	complete(&cmd->answered);
 	cmd_put(cmd);
@@ -135,6 +153,7 @@ int mlx5vf_exec(struct mlx5vf_device *mv, const char *what, void *in, int inlen,
 	cmd->mv = mv;
 	/* All commands begin with it. */
 	cmd->opcode = MLX5_GET(suspend_vhca_in, in, opcode);
+	cmd->op_mod = MLX5_GET(suspend_vhca_in, in, op_mod);
 	init_completion(&cmd->answered);
 	atomic_set(&cmd->phase, WAITED_FOR);
 	refcount_set(&cmd->refs, 2);
@@ -259,24 +278,6 @@ int mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_part part)
 	return mlx5vf_exec(mv, initiator ? "RESUME_VHCA (initiator)" :
 			   "RESUME_VHCA (responder)", in, sizeof(in), NULL,
 			   MLX5_ST_SZ_BYTES(resume_vhca_out));
-}
-
-/**
- * mlx5vf_cmd_late - a suspend that nobody waited for any more has succeeded
- * @work: of the VF
- */
-void mlx5vf_cmd_late(struct work_struct *work)
-{
-	struct mlx5vf_device *mv = container_of(work, struct mlx5vf_device, late_work);
-
-	mutex_lock(&mv->state_lock);
-	/* In other states it is ERROR, or what comes next finds out. */
-	if (mv->attached && mv->state == VFIO_DEVICE_STATE_RUNNING) {
-		dev_warn(mlx5vf_dev(mv), "the firmware suspended the device too late, after a reset; letting it go on\n");
-		if (!mlx5vf_cmd_resume(mv, MLX5VF_RESPONDER))
-			mlx5vf_cmd_resume(mv, MLX5VF_INITIATOR);
-	}
-	mlx5vf_state_unlock(mv);
 }
 
 /**

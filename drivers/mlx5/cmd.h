@@ -8,7 +8,6 @@
 
 struct mlx5_async_work;
 struct mlx5vf_device;
-struct work_struct;
 
 /*
  * The largest image that is saved or loaded with one command. Commands have 32
@@ -48,7 +47,6 @@ int mlx5vf_cmd_query_function(struct mlx5vf_device *mv, bool *migratable);
 int mlx5vf_cmd_query_vhca_id(struct mlx5vf_device *mv);
 int mlx5vf_cmd_suspend(struct mlx5vf_device *mv, enum mlx5vf_part part);
 int mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_part part);
-void mlx5vf_cmd_late(struct work_struct *work);
 int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 			   struct mlx5vf_size *size);
 int mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length);

@@ -25,6 +25,12 @@ struct mlx5vf_saver;
 enum {
 	/* Reset, and not yet acted upon; who unlocks state_lock does. */
 	MLX5VF_WAS_RESET,
+	/*
+	 * Firmware has said, since the last reset began, that it suspended the
+	 * initiator or the responder, and not that it let it go on.
+	 */
+	MLX5VF_NO_INITIATOR,
+	MLX5VF_NO_RESPONDER,
 };
 
 /**
@@ -33,7 +39,7 @@ enum {
  * @mdev: the PF's mlx5_core device; commands only while @attached
  * @nb: tells when the PF takes the VF down and brings it back
  * @wq: where answers are acted upon that nobody waits for, one at a time
- * @late_work: mlx5vf_cmd_late()
+ * @late_work: mlx5vf_state_late()
  * @vf_id: number of the VF, from 0; firmware's function number is one more
  * @migratable: firmware can migrate the VF, and the other fields are valid
  * @chunks: firmware can save in chunks, so that no buffer holds the whole state
@@ -100,7 +106,10 @@ int mlx5vf_pf_ready(struct mlx5vf_device *mv);
 extern const struct vfio_migration_ops mlx5vf_migration_ops;
 void mlx5vf_state_unlock(struct mlx5vf_device *mv);
 void mlx5vf_state_opened(struct mlx5vf_device *mv);
+void mlx5vf_state_reset_begins(struct mlx5vf_device *mv);
 void mlx5vf_state_reset(struct mlx5vf_device *mv);
+void mlx5vf_state_late(struct work_struct *work);
+int mlx5vf_state_let_go(struct mlx5vf_device *mv);
 void mlx5vf_end_sessions(struct mlx5vf_device *mv);
 
 #endif

@@ -103,6 +103,11 @@ static void driver_remove(struct pci_dev *pdev)
 	vfio_put_device(&mv->core.vdev);
 }
 
+static void driver_reset_prepare(struct pci_dev *pdev)
+{
+	mlx5vf_state_reset_begins(driver_device(pdev));
+}
+
 static void driver_reset_done(struct pci_dev *pdev)
 {
 	mlx5vf_state_reset(driver_device(pdev));
@@ -117,6 +122,7 @@ MODULE_DEVICE_TABLE(pci, driver_ids);
 
 static const struct pci_error_handlers driver_errors = {
 	.error_detected = vfio_pci_core_aer_err_detected,
+	.reset_prepare = driver_reset_prepare,
 	.reset_done = driver_reset_done,
 };
 

@@ -20,7 +20,8 @@
  * @mv: the VF; state_lock held
  *
  * Return: 0; -ENOTCONN if the PF is down; -EBUSY if firmware has not answered an
- * earlier command; or an error from finding the VF again.
+ * earlier command; or an error from finding the VF again, or from letting it go on
+ * (mlx5vf_state_let_go()).
  */
 int mlx5vf_pf_ready(struct mlx5vf_device *mv)
 {
@@ -31,7 +32,8 @@ int mlx5vf_pf_ready(struct mlx5vf_device *mv)
 		dev_err_ratelimited(mlx5vf_dev(mv), "the PF is down, so there is no migration\n");
 		return -ENOTCONN;
 	}
-	if (atomic_read(&mv->orphans)) {
+	/* Pairs with cmd_answered(). */
+	if (atomic_read_acquire(&mv->orphans)) {
 		dev_err_ratelimited(mlx5vf_dev(mv), "the firmware has not answered an earlier command yet\n");
 		return -EBUSY;
 	}
@@ -41,7 +43,7 @@ int mlx5vf_pf_ready(struct mlx5vf_device *mv)
 			return ret;
 		mv->vhca_known = true;
 	}
-	return 0;
+	return mlx5vf_state_let_go(mv);
 }
 
 static void pf_detach(struct mlx5vf_device *mv)
@@ -159,7 +161,7 @@ int mlx5vf_pf_bind(struct mlx5vf_device *mv)
 		ret = -ENOMEM;
 		goto put;
 	}
-	INIT_WORK(&mv->late_work, mlx5vf_cmd_late);
+	INIT_WORK(&mv->late_work, mlx5vf_state_late);
 	mlx5_cmd_init_async_ctx(mv->mdev, &mv->async);
 	mv->attached = true;
 	mv->nb.notifier_call = pf_event;

@@ -12,6 +12,15 @@
  * A reset is told to us with vfio_pci_core's memory_lock held, which a holder of
  * state_lock may be waiting for. So the reset only leaves a note, and whoever
  * holds state_lock, or takes it, acts upon the note before he lets it go.
+ *
+ * A reset can overtake a suspend: the command is given, the VF is reset, and then
+ * firmware suspends it. After the reset the state is RUNNING, and the VF must be.
+ * A suspend that was answered before the reset began was undone by it; one that is
+ * answered later may have come after it. So the bits MLX5VF_NO_* are cleared when a
+ * reset begins and set by answers, and a VF that is RUNNING with one of them set is
+ * told to go on: as soon as this is so, by late_work, and before any other command.
+ * It may be that the reset came last after all, and then firmware says that there
+ * is nothing to resume.
  */
 #include <linux/file.h>
 #include <linux/mlx5/driver.h>
@@ -20,6 +29,8 @@
 #include "device.h"
 #include "load.h"
 #include "save.h"
+
+#define NOT_RUNNING	(BIT(MLX5VF_NO_INITIATOR) | BIT(MLX5VF_NO_RESPONDER))
 
 static const char * const state_names[] = {
 	[VFIO_DEVICE_STATE_ERROR]	 = "ERROR",
@@ -47,6 +58,8 @@ static void after_reset(struct mlx5vf_device *mv)
 	mlx5vf_end_sessions(mv);
 	mv->lost = false;
 	mv->state = VFIO_DEVICE_STATE_RUNNING;
+	if (READ_ONCE(mv->flags) & NOT_RUNNING)
+		queue_work(mv->wq, &mv->late_work);
 }
 
 /**
@@ -67,6 +80,18 @@ void mlx5vf_state_unlock(struct mlx5vf_device *mv)
 		 */
 		smp_mb();
 	} while (test_bit(MLX5VF_WAS_RESET, &mv->flags) && mutex_trylock(&mv->state_lock));
+}
+
+/**
+ * mlx5vf_state_reset_begins - the VF is about to be reset
+ * @mv: the VF
+ *
+ * Waits for nothing.
+ */
+void mlx5vf_state_reset_begins(struct mlx5vf_device *mv)
+{
+	clear_bit(MLX5VF_NO_INITIATOR, &mv->flags);
+	clear_bit(MLX5VF_NO_RESPONDER, &mv->flags);
 }
 
 /**
@@ -94,6 +119,60 @@ void mlx5vf_state_opened(struct mlx5vf_device *mv)
 {
 	mutex_lock(&mv->state_lock);
 	after_reset(mv);
+	mlx5vf_state_unlock(mv);
+}
+
+/* One part goes on. If firmware says that it does already, so much the better. */
+static int let_go(struct mlx5vf_device *mv, enum mlx5vf_part part, int bit)
+{
+	int ret;
+
+	if (!test_bit(bit, &mv->flags))
+		return 0;
+	ret = mlx5vf_cmd_resume(mv, part);
+	if (ret && ret != -EINVAL)
+		return ret;
+	clear_bit(bit, &mv->flags);
+	return 0;
+}
+
+/**
+ * mlx5vf_state_let_go - have the VF go on if firmware suspended it after a reset
+ * @mv: the VF; attached, state_lock held, no command under way
+ *
+ * Return: 0, or an error, and then the state is ERROR.
+ */
+int mlx5vf_state_let_go(struct mlx5vf_device *mv)
+{
+	int ret;
+
+	lockdep_assert_held(&mv->state_lock);
+	if (mv->state != VFIO_DEVICE_STATE_RUNNING || !(READ_ONCE(mv->flags) & NOT_RUNNING))
+		return 0;
+	dev_warn(mlx5vf_dev(mv), "the firmware may have suspended the device after a reset; letting it go on\n");
+	ret = let_go(mv, MLX5VF_RESPONDER, MLX5VF_NO_RESPONDER);
+	if (!ret)
+		ret = let_go(mv, MLX5VF_INITIATOR, MLX5VF_NO_INITIATOR);
+	if (ret) {
+		dev_err(mlx5vf_dev(mv), "the device may be suspended, so its migration state is ERROR until VFIO_DEVICE_RESET\n");
+		mv->state = VFIO_DEVICE_STATE_ERROR;
+	}
+	return ret;
+}
+
+/**
+ * mlx5vf_state_late - an answer has come that nobody waited for, or a reset has
+ *	overtaken a suspend
+ * @work: of the VF
+ */
+void mlx5vf_state_late(struct work_struct *work)
+{
+	struct mlx5vf_device *mv = container_of(work, struct mlx5vf_device, late_work);
+
+	mutex_lock(&mv->state_lock);
+	/* With another command under way, its answer brings us here again. */
+	if (mv->attached && mv->vhca_known && !atomic_read(&mv->orphans))
+		mlx5vf_state_let_go(mv);
 	mlx5vf_state_unlock(mv);
 }
 

@@ -225,6 +225,23 @@ int virt_bus_add(struct virt_function *fn, unsigned int devfn)
 }
 
 /**
+ * virt_bus_claim() - the BARs of a new device stay where they are
+ * @pdev: the device, before a driver can have it
+ *
+ * In memory that was reserved on the command line, the PCI core cannot choose
+ * others, as it would for a device that it finds when it scans again.
+ */
+void virt_bus_claim(struct pci_dev *pdev)
+{
+	struct resource *res;
+	int i;
+
+	pci_dev_for_each_resource(pdev, res, i)
+		if (res->flags && !res->parent && pci_claim_resource(pdev, i))
+			pci_err(pdev, "BAR %d cannot stay where it is\n", i);
+}
+
+/**
  * virt_bus_scan() - make the bus and let the PCI core find what is on it
  */
 int virt_bus_scan(void)
@@ -250,7 +267,6 @@ int virt_bus_scan(void)
 	err = pci_scan_root_bus_bridge(bridge);
 	if (!err) {
 		bus.bridge = bridge;
-		pci_bus_claim_resources(bridge->bus);
 		pci_bus_add_devices(bridge->bus);
 	}
 	pci_unlock_rescan_remove();

@@ -99,6 +99,7 @@ struct virt_function {
 int virt_bus_init(void);
 void virt_bus_exit(void);
 int virt_bus_add(struct virt_function *fn, unsigned int devfn);
+void virt_bus_claim(struct pci_dev *pdev);
 int virt_bus_scan(void);
 void virt_bus_remove(void);
 int virt_bus_alloc_bar(struct virt_function *fn, int bar, size_t size);

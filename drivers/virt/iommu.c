@@ -278,7 +278,10 @@ const struct iommu_ops virt_iommu_ops = {
 	.owner = THIS_MODULE,
 };
 
-/* Before the core looks at a new device: say which instance it is behind. */
+/*
+ * Before the core looks at a new device: say which instance it is behind, and that
+ * its BARs stay where they are.
+ */
 static int tie_device(struct notifier_block *nb, unsigned long action,
 		      void *data)
 {
@@ -290,6 +293,7 @@ static int tie_device(struct notifier_block *nb, unsigned long action,
 	fn = virt_bus_function(data);
 	if (!fn)
 		return NOTIFY_DONE;
+	virt_bus_claim(to_pci_dev(data));
 	/*
 	 * It wants iommu_probe_device_lock held, which modules cannot take, so
 	 * that dev->iommu is stable. It is: nobody else knows the device yet.

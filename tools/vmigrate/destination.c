@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The destination: makes the RAM that the source describes, puts into it what
- * arrives, and compares checksums when all has arrived. It needs no device and
- * no iommufd, and trusts nothing that it reads from the socket.
+ * arrives, and compares checksums when all has arrived. With VFs it has as many of
+ * its own, and as many DMA devices: the VFs load what arrives, and when RAM has
+ * been compared, the guest goes on here. Without VFs it needs no device and no
+ * iommufd. It trusts nothing that it reads from the socket.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,59 @@ static int take_hello(struct stream *s, struct guest *g)
 		g->length += slot->length;
 		end = slot->iova + slot->length;
 	}
-	status = guest_alloc(g, false);
+	return guest_alloc(g, false);
+}
+
+/* What the VFs write, which is to be checked. */
+static int take_jobs(struct vf_set *vfs, const struct guest *g,
+		     const struct wire_vf *wire)
+{
+	unsigned int i;
+
+	for (i = 0; i < vfs->nr; i++, wire++) {
+		if (wire->unit != GUEST_PAGE || !wire->length ||
+		    wire->length % GUEST_PAGE || wire->base % GUEST_PAGE ||
+		    !guest_at(g, wire->base, wire->length))
+			return fail(STATUS_ERROR,
+				    "the source describes a VF that writes %llu bytes at IOVA %#llx, which is not RAM",
+				    wire->length, wire->base);
+		vfs->devices[i].job = (struct vf_job){
+			.base = wire->base,
+			.length = wire->length,
+			.unit = wire->unit,
+			.rate = wire->rate,
+			.key = wire->key,
+		};
+	}
+	return 0;
+}
+
+static int take_devices(struct vmm *vmm, struct stream *s, const struct guest *g,
+			const struct options *opt)
+{
+	struct options mine = *opt;
+	struct wire_msg msg;
+	int status;
+
+	status = stream_expect(s, WIRE_DEVICES, &msg);
+	if (status)
+		return status;
+	if (msg.count > MAX_VFS || msg.iova > MAX_DEVICES ||
+	    msg.length != msg.count * sizeof(struct wire_vf))
+		return fail(STATUS_ERROR,
+			    "the source has %llu VFs and %llu devices; up to %u and %u are possible",
+			    msg.count, msg.iova, MAX_VFS, MAX_DEVICES);
+	if (msg.count) {
+		mine.ram = g->length;
+		mine.nr_vfs = (unsigned int)msg.count;
+		mine.nr_devices = (unsigned int)msg.iova;
+		status = vmm_open(vmm, g, &mine);
+		if (!status)
+			status = take_jobs(&vmm->vfs, g,
+					   (const void *)s->payload);
+		if (!status)
+			status = vfs_to(&vmm->vfs, VFIO_DEVICE_STATE_RESUMING);
+	}
 	return status ? status : stream_send(s, WIRE_READY, 0, 0, NULL, 0);
 }
 
@@ -88,7 +142,26 @@ static int take_pass(struct report *r, const struct wire_msg *msg, u64 *begin)
 	return 0;
 }
 
-static int receive(struct report *r, struct stream *s, const struct guest *g)
+/* All is there: the VFs take what others send, and send nothing yet. */
+static int take_end(struct vf_set *vfs, struct stream *s,
+		    const struct wire_msg *msg)
+{
+	int status;
+
+	if (msg->length != vfs->nr * sizeof(struct wire_mark))
+		return fail(STATUS_ERROR,
+			    "the source ended with %u bytes about %u VFs",
+			    msg->length, vfs->nr);
+	status = vfs_to(vfs, VFIO_DEVICE_STATE_STOP);
+	if (!status)
+		status = vfs_compare(vfs, (const void *)s->payload);
+	if (!status)
+		status = vfs_to(vfs, VFIO_DEVICE_STATE_RUNNING_P2P);
+	return status ? status : stream_send(s, WIRE_END, 0, 0, NULL, 0);
+}
+
+static int receive(struct report *r, struct stream *s, const struct guest *g,
+		   struct vf_set *vfs)
 {
 	u64 begin = now_ns(), pass_begin = begin;
 	struct wire_msg msg;
@@ -108,9 +181,13 @@ static int receive(struct report *r, struct stream *s, const struct guest *g)
 		case WIRE_PASS:
 			status = take_pass(r, &msg, &pass_begin);
 			break;
+		case WIRE_STATE:
+			status = vfs_receive(vfs, s, &msg);
+			break;
 		case WIRE_END:
+			status = take_end(vfs, s, &msg);
 			r->total_ns = now_ns() - begin;
-			return stream_send(s, WIRE_END, 0, 0, NULL, 0);
+			return status;
 		default:
 			return fail(STATUS_ERROR,
 				    "the source sent a message of type %u in the middle of RAM",
@@ -138,6 +215,29 @@ static int verify(struct report *r, struct stream *s, const struct guest *g)
 	return status;
 }
 
+/* The guest goes on here. */
+static int take_over(struct vmm *vmm, struct stream *s, const struct guest *g)
+{
+	struct wire_mark marks[MAX_VFS] = {};
+	struct wire_msg msg;
+	int status, sent;
+
+	status = stream_expect(s, WIRE_RUN, &msg);
+	if (status)
+		return status;
+	status = vfs_to(&vmm->vfs, VFIO_DEVICE_STATE_RUNNING);
+	if (status)
+		/* None may run here when the source hears of it. */
+		vfs_close(&vmm->vfs);
+	sent = stream_send(s, WIRE_RUN, 0, !!status, NULL, 0);
+	if (status || sent)
+		return status ? status : sent;
+	status = vmm_run_on(vmm, g, marks);
+	sent = stream_send(s, WIRE_PROOF, 0, 0, marks,
+			   vmm->vfs.nr * (u32)sizeof(*marks));
+	return status ? status : sent;
+}
+
 /**
  * run_destination - Be the destination of one migration
  * @opt: the command line
@@ -149,24 +249,30 @@ int run_destination(const struct options *opt, int fd)
 {
 	struct stream *s = stream_new(fd, "source");
 	struct report *r = calloc(1, sizeof(*r));
+	struct vmm vmm = { .iommufd = -1 };
 	struct guest g = { .ram = NULL };
 	int status = s && r ? 0 : STATUS_ERROR;
 
 	if (!status)
 		status = take_hello(s, &g);
+	if (!status)
+		status = take_devices(&vmm, s, &g, opt);
 	if (!status) {
 		*r = (struct report){ .opt = opt, .guest = &g };
 		report_setup(r);
-		status = receive(r, s, &g);
+		status = receive(r, s, &g, &vmm.vfs);
 	}
 	if (!status) {
 		report_received(r);
 		status = verify(r, s, &g);
 	}
+	if (!status && vmm.vfs.nr && !r->differ)
+		status = take_over(&vmm, s, &g);
 	if (!status) {
 		report_verdict(r);
 		status = r->differ ? STATUS_MISMATCH : STATUS_OK;
 	}
+	vmm_close(&vmm);
 	guest_free(&g);
 	stream_free(s);
 	free(r);

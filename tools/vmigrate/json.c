@@ -104,6 +104,38 @@ static void put_devices(const struct report *r)
 	puts("],");
 }
 
+static void put_vfs(const struct report *r)
+{
+	static const char * const phases[NR_PHASES] = {
+		[PHASE_PRECOPY] = "precopy",
+		[PHASE_QUIESCE] = "quiesce",
+		[PHASE_RAM] = "ram",
+		[PHASE_STATE] = "state",
+		[PHASE_LOAD] = "load",
+		[PHASE_RUN] = "run",
+	};
+	unsigned int i;
+
+	fputs("  \"vfs\": [", stdout);
+	for (i = 0; i < r->vmm->vfs.nr; i++) {
+		const struct vf_device *d = &r->vmm->vfs.devices[i];
+
+		printf("%s{\"id\": %u, \"address\": ", i ? ", " : "",
+		       d->vf.dev_id);
+		put_string(d->vf.name, sizeof(d->vf.name));
+		printf(", \"iova\": %llu, \"length\": %llu, \"rate\": %llu, \"writes\": %llu, \"refused\": %llu, \"precopy_bytes\": %llu, \"precopy_s\": %.6f, \"stop_copy_bytes\": %llu, \"stop_copy_s\": %.6f, \"went_on\": %llu}",
+		       d->job.base, d->job.length, d->job.rate, d->position,
+		       d->refused, d->bytes[0], (double)d->ns[0] / 1e9,
+		       d->bytes[1], (double)d->ns[1] / 1e9,
+		       r->proof[i].went_on);
+	}
+	fputs("],\n  \"phases\": {", stdout);
+	for (i = 0; i < NR_PHASES; i++)
+		printf("%s\"%s_s\": %.6f", i ? ", " : "", phases[i],
+		       (double)r->phase_ns[i] / 1e9);
+	puts("},");
+}
+
 static void put_passes(const struct report *r)
 {
 	unsigned int i;
@@ -139,6 +171,7 @@ void json_report(const struct report *r)
 	if (r->vmm) {
 		printf("  \"seed\": %llu,\n", r->opt->seed);
 		put_devices(r);
+		put_vfs(r);
 		put_tracker(r->vmm);
 		printf("  \"stop_reason\": \"%s\",\n", reasons[r->reason]);
 		printf("  \"downtime_s\": %.6f,\n",

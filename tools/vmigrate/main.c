@@ -30,7 +30,7 @@ static pid_t demo_child;
 
 static const char usage[] =
 "Usage: vmigrate --demo [options]\n"
-"       vmigrate --listen ADDR [--json]\n"
+"       vmigrate --listen ADDR [--json] [--first-vf N] [--first-device N]\n"
 "       vmigrate --to ADDR [options]\n"
 "\n"
 "Live-migrate guest RAM while DMA devices write to it, with one iommufd dirty\n"
@@ -48,9 +48,12 @@ static const char usage[] =
 "      --iova-base ADDR IOVA of the first (default 0)\n"
 "      --hugepages      huge pages and large IOMMU leaves: less to map, coarser\n"
 "      --devices N      DMA devices that write all the time (default 2)\n"
+"      --vfs N          ConnectX VFs that write and migrate (default 0)\n"
 "      --rate N         writes per second of each, 0 = unlimited (default 640)\n"
 "      --working-set SIZE\n"
 "                       RAM that each writes to, 0 = its whole slot (default 0)\n"
+"      --first-vf N     number of the first VF to use (default 1)\n"
+"      --first-device N number of the first DMA device (default 0)\n"
 "      --seed N         of RAM contents and writes (default: random, shown)\n"
 "\n"
 "The migration (source and demo):\n"
@@ -68,7 +71,8 @@ static const char usage[] =
 "  -V, --version        version\n"
 "\n"
 "SIZE is in bytes, or with K, M or G. Exit status: 0 every page matched, 1 a\n"
-"page differed, 2 usage or environment, 130 interrupted.\n";
+"page differed, 2 usage or environment, 3 the migration failed and the source\n"
+"runs on unharmed, 130 interrupted.\n";
 
 /* When the source has given up, its destination has nothing to add. */
 static void end_demo_child(void)
@@ -97,6 +101,8 @@ int fail(int status, const char *fmt, ...)
 	fprintf(stderr, "vmigrate: %s%s\n", who, text);
 	if (json_errors)
 		json_error(text);
+	/* One object; what follows from the first error is for people. */
+	json_errors = false;
 	end_demo_child();
 	return status;
 }
@@ -226,6 +232,9 @@ static const struct option longopts[] = {
 	{ "iova-base", required_argument, NULL, 'i' },
 	{ "hugepages", no_argument, NULL, 'H' },
 	{ "devices", required_argument, NULL, 'n' },
+	{ "vfs", required_argument, NULL, 'v' },
+	{ "first-vf", required_argument, NULL, 'F' },
+	{ "first-device", required_argument, NULL, 'D' },
 	{ "rate", required_argument, NULL, 'r' },
 	{ "working-set", required_argument, NULL, 'w' },
 	{ "seed", required_argument, NULL, 's' },
@@ -257,8 +266,14 @@ static int parse_option(struct options *opt, int c, const char *name)
 	case 'i':
 		return parse_u64(name, optarg, true, &opt->iova_base);
 	case 'n':
-		return parse_uint(name, optarg, 1, MAX_DEVICES,
+		return parse_uint(name, optarg, 0, MAX_DEVICES,
 				  &opt->nr_devices);
+	case 'v':
+		return parse_uint(name, optarg, 0, MAX_VFS, &opt->nr_vfs);
+	case 'F':
+		return parse_uint(name, optarg, 1, 255, &opt->first_vf);
+	case 'D':
+		return parse_uint(name, optarg, 0, 255, &opt->first_device);
 	case 'r':
 		return parse_u64(name, optarg, false, &opt->rate);
 	case 'w':
@@ -304,6 +319,9 @@ static int check_options(const struct options *opt)
 		return fail(STATUS_ERROR,
 			    "--memory: %llu bytes are not whole pages of %u",
 			    opt->ram, GUEST_PAGE);
+	if (opt->role != ROLE_DESTINATION && !opt->nr_devices && !opt->nr_vfs)
+		return fail(STATUS_ERROR,
+			    "--devices 0: with no --vfs either, nothing would write to RAM");
 	if (opt->iova_base % GUEST_PAGE || opt->iova_base >> 52)
 		return fail(STATUS_ERROR,
 			    "--iova-base: %#llx is not a multiple of %u below 2^52",
@@ -353,6 +371,9 @@ static int run_demo(const struct options *opt)
 		who = "destination: ";
 		json_errors = false;
 		quiet.quiet = true;
+		/* Devices of its own. */
+		quiet.first_vf += opt->nr_vfs;
+		quiet.first_device += opt->nr_devices;
 		_exit(run_destination(&quiet, fds[1]));
 	}
 	close(fds[1]);
@@ -373,6 +394,7 @@ int main(int argc, char **argv)
 		.ram = 64ull << 20,
 		.nr_slots = 2,
 		.nr_devices = 2,
+		.first_vf = 1,
 		.rate = 640,
 		.bandwidth = 16ull << 20,
 		.threshold = 1ull << 20,

@@ -54,6 +54,19 @@ void report_clear(void)
 	progress_shown = false;
 }
 
+static void print_writer(const char *what, u32 id, const char *name, u64 length,
+			 u64 iova, u64 writes)
+{
+	char ram[32];
+
+	printf("  device %u (%s %s) writes to %s from IOVA %#llx on, ", id, what,
+	       name, size_text(length, ram, sizeof(ram)), iova);
+	if (writes)
+		printf("%llu pages a second\n", writes);
+	else
+		puts("as fast as it can");
+}
+
 /**
  * report_setup - What is going to be migrated
  * @r: the report
@@ -68,23 +81,28 @@ void report_setup(const struct report *r)
 		return;
 	printf("vmigrate " VMIGRATE_VERSION ": %s of guest RAM",
 	       size_text(g->length, ram, sizeof(ram)));
+	if (r->vmm && r->vmm->vfs.nr)
+		printf(", %u VF%s", r->vmm->vfs.nr,
+		       r->vmm->vfs.nr == 1 ? "" : "s");
 	if (r->vmm)
-		printf(", %u device%s, seed %#llx", r->vmm->nr_devices,
+		printf(", %u DMA device%s, seed %#llx", r->vmm->nr_devices,
 		       r->vmm->nr_devices == 1 ? "" : "s", r->opt->seed);
 	putchar('\n');
 	for (i = 0; i < g->nr_slots; i++)
 		printf("  IOVA %#llx to %#llx\n", g->slots[i].iova,
 		       g->slots[i].iova + g->slots[i].length - 1);
+	for (i = 0; r->vmm && i < r->vmm->vfs.nr; i++) {
+		const struct vf_device *d = &r->vmm->vfs.devices[i];
+
+		print_writer("VF", d->vf.dev_id, d->vf.name, d->job.length,
+			     d->job.base, d->job.rate);
+	}
 	for (i = 0; r->vmm && i < r->vmm->nr_devices; i++) {
 		const struct vdev_job *job = &r->vmm->jobs[i];
+		const struct vdev *d = &r->vmm->devices[i];
 
-		printf("  device %u (%s) writes to %s from IOVA %#llx on, ",
-		       r->vmm->devices[i].dev_id, r->vmm->devices[i].name,
-		       size_text(job->length, ram, sizeof(ram)), job->iova);
-		if (job->rate)
-			printf("%llu pages a second\n", job->rate);
-		else
-			puts("as fast as it can");
+		print_writer("DMA device", d->dev_id, d->name, job->length,
+			     job->iova, job->rate);
 	}
 	fflush(stdout);
 }
@@ -236,15 +254,13 @@ static void print_flags(const struct vmm *vmm)
 }
 
 /* What a device did, and what its source made of it. */
-static void print_device(const struct report *r, unsigned int i)
+static void print_device(const struct vmm *vmm, u32 id, u64 writes, u64 refused)
 {
-	const struct vmm *vmm = r->vmm;
-	u32 id = vmm->devices[i].dev_id;
 	unsigned int j;
 
-	printf("device %u made %llu writes", id, r->writes[i]);
-	if (r->refused[i])
-		printf(", and the IOMMU refused %llu more", r->refused[i]);
+	printf("device %u made %llu writes", id, writes);
+	if (refused)
+		printf(", and the IOMMU refused %llu more", refused);
 	for (j = 0; j < vmm->nr_sources; j++) {
 		const struct iommu_dirty_source_info *src = &vmm->sources[j];
 
@@ -260,6 +276,45 @@ static void print_device(const struct report *r, unsigned int i)
 }
 
 /**
+ * report_phase - A phase in words
+ * @phase: which
+ */
+const char *report_phase(enum phase phase)
+{
+	static const char * const names[NR_PHASES] = {
+		[PHASE_PRECOPY] = "RAM and state while it runs",
+		[PHASE_QUIESCE] = "all devices to RUNNING_P2P",
+		[PHASE_RAM] = "last pages",
+		[PHASE_STATE] = "STOP_COPY, rest of the state",
+		[PHASE_LOAD] = "loaded, all to RUNNING_P2P",
+		[PHASE_RUN] = "all to RUNNING",
+	};
+
+	return names[phase];
+}
+
+static void print_phases(const struct report *r)
+{
+	unsigned int i;
+
+	puts("VF                state while it ran         rest of the state");
+	for (i = 0; i < r->vmm->vfs.nr; i++) {
+		const struct vf_device *d = &r->vmm->vfs.devices[i];
+
+		printf("%s  %9.1f KiB %8.1f ms  %9.1f KiB %8.1f ms\n",
+		       d->vf.name, (double)d->bytes[0] / 1024,
+		       (double)d->ns[0] / 1e6, (double)d->bytes[1] / 1024,
+		       (double)d->ns[1] / 1e6);
+	}
+	puts("phase                                 time");
+	for (i = 0; i < NR_PHASES; i++)
+		printf("%-30s %8.1f ms%s\n", report_phase(i),
+		       (double)r->phase_ns[i] / 1e6,
+		       i == PHASE_QUIESCE ? "  (the guest stands still from here on)" :
+					    "");
+}
+
+/**
  * report_totals - How it went
  * @r: the report; RAM has been sent
  */
@@ -271,12 +326,56 @@ void report_totals(const struct report *r)
 		return;
 	printf("devices stopped: %s\n", report_reason(r->reason));
 	print_flags(r->vmm);
+	for (i = 0; i < r->vmm->vfs.nr; i++)
+		print_device(r->vmm, r->vmm->vfs.devices[i].vf.dev_id,
+			     r->vmm->vfs.devices[i].position,
+			     r->vmm->vfs.devices[i].refused);
 	for (i = 0; i < r->vmm->nr_devices; i++)
-		print_device(r, i);
+		print_device(r->vmm, r->vmm->devices[i].dev_id, r->writes[i],
+			     r->refused[i]);
+	if (r->vmm->vfs.nr)
+		print_phases(r);
 	printf("sent %.2f MiB, %.2f times RAM, in %.2f s, downtime %.0f ms\n",
 	       (double)r->bytes / MIB,
 	       (double)r->bytes / (double)r->guest->length,
 	       seconds(r->total_ns), (double)r->downtime_ns / 1e6);
+	fflush(stdout);
+}
+
+/**
+ * report_proof - How the VFs went on at the other side
+ * @r: the report
+ */
+void report_proof(const struct report *r)
+{
+	unsigned int i;
+
+	if (silent(r) || r->differ)
+		return;
+	for (i = 0; i < r->vmm->vfs.nr; i++)
+		printf("VF %s went on at write %llu on the other side, %llu more, none missing\n",
+		       r->vmm->vfs.devices[i].vf.name,
+		       r->proof[i].position - r->proof[i].went_on,
+		       r->proof[i].went_on);
+	fflush(stdout);
+}
+
+/**
+ * report_goes_on - The migration has failed, and the guest runs on
+ * @r: the report
+ * @marks: what its VFs have written since
+ */
+void report_goes_on(const struct report *r, const struct wire_mark *marks)
+{
+	unsigned int i;
+
+	if (silent(r))
+		return;
+	puts("verdict: the migration failed, and the source runs on");
+	for (i = 0; i < r->vmm->vfs.nr; i++)
+		printf("  VF %s: %llu writes since, none of %llu missing\n",
+		       r->vmm->vfs.devices[i].vf.name, marks[i].went_on,
+		       marks[i].position);
 	fflush(stdout);
 }
 

@@ -10,6 +10,13 @@
  * it: that decides whether another pass is worth it. Without a tracker there
  * is nothing to go on with after pass 1, and pages are lost.
  *
+ * VFs save their state meanwhile, and what has changed of it goes after each pass.
+ * Then all of them pass RUNNING_P2P together, so that none writes to memory that
+ * another, or the last pass, has left behind. When RAM has been compared, the other
+ * side's VFs go on, and it proves that their sequences have no gap.
+ *
+ * Whatever fails until then leaves the guest here: it runs on.
+ *
  * A page is copied before it is looked at, since a device may write to it at
  * any time; when that happens after the READ that reported it, the next READ
  * reports it again.
@@ -215,6 +222,8 @@ static int precopy(struct sender *tx, struct vmm *vmm, struct guest *g)
 	mark_all(g);
 	for (;;) {
 		status = send_pass(tx, g, dirty / GUEST_PAGE, false);
+		if (!status)
+			status = vfs_send(&vmm->vfs, tx->s, false);
 		if (status)
 			return status;
 		if (opt->tracker == TRACKER_OFF) {
@@ -233,28 +242,78 @@ static int precopy(struct sender *tx, struct vmm *vmm, struct guest *g)
 	}
 }
 
-/* The devices stand still from here on: send the rest, wait for the answer. */
-static int stop_and_copy(struct sender *tx, struct vmm *vmm, struct guest *g)
+static void end_phase(struct report *r, enum phase which, u64 *begin)
 {
-	const struct options *opt = tx->r->opt;
-	struct wire_msg msg;
+	u64 now = now_ns();
+
+	r->phase_ns[which] = now - *begin;
+	if (which != PHASE_PRECOPY)
+		r->downtime_ns += now - *begin;
+	*begin = now;
+}
+
+static int send_last_pages(struct sender *tx, struct vmm *vmm, struct guest *g)
+{
 	u64 dirty;
 	int status;
 
-	status = vmm_stop_devices(vmm);
-	if (status)
-		return status;
-	if (opt->tracker != TRACKER_OFF) {
-		status = vmm_read(vmm, g, opt->ranges, &dirty);
-		if (!status) {
-			tx->bandwidth = 0;
-			status = send_pass(tx, g, dirty / GUEST_PAGE, true);
-		}
-		if (status)
-			return status;
+	if (tx->r->opt->tracker == TRACKER_OFF)
+		return 0;
+	status = vmm_read(vmm, g, tx->r->opt->ranges, &dirty);
+	tx->bandwidth = 0;
+	return status ? status : send_pass(tx, g, dirty / GUEST_PAGE, true);
+}
+
+static int send_last_state(struct sender *tx, struct vf_set *vfs)
+{
+	int status;
+
+	status = vfs_to(vfs, VFIO_DEVICE_STATE_STOP_COPY);
+	if (!status)
+		status = vfs_send(vfs, tx->s, true);
+	if (!status)
+		status = vfs_to(vfs, VFIO_DEVICE_STATE_STOP);
+	if (!status)
+		vfs_note(vfs);
+	return status;
+}
+
+static int send_end(struct sender *tx, const struct vf_set *vfs)
+{
+	struct wire_mark marks[MAX_VFS] = {};
+	struct wire_msg msg;
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < vfs->nr; i++) {
+		marks[i].position = vfs->devices[i].position;
+		marks[i].sum = vfs->devices[i].sum;
 	}
-	status = stream_send(tx->s, WIRE_END, 0, 0, NULL, 0);
+	status = stream_send(tx->s, WIRE_END, 0, 0, marks,
+			     vfs->nr * (u32)sizeof(*marks));
 	return status ? status : stream_expect(tx->s, WIRE_END, &msg);
+}
+
+/* The devices stand still from here on: send the rest, wait for the answer. */
+static int stop_and_copy(struct sender *tx, struct vmm *vmm, struct guest *g,
+			 u64 *begin)
+{
+	int status;
+
+	status = vfs_quiesce(&vmm->vfs);
+	if (!status)
+		status = vmm_stop_devices(vmm);
+	end_phase(tx->r, PHASE_QUIESCE, begin);
+	if (!status)
+		status = send_last_pages(tx, vmm, g);
+	end_phase(tx->r, PHASE_RAM, begin);
+	if (!status)
+		status = send_last_state(tx, &vmm->vfs);
+	end_phase(tx->r, PHASE_STATE, begin);
+	if (!status)
+		status = send_end(tx, &vmm->vfs);
+	end_phase(tx->r, PHASE_LOAD, begin);
+	return status;
 }
 
 static int note_devices(struct report *r, struct vmm *vmm)
@@ -280,7 +339,7 @@ static int migrate(struct report *r, struct vmm *vmm, struct guest *g,
 {
 	const struct options *opt = r->opt;
 	struct sender *tx = calloc(1, sizeof(*tx));
-	u64 begin, stop;
+	u64 begin, phase;
 	int status;
 
 	if (!tx)
@@ -290,12 +349,14 @@ static int migrate(struct report *r, struct vmm *vmm, struct guest *g,
 	tx->bandwidth = opt->bandwidth;
 
 	begin = now_ns();
-	status = precopy(tx, vmm, g);
-	stop = now_ns();
+	phase = begin;
+	status = vfs_save_begin(&vmm->vfs);
 	if (!status)
-		status = stop_and_copy(tx, vmm, g);
+		status = precopy(tx, vmm, g);
+	end_phase(r, PHASE_PRECOPY, &phase);
+	if (!status)
+		status = stop_and_copy(tx, vmm, g, &phase);
 	r->total_ns = now_ns() - begin;
-	r->downtime_ns = now_ns() - stop;
 	r->bytes = s->bytes;
 	free(tx);
 	if (!status)
@@ -305,9 +366,10 @@ static int migrate(struct report *r, struct vmm *vmm, struct guest *g,
 	return status;
 }
 
-static int hello(struct stream *s, const struct guest *g)
+static int hello(struct stream *s, const struct guest *g, const struct vmm *vmm)
 {
 	struct wire_slot slots[MAX_SLOTS];
+	struct wire_vf vfs[MAX_VFS] = {};
 	struct wire_msg msg;
 	unsigned int i;
 	int status;
@@ -316,8 +378,23 @@ static int hello(struct stream *s, const struct guest *g)
 		slots[i].iova = g->slots[i].iova;
 		slots[i].length = g->slots[i].length;
 	}
+	for (i = 0; i < vmm->vfs.nr; i++) {
+		const struct vf_job *job = &vmm->vfs.devices[i].job;
+
+		vfs[i] = (struct wire_vf){
+			.base = job->base,
+			.length = job->length,
+			.unit = job->unit,
+			.rate = job->rate,
+			.key = job->key,
+		};
+	}
 	status = stream_send(s, WIRE_HELLO, 0, g->nr_slots, slots,
 			     g->nr_slots * (u32)sizeof(*slots));
+	if (!status)
+		status = stream_send(s, WIRE_DEVICES, vmm->nr_devices,
+				     vmm->vfs.nr, vfs,
+				     vmm->vfs.nr * (u32)sizeof(*vfs));
 	return status ? status : stream_expect(s, WIRE_READY, &msg);
 }
 
@@ -339,6 +416,77 @@ static int verify(struct report *r, struct stream *s, const struct guest *g)
 	return status;
 }
 
+/*
+ * RAM is there: let the guest go on at the other side, and see that it does.
+ * @here: the other side has not, and will not, so it can go on here. Without an
+ * answer nobody knows where it runs.
+ */
+static int hand_over(struct report *r, struct stream *s, unsigned int nr_vfs,
+		     bool *here)
+{
+	u64 begin = now_ns();
+	struct wire_msg msg;
+	int status;
+
+	*here = false;
+	status = stream_send(s, WIRE_RUN, 0, 0, NULL, 0);
+	if (!status)
+		status = stream_expect(s, WIRE_RUN, &msg);
+	end_phase(r, PHASE_RUN, &begin);
+	if (!status && msg.count) {
+		*here = true;
+		return fail(STATUS_ERROR,
+			    "the destination's VFs do not run; if it left a message, that tells why");
+	}
+	if (!status)
+		status = stream_expect(s, WIRE_PROOF, &msg);
+	if (!status && msg.length != nr_vfs * sizeof(*r->proof))
+		status = fail(STATUS_ERROR, "the destination sent %u bytes of proof",
+			      msg.length);
+	if (!status)
+		memcpy(r->proof, s->payload, msg.length);
+	return status;
+}
+
+/* The migration has failed with @status; does the guest run on here? */
+static int go_on(const struct report *r, struct vmm *vmm, const struct guest *g,
+		 int status)
+{
+	struct wire_mark marks[MAX_VFS] = {};
+
+	if (vfs_go_on(&vmm->vfs) || vmm_run_on(vmm, g, marks))
+		return status;
+	report_goes_on(r, marks);
+	return STATUS_GOES_ON;
+}
+
+static int open_all(struct vmm *vmm, struct guest *g, const struct options *opt,
+		    struct stream *s)
+{
+	int status;
+
+	status = guest_layout(g, opt);
+	if (!status)
+		status = guest_alloc(g, opt->hugepages);
+	if (status)
+		return status;
+	guest_fill(g, opt->seed);
+	status = vmm_open(vmm, g, opt);
+	return status ? status : hello(s, g, vmm);
+}
+
+static int start_all(struct vmm *vmm, const struct options *opt)
+{
+	int status;
+
+	status = vmm_start_devices(vmm);
+	if (!status)
+		status = vfs_start(&vmm->vfs);
+	if (!status && opt->tracker != TRACKER_OFF)
+		status = vmm_start_tracker(vmm, opt->tracker);
+	return status;
+}
+
 /**
  * run_source - Be the source of one migration
  * @opt: the command line
@@ -352,34 +500,30 @@ int run_source(const struct options *opt, int fd)
 	struct report *r = calloc(1, sizeof(*r));
 	struct vmm vmm = { .iommufd = -1 };
 	struct guest g = { .ram = NULL };
+	bool here = false;
 	int status = s && r ? 0 : STATUS_ERROR;
 
 	if (!status)
-		status = guest_layout(&g, opt);
-	if (!status)
-		status = guest_alloc(&g, opt->hugepages);
-	if (!status) {
-		guest_fill(&g, opt->seed);
-		status = vmm_open(&vmm, &g, opt);
-	}
-	if (!status)
-		status = hello(s, &g);
+		status = open_all(&vmm, &g, opt, s);
 	if (!status) {
 		*r = (struct report){ .opt = opt, .guest = &g, .vmm = &vmm };
 		report_setup(r);
-		status = vmm_start_devices(&vmm);
+		status = start_all(&vmm, opt);
+		here = !status;
 	}
-	if (!status && opt->tracker != TRACKER_OFF)
-		status = vmm_start_tracker(&vmm, opt->tracker);
 	if (!status) {
 		report_plan(r);
 		status = migrate(r, &vmm, &g, s);
 	}
+	if (!status)
+		status = verify(r, s, &g);
+	if (!status && vmm.vfs.nr && !r->differ)
+		status = hand_over(r, s, vmm.vfs.nr, &here);
+	if (status == STATUS_ERROR && here)
+		status = go_on(r, &vmm, &g, status);
 	if (!status) {
 		report_totals(r);
-		status = verify(r, s, &g);
-	}
-	if (!status) {
+		report_proof(r);
 		report_verdict(r);
 		status = r->differ ? STATUS_MISMATCH : STATUS_OK;
 	}

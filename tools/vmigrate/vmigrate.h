@@ -5,6 +5,7 @@
  *	main.c		options, the roles, signals
  *	guest.c		guest RAM: slots, contents, checksums
  *	vmm.c		iommufd, devices, the dirty tracker
+ *	vfs.c		virtual functions, which migrate with the guest
  *	stream.c	messages on the socket
  *	net.c		addresses and sockets
  *	source.c	the migration as the source runs it
@@ -23,6 +24,7 @@
 
 #include "iommufd.h"
 #include "vdev.h"
+#include "vf.h"
 
 typedef __u8 u8;
 typedef __u16 u16;
@@ -34,6 +36,7 @@ typedef __u64 u64;
 #define GUEST_PAGE	4096u	/* unit of everything that is sent */
 #define MAX_SLOTS	8
 #define MAX_DEVICES	8
+#define MAX_VFS		4	/* of a guest; the other side needs as many */
 #define MAX_SOURCES	32	/* lines of the plan that are shown */
 #define MAX_PASSES	1000
 #define MAX_DIFFS	8	/* differing pages that are listed */
@@ -43,12 +46,14 @@ typedef __u64 u64;
  * @STATUS_OK: every page matched
  * @STATUS_MISMATCH: the migration ran and a page differed
  * @STATUS_ERROR: bad usage, or something was missing or failed
+ * @STATUS_GOES_ON: the migration failed, and the source runs on, unharmed
  * @STATUS_INTERRUPTED: a signal ended it
  */
 enum status {
 	STATUS_OK = 0,
 	STATUS_MISMATCH = 1,
 	STATUS_ERROR = 2,
+	STATUS_GOES_ON = 3,
 	STATUS_INTERRUPTED = 130,
 };
 
@@ -63,6 +68,9 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
  * @nr_slots: into how many mappings it is divided
  * @iova_base: IOVA of the first one
  * @nr_devices: DMA devices to use
+ * @first_device: number of the first of them
+ * @nr_vfs: virtual functions of a ConnectX to migrate
+ * @first_vf: number of the first of them, from 1
  * @rate: writes per second of each; 0 for as fast as it goes
  * @working_set: bytes that each sweeps over; 0 for its whole slot
  * @bandwidth: bytes per second to send while the devices run; 0 for no limit
@@ -82,6 +90,9 @@ struct options {
 	unsigned int nr_slots;
 	u64 iova_base;
 	unsigned int nr_devices;
+	unsigned int first_device;
+	unsigned int nr_vfs;
+	unsigned int first_vf;
 	u64 rate;
 	u64 working_set;
 	u64 bandwidth;
@@ -142,10 +153,68 @@ u64 sum64(u64 sum, const void *data, size_t length);
 u64 *guest_sums(const struct guest *g);
 u64 guest_page_iova(const struct guest *g, u64 page);
 
+/* vfs.c */
+
+/**
+ * struct vf_device - A VF
+ * @vf: open, attached
+ * @job: what it writes
+ * @state: migration state
+ * @precopy: it can save while it runs
+ * @data_fd: of its data stream; -1 when there was none yet
+ * @bytes: of state sent or received: while it ran, and after
+ * @ns: how long that took
+ * @position: number of the next write, when it was asked last
+ * @sum: of its state then
+ * @refused: writes that the IOMMU has refused
+ */
+struct vf_device {
+	struct vf vf;
+	struct vf_job job;
+	int state;
+	bool precopy;
+	int data_fd;
+	u64 bytes[2];
+	u64 ns[2];
+	u64 position;
+	u64 sum;
+	u64 refused;
+};
+
+/**
+ * struct vf_set - The VFs of a guest
+ * @nr: entries of @devices that are open
+ * @devices: the VFs
+ */
+struct vf_set {
+	unsigned int nr;
+	struct vf_device devices[MAX_VFS];
+};
+
+struct stream;
+struct wire_mark;
+struct wire_msg;
+
+int vfs_open(struct vf_set *set, int iommufd, u32 ioas_id, unsigned int first,
+	     unsigned int nr);
+void vfs_close(struct vf_set *set);
+int vfs_start(struct vf_set *set);
+int vfs_to(struct vf_set *set, enum vfio_device_mig_state state);
+int vfs_save_begin(struct vf_set *set);
+int vfs_quiesce(struct vf_set *set);
+int vfs_send(struct vf_set *set, struct stream *s, bool last);
+int vfs_receive(struct vf_set *set, struct stream *s,
+		const struct wire_msg *msg);
+void vfs_note(struct vf_set *set);
+int vfs_compare(struct vf_set *set, const struct wire_mark *marks);
+int vfs_go_on(struct vf_set *set);
+int vfs_check(struct vf_set *set, const struct guest *g,
+	      struct wire_mark *marks);
+
 /* vmm.c */
 
 /**
- * struct vmm - The source's view of the kernel
+ * struct vmm - A side's view of the kernel
  * @iommufd: /dev/iommu; -1 when closed
  * @ioas_id: guest RAM as devices see it
  * @tracker_id: its dirty tracker; 0 when there is none
@@ -155,6 +224,7 @@ u64 guest_page_iova(const struct guest *g, u64 page);
  * @devices: the DMA devices
  * @hwpt: what each is attached to
  * @jobs: what each does
+ * @vfs: the VFs
  * @nr_sources: entries of @sources that are known
  * @sources: the plan
  */
@@ -168,6 +238,7 @@ struct vmm {
 	struct vdev devices[MAX_DEVICES];
 	u32 hwpt[MAX_DEVICES];
 	struct vdev_job jobs[MAX_DEVICES];
+	struct vf_set vfs;
 	unsigned int nr_sources;
 	struct iommu_dirty_source_info sources[MAX_SOURCES];
 };
@@ -175,6 +246,7 @@ struct vmm {
 int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt);
 void vmm_close(struct vmm *vmm);
 int vmm_start_devices(struct vmm *vmm);
+int vmm_run_on(struct vmm *vmm, const struct guest *g, struct wire_mark *marks);
 int vmm_stop_devices(struct vmm *vmm);
 int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode);
 int vmm_read_plan(struct vmm *vmm);
@@ -191,22 +263,33 @@ int net_connect(const char *addr, int *fd);
 /**
  * enum wire_type - What a message is
  * @WIRE_HELLO: first message of the source; payload: struct wire_slot each
- * @WIRE_READY: the destination has made the RAM
+ * @WIRE_DEVICES: follows; payload: struct wire_vf for each of @count VFs; @iova:
+ *	number of DMA devices
+ * @WIRE_READY: the destination has made the RAM and opened the devices
  * @WIRE_PAGES: payload: @count pages from @iova on
  * @WIRE_ZERO: @count pages from @iova on are all zero
  * @WIRE_PASS: pass @count ends here
- * @WIRE_END: all was sent; the destination answers with the same
+ * @WIRE_STATE: payload: @count bytes of the data stream of VF number @iova
+ * @WIRE_END: all was sent; payload: struct wire_mark for each VF. The destination
+ *	answers with the same type when its VFs are in RUNNING_P2P.
  * @WIRE_SUMS: payload: checksums of @count pages, from page number @iova of
  *	all RAM on
+ * @WIRE_RUN: let the guest run; only if all matched. The destination answers with
+ *	the same: @count is 0 if it runs, 1 if it does not and will not
+ * @WIRE_PROOF: payload: struct wire_mark for each VF, some time later
  */
 enum wire_type {
 	WIRE_HELLO = 1,
+	WIRE_DEVICES,
 	WIRE_READY,
 	WIRE_PAGES,
 	WIRE_ZERO,
 	WIRE_PASS,
+	WIRE_STATE,
 	WIRE_END,
 	WIRE_SUMS,
+	WIRE_RUN,
+	WIRE_PROOF,
 };
 
 /**
@@ -235,7 +318,7 @@ struct wire_msg {
 };
 
 #define WIRE_MAGIC	0x4d494756u
-#define WIRE_VERSION	1
+#define WIRE_VERSION	2
 #define WIRE_MAX	(256u * 1024)	/* payload, in bytes */
 
 /**
@@ -246,6 +329,36 @@ struct wire_msg {
 struct wire_slot {
 	u64 iova;
 	u64 length;
+};
+
+/**
+ * struct wire_vf - What a VF writes, in WIRE_DEVICES; as struct vf_job
+ * @base: first byte
+ * @length: bytes
+ * @unit: distance of writes
+ * @rate: writes per second
+ * @key: of the values
+ */
+struct wire_vf {
+	u64 base;
+	u64 length;
+	u64 unit;
+	u64 rate;
+	u64 key;
+};
+
+/**
+ * struct wire_mark - Where a VF is
+ * @position: number of its next write
+ * @sum: of its state
+ * @went_on: writes since the migration
+ * @wrong: words of its sequence that are not in RAM as they should be
+ */
+struct wire_mark {
+	u64 position;
+	u64 sum;
+	u64 went_on;
+	u64 wrong;
 };
 
 /**
@@ -308,6 +421,25 @@ enum reason {
 };
 
 /**
+ * enum phase - What takes time when the guest is moved
+ * @PHASE_PRECOPY: RAM and device state are sent while it runs
+ * @PHASE_QUIESCE: VFs to PRE_COPY_P2P, DMA devices stopped; no DMA from here on
+ * @PHASE_RAM: the last pages
+ * @PHASE_STATE: VFs to STOP_COPY, and the rest of their state
+ * @PHASE_LOAD: the other side's VFs load it and go to RUNNING_P2P
+ * @PHASE_RUN: and to RUNNING
+ */
+enum phase {
+	PHASE_PRECOPY,
+	PHASE_QUIESCE,
+	PHASE_RAM,
+	PHASE_STATE,
+	PHASE_LOAD,
+	PHASE_RUN,
+	NR_PHASES,
+};
+
+/**
  * struct report - What is known about a migration
  * @opt: the command line
  * @guest: RAM
@@ -317,7 +449,9 @@ enum reason {
  * @reason: why the devices were stopped
  * @bytes: on the socket, checksums not counted
  * @total_ns: from the first page to the destination's answer
- * @downtime_ns: from the devices' stop to the destination's answer
+ * @phase_ns: how long each phase took
+ * @downtime_ns: all phases but the first
+ * @proof: what the destination's VFs have done since
  * @writes: accesses that each device completed
  * @refused: accesses that the IOMMU refused it
  * @pages: of all RAM
@@ -333,7 +467,9 @@ struct report {
 	enum reason reason;
 	u64 bytes;
 	u64 total_ns;
+	u64 phase_ns[NR_PHASES];
 	u64 downtime_ns;
+	struct wire_mark proof[MAX_VFS];
 	u64 writes[MAX_DEVICES];
 	u64 refused[MAX_DEVICES];
 	u64 pages;
@@ -348,7 +484,10 @@ void report_progress(const struct report *r, const struct pass *p);
 void report_pass(const struct report *r, const struct pass *p);
 void report_totals(const struct report *r);
 void report_received(const struct report *r);
+void report_proof(const struct report *r);
+void report_goes_on(const struct report *r, const struct wire_mark *marks);
 void report_verdict(const struct report *r);
+const char *report_phase(enum phase phase);
 void report_compare(struct report *r, const u64 *ours, const u64 *theirs);
 const char *report_reason(enum reason reason);
 const char *report_source_kind(u32 kind);

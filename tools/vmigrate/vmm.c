@@ -69,17 +69,17 @@ static int map_ram(struct vmm *vmm, const struct guest *g, bool hugepages)
 	return 0;
 }
 
-static int open_device(struct vmm *vmm, unsigned int i)
+static int open_device(struct vmm *vmm, unsigned int i, unsigned int first)
 {
 	struct vdev *d = &vmm->devices[i];
 	const char *advice = "";
 	int rc;
 
-	rc = vdev_open(d, vmm->iommufd, i);
+	rc = vdev_open(d, vmm->iommufd, first + i);
 	if (rc == -ENODEV)
 		return fail(STATUS_ERROR,
 			    "there is no virtual DMA device number %u: load the virtual platform (drivers/virt) with more devices, or lower --devices",
-			    i);
+			    first + i);
 	if (rc) {
 		if (rc == -ENXIO || rc == -ENOENT)
 			advice = "; load this project's vfio-pci.ko, which has character devices";
@@ -99,6 +99,39 @@ static int open_device(struct vmm *vmm, unsigned int i)
 	return 0;
 }
 
+static u64 half(const struct slot *slot)
+{
+	return slot->length / 2 / GUEST_PAGE * GUEST_PAGE;
+}
+
+/*
+ * VF i has a part of the second half of slot i for itself, since it comes to all
+ * words of its pages in the end.
+ */
+static int plan_vf(struct vmm *vmm, unsigned int i, const struct guest *g,
+		   const struct options *opt)
+{
+	const struct slot *slot = &g->slots[i % g->nr_slots];
+	unsigned int sharers = (opt->nr_vfs - 1 - i % g->nr_slots) /
+			       g->nr_slots + 1;
+	u64 part = half(slot) / sharers / GUEST_PAGE * GUEST_PAGE;
+	struct vf_job *job = &vmm->vfs.devices[i].job;
+
+	if (!part)
+		return fail(STATUS_ERROR,
+			    "%llu bytes of RAM are too few for %u VFs: raise -m",
+			    opt->ram, opt->nr_vfs);
+	job->base = slot->iova + slot->length - half(slot) +
+		    i / g->nr_slots * part;
+	job->length = part;
+	if (opt->working_set && opt->working_set < part)
+		job->length = opt->working_set;
+	job->unit = GUEST_PAGE;
+	job->rate = opt->rate;
+	job->key = virt_dma_value(opt->seed, i + 1, 1);
+	return 0;
+}
+
 /* Device i sweeps over slot i, and over a word of its own in each page. */
 static void plan_job(struct vmm *vmm, unsigned int i, const struct guest *g,
 		     const struct options *opt)
@@ -110,7 +143,10 @@ static void plan_job(struct vmm *vmm, unsigned int i, const struct guest *g,
 	job->pattern = VIRT_DMA_PATTERN_RANDOM;
 	job->iova = slot->iova;
 	job->length = slot->length;
-	if (opt->working_set && opt->working_set < slot->length)
+	/* The rest is the VFs'. */
+	if (vmm->vfs.nr)
+		job->length = half(slot);
+	if (opt->working_set && opt->working_set < job->length)
 		job->length = opt->working_set;
 	job->unit = GUEST_PAGE;
 	job->offset = i * 64;
@@ -136,8 +172,13 @@ int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
 	status = open_iommufd(vmm);
 	if (!status)
 		status = map_ram(vmm, g, opt->hugepages);
+	if (!status)
+		status = vfs_open(&vmm->vfs, vmm->iommufd, vmm->ioas_id,
+				  opt->first_vf, opt->nr_vfs);
+	for (i = 0; !status && i < opt->nr_vfs; i++)
+		status = plan_vf(vmm, i, g, opt);
 	for (i = 0; !status && i < opt->nr_devices; i++) {
-		status = open_device(vmm, i);
+		status = open_device(vmm, i, opt->first_device);
 		plan_job(vmm, i, g, opt);
 	}
 	return status;
@@ -159,6 +200,7 @@ void vmm_close(struct vmm *vmm)
 	}
 	for (i = 0; i < vmm->nr_devices; i++)
 		vdev_close(&vmm->devices[i]);
+	vfs_close(&vmm->vfs);
 	if (vmm->iommufd >= 0)
 		close(vmm->iommufd);
 	vmm->nr_devices = 0;
@@ -167,7 +209,7 @@ void vmm_close(struct vmm *vmm)
 }
 
 /**
- * vmm_start_devices - Let the devices write
+ * vmm_start_devices - Let the DMA devices write
  * @vmm: open
  *
  * Return: a status.
@@ -186,8 +228,52 @@ int vmm_start_devices(struct vmm *vmm)
 	return 0;
 }
 
+/* How long the guest is watched, in ms. */
+#define RUN_ON_MS	200
+
 /**
- * vmm_stop_devices - Stop the devices and wait until nothing is in flight
+ * vmm_run_on - Let the devices run for a while, stop them, and look for gaps in
+ *	what the VFs wrote
+ * @vmm: VFs RUNNING, with their positions noted
+ * @g: RAM
+ * @marks: of each VF; filled in
+ *
+ * Return: a status; VFs that stand still or have left a gap are no success.
+ */
+int vmm_run_on(struct vmm *vmm, const struct guest *g, struct wire_mark *marks)
+{
+	unsigned int i;
+	int status;
+
+	status = vmm_start_devices(vmm);
+	if (!status)
+		status = wait_fd(-1, 0, RUN_ON_MS);
+	if (!status)
+		status = vfs_check(&vmm->vfs, g, marks);
+	for (i = 0; !status && i < vmm->vfs.nr; i++)
+		if (!marks[i].went_on || marks[i].wrong)
+			status = fail(STATUS_ERROR,
+				      "VF %s made %llu writes, and %llu of the %llu in its sequence are not in RAM",
+				      vmm->vfs.devices[i].vf.name,
+				      marks[i].went_on, marks[i].wrong,
+				      marks[i].position);
+	if (!status)
+		status = vmm_stop_devices(vmm);
+	for (i = 0; !status && i < vmm->nr_devices; i++) {
+		struct vdev *d = &vmm->devices[i];
+
+		if (!vdev_read64(d, VIRT_DMA_DONE) ||
+		    vdev_read64(d, VIRT_DMA_FAULTS))
+			status = fail(STATUS_ERROR,
+				      "device %s made %llu writes, and %llu were refused",
+				      d->name, vdev_read64(d, VIRT_DMA_DONE),
+				      vdev_read64(d, VIRT_DMA_FAULTS));
+	}
+	return status;
+}
+
+/**
+ * vmm_stop_devices - Stop the DMA devices and wait until nothing is in flight
  * @vmm: open
  *
  * Return: a status. When it is 0, no device writes to RAM any more.

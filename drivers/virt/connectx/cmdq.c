@@ -8,15 +8,19 @@
  * rung one after the other, so a ring of one of them says that all regular
  * entries which were owned by the firmware at the look before have been rung.
  * What that does not cover (a ring that was lost, the last entry, which is for
- * pages and rings by itself) is served when it has waited for STALE_NS.
+ * pages and rings by itself) is served when it has waited for STALE_NS and every
+ * CPU has scheduled meanwhile: between making an entry the firmware's and ringing,
+ * mlx5_core does not sleep, but the CPU of a virtual machine can stand still.
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 
+#include <linux/cpu.h>
 #include <linux/io.h>
 #include <linux/jiffies.h>
 #include <linux/mlx5/driver.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 
 #include "connectx.h"
 #include "command.h"
@@ -25,8 +29,7 @@
 #define LOG_STRIDE	6
 #define SIZE_FIELD	(CX_LOG_SLOTS << 4 | LOG_STRIDE)
 #define REGULAR		(BIT(CX_SLOTS - 1) - 1)
-/* Longer than a processor of a busy host stands still between entry and ring */
-#define STALE_NS	(100 * NSEC_PER_MSEC)
+#define STALE_NS	(1000 * NSEC_PER_USEC)
 #define MAX_LENGTH	SZ_64M
 
 /* Of the health buffer: an assertion, and "request for reset" */
@@ -235,16 +238,41 @@ static int look(struct cx_vhca *vhca, u32 *owned)
 	return 0;
 }
 
+static u32 take_bell(struct cx_vhca *vhca)
+{
+	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
+
+	return be32_to_cpu((__force __be32)xchg((__force u32 *)&iseg->cmd_dbell, 0));
+}
+
+static void nothing(struct work_struct *work)
+{
+}
+
+/* Returns when every CPU has ended what it was doing without sleeping. */
+static void visit_cpus(void)
+{
+	struct work_struct work;
+	unsigned int cpu;
+
+	INIT_WORK_ONSTACK(&work, nothing);
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		queue_work_on(cpu, system_highpri_wq, &work);
+		flush_work(&work);
+	}
+	cpus_read_unlock();
+	destroy_work_on_stack(&work);
+}
+
 /* Which entries have been rung? See the top of this file. */
 static u32 rung(struct cx_vhca *vhca, u32 owned)
 {
-	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
 	struct cx_cmdq *cmdq = &vhca->cmdq;
-	__be32 bell = (__force __be32)xchg((__force u32 *)&iseg->cmd_dbell, 0);
-	u32 rung = be32_to_cpu(bell) & owned;
+	u32 rung = take_bell(vhca) & owned;
 	u64 now = ktime_get_ns();
+	u32 waiting, stale = 0;
 	unsigned int slot;
-	u32 waiting;
 
 	/* Who rings again has given up on the answer that was left out. */
 	cmdq->dropped &= owned & ~rung;
@@ -260,7 +288,12 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 		if (!(cmdq->owned & BIT(slot)))
 			cmdq->since[slot] = now;
 		else if (now - cmdq->since[slot] > STALE_NS)
-			rung |= BIT(slot);
+			stale |= BIT(slot);
+	}
+	if (stale) {
+		visit_cpus();
+		/* Their rings are used up with them. */
+		rung |= stale | (take_bell(vhca) & owned);
 	}
 	rung &= ~cmdq->dropped;
 	cmdq->owned = waiting & ~rung;

@@ -246,14 +246,16 @@ u8 cx_create_tracker(struct cx_command *cmd)
 		kfree(tracker);
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
 	}
-	mutex_lock(&tracker->vhca->lock);
-	list_add_tail(&tracker->entry, &tracker->vhca->trackers);
-	mutex_unlock(&tracker->vhca->lock);
+	INIT_LIST_HEAD(&tracker->entry);
 	status = create(cmd, tracker);
 	if (status) {
 		release_tracker(cmd->vhca, &tracker->object);
 		return status;
 	}
+	/* From here on the function's thread sees it, and all of it is there. */
+	mutex_lock(&tracker->vhca->lock);
+	list_add_tail(&tracker->entry, &tracker->vhca->trackers);
+	mutex_unlock(&tracker->vhca->lock);
 	MLX5_SET(general_obj_out_cmd_hdr, cmd->out, obj_id,
 		 tracker->object.id);
 	return MLX5_CMD_STAT_OK;

@@ -1,0 +1,618 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mlx5-vfio-pci when the firmware fails, answers late or not at all, spoils
+ * what it saves, or goes away. After each fault the device is in a known state,
+ * the kernel's log names the device and the cause, nobody has waited for long,
+ * and the next migration, after a reset, is a good one. The source of a
+ * migration that failed runs on, unless the state is ERROR.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+#include "pair.h"
+
+#define S(name) VFIO_DEVICE_STATE_##name
+
+/* In which part of a migration the fault comes. */
+enum step {
+	SUSPEND,	/* RUNNING to STOP */
+	RESUME,		/* STOP to RUNNING */
+	BEGIN,		/* RUNNING to PRE_COPY */
+	PRECOPY,	/* reading in PRE_COPY */
+	ASK,		/* VFIO_MIG_GET_PRECOPY_INFO */
+	FINAL,		/* PRE_COPY_P2P to STOP_COPY */
+	SAVE,		/* reading in STOP_COPY */
+	SIZE,		/* MIG_DATA_SIZE */
+	RESUMING,	/* STOP to RESUMING */
+	LOAD,		/* writing, and leaving RESUMING */
+};
+
+/**
+ * struct row - A fault
+ * @step: when
+ * @fault: connectx_faults
+ * @rc: the error that the user sees
+ * @state: of the device then
+ * @message: in the kernel's log, beside the name of the device
+ */
+struct row {
+	enum step step;
+	const char *fault;
+	int rc;
+	int state;
+	const char *message;
+};
+
+/* Commands that fail: SUSPEND, RESUME, QUERY, SAVE, LOAD, and what they need. */
+static const struct row refusals[] = {
+	{ SUSPEND, "0x115:fail", -EIO, S(RUNNING), "SUSPEND_VHCA (initiator) failed" },
+	{ SUSPEND, "0x115:fail@2", -EIO, S(RUNNING_P2P), "SUSPEND_VHCA (responder) failed" },
+	{ RESUME, "0x116:fail", -EIO, S(STOP), "RESUME_VHCA (responder) failed" },
+	{ RESUME, "0x116:fail@2", -EIO, S(RUNNING_P2P), "RESUME_VHCA (initiator) failed" },
+	{ BEGIN, "0x117:fail", -EIO, S(RUNNING), "QUERY_VHCA_MIGRATION_STATE failed" },
+	{ BEGIN, "0x200:fail=15", -EAGAIN, S(RUNNING), "RUNNING could not become PRE_COPY" },
+	{ BEGIN, "0x800:fail=15", -EAGAIN, S(RUNNING), "RUNNING could not become PRE_COPY" },
+	{ PRECOPY, "0x118:fail", -EIO, S(PRE_COPY), "SAVE_VHCA_STATE failed" },
+	{ ASK, "0x117:fail", -EIO, S(PRE_COPY), "QUERY_VHCA_MIGRATION_STATE failed" },
+	{ FINAL, "0x115:fail", -EIO, S(PRE_COPY_P2P), "SUSPEND_VHCA (responder) failed" },
+	{ FINAL, "0x117:fail", -EIO, S(PRE_COPY_P2P), "the last part cannot be saved" },
+	{ SAVE, "0x118:fail", -EIO, S(STOP_COPY), "SAVE_VHCA_STATE failed" },
+	{ SIZE, "0x117:fail", -EIO, S(RUNNING), "QUERY_VHCA_MIGRATION_STATE failed" },
+	{ RESUMING, "0x800:fail=15", -EAGAIN, S(STOP), "STOP could not become RESUMING" },
+	{ LOAD, "0x200:fail=15", -EAGAIN, S(ERROR), "the image cannot be loaded" },
+	{ LOAD, "0x119:fail", -EIO, S(ERROR), "the image cannot be loaded" },
+	{ LOAD, "0x119:fail@2", -EIO, S(ERROR), "the image cannot be loaded" },
+};
+
+/* Data that is spoiled on its way out of the firmware, or into it. */
+static const struct row spoiled[] = {
+	{ LOAD, "0x118:corrupt=5000", -EINVAL, S(ERROR), "the image cannot be loaded" },
+	{ LOAD, "0x118:corrupt=77@2", -EINVAL, S(ERROR), "the image cannot be loaded" },
+	{ LOAD, "0x118:cut=100", -EINVAL, S(ERROR), "the image cannot be loaded" },
+	{ LOAD, "0x118:cut=8@2", -EINVAL, S(ERROR), "the image cannot be loaded" },
+	{ LOAD, "0x119:corrupt=9000", -EINVAL, S(ERROR), "the image cannot be loaded" },
+	{ LOAD, "0x119:cut=1@2", -EINVAL, S(ERROR), "the image cannot be loaded" },
+};
+
+#define LIMIT	300	/* ms that the driver waits */
+#define LATE	"1200"	/* ms until the firmware answers */
+
+/* Commands that are answered when nobody waits any more. */
+static const struct row late[] = {
+	{ SUSPEND, "0x115:late=" LATE, -ETIMEDOUT, S(ERROR), "SUSPEND_VHCA (initiator): the time limit was over" },
+	{ SUSPEND, "0x115:late=" LATE "@2", -ETIMEDOUT, S(ERROR), "SUSPEND_VHCA (responder): the time limit was over" },
+	{ RESUME, "0x116:late=" LATE, -ETIMEDOUT, S(ERROR), "RESUME_VHCA (responder): the time limit was over" },
+	{ RESUME, "0x116:late=" LATE "@2", -ETIMEDOUT, S(ERROR), "RESUME_VHCA (initiator): the time limit was over" },
+	{ BEGIN, "0x117:late=" LATE, -EIO, S(RUNNING), "QUERY_VHCA_MIGRATION_STATE: the time limit was over" },
+	{ ASK, "0x117:late=" LATE, -EIO, S(PRE_COPY), "QUERY_VHCA_MIGRATION_STATE: the time limit was over" },
+	{ ASK, "0x118:late=" LATE, -EBUSY, S(PRE_COPY), "SAVE_VHCA_STATE: the time limit was over" },
+	{ LOAD, "0x119:late=" LATE, -ETIMEDOUT, S(ERROR), "LOAD_VHCA_STATE: the time limit was over" },
+};
+
+FIXTURE(faults) {
+	struct pair p;
+	int kmsg;
+	int fd;
+};
+
+FIXTURE_SETUP(faults)
+{
+	self->fd = -1;
+	self->kmsg = kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	ASSERT_EQ(0, pair_open(&self->p));
+}
+
+FIXTURE_TEARDOWN(faults)
+{
+	EXPECT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	pair_close(&self->p);
+	close(self->kmsg);
+}
+
+/* Has the state that is to be loaded been saved while a fault is on? */
+static bool spoils_save(const struct row *row)
+{
+	return row->step == LOAD && strstr(row->fault, "0x118");
+}
+
+static int read_all(struct pair *p, int fd)
+{
+	int end;
+
+	vf_stream_read(fd, p->stream, PAIR_STREAM, &end);
+	return -end;
+}
+
+static int step_source(struct pair *p, const struct row *row, int *fd)
+{
+	struct vfio_precopy_info info;
+	__u64 size;
+	int rc = 0;
+
+	if (row->step == RESUME)
+		rc = vf_set_state(&p->src, S(STOP), NULL);
+	else if (row->step == FINAL)
+		rc = vf_set_state(&p->src, S(PRE_COPY_P2P), fd);
+	if (row->step == FINAL && read_all(p, *fd) != -ENOMSG)
+		rc = -EPROTO;
+	/* The first SAVE is still under way when it is asked how much there is. */
+	if (!rc && row->step == ASK && strstr(row->fault, "0x117")) {
+		rc = vf_set_state(&p->src, S(PRE_COPY), fd);
+		if (!rc && read_all(p, *fd) != -ENOMSG)
+			rc = -EPROTO;
+	}
+	if (rc || firmware_faults(row->fault))
+		return -EPROTO;
+
+	switch (row->step) {
+	case SUSPEND:
+		return vf_set_state(&p->src, S(STOP), NULL);
+	case RESUME:
+		return vf_set_state(&p->src, S(RUNNING), NULL);
+	case BEGIN:
+		return vf_set_state(&p->src, S(PRE_COPY), fd);
+	case PRECOPY:
+		rc = vf_set_state(&p->src, S(PRE_COPY), fd);
+		return rc ? rc : read_all(p, *fd);
+	case ASK:
+		if (*fd < 0)
+			rc = vf_set_state(&p->src, S(PRE_COPY), fd);
+		return rc ? rc : vf_precopy_info(*fd, &info);
+	case FINAL:
+		return vf_set_state(&p->src, S(STOP_COPY), NULL);
+	case SAVE:
+		rc = vf_set_state(&p->src, S(STOP_COPY), fd);
+		return rc ? rc : read_all(p, *fd);
+	case SIZE:
+		return vf_data_size(&p->src, &size);
+	default:
+		return -EPROTO;
+	}
+}
+
+static int step_destination(struct pair *p, const struct row *row, int *fd)
+{
+	if (spoils_save(row) && firmware_faults(row->fault))
+		return -EPROTO;
+	if (pair_save(p, true))
+		return -EPROTO;
+	if (!spoils_save(row) && firmware_faults(row->fault))
+		return -EPROTO;
+	if (row->step == RESUMING)
+		return vf_set_state(&p->dst, S(RESUMING), fd);
+	return pair_load(p);
+}
+
+static void suffer(struct __test_metadata *_metadata,
+		   FIXTURE_DATA(faults) *self, const struct row *row)
+{
+	bool dst = row->step == RESUMING || row->step == LOAD;
+	struct pair *p = &self->p;
+	struct vf *vf = dst ? &p->dst : &p->src;
+	double begin;
+	int fd = -1;
+	int rc;
+
+	ASSERT_EQ(0, vf_reset(&p->src));
+	ASSERT_EQ(0, vf_reset(&p->dst));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	kmsg_says(self->kmsg, "", "");
+	begin = seconds_now();
+	rc = dst ? step_destination(p, row, &fd) : step_source(p, row, &fd);
+	EXPECT_GT(5, seconds_now() - begin);
+	EXPECT_EQ(row->rc, rc) {
+		TH_LOG("%s at step %d", row->fault, row->step);
+	}
+	EXPECT_EQ(row->state, vf_get_state(vf)) {
+		TH_LOG("%s: %s", row->fault, vf_state_name(vf_get_state(vf)));
+	}
+	EXPECT_TRUE(kmsg_says(self->kmsg, vf->name, row->message)) {
+		TH_LOG("%s: no message \"%s\"", row->fault, row->message);
+	}
+	ASSERT_EQ(0, firmware_faults(""));
+
+	/* A migration that failed leaves a source that runs */
+	if (!dst && row->state != S(ERROR) && row->rc != -EBUSY) {
+		for (begin = seconds_now(); seconds_now() - begin < 3;
+		     usleep(50000)) {
+			rc = vf_set_state(vf, S(RUNNING), NULL);
+			if (rc != -EBUSY)
+				break;
+		}
+		EXPECT_EQ(0, rc);
+		EXPECT_TRUE(pair_moves(vf));
+		EXPECT_EQ(0, vf_read(vf, VIRT_CX_FAULTS));
+	}
+	if (fd >= 0)
+		close(fd);
+	ASSERT_EQ(0, vf_reset(vf));
+	EXPECT_EQ(S(RUNNING), vf_get_state(vf));
+}
+
+TEST_F(faults, commands_fail)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(refusals); i++)
+		suffer(_metadata, self, &refusals[i]);
+	EXPECT_EQ(0, pair_sound(&self->p));
+	TH_LOG("%zu rows", ARRAY_SIZE(refusals));
+}
+
+TEST_F(faults, data_is_spoiled)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(spoiled); i++)
+		suffer(_metadata, self, &spoiled[i]);
+	EXPECT_EQ(0, pair_sound(&self->p));
+}
+
+/*
+ * Nobody waits longer than cmd_timeout_ms. Until the answer has come there is no
+ * other command; then everything is as it was.
+ */
+TEST_F(faults, answers_are_late)
+{
+	struct pair *p = &self->p;
+	unsigned int i;
+	int rc, fd;
+
+	for (i = 0; i < ARRAY_SIZE(late); i++) {
+		ASSERT_EQ(0, driver_limit("cmd_timeout_ms", LIMIT));
+		suffer(_metadata, self, &late[i]);
+		/* A SAVE that nobody waits for has a session of its own */
+		rc = vf_set_state(late[i].step == LOAD ? &p->dst : &p->src,
+				  S(PRE_COPY), &fd);
+		if (!strstr(late[i].fault, "0x118") &&
+		    late[i].state == S(ERROR)) {
+			EXPECT_EQ(-EBUSY, rc) {
+				TH_LOG("after %s", late[i].fault);
+			}
+		}
+		if (!rc)
+			close(fd);
+		usleep(1500000);
+		ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+		EXPECT_EQ(0, pair_sound(p)) {
+			TH_LOG("after %s", late[i].fault);
+		}
+	}
+}
+
+/* SAVE with tracking can be refused: then all is saved when it is stopped. */
+TEST_F(faults, state_cannot_be_tracked)
+{
+	struct pair *p = &self->p;
+	struct vfio_precopy_info info;
+	__u64 position;
+	int fd, end;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, firmware_faults("0x118:fail=9"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY), &fd));
+	p->length = vf_stream_read(fd, p->stream, PAIR_STREAM, &end);
+	EXPECT_EQ(ENOMSG, end);
+	EXPECT_EQ(0, vf_precopy_info(fd, &info));
+	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name,
+			      "cannot track the device's state"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), NULL));
+	position = vf_read(&p->src, VIRT_CX_POSITION);
+	p->length += vf_stream_read(fd, p->stream + p->length,
+				    PAIR_STREAM - p->length, &end);
+	EXPECT_EQ(0, end);
+	close(fd);
+	ASSERT_EQ(0, pair_load(p));
+	EXPECT_EQ(position, vf_read(&p->dst, VIRT_CX_POSITION));
+}
+
+/* ---- Resets and signals in the middle ---- */
+
+struct arc {
+	struct vf *vf;
+	int to;
+	int rc;
+};
+
+static void *go(void *p)
+{
+	struct arc *arc = p;
+
+	arc->rc = vf_set_state(arc->vf, arc->to, NULL);
+	return NULL;
+}
+
+/*
+ * The firmware suspends the device after it was reset: waited for (the limit is
+ * long) or given up. It says RUNNING, so it has to run.
+ */
+TEST_F(faults, reset_overtakes_suspend)
+{
+	static const int targets[] = { S(RUNNING_P2P), S(STOP), S(STOP_COPY) };
+	struct pair *p = &self->p;
+	struct arc arc = { .vf = &p->src };
+	unsigned int i, given_up, wait;
+	pthread_t thread;
+
+	for (i = 0; i < 18; i++) {
+		given_up = i & 1;
+		wait = i / 2 % 3 * 300000;
+		arc.to = targets[i / 6];
+		ASSERT_EQ(0, vf_reset(&p->src));
+		ASSERT_EQ(0, driver_limit("cmd_timeout_ms",
+					  given_up ? 100 : 60000));
+		/* With the one VF of the two, then with both parts of it */
+		ASSERT_EQ(0, firmware_faults(i / 6 ? "0x115:late=700*2" :
+						     "0x115:late=700"));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, go, &arc));
+		usleep(50000 + wait);
+		ASSERT_EQ(0, vf_reset(&p->src));
+		pthread_join(thread, NULL);
+		/* What it says once it has come to rest */
+		usleep(given_up ? 1600000 : 100000);
+		ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+		if (vf_get_state(&p->src) == S(ERROR)) {
+			/* Given up after the reset, and before the end */
+			EXPECT_EQ(1, given_up);
+			ASSERT_EQ(0, vf_reset(&p->src));
+		}
+		EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
+		ASSERT_EQ(0, vf_bus_master(&p->src, true));
+		EXPECT_EQ(0, vf_start(&p->src, &p->job)) {
+			TH_LOG("to %s, %u us, %s", vf_state_name(arc.to), wait,
+			       given_up ? "given up" : "waited for");
+		}
+		EXPECT_TRUE(pair_moves(&p->src)) {
+			TH_LOG("to %s, %u us, %s", vf_state_name(arc.to), wait,
+			       given_up ? "given up" : "waited for");
+		}
+	}
+	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name, "letting it go on"));
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+TEST_F(faults, killed_while_it_waits)
+{
+	static const char * const commands[] = { "0x115", "0x117", "0x118" };
+	struct pair *p = &self->p;
+	char fault[32];
+	unsigned int i;
+	double begin;
+	pid_t pid;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, vf_reset(&p->src));
+		snprintf(fault, sizeof(fault), "%s:late=3000", commands[i]);
+		ASSERT_EQ(0, firmware_faults(fault));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			pair_save(p, true);
+			_exit(0);
+		}
+		usleep(500000);
+		begin = seconds_now();
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		EXPECT_GT(1, seconds_now() - begin) {
+			TH_LOG("%s", commands[i]);
+		}
+		/* For 0x117, what is late is only a question */
+		EXPECT_EQ(i == 0 ? S(ERROR) : i == 1 ? S(RUNNING) : S(PRE_COPY),
+			  vf_get_state(&p->src)) {
+			TH_LOG("%s: %s", commands[i],
+			       vf_state_name(vf_get_state(&p->src)));
+		}
+		usleep(3200000);
+		EXPECT_EQ(0, pair_sound(p));
+	}
+}
+
+/* Closed with a SAVE under way: neither waits for the other. */
+TEST_F(faults, closed_while_saving)
+{
+	struct pair *p = &self->p;
+	double begin;
+	char c;
+	int fd;
+
+	ASSERT_EQ(0, firmware_faults("0x118:late=1500"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	begin = seconds_now();
+	vf_close(&p->src);
+	EXPECT_GT(1, seconds_now() - begin);
+	EXPECT_EQ(-1, read(fd, &c, 1));
+	EXPECT_EQ(ENODEV, errno);
+	close(fd);
+	ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
+	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
+	usleep(1700000);
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+/* ---- The PF ---- */
+
+/* Until the PF is back and the device can be migrated, after a reset. */
+static int wait_for_pf(struct pair *p, double seconds)
+{
+	double begin = seconds_now();
+	int rc;
+
+	do {
+		sleep(1);
+		rc = pair_sound(p);
+	} while (rc && seconds_now() - begin < seconds);
+	return rc;
+}
+
+static int wait_for_end(struct vf *vf, int fd, double seconds)
+{
+	double begin = seconds_now();
+	char c;
+
+	while (read(fd, &c, 1) == 1 || errno != ENODEV) {
+		if (seconds_now() - begin > seconds)
+			return -ETIMEDOUT;
+		usleep(10000);
+	}
+	return 0;
+}
+
+/* The firmware dies; mlx5_core notices, takes the VFs down and comes back. */
+TEST_F(faults, firmware_dies)
+{
+	struct vfio_device_feature_dma_logging_range range = {
+		PAIR_BASE, PAIR_RAM
+	};
+	struct pair *p = &self->p;
+	__u64 page_size = PAGE, bits[PAIR_PAGES / 64];
+	double begin = seconds_now();
+	int from, to, rc;
+	char c = 0;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, log_start(p->src.fd, &range, 1, &page_size));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY), &from));
+	fcntl(from, F_SETFL, O_NONBLOCK);
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RESUMING), &to));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 1000));
+	ASSERT_EQ(0, firmware_faults("0x115:fatal"));
+	rc = vf_set_state(&p->src, S(STOP_COPY), NULL);
+	EXPECT_GT(0, rc);
+	EXPECT_EQ(S(ERROR), vf_get_state(&p->src));
+	EXPECT_EQ(0, wait_for_end(&p->src, from, 60));
+	TH_LOG("session over after %.1f s", seconds_now() - begin);
+	while (write(to, &c, 1) == 1 && seconds_now() - begin < 60)
+		usleep(10000);
+	EXPECT_GT(0, log_report(p->src.fd, PAIR_BASE, PAIR_RAM, PAGE, bits));
+	EXPECT_EQ(0, log_stop(p->src.fd));
+	EXPECT_GT(0, vf_set_state(&p->dst, S(STOP), NULL));
+	EXPECT_TRUE(kmsg_says(self->kmsg, p->dst.name,
+			      "the PF goes down, and the device's state is lost"));
+	close(from);
+	close(to);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	EXPECT_EQ(0, wait_for_pf(p, 90));
+	TH_LOG("back after %.1f s", seconds_now() - begin);
+	EXPECT_EQ(0, log_start(p->src.fd, &range, 1, &page_size));
+	EXPECT_EQ(0, log_stop(p->src.fd));
+}
+
+/*
+ * The PF is reset under its driver, in the middle of a migration. mlx5_core recovers
+ * by itself once in 20 minutes; after that it has to be bound anew, as here.
+ */
+TEST_F(faults, pf_is_reset)
+{
+	struct pair *p = &self->p;
+	double begin = seconds_now();
+	int from, rc;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY), &from));
+	fcntl(from, F_SETFL, O_NONBLOCK);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 1000));
+	ASSERT_EQ(0, vf_pf_write("reset", "1"));
+	rc = vf_set_state(&p->src, S(STOP_COPY), NULL);
+	EXPECT_GT(0, rc);
+	EXPECT_GT(10, seconds_now() - begin);
+	EXPECT_EQ(0, wait_for_end(&p->src, from, 60));
+	TH_LOG("session over after %.1f s", seconds_now() - begin);
+	close(from);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	pair_close(p);
+	ASSERT_EQ(0, sysfs_write("/sys/bus/pci/drivers/mlx5_core/unbind",
+				 VF_PF));
+	ASSERT_EQ(0, sysfs_write("/sys/bus/pci/drivers/mlx5_core/bind", VF_PF));
+	ASSERT_EQ(0, pair_open(p));
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+static pid_t write_later(const char *path, const char *value)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(sysfs_write(path, value) ? 1 : 0);
+	return pid;
+}
+
+/* Unbinding the PF, or taking the VFs away, waits for who has them open. */
+TEST_F(faults, pf_is_taken_away)
+{
+	static const char * const ways[][2] = {
+		{ "/sys/bus/pci/drivers/mlx5_core/unbind", VF_PF },
+		{ "/sys/bus/pci/devices/" VF_PF "/sriov_numvfs", "0" },
+	};
+	struct pair *p = &self->p;
+	int status, fd;
+	unsigned int i;
+	pid_t pid;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY), &fd));
+		pid = write_later(ways[i][0], ways[i][1]);
+		ASSERT_LE(0, pid);
+		usleep(500000);
+		EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
+		/* It goes on for as long as it likes */
+		EXPECT_TRUE(pair_moves(&p->src));
+		close(fd);
+		pair_close(p);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status);
+		if (!i)
+			ASSERT_EQ(0, sysfs_write("/sys/bus/pci/drivers/mlx5_core/bind",
+						 VF_PF));
+		ASSERT_EQ(0, pair_open(p));
+		EXPECT_EQ(0, pair_sound(p));
+	}
+}
+
+/*
+ * Firmware that never answers: mlx5_core gives up after a minute. Until then the
+ * device can be used, and not migrated.
+ *
+ * This comes last: mlx5_core loses a command slot with it, for which it would wait
+ * for ever if the firmware died afterwards.
+ */
+TEST_F(faults, no_answer_at_all)
+{
+	struct pair *p = &self->p;
+	double begin = seconds_now();
+	int rc;
+
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", LIMIT));
+	ASSERT_EQ(0, firmware_faults("0x115:drop"));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_EQ(-ETIMEDOUT, vf_set_state(&p->src, S(STOP), NULL));
+	EXPECT_GT(5, seconds_now() - begin);
+	EXPECT_EQ(S(ERROR), vf_get_state(&p->src));
+	ASSERT_EQ(0, vf_reset(&p->src));
+	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	EXPECT_EQ(-EBUSY, vf_set_state(&p->src, S(STOP), NULL));
+	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name,
+			      "has not answered an earlier command"));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	/* Another VF is not concerned */
+	EXPECT_EQ(0, vf_set_state(&p->dst, S(STOP), NULL));
+	do {
+		sleep(1);
+		rc = vf_set_state(&p->src, S(STOP), NULL);
+	} while (rc == -EBUSY && seconds_now() - begin < 100);
+	EXPECT_EQ(0, rc);
+	TH_LOG("given up after %.0f s", seconds_now() - begin);
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+TEST_HARNESS_MAIN

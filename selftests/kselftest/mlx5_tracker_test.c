@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page tracker of mlx5-vfio-pci through VFIO_DEVICE_FEATURE_DMA_LOGGING_*:
+ * what it reports against ground truth, the firmware's limits, and every way in
+ * which it can get lost: an error then, for as long as it has not been stopped
+ * and started again, and a wait that has an end.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+#include "pair.h"
+#include "../lib/truth.h"
+
+#define WORDS	(PAIR_PAGES / 64)
+#define GIB	(1ull << 30)
+
+typedef struct vfio_device_feature_dma_logging_range range_t;
+
+static const range_t all = { PAIR_BASE, PAIR_RAM };
+
+FIXTURE(tracker) {
+	struct pair p;
+	int kmsg;
+};
+
+FIXTURE_SETUP(tracker)
+{
+	self->kmsg = kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+	ASSERT_EQ(0, pair_open(&self->p));
+}
+
+FIXTURE_TEARDOWN(tracker)
+{
+	EXPECT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	EXPECT_EQ(0, driver_limit("report_timeout_ms", 10000));
+	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_log", "1048576"));
+	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us", "0"));
+	pair_close(&self->p);
+	close(self->kmsg);
+}
+
+static int start(struct vf *vf)
+{
+	__u64 page_size = PAGE;
+	int rc = log_start(vf->fd, &all, 1, &page_size);
+
+	return rc ? rc : page_size == PAGE ? 0 : -EPROTO;
+}
+
+static int report(struct vf *vf, __u64 *bits)
+{
+	return log_report(vf->fd, PAIR_BASE, PAIR_RAM, PAGE, bits);
+}
+
+/* What is in ground truth of this device, as bits of pages. */
+static void truth_bits(int truth, __u64 device, __u64 *bits)
+{
+	struct virt_truth_rec recs[256];
+	int n, i;
+
+	while ((n = truth_read(truth, recs, 256)) > 0)
+		for (i = 0; i < n; i++) {
+			__u64 page = (recs[i].iova - PAIR_BASE) / PAGE;
+
+			if (recs[i].device == device && page < PAIR_PAGES)
+				bits[page / 64] |= 1ull << page % 64;
+		}
+}
+
+static unsigned int count(const __u64 *bits)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < WORDS; i++)
+		n += __builtin_popcountll(bits[i]);
+	return n;
+}
+
+/*
+ * With logging started: reports while the VF writes, and one when it has
+ * stopped, say what ground truth says, no more and no less. The number of pages,
+ * or -EILSEQ, or the first error.
+ */
+static int exact(struct pair *p, struct vf *vf)
+{
+	__u64 bits[WORDS] = {}, truth[WORDS] = {};
+	int fd = truth_open(), rc, i;
+
+	if (fd < 0)
+		return fd;
+	rc = pair_run(p, vf);
+	for (i = 0; !rc && i < 4; i++) {
+		usleep(20000);
+		rc = report(vf, bits);
+	}
+	if (!rc)
+		rc = vf_stop(vf);
+	if (!rc)
+		rc = report(vf, bits);
+	truth_bits(fd, vf_read(vf, VIRT_CX_INDEX), truth);
+	close(fd);
+	if (rc)
+		return rc;
+	return memcmp(bits, truth, sizeof(bits)) ? -EILSEQ : (int)count(bits);
+}
+
+/* Broken: EIO, and again EIO, and good after stop and start. */
+static bool lost_and_found(FIXTURE_DATA(tracker) *self)
+{
+	struct pair *p = &self->p;
+	__u64 bits[WORDS] = {};
+
+	return report(&p->src, bits) == -EIO && report(&p->src, bits) == -EIO &&
+	       kmsg_says(self->kmsg, p->src.name, "of no use any more") &&
+	       !firmware_faults("") &&
+	       !parameter_set("iommufd_virt", "connectx_log", "1048576") &&
+	       !parameter_set("iommufd_virt", "connectx_report_us", "0") &&
+	       !vf_stop(&p->src) && !log_stop(p->src.fd) && !start(&p->src) &&
+	       exact(p, &p->src) > 0 && !log_stop(p->src.fd);
+}
+
+TEST_F(tracker, is_exact)
+{
+	struct pair *p = &self->p;
+	int n;
+
+	ASSERT_EQ(0, start(&p->src));
+	n = exact(p, &p->src);
+	EXPECT_LT(0, n);
+	TH_LOG("%d pages", n);
+	/* A page that was reported can become dirty again */
+	EXPECT_LT(0, exact(p, &p->src));
+	/* Across a reset */
+	ASSERT_EQ(0, vf_reset(&p->src));
+	EXPECT_LT(0, exact(p, &p->src));
+	EXPECT_EQ(0, log_stop(p->src.fd));
+}
+
+/* The control: what was not tracked is not found, and exact() sees it. */
+TEST_F(tracker, reports_what_it_tracks)
+{
+	static const range_t half = { PAIR_BASE, PAGE };
+	struct pair *p = &self->p;
+	__u64 page_size = PAGE;
+
+	ASSERT_EQ(0, log_start(p->src.fd, &half, 1, &page_size));
+	EXPECT_EQ(-EILSEQ, exact(p, &p->src));
+}
+
+TEST_F(tracker, of_each_device_its_own)
+{
+	struct pair *p = &self->p;
+	__u64 bits[2][WORDS] = {}, truth[2][WORDS] = {};
+	int fd = truth_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, start(&p->dst));
+	p->job.end = 100;
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	p->job.end = 300;
+	ASSERT_EQ(0, pair_run(p, &p->dst));
+	while ((vf_read(&p->src, VIRT_CX_STATUS) |
+		vf_read(&p->dst, VIRT_CX_STATUS)) & VIRT_CX_STATUS_RUNNING)
+		usleep(1000);
+	ASSERT_EQ(0, report(&p->src, bits[0]));
+	ASSERT_EQ(0, report(&p->dst, bits[1]));
+	EXPECT_EQ(100, count(bits[0]));
+	EXPECT_EQ(300, count(bits[1]));
+	truth_bits(fd, vf_read(&p->src, VIRT_CX_INDEX), truth[0]);
+	close(fd);
+	EXPECT_EQ(0, memcmp(bits[0], truth[0], sizeof(truth[0])));
+}
+
+/* More ranges than the firmware takes (4) are merged, and nothing is missed. */
+TEST_F(tracker, merges_ranges)
+{
+	struct pair *p = &self->p;
+	__u64 page_size = PAGE;
+	range_t ranges[64];
+	unsigned int i;
+
+	for (i = 0; i < 64; i++)
+		ranges[i] = (range_t){ PAIR_BASE + i * (PAIR_RAM / 64),
+				       PAIR_RAM / 64 - PAGE };
+	/* One page in each is not asked for, and can be tracked */
+	ASSERT_EQ(0, log_start(p->src.fd, ranges, 64, &page_size));
+	p->job.length = PAIR_RAM / 64 - PAGE;
+	EXPECT_LT(0, exact(p, &p->src));
+	p->job.base = ranges[63].iova;
+	EXPECT_LT(0, exact(p, &p->src));
+	ASSERT_EQ(0, log_stop(p->src.fd));
+
+	/* Far from one another */
+	for (i = 0; i < 8; i++)
+		ranges[i] = (range_t){ (i + 1) * GIB, PAIR_RAM };
+	ASSERT_EQ(0, log_start(p->src.fd, ranges, 8, &page_size));
+	p->job.base = PAIR_BASE;
+	EXPECT_LT(0, exact(p, &p->src));
+}
+
+TEST_F(tracker, has_limits)
+{
+	static const struct {
+		range_t range;
+		__u64 page_size;
+		int rc;
+		__u64 got;
+	} cases[] = {
+		{ { 0, 1ull << 42 }, PAGE, 0, PAGE },
+		{ { 0, (1ull << 42) + PAGE }, PAGE, -EOPNOTSUPP },
+		{ { 0, PAGE }, PAGE, 0, PAGE },
+		{ { PAIR_BASE, PAIR_RAM }, 8 * PAGE, 0, 8 * PAGE },
+		{ { PAIR_BASE, PAIR_RAM }, 1ull << 21, 0, 1ull << 20 },
+		{ { PAIR_BASE, 0 }, PAGE, -EINVAL },
+		{ { PAIR_BASE, PAIR_RAM }, 0, -EINVAL },
+		{ { PAIR_BASE, 3 * PAGE }, 3 * PAGE, -EINVAL },
+		{ { PAIR_BASE, PAIR_RAM }, 512, -EINVAL },
+		{ { 0 - PAGE, 2 * PAGE }, PAGE, -EOVERFLOW },
+		{ { PAIR_BASE + 1, PAGE }, PAGE, -EINVAL },
+	};
+	struct vf *vf = &self->p.src;
+	__u64 bits[WORDS], page_size;
+	unsigned int i;
+	int rc;
+
+	EXPECT_EQ(-EINVAL, report(vf, bits));
+	EXPECT_EQ(0, log_stop(vf->fd));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		page_size = cases[i].page_size;
+		rc = log_start(vf->fd, &cases[i].range, 1, &page_size);
+		EXPECT_EQ(cases[i].rc, rc) {
+			TH_LOG("case %u", i);
+		}
+		if (rc)
+			continue;
+		EXPECT_EQ(cases[i].got, page_size);
+		/* Of a page in part, all would be forgotten */
+		EXPECT_EQ(-EINVAL, log_report(vf->fd, page_size / 2, page_size,
+						 page_size, bits));
+		EXPECT_EQ(-EBUSY, start(vf));
+		EXPECT_EQ(0, log_stop(vf->fd));
+	}
+	EXPECT_EQ(0, start(vf));
+	EXPECT_LT(0, exact(&self->p, vf));
+}
+
+TEST_F(tracker, overflows)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_log", "100"));
+	p->job.end = 500;
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	usleep(200000);
+	EXPECT_TRUE(lost_and_found(self));
+}
+
+TEST_F(tracker, is_lost)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, firmware_faults("0xa01:lose"));
+	EXPECT_TRUE(lost_and_found(self));
+}
+
+/* Refused, it has forgotten nothing. */
+TEST_F(tracker, does_not_report)
+{
+	struct pair *p = &self->p;
+	__u64 bits[WORDS] = {}, truth[WORDS] = {};
+	int fd = truth_open();
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, start(&p->src));
+	p->job.end = 1000;
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	usleep(200000);
+	ASSERT_EQ(0, firmware_faults("0xa01:fail"));
+	EXPECT_EQ(-EIO, report(&p->src, bits));
+	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name,
+			      "MODIFY_GENERAL_OBJECT (page tracker) failed"));
+	EXPECT_EQ(0, report(&p->src, bits));
+	truth_bits(fd, vf_read(&p->src, VIRT_CX_INDEX), truth);
+	EXPECT_EQ(1000, count(truth));
+	EXPECT_EQ(0, memcmp(bits, truth, sizeof(bits)));
+	close(fd);
+}
+
+TEST_F(tracker, is_not_heard_of)
+{
+	struct pair *p = &self->p;
+	__u64 bits[WORDS] = {};
+	double begin;
+
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 200));
+	ASSERT_EQ(0, firmware_faults("0xa01:late=1000"));
+	begin = seconds_now();
+	EXPECT_EQ(-EIO, report(&p->src, bits));
+	EXPECT_GT(1, seconds_now() - begin);
+	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name, "did not answer when asked"));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	sleep(2);
+	EXPECT_TRUE(lost_and_found(self));
+}
+
+/* Slow is no error, as long as it goes on; too slow is; and nobody hangs. */
+TEST_F(tracker, is_slow)
+{
+	struct pair *p = &self->p;
+	__u64 bits[WORDS] = {};
+	double begin;
+	pid_t pid;
+
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
+				   "400000"));
+	begin = seconds_now();
+	EXPECT_EQ(0, report(&p->src, bits));
+	EXPECT_LT(0.3, seconds_now() - begin);
+	EXPECT_LT(0, count(bits));
+
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
+				   "20000000"));
+	ASSERT_EQ(0, driver_limit("report_timeout_ms", 200));
+	begin = seconds_now();
+	EXPECT_EQ(-EIO, report(&p->src, bits));
+	EXPECT_GT(2, seconds_now() - begin);
+	EXPECT_TRUE(lost_and_found(self));
+
+	ASSERT_EQ(0, driver_limit("report_timeout_ms", 60000));
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
+				   "20000000"));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		report(&p->src, bits);
+		_exit(0);
+	}
+	usleep(300000);
+	begin = seconds_now();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	EXPECT_GT(1, seconds_now() - begin);
+	EXPECT_TRUE(lost_and_found(self));
+}
+
+static void *report_slowly(void *p)
+{
+	static __u64 bits[WORDS];
+
+	return (void *)(long)report(p, bits);
+}
+
+/* A report that takes its time holds up no migration state. */
+TEST_F(tracker, does_not_hold_up_states)
+{
+	struct pair *p = &self->p;
+	pthread_t thread;
+	double begin;
+	void *rc;
+
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
+				   "2000000"));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, report_slowly, &p->src));
+	usleep(200000);
+	begin = seconds_now();
+	EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_STOP, NULL));
+	EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_RUNNING, NULL));
+	EXPECT_GT(1, seconds_now() - begin);
+	pthread_join(thread, &rc);
+	EXPECT_EQ(0, (long)rc);
+	EXPECT_LT(1, seconds_now() - begin);
+}
+
+/* Whatever the firmware refuses while it is made: an error, and nothing stays. */
+TEST_F(tracker, cannot_be_made)
+{
+	static const char * const commands[] = {
+		"0x800", "0x400", "0x500", "0x200", "0x502", "0x503", "0x504",
+		"0xa00",
+	};
+	struct pair *p = &self->p;
+	char fault[32];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		snprintf(fault, sizeof(fault), "%s:fail", commands[i]);
+		ASSERT_EQ(0, firmware_faults(fault));
+		EXPECT_EQ(-EIO, start(&p->src)) {
+			TH_LOG("%s", commands[i]);
+		}
+		EXPECT_EQ(0, start(&p->src));
+		EXPECT_EQ(0, log_stop(p->src.fd));
+	}
+	EXPECT_EQ(0, start(&p->src));
+	EXPECT_LT(0, exact(p, &p->src));
+}
+
+/* More trackers than there can be: 8 of a device */
+TEST_F(tracker, closes_with_the_device)
+{
+	struct pair *p = &self->p;
+	unsigned int i;
+
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, start(&p->src));
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		vf_close(&p->src);
+		ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
+	}
+	ASSERT_EQ(0, start(&p->src));
+	EXPECT_LT(0, exact(p, &p->src));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What tests of migration need: two VFs of the virtual ConnectX, the first of
+ * which migrates to the second, in one address space with some memory in it.
+ */
+#ifndef _KSELFTEST_PAIR_H
+#define _KSELFTEST_PAIR_H
+
+#include <stdbool.h>
+#include <linux/types.h>
+
+#include "fixture.h"
+#include "../lib/log.h"
+#include "../lib/vf.h"
+
+#define PAIR_RAM	(16ull << 20)
+#define PAIR_BASE	0x40000000ull
+#define PAIR_PAGES	(PAIR_RAM / PAGE)
+#define PAIR_STREAM	(256ull << 20)
+
+/**
+ * struct pair - Two VFs
+ * @fd: /dev/iommu
+ * @ioas_id: IOAS, @ram mapped at PAIR_BASE
+ * @ram: PAIR_RAM bytes, zero
+ * @src: the first VF
+ * @dst: the second
+ * @job: what pair_run() has a VF do
+ * @stream: room for PAIR_STREAM bytes of state
+ * @length: bytes there
+ */
+struct pair {
+	int fd;
+	__u32 ioas_id;
+	char *ram;
+	struct vf src;
+	struct vf dst;
+	struct vf_job job;
+	char *stream;
+	size_t length;
+};
+
+int pair_open(struct pair *p);
+void pair_close(struct pair *p);
+int pair_open_vf(struct pair *p, struct vf *vf, unsigned int n);
+int pair_run(struct pair *p, struct vf *vf);
+bool pair_moves(const struct vf *vf);
+bool pair_still(const struct vf *vf);
+
+int pair_save(struct pair *p, bool precopy);
+int pair_load(struct pair *p);
+int pair_migrate(struct pair *p, bool precopy);
+int pair_sound(struct pair *p);
+
+int firmware_faults(const char *list);
+int driver_limit(const char *parameter, unsigned int ms);
+unsigned long parameter_get(const char *module, const char *name);
+double seconds_now(void);
+
+int kmsg_open(void);
+bool kmsg_says(int kmsg, const char *who, const char *what);
+
+#endif

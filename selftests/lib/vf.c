@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VF of the virtual ConnectX: opened through vfio, driven by its registers,
+ * migrated through VFIO_DEVICE_FEATURE. What the registers mean is
+ * in virt_connectx.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+
+#include "sysfs.h"
+#include "vf.h"
+
+#define PF_DEVFN	0x80	/* 10.0 */
+/* How long a device may take to see a write to CTRL, in ms. */
+#define DOORBELL_MS	10000
+#define MAX_IRQS	8
+
+static int call(const struct vf *vf, unsigned long request, void *arg)
+{
+	return ioctl(vf->fd, request, arg) < 0 ? -errno : 0;
+}
+
+/**
+ * vf_pf_write - Write an attribute of the physical function
+ * @attribute: its name
+ * @value: the string
+ */
+int vf_pf_write(const char *attribute, const char *value)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/" VF_PF "/%s",
+		 attribute);
+	return sysfs_write(path, value);
+}
+
+/**
+ * vf_create - Have the PF make VFs that no driver probes; those there are go
+ * @count: how many; 0 for none
+ */
+int vf_create(unsigned int count)
+{
+	char text[16];
+	int rc;
+
+	rc = vf_pf_write("sriov_drivers_autoprobe", "0");
+	if (!rc)
+		rc = vf_pf_write("sriov_numvfs", "0");
+	if (rc || !count)
+		return rc;
+	snprintf(text, sizeof(text), "%u", count);
+	return vf_pf_write("sriov_numvfs", text);
+}
+
+/**
+ * vf_address - PCI address of a VF
+ * @n: number of the VF, from 1
+ * @name: the address
+ * @len: room at @name in bytes
+ */
+void vf_address(unsigned int n, char *name, size_t len)
+{
+	unsigned int devfn = PF_DEVFN + n;
+
+	snprintf(name, len, "0010:00:%02x.%x", devfn >> 3, devfn & 7);
+}
+
+static int region(struct vf *vf, __u32 index, struct vfio_region_info *info)
+{
+	*info = (struct vfio_region_info){ .argsz = sizeof(*info),
+					   .index = index };
+	return call(vf, VFIO_DEVICE_GET_REGION_INFO, info);
+}
+
+static int open_bound(struct vf *vf, int iommufd)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind),
+						 .iommufd = iommufd };
+	struct vfio_region_info info;
+	int rc;
+
+	rc = call(vf, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+	if (rc)
+		return rc;
+	vf->dev_id = bind.out_devid;
+	rc = region(vf, VFIO_PCI_CONFIG_REGION_INDEX, &info);
+	if (rc)
+		return rc;
+	vf->config = (off_t)info.offset;
+	rc = vf_bus_master(vf, true);
+	if (!rc)
+		rc = region(vf, VFIO_PCI_BAR0_REGION_INDEX, &info);
+	if (rc)
+		return rc;
+	vf->bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       vf->fd, (off_t)info.offset);
+	if (vf->bar == MAP_FAILED)
+		return -errno;
+	vf->bar_size = info.size;
+	vf->reg = (volatile __u64 *)((char *)vf->bar + VIRT_CX_OFFSET);
+	return vf_read(vf, VIRT_CX_ID) == VIRT_CX_MAGIC ? 0 : -ENODEV;
+}
+
+/**
+ * vf_open - Open a VF, ready to be attached
+ * @vf: filled in
+ * @iommufd: to bind it to; must stay open as long as the VF
+ * @name: PCI address
+ * @driver: that is to have it
+ *
+ * Binds the VF to the driver if it is not, and enables bus mastering.
+ *
+ * Return: 0, or -errno: ENXIO the driver did not take it, or has no character
+ * device; ENODEV it is no VF of the virtual ConnectX.
+ */
+int vf_open(struct vf *vf, int iommufd, const char *name, const char *driver)
+{
+	char path[64];
+	int rc;
+
+	*vf = (struct vf){ .fd = -1, .bar = MAP_FAILED };
+	snprintf(vf->name, sizeof(vf->name), "%s", name);
+	rc = sysfs_pci_bind(name, driver);
+	if (!rc)
+		rc = sysfs_vfio_cdev(name, path, sizeof(path));
+	if (rc)
+		return rc;
+	vf->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (vf->fd < 0)
+		return -errno;
+	rc = open_bound(vf, iommufd);
+	if (rc)
+		vf_close(vf);
+	return rc;
+}
+
+/**
+ * vf_close - Close a VF; the kernel detaches and resets it
+ * @vf: from vf_open(); one that is closed already is left alone
+ *
+ * The map of the BAR holds the device open as well as its descriptor.
+ */
+void vf_close(struct vf *vf)
+{
+	if (vf->fd < 0)
+		return;
+	if (vf->bar != MAP_FAILED)
+		munmap(vf->bar, vf->bar_size);
+	close(vf->fd);
+	vf->bar = MAP_FAILED;
+	vf->fd = -1;
+}
+
+/**
+ * vf_attach - Attach to an IOAS or an HWPT
+ * @vf: the VF
+ * @pt_id: the IOAS or HWPT
+ */
+int vf_attach(struct vf *vf, __u32 pt_id)
+{
+	struct vfio_device_attach_iommufd_pt cmd = { .argsz = sizeof(cmd),
+						     .pt_id = pt_id };
+
+	return call(vf, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd);
+}
+
+/**
+ * vf_reset - VFIO_DEVICE_RESET
+ * @vf: the VF; its generator stops, bus mastering stays
+ */
+int vf_reset(struct vf *vf)
+{
+	return call(vf, VFIO_DEVICE_RESET, NULL);
+}
+
+/**
+ * vf_bus_master - Allow or forbid DMA and interrupts in the command register
+ * @vf: the VF
+ * @enable: allow
+ */
+int vf_bus_master(struct vf *vf, bool enable)
+{
+	__u16 command = PCI_COMMAND_MEMORY | (enable ? PCI_COMMAND_MASTER : 0);
+
+	return pwrite(vf->fd, &command, sizeof(command),
+		      vf->config + PCI_COMMAND) == sizeof(command) ? 0 : -EIO;
+}
+
+/**
+ * vf_irqs - VFIO_DEVICE_SET_IRQS of the first MSI-X vectors
+ * @vf: the VF
+ * @eventfds: one for each vector
+ * @count: how many; 0 turns MSI-X off
+ */
+int vf_irqs(struct vf *vf, const int *eventfds, unsigned int count)
+{
+	struct {
+		struct vfio_irq_set set;
+		__s32 fds[MAX_IRQS];
+	} cmd = {
+		.set = {
+			.argsz = sizeof(cmd.set) + count * sizeof(__s32),
+			.flags = VFIO_IRQ_SET_ACTION_TRIGGER |
+				 (count ? VFIO_IRQ_SET_DATA_EVENTFD :
+					  VFIO_IRQ_SET_DATA_NONE),
+			.index = VFIO_PCI_MSIX_IRQ_INDEX,
+			.count = count,
+		},
+	};
+
+	if (count > MAX_IRQS)
+		return -EINVAL;
+	if (count)
+		memcpy(cmd.fds, eventfds, count * sizeof(__s32));
+	return call(vf, VFIO_DEVICE_SET_IRQS, &cmd);
+}
+
+/**
+ * vf_read - Read a register of the generator
+ * @vf: the VF
+ * @reg: VIRT_CX_*, in bytes
+ */
+__u64 vf_read(const struct vf *vf, unsigned int reg)
+{
+	__u64 value = vf->reg[reg / sizeof(*vf->reg)];
+
+	__sync_synchronize();
+	return value;
+}
+
+/**
+ * vf_write - Write a register of the generator
+ * @vf: the VF
+ * @reg: VIRT_CX_*, in bytes
+ * @value: to write
+ */
+void vf_write(const struct vf *vf, unsigned int reg, __u64 value)
+{
+	__sync_synchronize();
+	vf->reg[reg / sizeof(*vf->reg)] = value;
+	__sync_synchronize();
+}
+
+/* A command is taken when the device has made CTRL read as 0. */
+static int doorbell(struct vf *vf, __u64 command)
+{
+	unsigned int ms;
+
+	vf_write(vf, VIRT_CX_CTRL, command);
+	for (ms = 0; ms < DOORBELL_MS; ms++) {
+		if (!vf_read(vf, VIRT_CX_CTRL))
+			return 0;
+		usleep(1000);
+	}
+	return -ETIMEDOUT;
+}
+
+/**
+ * vf_start - Let the generator begin with write number 0
+ * @vf: the VF, RUNNING
+ * @job: what to do
+ */
+int vf_start(struct vf *vf, const struct vf_job *job)
+{
+	int rc;
+
+	vf_write(vf, VIRT_CX_BASE, job->base);
+	vf_write(vf, VIRT_CX_LENGTH, job->length);
+	vf_write(vf, VIRT_CX_UNIT, job->unit);
+	vf_write(vf, VIRT_CX_RATE, job->rate);
+	vf_write(vf, VIRT_CX_KEY, job->key);
+	vf_write(vf, VIRT_CX_POSITION, 0);
+	vf_write(vf, VIRT_CX_END, job->end);
+	vf_write(vf, VIRT_CX_IRQ, job->irq);
+	rc = doorbell(vf, VIRT_CX_CTRL_START);
+	if (!rc && vf_read(vf, VIRT_CX_STATUS) & VIRT_CX_STATUS_FAULT)
+		rc = -EINVAL;
+	return rc;
+}
+
+/**
+ * vf_stop - Stop the generator; when it returns, nothing is in flight
+ * @vf: the VF, RUNNING
+ */
+int vf_stop(struct vf *vf)
+{
+	return doorbell(vf, VIRT_CX_CTRL_STOP);
+}
+
+/**
+ * vf_wrong - How many words of a sequence are not in memory as they should be
+ * @memory: what lies at @job->base
+ * @job: what wrote to it
+ * @position: how many writes were made; of a word that was written more than once,
+ *	the last counts
+ */
+__u64 vf_wrong(const void *memory, const struct vf_job *job, __u64 position)
+{
+	__u64 words = job->length / sizeof(__u64), wrong = 0, n;
+
+	for (n = position > words ? position - words : 0; n < position; n++) {
+		__u64 at = virt_connectx_offset(job->length, job->unit, n);
+		__u64 word;
+
+		memcpy(&word, (const char *)memory + at, sizeof(word));
+		wrong += word != virt_connectx_value(job->key, n,
+						     job->base + at);
+	}
+	return wrong;
+}
+
+/* ---- VFIO_DEVICE_FEATURE --------------------------------------------------- */
+
+static int feature(struct vf *vf, __u32 flags, void *data, size_t size)
+{
+	__u64 buffer[16] = {};
+	struct vfio_device_feature *f = (void *)buffer;
+	int rc;
+
+	f->argsz = (__u32)(sizeof(*f) + size);
+	f->flags = flags;
+	memcpy(f->data, data, size);
+	rc = call(vf, VFIO_DEVICE_FEATURE, f);
+	if (!rc)
+		memcpy(data, f->data, size);
+	return rc;
+}
+
+/**
+ * vf_set_state - Set the migration state
+ * @vf: the VF
+ * @state: where to
+ * @data_fd: set to the data FD if there is a new one, else to -1; may be NULL,
+ *	and then it is closed
+ */
+int vf_set_state(struct vf *vf, enum vfio_device_mig_state state, int *data_fd)
+{
+	struct vfio_device_feature_mig_state cmd = { .device_state = state,
+						     .data_fd = -1 };
+	int rc = feature(vf, VFIO_DEVICE_FEATURE_SET |
+			 VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &cmd,
+			 sizeof(cmd));
+
+	if (rc)
+		cmd.data_fd = -1;
+	if (data_fd)
+		*data_fd = cmd.data_fd;
+	else if (cmd.data_fd >= 0)
+		close(cmd.data_fd);
+	return rc;
+}
+
+/**
+ * vf_get_state - The migration state
+ * @vf: the VF
+ *
+ * Return: enum vfio_device_mig_state, or -errno.
+ */
+int vf_get_state(struct vf *vf)
+{
+	struct vfio_device_feature_mig_state cmd = {};
+	int rc = feature(vf, VFIO_DEVICE_FEATURE_GET |
+			 VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &cmd,
+			 sizeof(cmd));
+
+	return rc ? rc : (int)cmd.device_state;
+}
+
+/**
+ * vf_migration_flags - Which migration states there are
+ * @vf: the VF
+ * @flags: VFIO_MIGRATION_*
+ */
+int vf_migration_flags(struct vf *vf, __u64 *flags)
+{
+	struct vfio_device_feature_migration cmd = {};
+	int rc = feature(vf, VFIO_DEVICE_FEATURE_GET |
+			 VFIO_DEVICE_FEATURE_MIGRATION, &cmd, sizeof(cmd));
+
+	*flags = cmd.flags;
+	return rc;
+}
+
+/**
+ * vf_data_size - How much would have to be moved if it were stopped now?
+ * @vf: the VF
+ * @size: an estimate, in bytes
+ */
+int vf_data_size(struct vf *vf, __u64 *size)
+{
+	struct vfio_device_feature_mig_data_size cmd = {};
+	int rc = feature(vf, VFIO_DEVICE_FEATURE_GET |
+			 VFIO_DEVICE_FEATURE_MIG_DATA_SIZE, &cmd, sizeof(cmd));
+
+	*size = cmd.stop_copy_length;
+	return rc;
+}
+
+/**
+ * vf_state_name - A migration state in words
+ * @state: enum vfio_device_mig_state, or -errno
+ */
+const char *vf_state_name(int state)
+{
+	static const char * const names[VF_STATES] = {
+		[VFIO_DEVICE_STATE_ERROR] = "ERROR",
+		[VFIO_DEVICE_STATE_STOP] = "STOP",
+		[VFIO_DEVICE_STATE_RUNNING] = "RUNNING",
+		[VFIO_DEVICE_STATE_STOP_COPY] = "STOP_COPY",
+		[VFIO_DEVICE_STATE_RESUMING] = "RESUMING",
+		[VFIO_DEVICE_STATE_RUNNING_P2P] = "RUNNING_P2P",
+		[VFIO_DEVICE_STATE_PRE_COPY] = "PRE_COPY",
+		[VFIO_DEVICE_STATE_PRE_COPY_P2P] = "PRE_COPY_P2P",
+	};
+
+	return state >= 0 && state < VF_STATES ? names[state] : "unknown";
+}
+
+/**
+ * vf_precopy_info - VFIO_MIG_GET_PRECOPY_INFO
+ * @data_fd: of a saving state
+ * @info: filled in
+ */
+int vf_precopy_info(int data_fd, struct vfio_precopy_info *info)
+{
+	*info = (struct vfio_precopy_info){ .argsz = sizeof(*info) };
+	return ioctl(data_fd, VFIO_MIG_GET_PRECOPY_INFO, info) < 0 ? -errno : 0;
+}
+
+/**
+ * vf_stream_read - Read the device's state as far as it goes
+ * @data_fd: of a saving state
+ * @to: where to
+ * @room: bytes there
+ * @end: why it ended: 0 all was read, ENOSPC @room is full, ENOMSG the temporary
+ *	end of pre-copy, or another errno
+ *
+ * Return: bytes read.
+ */
+ssize_t vf_stream_read(int data_fd, void *to, size_t room, int *end)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	*end = ENOSPC;
+	while (done < room) {
+		n = read(data_fd, (char *)to + done, room - done);
+		if (n <= 0) {
+			*end = n ? errno : 0;
+			break;
+		}
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+/**
+ * vf_stream_write - Write state to a device
+ * @data_fd: of RESUMING
+ * @from: the stream, or a part of it
+ * @length: bytes of it
+ */
+int vf_stream_write(int data_fd, const void *from, size_t length)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < length) {
+		n = write(data_fd, (const char *)from + done, length - done);
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
