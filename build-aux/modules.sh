@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # modules.sh VARIANT [MAKE-ARGUMENT...]: build the modules of a variant
-# (product, test or check) in build/VARIANT.
+# (product, test, ours, check or upstream) in build/VARIANT. upstream is the
+# kernel's iommufd and vfio without a line of ours, to compare with, and the
+# virtual platform; ours is the product and that platform.
 #
 # The distribution's kernel hides what it was configured without; the make
 # variables and -D options here show it again (Documentation/design.rst, "Facts
@@ -16,7 +18,9 @@ dir=$BUILD/$variant
 
 lock_build
 load_kernel
-"$TOP/build-aux/overlay.sh" "$dir"
+kind=ours
+[ "$variant" != upstream ] || kind=upstream
+"$TOP/build-aux/overlay.sh" "$dir" $kind
 
 flags=(-I"$dir/include"
        -DCONFIG_IOMMUFD_MODULE=1 -DCONFIG_IOMMUFD_DRIVER=1
