@@ -31,9 +31,10 @@ help:
 	@echo "  SCHEDULES=n    with kselftest: random schedules per mix of devices (default 5)"
 	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
 	@echo "  M=size         with demo: guest memory"
+	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
 	@echo "  DESTDIR=dir    with install"
 
-.PHONY: setup setup-build setup-vm setup-test setup-check
+.PHONY: setup setup-build setup-vm setup-test setup-bench setup-check
 setup: ## install missing packages, fetch and unpack the kernel (done by the others too)
 	@build-aux/setup.sh
 setup-build:
@@ -42,6 +43,8 @@ setup-vm:
 	@build-aux/setup.sh build vm
 setup-test:
 	@build-aux/setup.sh build vm unit
+setup-bench:
+	@build-aux/setup.sh build vm bench
 setup-check:
 	@build-aux/setup.sh build check unit
 
@@ -74,12 +77,16 @@ vm: setup-vm ## a shell in the VM with everything loaded, or RUN='command'
 check: setup-check ## W=1, sparse, checkpatch, shellcheck and licence lines of our files
 	+@build-aux/check.sh
 
+.PHONY: bench
+bench: setup-bench ## what tracking costs, beside upstream (build/bench; QUICK=1: check ratios)
+	+@QUICK="$(QUICK)" selftests/bench/run.sh
+
 .PHONY: install clean distclean
 install: ## install the modules that "make modules" built (root; see DESTDIR)
 	@build-aux/install.sh
 
 clean: ## remove what was built; keep what was fetched
-	rm -rf $(B)/product $(B)/test $(B)/check $(B)/kselftest $(B)/unit \
+	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/bench $(B)/check $(B)/kselftest $(B)/unit \
 		$(B)/tools $(B)/vm $(B)/uapi $(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched
