@@ -184,10 +184,11 @@ static int deliver_runs(struct dirty_read *rd, struct dirty_set *set,
 	return 0;
 }
 
-/* All of a chunk to words of the bitmap that begin where it does. */
+/* All of a chunk, to words of the bitmap that begin where its words do */
 static int deliver_whole_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
-			       unsigned long word)
+			       unsigned long first)
 {
+	unsigned long word = ((first - rd->iova) >> rd->shift) / BITS_PER_LONG;
 	unsigned long bits = 0;
 	unsigned int w;
 	int rc;
@@ -216,9 +217,6 @@ static int deliver_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
 	unsigned int w, n, words = hi / BITS_PER_LONG - lo / BITS_PER_LONG + 1;
 	long shift = bit % BITS_PER_LONG - lo % BITS_PER_LONG;
 	int rc;
-
-	if (!shift && !lo && hi == DIRTY_CHUNK_BITS - 1)
-		return deliver_whole_chunk(rd, chunk, bit / BITS_PER_LONG);
 
 	/* Word lo / 64 of the chunk meets word bit / 64 of the bitmap */
 	memset(stage, 0, (words + 2) * sizeof(*stage));
@@ -256,10 +254,13 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 {
 	unsigned int chunk_shift = set->shift + DIRTY_CHUNK_SHIFT;
 	unsigned long index = first >> chunk_shift;
+	/* Do words of a chunk and of the bitmap begin at the same addresses? */
+	bool aligned = !((rd->iova >> rd->shift) % BITS_PER_LONG);
 
 	for (; index <= last >> chunk_shift; index++) {
 		struct dirty_chunk *chunk;
 		unsigned long from, to;
+		bool whole;
 		int rc;
 
 		chunk = dirty_set_next_chunk(set, &index, last >> chunk_shift);
@@ -267,7 +268,10 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 			break;
 		from = max(first, index << chunk_shift);
 		to = min(last, (index << chunk_shift) | (BIT(chunk_shift) - 1));
-		if (chunk)
+		whole = to - from == BIT(chunk_shift) - 1;
+		if (chunk && whole && aligned)
+			rc = deliver_whole_chunk(rd, chunk, from);
+		else if (chunk)
 			rc = deliver_chunk(rd, chunk, from, to);
 		else
 			rc = deliver_run(rd, from, to);
@@ -279,7 +283,7 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 		}
 		if (!dirty_read_clears(rd))
 			;
-		else if (to - from == BIT(chunk_shift) - 1)
+		else if (whole)
 			dirty_set_drop_chunk(set, index);
 		else
 			dirty_set_remove(set, from, to);

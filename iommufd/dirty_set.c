@@ -262,6 +262,21 @@ bool dirty_set_only_run(const struct dirty_set *set, unsigned long *first,
 	return true;
 }
 
+/* Another run begins. Not inline, so that making the last one longer is short. */
+static noinline void begin_run(struct dirty_set *set, unsigned long b,
+			       unsigned long e)
+{
+	/* The usual case where dirt is scattered, and nothing but faster */
+	if (set->cur && set->run_first == set->run_last &&
+	    set->run_first >> DIRTY_CHUNK_SHIFT == set->cur_index) {
+		__set_bit(set->run_first % DIRTY_CHUNK_BITS, set->cur->words);
+	} else {
+		dirty_set_settle(set);
+	}
+	set->run_first = b;
+	set->run_last = e;
+}
+
 /**
  * dirty_set_add - Mark a range dirty
  * @set: The set
@@ -277,19 +292,10 @@ void dirty_set_add(struct dirty_set *set, unsigned long first,
 {
 	unsigned long b = first >> set->shift, e = last >> set->shift;
 
-	if (b >= set->run_first && b <= set->run_last + 1) {
+	if (b >= set->run_first && b <= set->run_last + 1)
 		set->run_last = max(set->run_last, e);
-		return;
-	}
-	/* The usual case where dirt is scattered, and nothing but faster */
-	if (set->cur && set->run_first == set->run_last &&
-	    set->run_first >> DIRTY_CHUNK_SHIFT == set->cur_index) {
-		__set_bit(set->run_first % DIRTY_CHUNK_BITS, set->cur->words);
-	} else {
-		dirty_set_settle(set);
-	}
-	set->run_first = b;
-	set->run_last = e;
+	else
+		begin_run(set, b, e);
 }
 
 static void chunk_remove(struct dirty_set *set, unsigned long index,

@@ -27,7 +27,6 @@ static bool dirty(struct dirty_set *set, unsigned long first,
 	return false;
 }
 
-/* A chunk that is dirty as a whole has no memory of its own. */
 /* Ranges for which there was no memory */
 static unsigned int coarse(struct dirty_set *set)
 {
@@ -35,6 +34,42 @@ static unsigned int coarse(struct dirty_set *set)
 	return set->nr_coarse;
 }
 
+/* What was added last is a run of its own until something else comes. */
+TEST last_run(void)
+{
+	unsigned long first, last;
+	struct dirty_set set;
+
+	dirty_set_init(&set, 12);
+	ASSERT(!dirty_set_only_run(&set, &first, &last));
+	dirty_set_add(&set, B(5), E(5));
+	ASSERT(!dirty_set_empty(&set));
+	dirty_set_add(&set, B(6), E(8));
+	dirty_set_add(&set, B(7), E(7));
+	ASSERT(dirty_set_only_run(&set, &first, &last));
+	ASSERT_EQ(B(5), first);
+	ASSERT_EQ(E(8), last);
+	/* A gap of one */
+	dirty_set_add(&set, B(10), E(10));
+	ASSERT(!dirty_set_only_run(&set, &first, &last));
+	ASSERT_EQ(B(5), dirty_set_bytes(&set));
+	ASSERT(dirty(&set, 5, 8) && dirty(&set, 10, 10));
+	dirty_set_destroy(&set);
+	ASSERT(dirty_set_empty(&set));
+
+	/* Not alone where there is a coarse range */
+	shim.fail_mask = SHIM_FAIL_ANY;
+	shim.fail_permille = 1000;
+	dirty_set_add(&set, B(CHUNK), E(CHUNK));
+	dirty_set_settle(&set);
+	dirty_set_add(&set, B(9 * CHUNK), E(9 * CHUNK));
+	ASSERT(!dirty_set_only_run(&set, &first, &last));
+	dirty_set_destroy(&set);
+	ASSERT(dirty_set_empty(&set));
+	PASS();
+}
+
+/* A chunk that is dirty as a whole has no memory of its own. */
 TEST full_chunk(void)
 {
 	struct dirty_set set, other;
@@ -255,6 +290,7 @@ int main(int argc, char **argv)
 {
 	GREATEST_MAIN_BEGIN();
 	SET_SETUP(reset, NULL);
+	RUN_TEST(last_run);
 	RUN_TEST(full_chunk);
 	RUN_TEST(full_chunk_without_memory);
 	RUN_TEST(chunk_without_memory_is_full);
