@@ -54,7 +54,8 @@ static const char usage[] =
 "      --seed N         of RAM contents and writes (default: random, shown)\n"
 "\n"
 "The migration (source and demo):\n"
-"      --tracker MODE   auto, iommu, or off: send everything once and stop\n"
+"      --tracker MODE   auto, iommu, hwpt (none, but dirty bits), or off: send\n"
+"                       everything once and stop\n"
 "                       (default auto)\n"
 "      --bitmap         READ a bitmap (default)\n"
 "      --ranges         READ ranges\n"
@@ -198,11 +199,13 @@ static int parse_tracker(const char *text, enum tracker_mode *out)
 		*out = TRACKER_AUTO;
 	else if (!strcmp(text, "iommu"))
 		*out = TRACKER_IOMMU;
+	else if (!strcmp(text, "hwpt"))
+		*out = TRACKER_HWPT;
 	else if (!strcmp(text, "off"))
 		*out = TRACKER_OFF;
 	else
 		return fail(STATUS_ERROR,
-			    "--tracker: '%s' is none of auto, iommu, off",
+			    "--tracker: '%s' is none of auto, iommu, hwpt, off",
 			    text);
 	return 0;
 }

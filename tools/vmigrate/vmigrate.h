@@ -5,6 +5,7 @@
  *	main.c		options, the roles, signals
  *	guest.c		guest RAM: slots, contents, checksums
  *	vmm.c		iommufd, devices, the dirty tracker
+ *	hwpt.c		dirty bits without a tracker
  *	stream.c	messages on the socket
  *	net.c		addresses and sockets
  *	source.c	the migration as the source runs it
@@ -52,7 +53,7 @@ enum status {
 	STATUS_INTERRUPTED = 130,
 };
 
-enum tracker_mode { TRACKER_AUTO, TRACKER_IOMMU, TRACKER_OFF };
+enum tracker_mode { TRACKER_AUTO, TRACKER_IOMMU, TRACKER_HWPT, TRACKER_OFF };
 enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
 
 /**
@@ -155,6 +156,8 @@ u64 guest_page_iova(const struct guest *g, u64 page);
  * @devices: the DMA devices
  * @hwpt: what each is attached to
  * @jobs: what each does
+ * @nr_hwpts: entries of @hwpts; 0 when there is a tracker, or nothing
+ * @hwpts: those whose dirty bits are read without a tracker
  * @nr_sources: entries of @sources that are known
  * @sources: the plan
  */
@@ -168,9 +171,15 @@ struct vmm {
 	struct vdev devices[MAX_DEVICES];
 	u32 hwpt[MAX_DEVICES];
 	struct vdev_job jobs[MAX_DEVICES];
+	unsigned int nr_hwpts;
+	u32 hwpts[MAX_DEVICES];
 	unsigned int nr_sources;
 	struct iommu_dirty_source_info sources[MAX_SOURCES];
 };
+
+int hwpt_attach(struct vmm *vmm, struct vdev *d);
+int hwpt_start(struct vmm *vmm);
+int hwpt_read(struct vmm *vmm, struct slot *slot, bool peek, u64 *dirty_bytes);
 
 int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt);
 void vmm_close(struct vmm *vmm);
@@ -178,7 +187,7 @@ int vmm_start_devices(struct vmm *vmm);
 int vmm_stop_devices(struct vmm *vmm);
 int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode);
 int vmm_read_plan(struct vmm *vmm);
-int vmm_count(struct vmm *vmm, const struct guest *g, u64 *dirty_bytes);
+int vmm_count(struct vmm *vmm, struct guest *g, u64 *dirty_bytes);
 int vmm_read(struct vmm *vmm, struct guest *g, bool ranges, u64 *dirty_bytes);
 
 /* net.c */

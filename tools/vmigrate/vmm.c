@@ -69,7 +69,7 @@ static int map_ram(struct vmm *vmm, const struct guest *g, bool hugepages)
 	return 0;
 }
 
-static int open_device(struct vmm *vmm, unsigned int i)
+static int open_device(struct vmm *vmm, unsigned int i, enum tracker_mode mode)
 {
 	struct vdev *d = &vmm->devices[i];
 	const char *advice = "";
@@ -91,7 +91,10 @@ static int open_device(struct vmm *vmm, unsigned int i)
 			    d->name, strerror(-rc), advice);
 	}
 	vmm->nr_devices = i + 1;
-	rc = vdev_attach(d, vmm->ioas_id, NULL);
+	if (mode == TRACKER_HWPT)
+		rc = hwpt_attach(vmm, d);
+	else
+		rc = vdev_attach(d, vmm->ioas_id, NULL);
 	if (rc)
 		return fail(STATUS_ERROR,
 			    "cannot attach device %s to IOAS %u: %s", d->name,
@@ -137,7 +140,7 @@ int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
 	if (!status)
 		status = map_ram(vmm, g, opt->hugepages);
 	for (i = 0; !status && i < opt->nr_devices; i++) {
-		status = open_device(vmm, i);
+		status = open_device(vmm, i, opt->tracker);
 		plan_job(vmm, i, g, opt);
 	}
 	return status;
@@ -213,7 +216,7 @@ int vmm_stop_devices(struct vmm *vmm)
 /**
  * vmm_start_tracker - Make the dirty tracker and start it
  * @vmm: open
- * @mode: TRACKER_AUTO or TRACKER_IOMMU
+ * @mode: TRACKER_AUTO, TRACKER_IOMMU, or TRACKER_HWPT to do without a tracker
  *
  * Return: a status.
  */
@@ -223,6 +226,11 @@ int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode)
 					     IOMMU_DIRTY_POLICY_AUTO;
 	int rc;
 
+	if (mode == TRACKER_HWPT) {
+		rc = hwpt_start(vmm);
+		return rc ? fail(STATUS_ERROR, "dirty bits cannot be switched on: %s",
+				 strerror(-rc)) : 0;
+	}
 	rc = tracker_alloc(vmm->iommufd, vmm->ioas_id, policy, 0, 0,
 			   &vmm->tracker_id);
 	if (rc == -ENOTTY)
@@ -267,8 +275,10 @@ int vmm_read_plan(struct vmm *vmm)
 static int read_failed(const struct vmm *vmm, const struct slot *slot, int rc)
 {
 	return fail(STATUS_ERROR,
-		    "dirty tracker %u cannot be read at IOVA %#llx: %s",
-		    vmm->tracker_id, slot->iova, strerror(-rc));
+		    vmm->tracker_id ? "dirty tracker %u cannot be read at IOVA %#llx: %s" :
+				      "HWPT %u cannot be read at IOVA %#llx: %s",
+		    vmm->tracker_id ? vmm->tracker_id : vmm->hwpts[0],
+		    slot->iova, strerror(-rc));
 }
 
 /**
@@ -279,16 +289,22 @@ static int read_failed(const struct vmm *vmm, const struct slot *slot, int rc)
  *
  * Return: a status.
  */
-int vmm_count(struct vmm *vmm, const struct guest *g, u64 *dirty_bytes)
+int vmm_count(struct vmm *vmm, struct guest *g, u64 *dirty_bytes)
 {
 	unsigned int i;
 
 	*dirty_bytes = 0;
 	for (i = 0; i < g->nr_slots; i++) {
 		const struct slot *slot = &g->slots[i];
-		struct tracker_read_out out;
+		struct tracker_read_out out = {};
 		int rc;
 
+		if (vmm->nr_hwpts) {
+			rc = hwpt_read(vmm, &g->slots[i], true, dirty_bytes);
+			if (rc)
+				return read_failed(vmm, slot, rc);
+			continue;
+		}
 		rc = tracker_count(vmm->iommufd, vmm->tracker_id, slot->iova,
 				   slot->length, GUEST_PAGE, &out);
 		if (rc)
@@ -355,7 +371,9 @@ int vmm_read(struct vmm *vmm, struct guest *g, bool ranges, u64 *dirty_bytes)
 		struct tracker_read_out out;
 		int rc;
 
-		if (ranges) {
+		if (vmm->nr_hwpts) {
+			rc = hwpt_read(vmm, slot, false, dirty_bytes);
+		} else if (ranges) {
 			rc = read_ranges(vmm, slot, dirty_bytes);
 		} else {
 			rc = tracker_read_bitmap(vmm->iommufd, vmm->tracker_id,
