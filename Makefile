@@ -31,6 +31,7 @@ help:
 	@echo "  SCHEDULES=n    with kselftest: random schedules per mix of devices (default 5)"
 	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
 	@echo "  M=size         with demo: guest memory"
+	@echo "  MAX=gib        with bench: the largest address space (default 1024)"
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
 	@echo "  DESTDIR=dir    with install"
 
@@ -79,7 +80,7 @@ check: setup-check ## W=1, sparse, checkpatch, shellcheck and licence lines of o
 
 .PHONY: bench
 bench: setup-bench ## what tracking costs, beside upstream (build/bench; QUICK=1: check ratios)
-	+@QUICK="$(QUICK)" selftests/bench/run.sh
+	+@QUICK="$(QUICK)" MAX="$(MAX)" selftests/bench/run.sh
 
 .PHONY: install clean distclean
 install: ## install the modules that "make modules" built (root; see DESTDIR)

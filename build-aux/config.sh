@@ -19,9 +19,13 @@ declare -A test_variant=(
 
 # To be measured: what is in the product, on the virtual platform; and that
 # platform with nothing of ours besides.
-declare -A ours_variant=([CONFIG_IOMMUFD_VIRT]=m)
+declare -A ours_variant=(
+	[CONFIG_IOMMUFD_VIRT]=m
+	[CONFIG_IOMMUFD_VIRT_VFIO]=m
+)
 declare -A upstream_variant=(
 	[CONFIG_IOMMUFD_DIRTY]=n
+	[CONFIG_IOMMUFD_VIRT_VFIO]=m
 	[CONFIG_IOMMUFD_VIRT]=m
 )
 

@@ -129,6 +129,7 @@ struct scene {
 
 #define SCENE_MEM (256 * MIB)
 
+__u64 scene_max(void);
 void scene_open(struct scene *s, const struct scene_plan *plan);
 void scene_grow(struct scene *s, __u64 size);
 void scene_close(struct scene *s);

@@ -61,8 +61,37 @@ groups()
 	done
 }
 
+# migrate NAME FROM PREFIX PLATFORM OPTION...: a whole migration
+migrate()
+{
+	name=$1 from=$2 prefix=$3 platform=$4
+	shift 4
+	[ -z "$quick" ] || return 0
+	unload_platform
+	load "$from" "$prefix" iommufd-virt memmap_start=0x70000000 "$platform"
+	mdev -s
+	bind-all >/dev/null || fail "no devices to migrate with"
+	vmigrate --demo --json --seed 1 --devices 2 "$@" >/tmp/migration ||
+		fail "$name: $(cat /tmp/migration)"
+	awk -v name="$name" '
+		/"pass":/ { passes++ }
+		/^ *"bytes":/ { bytes = $2 + 0 }
+		/^ *"downtime_s":/ { downtime = $2 + 0 }
+		/^ *"total_s":/ { total = $2 + 0 }
+		/^ *"complete": true/ { complete = 1 }
+		END {
+			if (!complete)
+				exit 1
+			printf "migration\t%s\t%.0f\t%d\t%.6f\t%.6f\n", \
+				name, bytes, passes, downtime, total
+		}' /tmp/migration || fail "$name: pages differ"
+}
+
 echo "way tracker"
 groups tracker /modules '' "$@"
+migrate 'tracker, leaves of 4 KiB' /modules '' iommus=intel:2
+migrate 'tracker, leaves of 2 MiB' /modules '' iommus=intel:2 --hugepages
+migrate 'everything mapped' /modules '' iommus=none:2
 
 unload_platform
 reversed=
@@ -82,3 +111,7 @@ done
 
 echo "way upstream"
 groups upstream /job/bin upstream- "$@"
+migrate "upstream's way, leaves of 4 KiB" /job/bin upstream- iommus=intel:2 \
+	--tracker hwpt
+migrate "upstream's way, leaves of 2 MiB" /job/bin upstream- iommus=intel:2 \
+	--tracker hwpt --hugepages

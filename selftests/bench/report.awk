@@ -33,6 +33,7 @@ what == "targets" {
 
 /^way / { way = substr($0, 5); sub(/ .*/, "", way); next }
 $1 == "meter" { meter[++nr_meter] = $2 " " $3; next }
+$1 == "migration" && what == "count" { migration[++nr_migrations] = $0; next }
 $1 == "host" { host[++nr_host] = $2; host_rate[$2] = $3; next }
 
 $1 == "row" {
@@ -144,6 +145,18 @@ function repeatability(	key, d, worst, n, sum)
 	}
 }
 
+function migrations(	i, f)
+{
+	if (nr_migrations)
+		printf "%-36s %10s %7s %10s %8s\n", "a migration of 64 MiB", \
+			"MiB sent", "passes", "downtime", "total"
+	for (i = 1; i <= nr_migrations; i++) {
+		split(migration[i], f, "\t")
+		printf "%-36s %10.2f %7d %7.2f ms %6.2f s\n", f[2], f[3] / 2 ^ 20, \
+			f[4], f[5] * 1000, f[6]
+	}
+}
+
 function json_way(way, name,	key, s)
 {
 	if (!((way, name) in count))
@@ -154,7 +167,7 @@ function json_way(way, name,	key, s)
 	return s "}"
 }
 
-function json(	i, name, file)
+function json(	i, f, name, file)
 {
 	file = dir "/bench.json"
 	printf "{\n  \"kernel\": \"%s\",\n  \"rows\": [\n", kernel >file
@@ -166,11 +179,17 @@ function json(	i, name, file)
 			ratio[name] ? sprintf("%.4f", ratio[name]) : "null", \
 			leaves[name], dirty[name], \
 			8 * leaves[name] + (dirty[name] ? 8 * words[name] : 0), \
-			held[name], i < nr_rows ? "," : "" >file
+			held[name], (i < nr_rows ? "," : "") >file
 	}
-	printf "  ],\n  \"host\": {" >file
+	printf "  ],\n  \"migrations\": [" >file
+	for (i = 1; i <= nr_migrations; i++) {
+		split(migration[i], f, "\t")
+		printf "%s\n    {\"way\": \"%s\", \"bytes\": %.0f, \"passes\": %d, \"downtime_s\": %s, \"total_s\": %s}", \
+			(i > 1 ? "," : ""), f[2], f[3], f[4], f[5], f[6] >file
+	}
+	printf "\n  ],\n  \"host\": {" >file
 	for (i = 1; i <= nr_host; i++)
-		printf "%s\"%s\": %.0f", i > 1 ? ", " : "", host[i], \
+		printf "%s\"%s\": %.0f", (i > 1 ? ", " : ""), host[i], \
 			host_rate[host[i]] >file
 	printf "}\n}\n" >file
 	close(file)
@@ -182,8 +201,8 @@ function plots(	i, f, size, density, pattern, line)
 	for (i = 1; i <= nr_rows; i++) {
 		if (row[i] ~ /^read-logs-.*\.1G$/) {
 			split(row[i], f, /[-.]/)
-			printf "%s %.0f %.0f\n", f[3], base(row[i]), \
-				count["tracker", row[i]] >(dir "/devices.dat")
+			line = f[3] " " base(row[i]) " " count["tracker", row[i]]
+			print line >(dir "/devices.dat")
 		}
 		if (row[i] !~ /^read-/ || split(row[i], f, ".") < 4)
 			continue
@@ -232,6 +251,7 @@ END {
 	table()
 	targets()
 	repeatability()
+	migrations()
 	for (i = 1; i <= nr_host; i++)
 		printf "host: %-28s %7.2f GB/s\n", host[i], host_rate[host[i]] / 1e9
 	json()

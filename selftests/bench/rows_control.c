@@ -54,8 +54,8 @@ void rows_control(const struct way *way, bool quick)
 {
 	start_stop(way, PAGE, GIB, "4K.1G");
 	start_stop(way, LEAF_2M, 64 * GIB, "2M.64G");
-	if (!quick)
-		start_stop(way, LEAF_2M, TIB, "2M.1T");
+	if (!quick && 256 * GIB <= scene_max())
+		start_stop(way, LEAF_2M, 256 * GIB, "2M.256G");
 }
 
 enum state { NONE, IDLE, RUNNING };

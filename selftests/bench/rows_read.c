@@ -94,7 +94,7 @@ static void read_sizes(const struct way *way, const struct scene_plan *plan,
 	scene_open(&s, plan);
 	s.unit = page_size;
 	way->create(&s);
-	for (; *sizes; sizes++) {
+	for (; *sizes && *sizes <= scene_max(); sizes++) {
 		scene_grow(&s, *sizes);
 		way->start(&s);
 		read_densities(&s, way, what, page_size);
@@ -108,7 +108,8 @@ static void read_sizes(const struct way *way, const struct scene_plan *plan,
 void rows_read(const struct way *way, bool quick)
 {
 	static const __u64 small[] = { GIB, 2 * GIB, 4 * GIB, 8 * GIB, 16 * GIB, 0 };
-	static const __u64 large[] = { GIB, 16 * GIB, 64 * GIB, 256 * GIB, TIB, 0 };
+	static const __u64 large[] = { GIB, 16 * GIB, 64 * GIB, 256 * GIB,
+				       TIB, 0 };
 	static const __u64 one[] = { GIB, 0 }, some[] = { 64 * GIB, 0 };
 	struct scene_plan plan = { .leaf = PAGE, .device = DIRECT, .nr_devices = 1 };
 

@@ -7,6 +7,7 @@
 #
 # QUICK=1 measures less, and fails when a ratio has got worse than the one in
 # ratios.txt by more than three in a hundred; QUICK=update writes that file.
+# MAX= is the largest address space, in GiB (1024): that one takes long to map.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
 
@@ -21,20 +22,21 @@ modules=(iommufd vfio vfio_iommu_type1 vfio-pci-core vfio-pci iommufd-virt-vfio-
 base=iommus=intel:4,intel+gather:1,amd:1,none:1
 mixed=iommus=intel+tracker:4,none+tracker:2
 logs=iommus=none+tracker:16
-rows="$base read gather domains formats control map memory"
-[ -n "$quick" ] || rows+=' attach'
+rows="$base read gather formats control map memory"
+[ -n "$quick" ] || rows+=' domains attach'
 rows+=" -- $mixed mixed -- $logs logs"
 [ -z "$quick" ] || rows="quick $rows"
 
 "$TOP/build-aux/modules.sh" ours
 "$TOP/build-aux/modules.sh" upstream
-"$TOP/build-aux/programs.sh" bench
+"$TOP/build-aux/programs.sh" tools bench
 load_kernel
 mkdir -p "$out/upstream"
 
 args=(--variant ours --virt iommus=none:1 --memory 2560 --smp 1
       --modules 'vfio_iommu_type1 vfio-pci iommufd-virt-vfio-pci iommufd-virt'
-      --file "$out/bench" --file "$here/guest.sh")
+      --file "$out/bench" --file "$here/guest.sh"
+      --env "BENCH_MAX_GIB=${MAX:-1024}" --file "$BUILD/tools/vmigrate")
 for m in "${modules[@]}"; do
 	ko=$(grep -m1 "/${m}[.]o$" "$BUILD/upstream/modules.order")
 	strip --strip-debug -o "$out/upstream/$m.ko" "${ko%.o}.ko"

@@ -48,6 +48,19 @@ __u64 parameter_read(const char *name)
 	return value;
 }
 
+/**
+ * scene_max - Largest address space that is to be measured
+ *
+ * iommufd looks at each page of 4 KiB that it maps, so 1 TiB takes minutes.
+ */
+__u64 scene_max(void)
+{
+	const char *text = getenv("BENCH_MAX_GIB");
+	__u64 gib = text ? strtoull(text, NULL, 10) : 0;
+
+	return gib ? gib * GIB : TIB;
+}
+
 /*
  * Pages of 4 KiB are touched in an order that leaves no two neighbours in
  * physical memory, as in a machine that has been up for a while; huge pages come

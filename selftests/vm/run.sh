@@ -307,6 +307,7 @@ if [ -n "$icount" ]; then
 	# the time of day.
 	cpu+=,-rdrand,-rdseed
 	cmdline+=(nokaslr norandmaps)
+	# shellcheck disable=SC2054 # the commas are QEMU's
 	timing=(-icount "shift=$icount,sleep=off" -rtc base=2024-01-01,clock=vm)
 fi
 # shellcheck disable=SC2054 # the commas are QEMU's
