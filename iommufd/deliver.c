@@ -281,11 +281,9 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 			rd->next = from;
 			return rc;
 		}
-		if (!dirty_read_clears(rd))
-			;
-		else if (whole)
+		if (dirty_read_clears(rd) && whole)
 			dirty_set_drop_chunk(set, index);
-		else
+		else if (dirty_read_clears(rd))
 			dirty_set_remove(set, from, to);
 		cond_resched();
 	}
