@@ -33,9 +33,11 @@ help:
 	@echo "  N=n            with soak-migrate: how many migrations"
 	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
 	@echo "  M=size         with demo: guest memory"
+	@echo "  MAX=gib        with bench: the largest address space (default 1024)"
+	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
 	@echo "  DESTDIR=dir    with install"
 
-.PHONY: setup setup-build setup-vm setup-test setup-check
+.PHONY: setup setup-build setup-vm setup-test setup-bench setup-check
 setup: ## install missing packages, fetch and unpack the kernel (done by the others too)
 	@build-aux/setup.sh
 setup-build:
@@ -44,6 +46,8 @@ setup-vm:
 	@build-aux/setup.sh build vm
 setup-test:
 	@build-aux/setup.sh build vm unit
+setup-bench:
+	@build-aux/setup.sh build vm bench
 setup-check:
 	@build-aux/setup.sh build check unit
 
@@ -91,12 +95,17 @@ soak-migrate: setup-vm ## N migrations of VFs without faults and 2N with (defaul
 	+@MIGRATIONS="$(or $(N),100)" PASS_ENV=MIGRATIONS TESTS=vmigrate-vfs \
 		LIMIT=$$((300 + 25 * $(or $(N),100))) selftests/run.sh kselftest
 
+.PHONY: bench
+bench: setup-bench ## what tracking costs, beside upstream (build/bench; QUICK=1: check ratios)
+	+@QUICK="$(QUICK)" MAX="$(MAX)" selftests/bench/run.sh
+
 .PHONY: install clean distclean
 install: ## install the modules that "make modules" built (root; see DESTDIR)
 	@build-aux/install.sh
 
 clean: ## remove what was built; keep what was fetched
-	rm -rf $(B)/product $(B)/test $(B)/check $(B)/kselftest $(B)/unit $(B)/fuzz \
+	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench \
+		$(B)/check $(B)/kselftest $(B)/unit $(B)/fuzz \
 		$(B)/tools $(B)/vm $(B)/uapi $(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched

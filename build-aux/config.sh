@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# config.sh product|test: the options of one variant of the modules, one
+# config.sh VARIANT: the options of one variant of the modules, one
 # "CONFIG_X=y|m|n" a line. From the Kconfig's defaults, then the variant, then
 # what the environment (that is: the make line) says.
 set -euo pipefail
@@ -17,8 +17,25 @@ declare -A test_variant=(
 	[CONFIG_IOMMUFD_VIRT_VFIO]=m
 )
 
+# To be measured: what is in the product, on the virtual platform; and that
+# platform with nothing of ours besides.
+declare -A ours_variant=(
+	[CONFIG_IOMMUFD_VIRT]=m
+	[CONFIG_IOMMUFD_VIRT_VFIO]=m
+)
+declare -A upstream_variant=(
+	[CONFIG_IOMMUFD_DIRTY]=n
+	[CONFIG_IOMMUFD_VIRT_VFIO]=m
+	[CONFIG_IOMMUFD_VIRT]=m
+)
+
 while read -r name value; do
-	[ "$variant" = product ] || value=${test_variant[$name]-$value}
+	case $variant in
+	product) ;;
+	ours) value=${ours_variant[$name]-$value} ;;
+	upstream) value=${upstream_variant[$name]-$value} ;;
+	*) value=${test_variant[$name]-$value} ;;
+	esac
 	value=${!name-$value}
 	case $value in
 	y | m | n | '') ;;

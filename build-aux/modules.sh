@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # modules.sh VARIANT [MAKE-ARGUMENT...]: build the modules of a variant
-# (product, test, check or coverage) in build/VARIANT; for the kernel KERNEL_DIR,
-# if that is set.
+# (product, test, ours, check, coverage or upstream) in build/VARIANT; for the kernel
+# KERNEL_DIR, if that is set. upstream is the kernel's iommufd and vfio without a line
+# of ours, to compare with, and the virtual platform; ours is the product and that
+# platform.
 #
 # The distribution's kernel hides what it was configured without; the make
 # variables and -D options here show it again (Documentation/design.rst, "Facts
@@ -17,7 +19,9 @@ dir=$BUILD/$variant
 
 lock_build
 load_kernel
-"$TOP/build-aux/overlay.sh" "$dir"
+kind=ours
+[ "$variant" != upstream ] || kind=upstream
+"$TOP/build-aux/overlay.sh" "$dir" $kind
 
 module_flags "$dir"
 options=$("$TOP/build-aux/config.sh" "$variant")

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# overlay.sh DIR: bring DIR up to date with upstream + our hooks + our files.
+# overlay.sh DIR [upstream]: bring DIR up to date with upstream + our hooks + our
+# files; or with upstream as it is, and of ours only the virtual platform.
 #
 # Everything is put together anew from pristine sources in a temporary place,
 # and then only the files that differ are copied over, so that kbuild compiles
@@ -19,6 +20,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 dir=$1
+kind=${2:-ours}
 load_kernel
 stage=$(mktemp -d "$BUILD/.stage.XXXXXX")
 trap 'rm -rf "$stage"' EXIT
@@ -34,11 +36,15 @@ cp -rp "$KSRC/drivers/vfio" "$stage/drivers/"
 # A kernel tree that was built in has objects; they are not sources.
 find "$stage" -name '*.o' -delete -o -name '.*.cmd' -delete -o -name '*.ko' -delete
 
-apply_hooks "$stage" "kernel $RELEASE ($KSRC)"
-copy_all_ours "$stage"
-# Ours has the name of upstream's, and nothing of it.
-rm -rf "$stage/drivers/vfio/pci/mlx5"
-copy_ours drivers/mlx5 "$stage" drivers/vfio/pci/mlx5
+if [ "$kind" = upstream ]; then
+	copy_ours drivers/virt "$stage" drivers/iommu/iommufd/virt
+else
+	apply_hooks "$stage" "kernel $RELEASE ($KSRC)"
+	copy_all_ours "$stage"
+	# Ours has the name of upstream's, and nothing of it.
+	rm -rf "$stage/drivers/vfio/pci/mlx5"
+	copy_ours drivers/mlx5 "$stage" drivers/vfio/pci/mlx5
+fi
 
 cat >"$stage/Kbuild" <<-'END'
 	# All that is built.
@@ -54,6 +60,8 @@ cat >"$iommufd/Kbuild" <<-'END'
 END
 exports iova_bitmap_set || echo 'iommufd-y += iova_bitmap.o' >>"$iommufd/Kbuild"
 exports interval_tree_span_iter_first || echo 'iommufd-y += span_iter.o' >>"$iommufd/Kbuild"
+# shellcheck disable=SC2016 # for make
+[ "$kind" != upstream ] || echo 'obj-$(CONFIG_IOMMUFD_VIRT) += virt/' >>"$iommufd/Kbuild"
 
 # vmlinux exports the tree itself, but not the span iterator of the same file.
 sed -e '/^INTERVAL_TREE_DEFINE/,/;$/d' -e '/^EXPORT_SYMBOL/d' \

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# programs.sh [tools] [kselftest]: build the static programs that run in the
-# VM: build/tools/vmigrate, and build/kselftest/NAME for each
-# selftests/kselftest/NAME.c.
+# programs.sh [tools] [kselftest] [bench]: build the static programs that run in
+# the VM: build/tools/vmigrate, build/kselftest/NAME for each
+# selftests/kselftest/NAME.c, and build/bench/bench.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -21,6 +21,10 @@ for what; do
 	kselftest)
 		make --no-print-directory -f "$TOP/selftests/kselftest.mk" \
 			"${vars[@]}" KSRC="$KSRC"
+		;;
+	bench)
+		vars[0]=OUT=$BUILD/bench
+		make --no-print-directory -f "$TOP/selftests/bench.mk" "${vars[@]}"
 		;;
 	esac
 done

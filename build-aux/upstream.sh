@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# upstream.sh: build the kernel's own mlx5-vfio-pci, unmodified, in build/upstream.
+# upstream.sh: build the kernel's own mlx5-vfio-pci, unmodified, in build/upstream-mlx5.
 # It goes on our vfio-pci-core ("make kselftest TESTS=upstream"), since struct
 # vfio_device is ours, and shows that the virtual ConnectX is not bent to our
 # driver.
@@ -10,7 +10,7 @@ set -euo pipefail
 
 lock_build
 load_kernel
-test=$BUILD/test dir=$BUILD/upstream
+test=$BUILD/test dir=$BUILD/upstream-mlx5
 [ -e "$test/.built" ] || die "upstream.sh: needs the test modules; run \"make test-modules\""
 
 mkdir -p "$dir"

@@ -18,6 +18,9 @@
 /* One chunk of bits, shifted, spills into one word more */
 #define STAGE_WORDS (DIRTY_CHUNK_WORDS + 1)
 
+/* Words that are filled without a chance for others to run */
+#define FILL_WORDS 4096UL
+
 /* A longer run is delivered in parts, so that a caller can be killed */
 #define RUN_PIECES 1024
 
@@ -35,9 +38,30 @@ static int or_words(struct dirty_read *rd, unsigned long word,
 
 		if (!from[i])
 			continue;
+		if (!~from[i]) {
+			unsafe_put_user(~0ULL, to + i, fault);
+			continue;
+		}
 		unsafe_get_user(old, to + i, fault);
 		unsafe_put_user(old | from[i], to + i, fault);
 	}
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+/* Set all bits of @n words of the caller's bitmap. */
+static int fill_words(struct dirty_read *rd, unsigned long word, unsigned int n)
+{
+	u64 __user *to = rd->bitmap + word;
+	unsigned int i;
+
+	if (!user_access_begin(to, n * sizeof(u64)))
+		return -EFAULT;
+	for (i = 0; i < n; i++)
+		unsafe_put_user(~0ULL, to + i, fault);
 	user_access_end();
 	return 0;
 fault:
@@ -49,23 +73,27 @@ fault:
 static int bitmap_run(struct dirty_read *rd, unsigned long first,
 		      unsigned long last)
 {
-	unsigned long stage[STAGE_WORDS];
+	unsigned long word = first / BITS_PER_LONG;
+	unsigned long last_word = last / BITS_PER_LONG;
+	unsigned long mask = BITMAP_FIRST_WORD_MASK(first);
+	int rc;
 
-	for (;;) {
-		unsigned long word = first / BITS_PER_LONG;
-		unsigned long end = min(last, (word + STAGE_WORDS) *
-						      BITS_PER_LONG - 1);
-		unsigned int n = end / BITS_PER_LONG - word + 1;
-		int rc;
+	if (word == last_word) {
+		mask &= BITMAP_LAST_WORD_MASK(last + 1);
+		return or_words(rd, word, &mask, 1);
+	}
+	rc = or_words(rd, word++, &mask, 1);
+	while (!rc && word < last_word) {
+		unsigned int n = min(last_word - word, FILL_WORDS);
 
-		memset(stage, 0, n * sizeof(*stage));
-		bitmap_set(stage, first % BITS_PER_LONG, end - first + 1);
-		rc = or_words(rd, word, stage, n);
-		if (rc || end == last)
-			return rc;
-		first = end + 1;
+		rc = fill_words(rd, word, n);
+		word += n;
 		cond_resched();
 	}
+	if (rc)
+		return rc;
+	mask = BITMAP_LAST_WORD_MASK(last + 1);
+	return or_words(rd, word, &mask, 1);
 }
 
 /* @first and @last are bytes at borders of the caller's pages. */
@@ -156,6 +184,25 @@ static int deliver_runs(struct dirty_read *rd, struct dirty_set *set,
 	return 0;
 }
 
+/* All of a chunk, to words of the bitmap that begin where its words do */
+static int deliver_whole_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
+			       unsigned long first)
+{
+	unsigned long word = ((first - rd->iova) >> rd->shift) / BITS_PER_LONG;
+	unsigned long bits = 0;
+	unsigned int w;
+	int rc;
+
+	rc = or_words(rd, word, chunk->words, DIRTY_CHUNK_WORDS);
+	if (rc)
+		return rc;
+	for (w = 0; w < DIRTY_CHUNK_WORDS; w++)
+		if (chunk->words[w])
+			bits += hweight_long(chunk->words[w]);
+	rd->dirty += bits << rd->shift;
+	return 0;
+}
+
 /*
  * A chunk of bits to a bitmap in the same unit: word by word. [first, last] is
  * in the chunk.
@@ -207,10 +254,13 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 {
 	unsigned int chunk_shift = set->shift + DIRTY_CHUNK_SHIFT;
 	unsigned long index = first >> chunk_shift;
+	/* Do words of a chunk and of the bitmap begin at the same addresses? */
+	bool aligned = !((rd->iova >> rd->shift) % BITS_PER_LONG);
 
 	for (; index <= last >> chunk_shift; index++) {
 		struct dirty_chunk *chunk;
 		unsigned long from, to;
+		bool whole;
 		int rc;
 
 		chunk = dirty_set_next_chunk(set, &index, last >> chunk_shift);
@@ -218,7 +268,10 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 			break;
 		from = max(first, index << chunk_shift);
 		to = min(last, (index << chunk_shift) | (BIT(chunk_shift) - 1));
-		if (chunk)
+		whole = to - from == BIT(chunk_shift) - 1;
+		if (chunk && whole && aligned)
+			rc = deliver_whole_chunk(rd, chunk, from);
+		else if (chunk)
 			rc = deliver_chunk(rd, chunk, from, to);
 		else
 			rc = deliver_run(rd, from, to);
@@ -228,11 +281,33 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 			rd->next = from;
 			return rc;
 		}
-		if (dirty_read_clears(rd))
+		if (dirty_read_clears(rd) && whole)
+			dirty_set_drop_chunk(set, index);
+		else if (dirty_read_clears(rd))
 			dirty_set_remove(set, from, to);
 		cond_resched();
 	}
 	return 0;
+}
+
+/*
+ * Often all that is dirty is one run, the last that was added. Then it need not
+ * go where the rest would be.
+ */
+static bool deliver_only_run(struct dirty_read *rd, struct dirty_set *set,
+			     unsigned long first, unsigned long last, int *rc)
+{
+	unsigned long mask = BIT(rd->shift) - 1, run_first, run_last;
+
+	if (!dirty_set_only_run(set, &run_first, &run_last) ||
+	    run_first < first || run_last > last)
+		return false;
+	*rc = deliver_run(rd, run_first & ~mask, run_last | mask);
+	if (*rc)
+		rd->next = run_first & ~mask;
+	else if (dirty_read_clears(rd))
+		dirty_set_destroy(set);
+	return true;
 }
 
 /**
@@ -248,6 +323,11 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 int dirty_deliver(struct dirty_read *rd, struct dirty_set *set,
 		  unsigned long first, unsigned long last)
 {
+	int rc;
+
+	if (deliver_only_run(rd, set, first, last, &rc))
+		return rc;
+	dirty_set_settle(set);
 	if (rd->bitmap && rd->shift == set->shift && !set->nr_coarse)
 		return deliver_chunks(rd, set, first, last);
 	return deliver_runs(rd, set, first, last);

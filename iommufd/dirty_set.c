@@ -37,7 +37,7 @@ static unsigned long chunk_last(unsigned long index)
  */
 void dirty_set_init(struct dirty_set *set, unsigned int shift)
 {
-	*set = (struct dirty_set){ .shift = shift };
+	*set = (struct dirty_set){ .shift = shift, .run_first = ULONG_MAX };
 	xa_init_flags(&set->chunks, XA_FLAGS_ACCOUNT);
 }
 
@@ -58,6 +58,9 @@ void dirty_set_destroy(struct dirty_set *set)
 	unsigned long index;
 	void *entry;
 
+	set->run_first = ULONG_MAX;
+	if (dirty_set_empty(set))
+		return;
 	xa_for_each(&set->chunks, index, entry)
 		chunk_free(set, entry);
 	xa_destroy(&set->chunks);
@@ -71,7 +74,8 @@ void dirty_set_destroy(struct dirty_set *set)
  */
 bool dirty_set_empty(const struct dirty_set *set)
 {
-	return !set->nr_coarse && xa_empty(&set->chunks);
+	return !set->nr_coarse && xa_empty(&set->chunks) &&
+	       set->run_first == ULONG_MAX;
 }
 
 /* Needs no memory: joins a range that touches, or else the nearest one. */
@@ -216,18 +220,18 @@ no_memory:
 }
 
 /**
- * dirty_set_add - Mark a range dirty
+ * dirty_set_settle - Put what was added last where the rest is
  * @set: The set
- * @first: First byte; its whole granule is marked
- * @last: Last byte, inclusive
  *
- * Without memory a larger range is marked. May sleep.
+ * All functions that look at a set do it. May sleep.
  */
-void dirty_set_add(struct dirty_set *set, unsigned long first,
-		   unsigned long last)
+void dirty_set_settle(struct dirty_set *set)
 {
-	unsigned long b = first >> set->shift, e = last >> set->shift;
+	unsigned long b = set->run_first, e = set->run_last;
 
+	if (b == ULONG_MAX)
+		return;
+	set->run_first = ULONG_MAX;
 	for (;;) {
 		unsigned long index = b >> DIRTY_CHUNK_SHIFT;
 		unsigned long end = min(e, chunk_last(index));
@@ -239,6 +243,59 @@ void dirty_set_add(struct dirty_set *set, unsigned long first,
 		b = end + 1;
 		cond_resched();
 	}
+}
+
+/**
+ * dirty_set_only_run - Is all that is dirty what was added last?
+ * @set: The set
+ * @first: Its first byte
+ * @last: Its last byte
+ */
+bool dirty_set_only_run(const struct dirty_set *set, unsigned long *first,
+			unsigned long *last)
+{
+	if (set->run_first == ULONG_MAX || set->nr_coarse ||
+	    !xa_empty(&set->chunks))
+		return false;
+	*first = set->run_first << set->shift;
+	*last = set->run_last << set->shift | ((1UL << set->shift) - 1);
+	return true;
+}
+
+/* Another run begins. Not inline, so that making the last one longer is short. */
+static noinline void begin_run(struct dirty_set *set, unsigned long b,
+			       unsigned long e)
+{
+	/* The usual case where dirt is scattered, and nothing but faster */
+	if (set->cur && set->run_first == set->run_last &&
+	    set->run_first >> DIRTY_CHUNK_SHIFT == set->cur_index) {
+		__set_bit(set->run_first % DIRTY_CHUNK_BITS, set->cur->words);
+	} else {
+		dirty_set_settle(set);
+	}
+	set->run_first = b;
+	set->run_last = e;
+}
+
+/**
+ * dirty_set_add - Mark a range dirty
+ * @set: The set
+ * @first: First byte; its whole granule is marked
+ * @last: Last byte, inclusive
+ *
+ * Sources report dirt leaf by leaf in ascending order, so what goes on where the
+ * last range ended makes that one longer, and nothing else is touched. Without
+ * memory a larger range is marked. May sleep.
+ */
+void dirty_set_add(struct dirty_set *set, unsigned long first,
+		   unsigned long last)
+{
+	unsigned long b = first >> set->shift, e = last >> set->shift;
+
+	if (b >= set->run_first && b <= set->run_last + 1)
+		set->run_last = max(set->run_last, e);
+	else
+		begin_run(set, b, e);
 }
 
 static void chunk_remove(struct dirty_set *set, unsigned long index,
@@ -287,6 +344,7 @@ void dirty_set_remove(struct dirty_set *set, unsigned long first,
 	}
 	if (b > e)
 		return;
+	dirty_set_settle(set);
 	if (unlikely(set->nr_coarse))
 		coarse_remove(set, b, e);
 	xa_for_each_range(&set->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
@@ -308,6 +366,7 @@ void dirty_set_remove(struct dirty_set *set, unsigned long first,
  */
 void dirty_set_drop_chunk(struct dirty_set *set, unsigned long index)
 {
+	dirty_set_settle(set);
 	if (set->cur_index == index)
 		set->cur = NULL;
 	chunk_free(set, xa_erase(&set->chunks, index));
@@ -379,6 +438,7 @@ void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 	unsigned int i = 0;
 	void *entry;
 
+	dirty_set_settle(src);
 	xa_for_each_range(&src->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
 			  e >> DIRTY_CHUNK_SHIFT)
 		chunk_move(dst, src, index);
@@ -467,8 +527,10 @@ bool dirty_set_next_run(struct dirty_set *set, unsigned long first,
 {
 	unsigned long b = first >> set->shift, e = last >> set->shift;
 	unsigned long c_at, c_end, at, end;
-	bool found = chunks_next(set, b, e, &at, &end);
+	bool found;
 
+	dirty_set_settle(set);
+	found = chunks_next(set, b, e, &at, &end);
 	if (unlikely(set->nr_coarse) && coarse_next(set, b, e, &c_at, &c_end) &&
 	    (!found || c_at <= at)) {
 		at = c_at;
@@ -495,8 +557,10 @@ struct dirty_chunk *dirty_set_next_chunk(struct dirty_set *set,
 					 unsigned long *index,
 					 unsigned long last_index)
 {
-	void *entry = xa_find(&set->chunks, index, last_index, XA_PRESENT);
+	void *entry;
 
+	dirty_set_settle(set);
+	entry = xa_find(&set->chunks, index, last_index, XA_PRESENT);
 	if (!entry)
 		*index = last_index + 1;
 	return xa_is_value(entry) ? NULL : entry;

@@ -51,6 +51,9 @@ struct dirty_coarse {
  *	disjoint from @chunks
  * @cur_index: Index of @cur
  * @cur: The chunk that was used last, or NULL
+ * @run_first: First granule of what was added last and is in no chunk yet;
+ *	ULONG_MAX when there is none
+ * @run_last: Last granule of it, inclusive
  *
  * Not locked: the owner serialises. Initialise with dirty_set_init(), empty
  * with dirty_set_destroy().
@@ -63,11 +66,16 @@ struct dirty_set {
 	struct dirty_coarse coarse[DIRTY_SET_COARSE];
 	unsigned long cur_index;
 	struct dirty_chunk *cur;
+	unsigned long run_first;
+	unsigned long run_last;
 };
 
 void dirty_set_init(struct dirty_set *set, unsigned int shift);
 void dirty_set_destroy(struct dirty_set *set);
 bool dirty_set_empty(const struct dirty_set *set);
+void dirty_set_settle(struct dirty_set *set);
+bool dirty_set_only_run(const struct dirty_set *set, unsigned long *first,
+			unsigned long *last);
 void dirty_set_add(struct dirty_set *set, unsigned long first,
 		   unsigned long last);
 void dirty_set_remove(struct dirty_set *set, unsigned long first,

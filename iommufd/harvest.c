@@ -18,8 +18,8 @@
  * Direct and gather. iommu_dirty_bitmap_record() feeds a bitmap and a flush
  * range. A driver that was built without CONFIG_IOMMUFD_DRIVER has no bitmap:
  * its flush range [start of the first dirty leaf, end of the last] is then all
- * that can be learned, and bisecting it without clearing finds the leaves,
- * which are cleared one at a time. Which of the two a driver is shows at the
+ * that can be learned. Looking at small enough blocks without clearing finds the
+ * leaves, which are cleared one at a time. Which of the two a driver is shows at the
  * first dirt, looked at without clearing.
  *
  * Flush. A bit that was cleared means nothing until the IOTLB has forgotten
@@ -38,8 +38,8 @@
 #include "window.h"
 
 /* How much address space is read under one hold of iova_rwsem */
-#define HARVEST_STEP SZ_1G
-/* How much is looked at in one piece where only the gather tells */
+#define HARVEST_STEP ((unsigned long)SZ_1G)
+/* How much is looked at in one piece at first, where only the gather tells */
 #define GATHER_STEP SZ_2M
 
 /**
@@ -49,6 +49,7 @@
  * @window: Where dirt goes
  * @flush: What has to be flushed; the driver adds to it
  * @flags: enum iommufd_dirty_harvest_flags
+ * @step: How much is looked at in one piece where only the gather tells
  * @skipped: An area was passed over because its pages come or go
  */
 struct harvest {
@@ -57,6 +58,7 @@ struct harvest {
 	struct dirty_window window;
 	struct iommu_iotlb_gather flush;
 	unsigned int flags;
+	unsigned long step;
 	bool skipped;
 };
 
@@ -66,33 +68,57 @@ static bool gather_is_empty(const struct iommu_iotlb_gather *gather)
 }
 
 /*
- * Highest address at or below @iova that no leaf reaches across, if the leaf is
- * one that maps [first, last]. Leaves are powers of two, aligned to their size
- * both in IOVA and in physical memory; so the largest block around @iova that
- * could be one leaf, by alignment and by where it points, begins at a border.
+ * The largest block around @iova that could be one leaf, if the leaf is one that
+ * maps [first, last]: no leaf reaches across its ends. Leaves are powers of two,
+ * aligned to their size both in IOVA and in physical memory, so this follows from
+ * alignment and from where the ends of a block point. It begins at @iova, which
+ * is a border of pages, when there is only one page.
  */
-static unsigned long leaf_start(struct iommu_domain *domain, unsigned long first,
-				unsigned long last, unsigned long iova)
+static void leaf_block(const struct harvest *h, unsigned long first,
+		       unsigned long last, unsigned long iova,
+		       unsigned long *start, unsigned long *end)
 {
+	struct iommu_domain *domain = h->dd->domain;
 	unsigned long sizes = domain->pgsize_bitmap;
+	unsigned long differ;
 	phys_addr_t phys;
 
-	if (iova == first || dirty_test_break(DIRTY_BREAK_MID_LEAF))
-		return iova;
+	*start = iova;
+	*end = iova | (BIT(__ffs(sizes)) - 1);
+	/* Then none was mapped larger: the option is refused to an IOAS in use */
+	if (h->iopt->disable_large_pages)
+		return;
 	phys = iommu_iova_to_phys(domain, iova);
+	/* A block of this size and more is not aligned in the same way */
+	differ = phys ^ iova;
+	if (differ)
+		sizes &= (BIT(__ffs(differ)) << 1) - 1;
 	while (sizes) {
 		unsigned long mask = BIT(__fls(sizes)) - 1;
 		unsigned long base = iova & ~mask;
 
 		sizes &= mask;
-		if (base < first || last - base < mask ||
-		    ((phys ^ iova) & mask))
+		if (base < first || last - base < mask)
 			continue;
 		if (iommu_iova_to_phys(domain, base) == phys - (iova - base) &&
-		    iommu_iova_to_phys(domain, base + mask) == (phys | mask))
-			return base;
+		    iommu_iova_to_phys(domain, base + mask) == (phys | mask)) {
+			*start = base;
+			*end = base + mask;
+			return;
+		}
 	}
-	return iova;
+}
+
+/* Highest address at or below @iova that no leaf of [first, last] reaches across */
+static unsigned long leaf_start(const struct harvest *h, unsigned long first,
+				unsigned long last, unsigned long iova)
+{
+	unsigned long start, end;
+
+	if (iova == first || dirty_test_break(DIRTY_BREAK_MID_LEAF))
+		return iova;
+	leaf_block(h, first, last, iova, &start, &end);
+	return start;
 }
 
 /* One call of the driver; records go to the window and to @gather. */
@@ -129,9 +155,12 @@ static int driver_probe(struct harvest *h, unsigned long *first,
 	return rc;
 }
 
-/* Take the one leaf that begins at @first; @last is its end on return. */
+/*
+ * Take the one leaf that begins at @first, if it is dirty; @last is its end on
+ * return. @found may be NULL.
+ */
 static int gather_leaf(struct harvest *h, unsigned long first,
-		       unsigned long *last)
+		       unsigned long *last, bool *found)
 {
 	struct iommu_iotlb_gather gather;
 	int rc;
@@ -140,6 +169,8 @@ static int gather_leaf(struct harvest *h, unsigned long first,
 	iommu_iotlb_gather_init(&gather);
 	rc = driver_read(h, first, *last, !(h->flags & IOMMUFD_DIRTY_PEEK),
 			 &gather);
+	if (found)
+		*found = !gather_is_empty(&gather);
 	if (gather_is_empty(&gather))
 		return rc;
 	*last = gather.end;
@@ -148,59 +179,63 @@ static int gather_leaf(struct harvest *h, unsigned long first,
 	return rc;
 }
 
-static int gather_range(struct harvest *h, struct iopt_area *area,
-			unsigned long first, unsigned long last)
-{
-	unsigned long area_first = iopt_area_iova(area);
-	unsigned long area_last = iopt_area_last_iova(area);
-	bool found;
-	int rc;
-
-	rc = driver_probe(h, &first, &last, &found);
-	while (!rc && found) {
-		/* A dirty leaf begins at first, another (or it) ends at last */
-		unsigned long end, mid;
-
-		rc = gather_leaf(h, first, &end);
-		if (rc || end >= last)
-			return rc;
-		first = end + 1;
-		mid = leaf_start(h->dd->domain, area_first, area_last,
-				 first + (last - first) / 2);
-		if (mid > first) {
-			rc = gather_range(h, area, first, mid - 1);
-			if (rc)
-				return rc;
-			first = mid;
-		}
-		rc = driver_probe(h, &first, &last, &found);
-	}
-	return rc;
-}
-
+/*
+ * Look at a block, take the first dirty leaf of it, and look at what is between
+ * that and the last one: what lies outside of the two is clean. A block that
+ * has one dirty leaf at most costs one look, so blocks grow where all is clean,
+ * and shrink where there is more.
+ */
 static int read_gather(struct harvest *h, struct iopt_area *area,
 		       unsigned long first, unsigned long last)
 {
-	int rc = 0;
+	unsigned long area_first = iopt_area_iova(area);
+	unsigned long area_last = iopt_area_last_iova(area);
+	/* Of the last block that had several: the last dirty byte, and its end */
+	unsigned long dirty_last = 0, looked = 0;
+	bool several = false;
 
-	while (!rc && first <= last) {
-		unsigned long end = last;
+	for (;;) {
+		unsigned long limit = several ? dirty_last : last;
+		unsigned long start, end, from, to;
+		bool page, found;
+		int rc = 0;
 
-		if (last - first >= GATHER_STEP) {
-			unsigned long next =
-				leaf_start(h->dd->domain, iopt_area_iova(area),
-					   iopt_area_last_iova(area),
-					   first + GATHER_STEP);
-
-			if (next > first)
-				end = next - 1;
+		end = limit;
+		if (limit - first >= h->step) {
+			leaf_block(h, area_first, area_last,
+				   first + h->step - 1, &start, &end);
+			end = min(end, limit);
 		}
-		rc = gather_range(h, area, first, end);
-		if (end == last)
-			break;
+		from = first;
+		to = end;
+		/* A page is taken without a look. */
+		page = end - first < PAGE_SIZE;
+		found = page;
+		if (!page)
+			rc = driver_probe(h, &from, &to, &found);
+		if (!rc && found)
+			rc = gather_leaf(h, from, &from, page ? &found : NULL);
+		if (rc)
+			return rc;
+		if (!found) {
+			h->step = min(h->step * 2, HARVEST_STEP);
+		} else if (from < to) {
+			h->step = max(h->step / 2, PAGE_SIZE);
+			if (!several) {
+				several = true;
+				dirty_last = to;
+				looked = end;
+			}
+			end = from;
+		}
+		if (several && end >= dirty_last) {
+			several = false;
+			end = max(end, looked);
+		}
+		if (end >= last)
+			return 0;
 		first = end + 1;
 	}
-	return rc;
 }
 
 /* The part [first, last] of @area, which is mapped in the domain and stays so. */
@@ -210,25 +245,22 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 	struct iommufd_dirty_domain *dd = h->dd;
 	bool peek = h->flags & IOMMUFD_DIRTY_PEEK;
 	unsigned long seen = h->window.records;
-	unsigned long from, to = last;
+	u64 bytes = h->window.bytes;
 	bool found;
 	int rc;
 
 	h->window.first = iopt_area_iova(area);
 	h->window.last = iopt_area_last_iova(area);
-	first = leaf_start(dd->domain, h->window.first, h->window.last, first);
+	first = leaf_start(h, h->window.first, h->window.last, first);
 
 	if (h->flags & IOMMUFD_DIRTY_DISCARD)
 		return driver_read(h, first, last, true, &h->flush);
 
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_UNKNOWN) {
-		u64 bytes = h->window.bytes;
-
-		from = first;
-		rc = driver_probe(h, &from, &to, &found);
+		rc = driver_probe(h, &first, &last, &found);
 		if (rc || !found)
 			return rc;
-		/* What is there is read again below */
+		/* What is there, from the first leaf to the last, is read again */
 		h->window.bytes = bytes;
 		WRITE_ONCE(dd->record, h->window.records != seen ?
 					       IOMMUFD_DIRTY_RECORD_DIRECT :
@@ -348,7 +380,12 @@ static void harvest_begin(struct harvest *h, struct io_pagetable *iopt,
 			  struct iommufd_dirty_domain *dd, unsigned int flags,
 			  struct dirty_set *set)
 {
-	*h = (struct harvest){ .iopt = iopt, .dd = dd, .flags = flags };
+	*h = (struct harvest){
+		.iopt = iopt,
+		.dd = dd,
+		.flags = flags,
+		.step = GATHER_STEP,
+	};
 	dirty_window_init(&h->window, set);
 	iommu_iotlb_gather_init(&h->flush);
 }

@@ -149,7 +149,7 @@ run_plan()
 			# Built for the kernel that was not built here
 			[ -z "${DEBUG:-}" ] || continue
 			"$TOP/build-aux/upstream.sh"
-			args+=(--module "$BUILD/upstream/mlx5-vfio-pci.ko")
+			args+=(--module "$BUILD/upstream-mlx5/mlx5-vfio-pci.ko")
 			modules=${modules//upstream:/}
 		fi
 		[ -z "$modules" ] || args+=(--modules "$modules")

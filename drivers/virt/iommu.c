@@ -53,6 +53,29 @@ void virt_domain_drain(struct iommu_domain *domain)
 	}
 }
 
+/* Say that @rq uses the domain of @whose, and which one that is. */
+static struct iommu_domain *announce(struct virt_requester *rq,
+				     const struct virt_requester *whose)
+{
+	struct iommu_domain *domain = READ_ONCE(whose->domain);
+
+	WRITE_ONCE(rq->accesses, rq->accesses + 1);
+	for (;;) {
+		struct iommu_domain *now;
+
+		WRITE_ONCE(rq->using, domain);
+		/*
+		 * Either virt_domain_drain() sees that the domain is used, or
+		 * what follows sees what was changed before the drain.
+		 */
+		smp_mb();
+		now = READ_ONCE(whose->domain);
+		if (likely(now == domain))
+			return domain;
+		domain = now;
+	}
+}
+
 /**
  * virt_requester_begin() - begin an access and translate its address
  * @rq: the requester; from its only thread
@@ -66,23 +89,7 @@ void virt_domain_drain(struct iommu_domain *domain)
 int virt_requester_begin(struct virt_requester *rq, u64 iova, bool write,
 			 phys_addr_t *phys)
 {
-	struct iommu_domain *domain = READ_ONCE(rq->domain);
-
-	WRITE_ONCE(rq->accesses, rq->accesses + 1);
-	for (;;) {
-		struct iommu_domain *now;
-
-		WRITE_ONCE(rq->using, domain);
-		/*
-		 * Either virt_domain_drain() sees that the domain is used, or
-		 * what follows sees what was changed before the drain.
-		 */
-		smp_mb();
-		now = READ_ONCE(rq->domain);
-		if (likely(now == domain))
-			break;
-		domain = now;
-	}
+	struct iommu_domain *domain = announce(rq, rq);
 
 	if (domain->type == IOMMU_DOMAIN_BLOCKED)
 		return -EACCES;
@@ -91,6 +98,23 @@ int virt_requester_begin(struct virt_requester *rq, u64 iova, bool write,
 		return 0;
 	}
 	return virt_domain_translate(to_virt_domain(domain), iova, write, phys);
+}
+
+/**
+ * virt_requester_borrow() - look at the domain of another requester
+ * @rq: the requester that looks; from its only thread
+ * @whose: the other one
+ *
+ * The domain stays until virt_requester_end(@rq), which must follow. Returns
+ * NULL when it has no page table.
+ */
+struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
+					  const struct virt_requester *whose)
+{
+	struct iommu_domain *domain = announce(rq, whose);
+
+	return domain->type & __IOMMU_DOMAIN_PAGING ? to_virt_domain(domain) :
+						      NULL;
 }
 
 /**
@@ -125,6 +149,22 @@ void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 void virt_requester_del(struct virt_requester *rq)
 {
 	list_del(&rq->list);
+}
+
+/**
+ * virt_requester_find() - a requester by its number
+ * @number: as given to virt_requester_add()
+ *
+ * NULL when there is none.
+ */
+struct virt_requester *virt_requester_find(u32 number)
+{
+	struct virt_requester *rq;
+
+	list_for_each_entry(rq, &requesters, list)
+		if (rq->number == number)
+			return rq;
+	return NULL;
 }
 
 static void switch_domain(struct virt_requester *rq, struct iommu_domain *new)

@@ -15,6 +15,7 @@
 #include "bus.h"
 #include "connectx/connectx.h"
 #include "connectx/device.h"
+#include "decree.h"
 #include "dma.h"
 #include "virt_iommu.h"
 #include "truth.h"
@@ -262,12 +263,14 @@ static int __init virt_init(void)
 	err = virt_truth_init();
 	if (err)
 		goto err_devices;
+	virt_decree_init(find_instance(0));
 	err = virt_bus_scan();
 	if (err)
-		goto err_truth;
+		goto err_decree;
 	return 0;
 
-err_truth:
+err_decree:
+	virt_decree_exit();
 	virt_truth_exit();
 err_devices:
 	virt_bus_remove();
@@ -286,6 +289,7 @@ module_init(virt_init);
 static void __exit virt_exit(void)
 {
 	virt_bus_remove();
+	virt_decree_exit();
 	virt_truth_exit();
 	destroy_devices();
 	remove_instances();

@@ -138,7 +138,10 @@ void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 void virt_requester_del(struct virt_requester *rq);
 int virt_requester_begin(struct virt_requester *rq, u64 iova, bool write,
 			 phys_addr_t *phys);
+struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
+					  const struct virt_requester *whose);
 void virt_requester_end(struct virt_requester *rq);
+struct virt_requester *virt_requester_find(u32 number);
 int virt_iommu_attach(struct iommu_domain *domain, struct device *dev);
 
 /* domain.c */

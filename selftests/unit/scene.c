@@ -59,6 +59,7 @@ static void odd_dirt(struct scene *s)
 		shim.fail_mask = SHIM_FAIL_ANY;
 		shim.fail_permille = 1000;
 		scene_dirty(s, rnd_between(1, 6));
+		dirty_set_settle(&s->set);
 		shim.fail_mask = 0;
 		if (s->set.nr_coarse && rnd_chance(70))
 			dirty_set_remove(&s->set, (r->first + rnd_below(r->n))
@@ -94,6 +95,17 @@ void scene_make(struct scene *s)
 	if (rnd_chance(95))
 		scene_dirty(s, rnd_below(rnd_chance(50) ? 6 : 60));
 	odd_dirt(s);
+	/* One run that is alone has a way of its own */
+	if (rnd_chance(10)) {
+		unsigned long first = s->m.r[0].first + rnd_below(n);
+
+		dirty_set_destroy(&s->set);
+		model_zero(&s->m);
+		model_mark(&s->m, first, s->m.r[0].first + n - 1, 1);
+		dirty_set_add(&s->set, first << shift,
+			      ((s->m.r[0].first + n - 1) << shift) |
+			      ((1UL << shift) - 1));
+	}
 }
 
 static unsigned int pick_shift(unsigned int granule)

@@ -257,6 +257,8 @@ static void sabotage(struct scene *s)
 	if (rnd_chance(40))
 		shim.signal_nth = rnd_between(1, rnd_chance(50) ? 3 : 40);
 	if (rnd_chance(20)) {
+		/* Else what is in it would get larger, which is not looked at */
+		dirty_set_settle(&s->set);
 		shim.fail_mask = rnd_between(1, SHIM_FAIL_ANY);
 		shim.fail_permille = rnd_chance(50) ? 1000 : 300;
 	}

@@ -27,6 +27,48 @@ static bool dirty(struct dirty_set *set, unsigned long first,
 	return false;
 }
 
+/* Ranges for which there was no memory */
+static unsigned int coarse(struct dirty_set *set)
+{
+	dirty_set_settle(set);
+	return set->nr_coarse;
+}
+
+/* What was added last is a run of its own until something else comes. */
+TEST last_run(void)
+{
+	unsigned long first, last;
+	struct dirty_set set;
+
+	dirty_set_init(&set, 12);
+	ASSERT(!dirty_set_only_run(&set, &first, &last));
+	dirty_set_add(&set, B(5), E(5));
+	ASSERT(!dirty_set_empty(&set));
+	dirty_set_add(&set, B(6), E(8));
+	dirty_set_add(&set, B(7), E(7));
+	ASSERT(dirty_set_only_run(&set, &first, &last));
+	ASSERT_EQ(B(5), first);
+	ASSERT_EQ(E(8), last);
+	/* A gap of one */
+	dirty_set_add(&set, B(10), E(10));
+	ASSERT(!dirty_set_only_run(&set, &first, &last));
+	ASSERT_EQ(B(5), dirty_set_bytes(&set));
+	ASSERT(dirty(&set, 5, 8) && dirty(&set, 10, 10));
+	dirty_set_destroy(&set);
+	ASSERT(dirty_set_empty(&set));
+
+	/* Not alone where there is a coarse range */
+	shim.fail_mask = SHIM_FAIL_ANY;
+	shim.fail_permille = 1000;
+	dirty_set_add(&set, B(CHUNK), E(CHUNK));
+	dirty_set_settle(&set);
+	dirty_set_add(&set, B(9 * CHUNK), E(9 * CHUNK));
+	ASSERT(!dirty_set_only_run(&set, &first, &last));
+	dirty_set_destroy(&set);
+	ASSERT(dirty_set_empty(&set));
+	PASS();
+}
+
 /* A chunk that is dirty as a whole has no memory of its own. */
 TEST full_chunk(void)
 {
@@ -88,7 +130,7 @@ TEST chunk_without_memory_is_full(void)
 	shim.fail_mask = SHIM_FAIL_KZALLOC;
 	shim.fail_permille = 1000;
 	dirty_set_add(&set, B(CHUNK + 5), E(CHUNK + 5));
-	ASSERT_EQ(0U, set.nr_coarse);
+	ASSERT_EQ(0U, coarse(&set));
 	ASSERT_EQ(B(CHUNK), dirty_set_bytes(&set));
 	ASSERT(dirty(&set, CHUNK, 2 * CHUNK - 1));
 	dirty_set_destroy(&set);
@@ -107,10 +149,10 @@ TEST coarse_ranges(void)
 	/* Chunks 10, 20, 30 and 40 have a range each; 11 joins 10; 29 joins 30 */
 	for (i = 10; i <= 40; i += 10)
 		dirty_set_add(&set, B(i * CHUNK + 3), E(i * CHUNK + 3));
-	ASSERT_EQ(4U, set.nr_coarse);
+	ASSERT_EQ(4U, coarse(&set));
 	dirty_set_add(&set, B(11 * CHUNK), E(11 * CHUNK));
 	dirty_set_add(&set, B(29 * CHUNK), E(29 * CHUNK));
-	ASSERT_EQ(4U, set.nr_coarse);
+	ASSERT_EQ(4U, coarse(&set));
 	ASSERT(dirty(&set, 10 * CHUNK, 12 * CHUNK - 1));
 	ASSERT(dirty(&set, 29 * CHUNK, 31 * CHUNK - 1));
 	ASSERT_EQ(6 * B(CHUNK), dirty_set_bytes(&set));
@@ -127,11 +169,11 @@ TEST coarse_ranges(void)
 	dirty_set_remove(&set, B(30 * CHUNK), E(31 * CHUNK));
 	ASSERT_EQ(8 * B(CHUNK) - B(5), dirty_set_bytes(&set));
 	dirty_set_remove(&set, B(35 * CHUNK), E(50 * CHUNK));
-	ASSERT_EQ(3U, set.nr_coarse);
+	ASSERT_EQ(3U, coarse(&set));
 	ASSERT_EQ(7 * B(CHUNK) - B(5), dirty_set_bytes(&set));
 	/* Now there is room to split */
 	dirty_set_remove(&set, B(18 * CHUNK), E(18 * CHUNK + 1));
-	ASSERT_EQ(4U, set.nr_coarse);
+	ASSERT_EQ(4U, coarse(&set));
 	ASSERT_EQ(7 * B(CHUNK) - B(7), dirty_set_bytes(&set));
 	ASSERT(dirty(&set, 17 * CHUNK, 18 * CHUNK - 1));
 	ASSERT(!dirty(&set, 18 * CHUNK + 1, 18 * CHUNK + 1));
@@ -248,6 +290,7 @@ int main(int argc, char **argv)
 {
 	GREATEST_MAIN_BEGIN();
 	SET_SETUP(reset, NULL);
+	RUN_TEST(last_run);
 	RUN_TEST(full_chunk);
 	RUN_TEST(full_chunk_without_memory);
 	RUN_TEST(chunk_without_memory_is_full);

@@ -25,6 +25,9 @@ usage: run.sh [options] [--command CMD]
   --memory MB       default: 2048; --smp N: default 2
   --iommu intel|amd the machine has this IOMMU, and an edu device behind it
   --kernel KIND     stock, or debug: build/debug-kernel (default: $KERNEL or stock)
+  --variant NAME    the modules of build/NAME (default: test)
+  --icount SHIFT    each instruction takes 2^SHIFT ns of the guest's time, and
+                    nothing else does; one processor, and nothing random
   --module PATH     take this file instead of the module of that name
   --accel tcg|kvm   default: what was found to work
 
@@ -38,6 +41,7 @@ name=vm command='' interactive=yes limit=120 memory=2048 smp=2 accel=
 modules='vfio_iommu_type1 vfio-pci iommufd-virt'
 virt=${VIRT-iommus=amd:2}
 kernel=${KERNEL:-stock}
+variant=test icount=
 files=() env=() replaced=()
 iommu=none
 
@@ -59,6 +63,8 @@ while [ $# -gt 0 ]; do
 	--smp) smp=$2 ;;
 	--iommu) iommu=$2 ;;
 	--kernel) kernel=$2 ;;
+	--variant) variant=$2 ;;
+	--icount) icount=$2 ;;
 	--module) replaced+=("$2") ;;
 	--accel) accel=$2 ;;
 	*) usage >&2; exit 125 ;;
@@ -77,7 +83,7 @@ vm=$BUILD/vm
 case $kernel in
 stock)
 	image=$KROOT/boot/vmlinuz-$RELEASE
-	order=$BUILD/test/modules.order	base=''
+	order=$BUILD/$variant/modules.order	base=''
 	[ -r "$image" ] ||
 		fail "no kernel image for $RELEASE to boot; run \"make setup\""
 	;;
@@ -270,6 +276,7 @@ choose_accel()
 	fi
 }
 
+[ -z "$icount" ] || { accel=tcg smp=1; }
 [ -n "$accel" ] || choose_accel
 base=$(base_initramfs)
 job_initramfs >"$job/job.cpio"
@@ -297,8 +304,18 @@ cpu=max
 # While identify_cpu() looks, the kernel forgets for a moment that it has five levels
 # of page tables; KASAN takes what an interrupt touches then for wild.
 [ "$kernel" != debug ] || cpu+=,-la57
+timing=()
+if [ -n "$icount" ]; then
+	# What differs from one run to the next: random addresses and numbers, and
+	# the time of day.
+	cpu+=,-rdrand,-rdseed
+	cmdline+=(nokaslr norandmaps)
+	# shellcheck disable=SC2054 # the commas are QEMU's
+	timing=(-icount "shift=$icount,sleep=off" -rtc base=2024-01-01,clock=vm)
+fi
 # shellcheck disable=SC2054 # the commas are QEMU's
 machine=(-machine q35 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
+	 "${timing[@]}"
 	 -nodefaults -no-user-config -display none -no-reboot
 	 "${iommu_devices[@]}"
 	 -kernel "$image" -initrd "$job/initrd" -append "${cmdline[*]}"

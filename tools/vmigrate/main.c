@@ -57,7 +57,8 @@ static const char usage[] =
 "      --seed N         of RAM contents and writes (default: random, shown)\n"
 "\n"
 "The migration (source and demo):\n"
-"      --tracker MODE   auto, iommu, or off: send everything once and stop\n"
+"      --tracker MODE   auto, iommu, hwpt (none, but dirty bits), or off: send\n"
+"                       everything once and stop\n"
 "                       (default auto)\n"
 "      --bitmap         READ a bitmap (default)\n"
 "      --ranges         READ ranges\n"
@@ -204,11 +205,13 @@ static int parse_tracker(const char *text, enum tracker_mode *out)
 		*out = TRACKER_AUTO;
 	else if (!strcmp(text, "iommu"))
 		*out = TRACKER_IOMMU;
+	else if (!strcmp(text, "hwpt"))
+		*out = TRACKER_HWPT;
 	else if (!strcmp(text, "off"))
 		*out = TRACKER_OFF;
 	else
 		return fail(STATUS_ERROR,
-			    "--tracker: '%s' is none of auto, iommu, off",
+			    "--tracker: '%s' is none of auto, iommu, hwpt, off",
 			    text);
 	return 0;
 }
@@ -322,6 +325,9 @@ static int check_options(const struct options *opt)
 	if (opt->role != ROLE_DESTINATION && !opt->nr_devices && !opt->nr_vfs)
 		return fail(STATUS_ERROR,
 			    "--devices 0: with no --vfs either, nothing would write to RAM");
+	if (opt->tracker == TRACKER_HWPT && opt->nr_vfs)
+		return fail(STATUS_ERROR,
+			    "--tracker hwpt: nothing reads what VFs write; leave out --vfs");
 	if (opt->iova_base % GUEST_PAGE || opt->iova_base >> 52)
 		return fail(STATUS_ERROR,
 			    "--iova-base: %#llx is not a multiple of %u below 2^52",

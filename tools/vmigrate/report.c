@@ -162,7 +162,10 @@ void report_plan(const struct report *r)
 
 	if (silent(r))
 		return;
-	if (!vmm->tracker_id) {
+	if (vmm->nr_hwpts) {
+		printf("no dirty tracker: dirty bits of %u HWPT%s\n", vmm->nr_hwpts,
+		       vmm->nr_hwpts == 1 ? "" : "s");
+	} else if (!vmm->tracker_id) {
 		puts("no dirty tracker: everything is sent once, and what the devices write after that is lost");
 	} else {
 		printf("dirty tracker %u of IOAS %u, in units of %s\n",

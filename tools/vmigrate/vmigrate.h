@@ -6,6 +6,7 @@
  *	guest.c		guest RAM: slots, contents, checksums
  *	vmm.c		iommufd, devices, the dirty tracker
  *	vfs.c		virtual functions, which migrate with the guest
+ *	hwpt.c		dirty bits without a tracker
  *	stream.c	messages on the socket
  *	net.c		addresses and sockets
  *	source.c	the migration as the source runs it
@@ -57,7 +58,7 @@ enum status {
 	STATUS_INTERRUPTED = 130,
 };
 
-enum tracker_mode { TRACKER_AUTO, TRACKER_IOMMU, TRACKER_OFF };
+enum tracker_mode { TRACKER_AUTO, TRACKER_IOMMU, TRACKER_HWPT, TRACKER_OFF };
 enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
 
 /**
@@ -225,6 +226,8 @@ int vfs_check(struct vf_set *set, const struct guest *g,
  * @hwpt: what each is attached to
  * @jobs: what each does
  * @vfs: the VFs
+ * @nr_hwpts: entries of @hwpts; 0 when there is a tracker, or nothing
+ * @hwpts: those whose dirty bits are read without a tracker
  * @nr_sources: entries of @sources that are known
  * @sources: the plan
  */
@@ -239,9 +242,15 @@ struct vmm {
 	u32 hwpt[MAX_DEVICES];
 	struct vdev_job jobs[MAX_DEVICES];
 	struct vf_set vfs;
+	unsigned int nr_hwpts;
+	u32 hwpts[MAX_DEVICES];
 	unsigned int nr_sources;
 	struct iommu_dirty_source_info sources[MAX_SOURCES];
 };
+
+int hwpt_attach(struct vmm *vmm, struct vdev *d);
+int hwpt_start(struct vmm *vmm);
+int hwpt_read(struct vmm *vmm, struct slot *slot, bool peek, u64 *dirty_bytes);
 
 int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt);
 void vmm_close(struct vmm *vmm);
@@ -250,7 +259,7 @@ int vmm_run_on(struct vmm *vmm, const struct guest *g, struct wire_mark *marks);
 int vmm_stop_devices(struct vmm *vmm);
 int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode);
 int vmm_read_plan(struct vmm *vmm);
-int vmm_count(struct vmm *vmm, const struct guest *g, u64 *dirty_bytes);
+int vmm_count(struct vmm *vmm, struct guest *g, u64 *dirty_bytes);
 int vmm_read(struct vmm *vmm, struct guest *g, bool ranges, u64 *dirty_bytes);
 
 /* net.c */

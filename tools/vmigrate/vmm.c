@@ -69,17 +69,18 @@ static int map_ram(struct vmm *vmm, const struct guest *g, bool hugepages)
 	return 0;
 }
 
-static int open_device(struct vmm *vmm, unsigned int i, unsigned int first)
+static int open_device(struct vmm *vmm, unsigned int i,
+		       const struct options *opt)
 {
 	struct vdev *d = &vmm->devices[i];
 	const char *advice = "";
 	int rc;
 
-	rc = vdev_open(d, vmm->iommufd, first + i);
+	rc = vdev_open(d, vmm->iommufd, opt->first_device + i);
 	if (rc == -ENODEV)
 		return fail(STATUS_ERROR,
 			    "there is no virtual DMA device number %u: load the virtual platform (drivers/virt) with more devices, or lower --devices",
-			    first + i);
+			    opt->first_device + i);
 	if (rc) {
 		if (rc == -ENXIO || rc == -ENOENT)
 			advice = "; load this project's vfio-pci.ko, which has character devices";
@@ -91,7 +92,10 @@ static int open_device(struct vmm *vmm, unsigned int i, unsigned int first)
 			    d->name, strerror(-rc), advice);
 	}
 	vmm->nr_devices = i + 1;
-	rc = vdev_attach(d, vmm->ioas_id, NULL);
+	if (opt->tracker == TRACKER_HWPT)
+		rc = hwpt_attach(vmm, d);
+	else
+		rc = vdev_attach(d, vmm->ioas_id, NULL);
 	if (rc)
 		return fail(STATUS_ERROR,
 			    "cannot attach device %s to IOAS %u: %s", d->name,
@@ -178,7 +182,7 @@ int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
 	for (i = 0; !status && i < opt->nr_vfs; i++)
 		status = plan_vf(vmm, i, g, opt);
 	for (i = 0; !status && i < opt->nr_devices; i++) {
-		status = open_device(vmm, i, opt->first_device);
+		status = open_device(vmm, i, opt);
 		plan_job(vmm, i, g, opt);
 	}
 	return status;
@@ -299,7 +303,7 @@ int vmm_stop_devices(struct vmm *vmm)
 /**
  * vmm_start_tracker - Make the dirty tracker and start it
  * @vmm: open
- * @mode: TRACKER_AUTO or TRACKER_IOMMU
+ * @mode: TRACKER_AUTO, TRACKER_IOMMU, or TRACKER_HWPT to do without a tracker
  *
  * Return: a status.
  */
@@ -309,6 +313,11 @@ int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode)
 					     IOMMU_DIRTY_POLICY_AUTO;
 	int rc;
 
+	if (mode == TRACKER_HWPT) {
+		rc = hwpt_start(vmm);
+		return rc ? fail(STATUS_ERROR, "dirty bits cannot be switched on: %s",
+				 strerror(-rc)) : 0;
+	}
 	rc = tracker_alloc(vmm->iommufd, vmm->ioas_id, policy, 0, 0,
 			   &vmm->tracker_id);
 	if (rc == -ENOTTY)
@@ -353,8 +362,10 @@ int vmm_read_plan(struct vmm *vmm)
 static int read_failed(const struct vmm *vmm, const struct slot *slot, int rc)
 {
 	return fail(STATUS_ERROR,
-		    "dirty tracker %u cannot be read at IOVA %#llx: %s",
-		    vmm->tracker_id, slot->iova, strerror(-rc));
+		    vmm->tracker_id ? "dirty tracker %u cannot be read at IOVA %#llx: %s" :
+				      "HWPT %u cannot be read at IOVA %#llx: %s",
+		    vmm->tracker_id ? vmm->tracker_id : vmm->hwpts[0],
+		    slot->iova, strerror(-rc));
 }
 
 /**
@@ -365,16 +376,22 @@ static int read_failed(const struct vmm *vmm, const struct slot *slot, int rc)
  *
  * Return: a status.
  */
-int vmm_count(struct vmm *vmm, const struct guest *g, u64 *dirty_bytes)
+int vmm_count(struct vmm *vmm, struct guest *g, u64 *dirty_bytes)
 {
 	unsigned int i;
 
 	*dirty_bytes = 0;
 	for (i = 0; i < g->nr_slots; i++) {
 		const struct slot *slot = &g->slots[i];
-		struct tracker_read_out out;
+		struct tracker_read_out out = {};
 		int rc;
 
+		if (vmm->nr_hwpts) {
+			rc = hwpt_read(vmm, &g->slots[i], true, dirty_bytes);
+			if (rc)
+				return read_failed(vmm, slot, rc);
+			continue;
+		}
 		rc = tracker_count(vmm->iommufd, vmm->tracker_id, slot->iova,
 				   slot->length, GUEST_PAGE, &out);
 		if (rc)
@@ -441,7 +458,9 @@ int vmm_read(struct vmm *vmm, struct guest *g, bool ranges, u64 *dirty_bytes)
 		struct tracker_read_out out;
 		int rc;
 
-		if (ranges) {
+		if (vmm->nr_hwpts) {
+			rc = hwpt_read(vmm, slot, false, dirty_bytes);
+		} else if (ranges) {
 			rc = read_ranges(vmm, slot, dirty_bytes);
 		} else {
 			rc = tracker_read_bitmap(vmm->iommufd, vmm->tracker_id,

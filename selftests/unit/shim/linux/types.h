@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define __user
+#define noinline __attribute__((__noinline__))
 
 #ifndef likely
 #define likely(x)	__builtin_expect(!!(x), 1)

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Dirt by decree: the parameter set_dirty sets D in the leaves that a device
+ * uses, as if it had written there, but moves no data and fills no IOTLB. So
+ * millions of pages get dirty in little time, and what it costs to invalidate
+ * them is not part of what somebody measures after that.
+ *
+ * It uses a domain as a device does, announced by a requester of its own, so the
+ * domain stays as long as it is looked at.
+ */
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+
+#include "decree.h"
+#include "virt_iommu.h"
+
+/* Leaves looked at in one go, which a flush may have to wait for */
+#define AT_ONCE	512
+
+/**
+ * struct decree - what is to get dirty
+ * @device: number of the requester
+ * @iova: first byte
+ * @length: bytes, a multiple of @unit
+ * @unit: bytes from one leaf to the next, a power of two, a page at least
+ * @count: how many units get dirty
+ * @seed: 0: the first @count; otherwise any @count, which @seed chooses;
+ *	@length / @unit is a power of two then
+ */
+struct decree {
+	unsigned int device;
+	u64 iova;
+	u64 length;
+	u64 unit;
+	u64 count;
+	u64 seed;
+};
+
+static DEFINE_MUTEX(decree_lock);
+static struct virt_requester decree_requester;
+static bool ready;
+
+/* Unit number @n of a permutation of @units, a power of two, that @*x walks. */
+static u64 scatter(u64 *x, u64 units, u64 n, u64 seed)
+{
+	unsigned int bits = ilog2(units);
+	u64 mask = units - 1, y;
+
+	if (!seed)
+		return n;
+	/* A full period needs a multiplier of 8n + 5 and an odd increment. */
+	*x = (*x * 0x5851f42d4c957f2dull + (seed | 1)) & mask;
+	y = *x ^ *x >> (bits + 1) / 2;
+	y = (y * 0x9e3779b97f4a7c15ull) & mask;
+	return y ^ y >> (bits + 1) / 2;
+}
+
+static int dirty_units(struct virt_requester *whose, const struct decree *d)
+{
+	u64 units = div64_u64(d->length, d->unit), x = d->seed, n = 0;
+	int err = 0;
+
+	while (!err && n < d->count) {
+		u64 end = min(n + AT_ONCE, d->count);
+		struct virt_domain *vdom;
+		struct virt_leaf leaf;
+
+		vdom = virt_requester_borrow(&decree_requester, whose);
+		if (!vdom || !READ_ONCE(vdom->tracking))
+			err = -EINVAL;
+		for (; !err && n < end; n++) {
+			u64 at = scatter(&x, units, n, d->seed) * d->unit;
+
+			if (!virt_pgtable_access(&vdom->pt, d->iova + at, true,
+						 true, &leaf))
+				err = -EFAULT;
+		}
+		virt_requester_end(&decree_requester);
+		cond_resched();
+	}
+	return err;
+}
+
+static int set_dirty(const char *value, const struct kernel_param *kp)
+{
+	struct virt_requester *whose = NULL;
+	struct decree d;
+	u64 end;
+	int err = -ENODEV;
+
+	if (sscanf(value, "%u %lli %lli %lli %lli %lli", &d.device, &d.iova,
+		   &d.length, &d.unit, &d.count, &d.seed) != 6)
+		return -EINVAL;
+	if (!is_power_of_2(d.unit) || d.unit < SZ_4K || !d.length ||
+	    d.length & (d.unit - 1) || d.iova & (SZ_4K - 1) ||
+	    check_add_overflow(d.iova, d.length, &end) ||
+	    end > BIT_ULL(VIRT_IOVA_BITS) || d.count > d.length / d.unit ||
+	    (d.seed && !is_power_of_2(d.length / d.unit)))
+		return -EINVAL;
+
+	mutex_lock(&decree_lock);
+	if (ready)
+		whose = virt_requester_find(d.device);
+	if (whose)
+		err = dirty_units(whose, &d);
+	mutex_unlock(&decree_lock);
+	return err;
+}
+
+static const struct kernel_param_ops set_dirty_ops = {
+	.set = set_dirty,
+};
+module_param_cb(set_dirty, &set_dirty_ops, NULL, 0200);
+MODULE_PARM_DESC(set_dirty,
+		 "DEVICE IOVA LENGTH UNIT COUNT SEED: D is set in COUNT of the units, the first or, with a SEED, any");
+
+/**
+ * virt_decree_init() - set_dirty may be written from now on
+ * @iommu: any instance
+ *
+ * After all devices were made.
+ */
+void virt_decree_init(struct virt_iommu *iommu)
+{
+	mutex_lock(&decree_lock);
+	virt_requester_add(&decree_requester, iommu, VIRT_DECREE_NUMBER);
+	ready = true;
+	mutex_unlock(&decree_lock);
+}
+
+/**
+ * virt_decree_exit() - set_dirty may not be written any more
+ *
+ * Before the devices go.
+ */
+void virt_decree_exit(void)
+{
+	mutex_lock(&decree_lock);
+	if (ready)
+		virt_requester_del(&decree_requester);
+	ready = false;
+	mutex_unlock(&decree_lock);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The benchmark of dirty tracking; Documentation/performance.rst says what is
+ * measured and how. It runs in the VM, once for each way: upstream's ioctls, and
+ * the tracker's.
+ */
+#ifndef _BENCH_H
+#define _BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+#include "../lib/iommufd.h"
+#include "../lib/vdev.h"
+
+#define PAGE		4096ull
+#define KIB		(1ull << 10)
+#define MIB		(1ull << 20)
+#define GIB		(1ull << 30)
+#define TIB		(1ull << 40)
+#define LEAF_2M		(2 * MIB)
+#define IOVA		(4 * GIB)
+#define MAX_DEVICES	16
+
+/* ---- meter.c: what a section costs ---------------------------------------- */
+
+/**
+ * struct cost - What sections of the program took
+ * @busy_ns: time for which the processor was busy
+ * @wall_ns: time that went by
+ */
+struct cost {
+	__u64 busy_ns;
+	__u64 wall_ns;
+};
+
+void meter_init(void);
+void meter_begin(void);
+void meter_end(struct cost *cost);
+int meter_check(void);
+
+/* ---- row.c: one row of the table ------------------------------------------ */
+
+/**
+ * struct row - What was measured
+ * @name: of the row, the same in both ways
+ * @cost: of everything
+ * @ops: how often it was done in that
+ * @leaves: that had to be visited, each time
+ * @dirty: pages reported, each time
+ * @words: of the bitmap that had to be written, each time
+ * @bytes: held, where the row is about memory
+ */
+struct row {
+	char name[64];
+	struct cost cost;
+	__u64 ops;
+	__u64 leaves;
+	__u64 dirty;
+	__u64 words;
+	__u64 bytes;
+};
+
+
+void row_add(const struct row *row);
+
+void rows_flush(void);
+void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void must(int rc, const char *what);
+
+/* ---- scene.c: what is measured -------------------------------------------- */
+
+enum pattern { SEQ, RANDOM };
+
+/**
+ * struct scene_plan - What a scene is made of
+ * @leaf: bytes of the IOMMU's leaves, PAGE or LEAF_2M
+ * @device: number of the first device
+ * @nr_devices: how many
+ * @apart: each has a domain of its own
+ * @untracked: domains do not track
+ * @nr_untracked: with @apart, those of so many devices, the last, do not
+ * @logs: the devices have logs, and are to write
+ */
+struct scene_plan {
+	__u64 leaf;
+	unsigned int device;
+	unsigned int nr_devices;
+	bool apart;
+	bool untracked;
+	unsigned int nr_untracked;
+	bool logs;
+};
+
+/**
+ * struct scene - An address space with devices
+ * @plan: what it was made of
+ * @fd: /dev/iommu
+ * @ioas_id: IOAS
+ * @size: bytes mapped from IOVA on: the same memory, again and again
+ * @mem: that memory
+ * @dev: devices
+ * @number: what the virtual platform calls them
+ * @hwpt_id: of each domain
+ * @nr_hwpts: how many
+ * @tracker_id: 0 when there is none
+ * @unit: finest unit that the VMM asks for, in bytes
+ * @bitmap: of the VMM, for all of @size with a bit a page
+ * @part: a second one, for what is to be merged into it
+ * @bitmap_len: bytes of each
+ */
+struct scene {
+	struct scene_plan plan;
+	int fd;
+	__u32 ioas_id;
+	__u64 size;
+	char *mem;
+	struct vdev dev[MAX_DEVICES];
+	__u64 number[MAX_DEVICES];
+	__u32 hwpt_id[MAX_DEVICES];
+	unsigned int nr_hwpts;
+	__u32 tracker_id;
+	__u64 unit;
+	__u64 *bitmap;
+	__u64 *part;
+	size_t bitmap_len;
+};
+
+#define SCENE_MEM (256 * MIB)
+
+__u64 scene_max(void);
+void scene_open(struct scene *s, const struct scene_plan *plan);
+void scene_grow(struct scene *s, __u64 size);
+void scene_close(struct scene *s);
+void scene_dirty(struct scene *s, unsigned int device, __u64 iova, __u64 length,
+		 __u64 unit, __u64 count, enum pattern pattern);
+__u64 scene_count(const struct scene *s, __u64 length);
+void parameter_write(const char *name, const char *value);
+__u64 parameter_read(const char *name);
+
+/* ---- way.c: how a VMM asks ------------------------------------------------- */
+
+/**
+ * struct way - One way to track
+ * @name: for the table
+ * @create: before the first start
+ * @destroy: after the last stop
+ * @start: from now on, tell
+ * @stop: no more
+ * @read: OR what is dirty in [@iova, @iova + @length) into @s->bitmap, whose bit
+ *	0 is @iova; @peek leaves it dirty
+ */
+struct way {
+	const char *name;
+	void (*create)(struct scene *s);
+	void (*destroy)(struct scene *s);
+	void (*start)(struct scene *s);
+	void (*stop)(struct scene *s);
+	void (*read)(struct scene *s, __u64 iova, __u64 length, __u64 page_size,
+		     bool peek);
+};
+
+extern const struct way upstream, tracker;
+
+/* ---- the rows -------------------------------------------------------------- */
+
+void rows_read(const struct way *way, bool quick);
+void rows_formats(const struct way *way, bool quick);
+void rows_attach(const struct way *way, bool quick);
+void rows_control(const struct way *way, bool quick);
+void rows_map(const struct way *way, bool quick);
+void rows_memory(const struct way *way, bool quick);
+void rows_gather(const struct way *way, bool quick);
+void rows_logs(const struct way *way, bool quick);
+void rows_mixed(const struct way *way, bool quick);
+void rows_domains(const struct way *way, bool quick);
+
+#endif

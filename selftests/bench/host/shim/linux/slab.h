@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Stand-in for the kernel's <linux/slab.h>: the C library's allocator */
+#pragma once
+
+#include <stdlib.h>
+#include <linux/types.h>
+
+#define GFP_KERNEL		0x01u
+#define GFP_KERNEL_ACCOUNT	0x02u
+#define __GFP_NOWARN		0x04u
+
+static inline void *kzalloc(size_t size, gfp_t gfp)
+{
+	(void)gfp;
+	return calloc(1, size);
+}
+
+static inline void kfree(const void *p)
+{
+	free((void *)p);
+}

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# report.awk TARGETS RESULT...: put rows side by side. Reads what the program in
+# the VM and the one on the host have printed (files count.out, again.out,
+# wall.out, host.out); prints a table, and writes bench.json and the data for the
+# plots to dir. With quick, compares ratios with the file ratios.
+#
+# Lines of a result: "way NAME", then "row NAME BUSY-NS WALL-NS OPS LEAVES DIRTY
+# WORDS BYTES" with tabs; "meter INSTRUCTIONS NS-EACH"; "host NAME BYTES-PER-SECOND".
+
+BEGIN {
+	FS = "\t"
+	limit = 1.03
+}
+
+FNR == 1 {
+	what = FILENAME
+	sub(/.*\//, "", what)
+	sub(/\..*/, "", what)
+	way = ""
+}
+
+# "PATTERN  LIMIT  TEXT", with more than one blank between
+what == "targets" {
+	if ($0 ~ /^#/ || $0 == "")
+		next
+	n = split($0, f, /  +/)
+	target_pattern[++nr_targets] = f[1]
+	target_limit[nr_targets] = f[2]
+	target_text[nr_targets] = f[3]
+	next
+}
+
+/^way / { way = substr($0, 5); sub(/ .*/, "", way); next }
+$1 == "meter" { meter[++nr_meter] = $2 " " $3; next }
+$1 == "migration" && what == "count" { migration[++nr_migrations] = $0; next }
+$1 == "host" { host[++nr_host] = $2; host_rate[$2] = $3; next }
+
+$1 == "row" {
+	key = way SUBSEP $2
+	if (what == "count") {
+		if (!($2 in known)) {
+			known[$2] = 1
+			row[++nr_rows] = $2
+		}
+		count[key] = $3 / $5 / 2 ^ shift
+		leaves[$2] = $6
+		if (way == "tracker")
+			dirty[$2] = $7
+		words[$2] = $8
+		if (way == "tracker")
+			held[$2] = $9
+	} else if (what == "wall") {
+		other[what, key] = $4 / $5
+	} else {
+		other[what, key] = $3 / $5
+	}
+}
+
+# What a row is compared with: upstream's way, or where upstream has none (it
+# reads nothing from a driver without a bitmap) the same with a driver that has.
+function base(name,	direct)
+{
+	if (("upstream", name) in count)
+		return count["upstream", name]
+	direct = name
+	if (sub(/-gather/, "", direct) && ("tracker", direct) in count)
+		return count["tracker", direct]
+	return 0
+}
+
+function human(n)
+{
+	if (n >= 1e6)
+		return sprintf("%.2fM", n / 1e6)
+	if (n >= 1e4)
+		return sprintf("%.1fk", n / 1e3)
+	return sprintf("%.0f", n)
+}
+
+function table(	i, name, t, u)
+{
+	printf "%-36s %10s %10s %7s %9s %9s\n", "", "upstream", "tracker", \
+		"ratio", "per leaf", "per dirty"
+	for (i = 1; i <= nr_rows; i++) {
+		name = row[i]
+		if (name ~ /^held/) {
+			printf "%-36s %10s %10d bytes\n", name, "", held[name]
+			continue
+		}
+		t = count["tracker", name]
+		u = base(name)
+		ratio[name] = u ? t / u : 0
+		printf "%-36s %10s %10s %7s %9s %9s\n", name, \
+			u ? human(u) : "-", human(t), \
+			u ? sprintf("%.3f", t / u) : "-", \
+			leaves[name] ? sprintf("%.1f", t / leaves[name]) : "", \
+			dirty[name] ? sprintf("%.1f", t / dirty[name]) : ""
+	}
+}
+
+function targets(	i, j, worst, n, bad, value)
+{
+	print ""
+	for (i = 1; i <= nr_targets; i++) {
+		worst = -1
+		n = bad = 0
+		for (j = 1; j <= nr_rows; j++) {
+			if (row[j] !~ target_pattern[i])
+				continue
+			value = row[j] ~ /^held/ ? held[row[j]] : ratio[row[j]]
+			n++
+			if (value > target_limit[i])
+				bad++
+			if (value > worst) {
+				worst = value
+				where = row[j]
+			}
+		}
+		if (n)
+			printf "%-8s %s: %d of %d rows at most %s; the worst %.3f (%s)\n", \
+				bad ? "NOT MET" : "met", target_text[i], n - bad, \
+				n, target_limit[i], worst, where
+	}
+}
+
+# How far two runs of the same rows differ, at most
+function repeatability(	key, d, worst, n, sum)
+{
+	for (key in count)
+		if (("again", key) in other && count[key] && key !~ /held/) {
+			d = other["again", key] / 2 ^ shift / count[key] - 1
+			d = d < 0 ? -d : d
+			n++
+			sum += d
+			if (d > worst)
+				worst = d
+		}
+	if (n)
+		printf "two runs: %d rows, differ by %.5f at most, %.6f on average\n", \
+			n, worst, sum / n
+	for (n = 1; n <= nr_meter; n++) {
+		split(meter[n], m, " ")
+		printf "%d instructions took %.4f ns each\n", m[1], m[2]
+	}
+}
+
+function migrations(	i, f)
+{
+	if (nr_migrations)
+		printf "%-36s %10s %7s %10s %8s\n", "a migration of 64 MiB", \
+			"MiB sent", "passes", "downtime", "total"
+	for (i = 1; i <= nr_migrations; i++) {
+		split(migration[i], f, "\t")
+		printf "%-36s %10.2f %7d %7.2f ms %6.2f s\n", f[2], f[3] / 2 ^ 20, \
+			f[4], f[5] * 1000, f[6]
+	}
+}
+
+function json_way(way, name,	key, s)
+{
+	if (!((way, name) in count))
+		return "null"
+	s = sprintf("{\"instructions\": %.0f", count[way, name])
+	if (("wall", way, name) in other)
+		s = s sprintf(", \"wall_ns\": %.0f", other["wall", way, name])
+	return s "}"
+}
+
+function json(	i, f, name, file)
+{
+	file = dir "/bench.json"
+	printf "{\n  \"kernel\": \"%s\",\n  \"rows\": [\n", kernel >file
+	for (i = 1; i <= nr_rows; i++) {
+		name = row[i]
+		printf "    {\"row\": \"%s\", \"upstream\": %s, \"tracker\": %s, \"ratio\": %s, \"leaves\": %d, \"dirty\": %d, \"bytes_touched\": %d, \"bytes_held\": %d}%s\n", \
+			name, json_way("upstream", name), \
+			json_way("tracker", name), \
+			ratio[name] ? sprintf("%.4f", ratio[name]) : "null", \
+			leaves[name], dirty[name], \
+			8 * leaves[name] + (dirty[name] ? 8 * words[name] : 0), \
+			held[name], (i < nr_rows ? "," : "") >file
+	}
+	printf "  ],\n  \"migrations\": [" >file
+	for (i = 1; i <= nr_migrations; i++) {
+		split(migration[i], f, "\t")
+		printf "%s\n    {\"way\": \"%s\", \"bytes\": %.0f, \"passes\": %d, \"downtime_s\": %s, \"total_s\": %s}", \
+			(i > 1 ? "," : ""), f[2], f[3], f[4], f[5], f[6] >file
+	}
+	printf "\n  ],\n  \"host\": {" >file
+	for (i = 1; i <= nr_host; i++)
+		printf "%s\"%s\": %.0f", (i > 1 ? ", " : ""), host[i], \
+			host_rate[host[i]] >file
+	printf "}\n}\n" >file
+	close(file)
+}
+
+# name.SIZE.DENSITY.PATTERN
+function plots(	i, f, size, density, pattern, line)
+{
+	for (i = 1; i <= nr_rows; i++) {
+		if (row[i] ~ /^read-logs-.*\.1G$/) {
+			split(row[i], f, /[-.]/)
+			line = f[3] " " base(row[i]) " " count["tracker", row[i]]
+			print line >(dir "/devices.dat")
+		}
+		if (row[i] !~ /^read-/ || split(row[i], f, ".") < 4)
+			continue
+		# A density may have a point of its own: 0.01
+		density = f[3] (f[5] != "" ? "." f[4] : "")
+		pattern = f[5] != "" ? f[5] : f[4]
+		size = f[2] + 0
+		if (f[2] ~ /T$/)
+			size *= 1024
+		line = sprintf("%s %s %.0f %.0f", size, density, \
+			       base(row[i]), count["tracker", row[i]])
+		print line >(dir "/size-" f[1] "-" density "-" pattern ".dat")
+		print line >(dir "/density-" f[1] "-" f[2] "-" pattern ".dat")
+	}
+}
+
+function compare(	i, name, line, old, bad, n)
+{
+	if (quick == "update") {
+		print "# Made by \"make bench QUICK=update\": tracker / upstream, in instructions" >ratios
+		for (i = 1; i <= nr_rows; i++)
+			if (ratio[row[i]])
+				printf "%s %.4f\n", row[i], ratio[row[i]] >ratios
+		close(ratios)
+		return 0
+	}
+	while ((getline line <ratios) > 0) {
+		if (line ~ /^#/)
+			continue
+		split(line, f, " ")
+		n++
+		if (!(f[1] in ratio)) {
+			print "FAILED " f[1] ": is in " ratios ", and was not measured"
+			bad++
+		} else if (ratio[f[1]] > f[2] * limit) {
+			printf "FAILED %s: %.4f, was %s\n", f[1], ratio[f[1]], f[2]
+			bad++
+		}
+	}
+	printf "%d ratios compared, %d worse by more than %.0f %%\n", n, bad + 0, \
+		(limit - 1) * 100
+	return bad > 0 || !n
+}
+
+END {
+	table()
+	targets()
+	repeatability()
+	migrations()
+	for (i = 1; i <= nr_host; i++)
+		printf "host: %-28s %7.2f GB/s\n", host[i], host_rate[host[i]] / 1e9
+	json()
+	plots()
+	if (quick != "")
+		exit compare()
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is done seldom: START and STOP, attach and detach, and what memory the
+ * kernel holds meanwhile.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "bench.h"
+
+#define TIMES 16
+
+static void add(const char *name, struct cost cost, __u64 ops, __u64 leaves)
+{
+	struct row row = { .cost = cost, .ops = ops, .leaves = leaves };
+
+	snprintf(row.name, sizeof(row.name), "%s", name);
+	row_add(&row);
+}
+
+static void start_stop(const struct way *way, __u64 leaf, __u64 size,
+		       const char *name)
+{
+	struct scene_plan plan = { .leaf = leaf, .nr_devices = 1 };
+	struct cost start = {}, stop = {};
+	char text[64];
+	struct scene s;
+	int i;
+
+	scene_open(&s, &plan);
+	scene_grow(&s, size);
+	way->create(&s);
+	/* The first time is another one: nothing is cached. */
+	way->start(&s);
+	way->stop(&s);
+	for (i = 0; i < TIMES; i++) {
+		meter_begin();
+		way->start(&s);
+		meter_end(&start);
+		meter_begin();
+		way->stop(&s);
+		meter_end(&stop);
+	}
+	snprintf(text, sizeof(text), "start.%s", name);
+	add(text, start, TIMES, size / leaf);
+	snprintf(text, sizeof(text), "stop.%s", name);
+	add(text, stop, TIMES, 0);
+	way->destroy(&s);
+	scene_close(&s);
+}
+
+/** rows_control - START and STOP */
+void rows_control(const struct way *way, bool quick)
+{
+	start_stop(way, PAGE, GIB, "4K.1G");
+	start_stop(way, LEAF_2M, 64 * GIB, "2M.64G");
+	if (!quick && 256 * GIB <= scene_max())
+		start_stop(way, LEAF_2M, 256 * GIB, "2M.256G");
+}
+
+enum state { NONE, IDLE, RUNNING };
+
+static const char *const state_names[] = { "none", "idle", "running" };
+
+/* Detach from a domain that is full, and attach to it again. */
+static void attach_detach(const struct way *way, enum state state)
+{
+	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 2 };
+	struct cost attach = {}, detach = {};
+	char text[64];
+	struct scene s;
+	int i;
+
+	scene_open(&s, &plan);
+	scene_grow(&s, SCENE_MEM);
+	if (state >= IDLE)
+		way->create(&s);
+	if (state == RUNNING)
+		way->start(&s);
+	for (i = 0; i < TIMES; i++) {
+		meter_begin();
+		must(vdev_detach(&s.dev[1]), "detach");
+		meter_end(&detach);
+		meter_begin();
+		must(vdev_attach(&s.dev[1], s.hwpt_id[0], NULL), "attach");
+		meter_end(&attach);
+	}
+	snprintf(text, sizeof(text), "attach.%s", state_names[state]);
+	add(text, attach, TIMES, 0);
+	snprintf(text, sizeof(text), "detach.%s", state_names[state]);
+	add(text, detach, TIMES, 0);
+
+	/* A domain of its own, which is filled and emptied */
+	attach = (struct cost){};
+	detach = (struct cost){};
+	must(vdev_detach(&s.dev[1]), "detach");
+	for (i = 0; i < 2; i++) {
+		__u32 hwpt;
+
+		meter_begin();
+		must(iommufd_hwpt_alloc(s.fd, s.dev[1].dev_id, s.ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt),
+		     "HWPT_ALLOC");
+		must(vdev_attach(&s.dev[1], hwpt, NULL), "attach");
+		meter_end(&attach);
+		meter_begin();
+		must(vdev_detach(&s.dev[1]), "detach");
+		must(iommufd_destroy(s.fd, hwpt), "DESTROY");
+		meter_end(&detach);
+	}
+	snprintf(text, sizeof(text), "attach-fill.%s", state_names[state]);
+	add(text, attach, 2, s.size / PAGE);
+	snprintf(text, sizeof(text), "detach-empty.%s", state_names[state]);
+	add(text, detach, 2, s.size / PAGE);
+	if (state == RUNNING)
+		way->stop(&s);
+	if (state >= IDLE)
+		way->destroy(&s);
+	scene_close(&s);
+	rows_flush();
+}
+
+/** rows_attach - Attach and detach: no tracker, an idle one, a running one */
+void rows_attach(const struct way *way, bool quick)
+{
+	attach_detach(way, NONE);
+	attach_detach(way, IDLE);
+	attach_detach(way, RUNNING);
+}
+
+static __u64 held(struct scene *s)
+{
+	struct iommu_dirty_tracker_info info;
+
+	must(tracker_info(s->fd, s->tracker_id, &info, NULL, 0), "INFO");
+	return info.out_memory;
+}
+
+/*
+ * What is held when nothing of it could be delivered: READ into a bitmap that is
+ * not there takes all dirt out of the IOMMU, and keeps it.
+ */
+static void memory_row(struct scene *s, unsigned int density,
+		       enum pattern pattern)
+{
+	struct iommu_dirty_tracker_read cmd = {
+		.tracker_id = s->tracker_id,
+		.iova = IOVA,
+		.length = s->size,
+		.page_size = PAGE,
+		.data = PAGE,
+		.data_len = s->bitmap_len,
+	};
+	struct row row = { .ops = 1 };
+	int rc;
+
+	scene_dirty(s, 0, IOVA, s->size, PAGE, s->size / PAGE * density / 10000,
+		    pattern);
+	rc = tracker_read(s->fd, &cmd);
+	if (rc != (density ? -EFAULT : 0))
+		die("a READ into nowhere: %d", rc);
+	row.dirty = s->size / PAGE * density / 10000;
+	row.bytes = held(s);
+	snprintf(row.name, sizeof(row.name), "held.%g.%s", density / 100.0,
+		 pattern ? "random" : "seq");
+	row_add(&row);
+
+	must(tracker_read_bitmap(s->fd, s->tracker_id, IOVA, s->size, PAGE,
+				 s->bitmap, 0, NULL), "READ");
+	if (scene_count(s, s->size) != row.dirty)
+		die("%s: not what was held", row.name);
+	if (held(s))
+		die("%s: %llu bytes are held for clean memory", row.name, held(s));
+}
+
+/** rows_memory - Bytes held for 1 GiB, leaves of 4 KiB */
+void rows_memory(const struct way *way, bool quick)
+{
+	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 1 };
+	struct scene s;
+
+	if (way == &upstream)
+		return;
+	scene_open(&s, &plan);
+	scene_grow(&s, GIB);
+	way->create(&s);
+	way->start(&s);
+	memory_row(&s, 0, SEQ);
+	memory_row(&s, 1, SEQ);
+	memory_row(&s, 1, RANDOM);
+	memory_row(&s, 100, SEQ);
+	memory_row(&s, 100, RANDOM);
+	memory_row(&s, 5000, RANDOM);
+	memory_row(&s, 10000, SEQ);
+	way->stop(&s);
+	way->destroy(&s);
+	scene_close(&s);
+}

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# run.sh: "make bench". The same work on the same virtual hardware, the tracker's
+# way and upstream's, in one VM; what each took in instructions, and beside that
+# in time. Documentation/performance.rst says how to read the result.
+#
+# QUICK=1 measures less, and fails when a ratio has got worse than the one in
+# ratios.txt by more than three in a hundred; QUICK=update writes that file.
+# MAX= is the largest address space, in GiB (1024): that one takes long to map.
+set -euo pipefail
+. "$(dirname "$0")/../../build-aux/lib.sh"
+
+here=$TOP/selftests/bench
+out=$BUILD/bench
+quick=${QUICK:-}
+shift=1				# an instruction takes 2^shift ns
+modules=(iommufd vfio vfio_iommu_type1 vfio-pci-core vfio-pci iommufd-virt-vfio-pci
+	 iommufd-virt)
+
+# The devices of rows_read.c, of rows_devices.c (mixed), and those with logs
+base=iommus=intel:4,intel+gather:1,amd:1,none:1
+mixed=iommus=intel+tracker:4,none+tracker:2
+logs=iommus=none+tracker:16
+rows="$base read gather formats control map memory"
+[ -n "$quick" ] || rows+=' domains attach'
+rows+=" -- $mixed mixed -- $logs logs"
+[ -z "$quick" ] || rows="quick $rows"
+
+"$TOP/build-aux/modules.sh" ours
+"$TOP/build-aux/modules.sh" upstream
+"$TOP/build-aux/programs.sh" tools bench
+load_kernel
+mkdir -p "$out/upstream"
+
+args=(--variant ours --virt iommus=none:1 --memory 2560 --smp 1
+      --modules 'vfio_iommu_type1 vfio-pci iommufd-virt-vfio-pci iommufd-virt'
+      --file "$out/bench" --file "$here/guest.sh"
+      --env "BENCH_MAX_GIB=${MAX:-1024}" --file "$BUILD/tools/vmigrate")
+for m in "${modules[@]}"; do
+	ko=$(grep -m1 "/${m}[.]o$" "$BUILD/upstream/modules.order")
+	strip --strip-debug -o "$out/upstream/$m.ko" "${ko%.o}.ko"
+	args+=(--file "$out/upstream/$m.ko:upstream-$m.ko")
+done
+
+# vm NAME LIMIT COMMAND [OPTION...]: rows go to $out/NAME.out
+vm()
+{
+	local name=$1 limit=$2 command=$3
+
+	shift 3
+	say "bench: $name ..."
+	"$TOP/selftests/vm/run.sh" --name "bench-$name" --timeout "$limit" \
+		"${args[@]}" "$@" --command "$command" >"$out/$name.out" || {
+		tail -n 5 "$out/$name.out" >&2
+		die "the benchmark failed ($out/$name.out, $BUILD/vm/bench-$name.log)"
+	}
+}
+
+start=$SECONDS
+vm count 3000 "bench meter && guest.sh $rows" --icount $shift
+if [ -z "$quick" ]; then
+	vm again 600 "guest.sh quick $base read" --icount $shift
+	vm wall 3000 "guest.sh $rows" --accel tcg
+	make --no-print-directory -C "$here/host" OUT="$out/host" run >"$out/host.out"
+fi
+
+report()
+{
+	awk -v shift=$shift -v dir="$out" -v quick="$quick" -v kernel="$RELEASE" \
+		-v ratios="$here/ratios.txt" -f "$here/report.awk" \
+		"$here/targets.txt" "$@"
+}
+
+inputs=("$out/count.out")
+if [ -z "$quick" ]; then
+	for n in again wall host; do
+		inputs+=("$out/$n.out")
+	done
+fi
+status=0
+report "${inputs[@]}" || status=$?
+if [ -z "$quick" ] && command -v gnuplot >/dev/null; then
+	gnuplot -e "dir='$out'" "$here/plots.gp"
+fi
+say "bench: $((SECONDS - start)) s, $out/bench.json"
+exit $status

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A scene: an address space of any size made of the same memory mapped again and
+ * again, and devices in it. Pages get dirty by decree of the virtual platform,
+ * outside of what is measured.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+
+#include "bench.h"
+#include "../lib/sysfs.h"
+
+#define PARAMETERS "/sys/module/iommufd_virt/parameters/"
+
+/** parameter_write - Set a parameter of the virtual platform */
+void parameter_write(const char *name, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		die("%s = %s: %s", name, value, strerror(errno));
+	close(fd);
+}
+
+/** parameter_read - Read a parameter that is a number */
+__u64 parameter_read(const char *name)
+{
+	unsigned long long value = 0;
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%llu", &value) != 1)
+		die("%s: not to be read", name);
+	fclose(f);
+	return value;
+}
+
+/**
+ * scene_max - Largest address space that is to be measured
+ *
+ * iommufd looks at each page of 4 KiB that it maps, so 1 TiB takes minutes.
+ */
+__u64 scene_max(void)
+{
+	const char *text = getenv("BENCH_MAX_GIB");
+	__u64 gib = text ? strtoull(text, NULL, 10) : 0;
+
+	return gib ? gib * GIB : TIB;
+}
+
+/*
+ * Pages of 4 KiB are touched in an order that leaves no two neighbours in
+ * physical memory, as in a machine that has been up for a while; huge pages come
+ * as such.
+ */
+static char *make_memory(__u64 leaf)
+{
+	__u64 pages = SCENE_MEM / PAGE, i, at = 0;
+	char *va = mmap(NULL, SCENE_MEM + LEAF_2M, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (va == MAP_FAILED)
+		die("memory: %s", strerror(errno));
+	va += -(unsigned long)va & (LEAF_2M - 1);
+	if (leaf > PAGE) {
+		madvise(va, SCENE_MEM, MADV_HUGEPAGE);
+		memset(va, 1, SCENE_MEM);
+		return va;
+	}
+	madvise(va, SCENE_MEM, MADV_NOHUGEPAGE);
+	for (i = 0; i < pages; i++) {
+		at = (at * 0x5851f42d + 0x14057b7f) & (pages - 1);
+		va[(at ^ at >> 8) * PAGE] = 1;
+	}
+	return va;
+}
+
+static void *make_bitmap(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("bitmap: %s", strerror(errno));
+	madvise(p, len, MADV_NOHUGEPAGE);
+	memset(p, 0, len);
+	return p;
+}
+
+/*
+ * A device whose memory space is off looks at nothing but once a second. The
+ * registers are not used: pages get dirty by decree.
+ */
+static void quiet(struct vdev *d)
+{
+	struct vfio_region_info info = {
+		.argsz = sizeof(info),
+		.index = VFIO_PCI_CONFIG_REGION_INDEX,
+	};
+	__u16 command = PCI_COMMAND_MASTER;
+
+	if (ioctl(d->fd, VFIO_DEVICE_GET_REGION_INFO, &info) ||
+	    pwrite(d->fd, &command, sizeof(command),
+		   (off_t)info.offset + PCI_COMMAND) != sizeof(command))
+		die("%s: PCI_COMMAND: %s", d->name, strerror(errno));
+}
+
+/** scene_open - IOAS, domains, devices; nothing is mapped yet */
+void scene_open(struct scene *s, const struct scene_plan *plan)
+{
+	unsigned int i, domains = plan->apart ? plan->nr_devices : 1;
+
+	*s = (struct scene){ .plan = *plan, .nr_hwpts = domains };
+	s->fd = iommufd_open();
+	must(s->fd, "/dev/iommu");
+	s->mem = make_memory(plan->leaf);
+	must(iommufd_ioas_alloc(s->fd, &s->ioas_id), "IOAS_ALLOC");
+	if (plan->leaf == PAGE)
+		must(iommufd_ioas_huge_pages(s->fd, s->ioas_id, false),
+		     "IOMMU_OPTION_HUGE_PAGES");
+	for (i = 0; i < plan->nr_devices; i++) {
+		bool untracked = plan->untracked ||
+				 i >= plan->nr_devices - plan->nr_untracked;
+
+		must(vdev_open_driver(&s->dev[i], s->fd, plan->device + i,
+				      plan->logs ? VDEV_TRACKER_DRIVER :
+						   "vfio-pci"), "device");
+		if (i < domains)
+			must(iommufd_hwpt_alloc(s->fd, s->dev[i].dev_id, s->ioas_id,
+						untracked ? 0 :
+						IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+						&s->hwpt_id[i]), "HWPT_ALLOC");
+		must(vdev_attach(&s->dev[i], s->hwpt_id[i % domains], NULL),
+		     "attach");
+		s->number[i] = vdev_read64(&s->dev[i], VIRT_DMA_INDEX);
+		if (!plan->logs)
+			quiet(&s->dev[i]);
+	}
+}
+
+/** scene_grow - Map more, up to @size, a multiple of SCENE_MEM or less than it */
+void scene_grow(struct scene *s, __u64 size)
+{
+	if (!s->size) {
+		__u64 first = size < SCENE_MEM ? size : SCENE_MEM;
+
+		must(iommufd_ioas_map(s->fd, s->ioas_id, s->mem, first, IOVA,
+				      IOMMUFD_MAP_RW), "IOAS_MAP");
+		s->size = first;
+	}
+	for (; s->size < size; s->size += SCENE_MEM)
+		must(iommufd_ioas_copy(s->fd, s->ioas_id, s->ioas_id,
+				       IOVA + s->size, IOVA, SCENE_MEM,
+				       IOMMUFD_MAP_RW), "IOAS_COPY");
+	if (s->bitmap) {
+		munmap(s->bitmap, s->bitmap_len);
+		munmap(s->part, s->bitmap_len);
+	}
+	s->bitmap_len = s->size / PAGE / 8;
+	s->bitmap = make_bitmap(s->bitmap_len);
+	s->part = make_bitmap(s->bitmap_len);
+}
+
+/** scene_close - Give everything back */
+void scene_close(struct scene *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->plan.nr_devices; i++)
+		vdev_close(&s->dev[i]);
+	close(s->fd);
+	munmap(s->mem, SCENE_MEM);
+	if (s->bitmap) {
+		munmap(s->bitmap, s->bitmap_len);
+		munmap(s->part, s->bitmap_len);
+	}
+}
+
+/** scene_dirty - The IOMMU says that a device has written to @count units */
+void scene_dirty(struct scene *s, unsigned int device, __u64 iova, __u64 length,
+		 __u64 unit, __u64 count, enum pattern pattern)
+{
+	char value[128];
+
+	snprintf(value, sizeof(value), "%llu %llu %llu %llu %llu %u",
+		 s->number[device], iova, length, unit, count, pattern == SEQ ? 0 : 12345);
+	parameter_write("set_dirty", value);
+}
+
+/** scene_count - Pages dirty in the bitmap of @length bytes, which is emptied */
+__u64 scene_count(const struct scene *s, __u64 length)
+{
+	__u64 words = length / PAGE / 64, i, n = 0;
+
+	for (i = 0; i < words; i++)
+		n += (unsigned int)__builtin_popcountll(s->bitmap[i]);
+	memset(s->bitmap, 0, words * 8);
+	return n;
+}
