@@ -13,7 +13,8 @@ const struct call fuzz_calls[] = {
 	{
 		"TRACKER_ALLOC", IOMMU_DIRTY_TRACKER_ALLOC,
 		sizeof(struct iommu_dirty_tracker_alloc),
-		.errors = { ENOENT, EBUSY, EINVAL, EOPNOTSUPP, ENOMEM, E2BIG, ENXIO },
+		.errors = { ENOENT, EBUSY, EINVAL, ENOTEMPTY, EOPNOTSUPP, ENOMEM,
+			    E2BIG },
 		.field = {
 			F(iommu_dirty_tracker_alloc, size, SIZE, 0),
 			F(iommu_dirty_tracker_alloc, flags, FLAGS, 3),
