@@ -216,7 +216,7 @@ stage_soak()
 	long soak "${SOAK:-180}"
 	# "seeds A to B: N writes checked, N pages reported, N of them over"
 	sed -n 's/.*seeds \([0-9]*\) to \([0-9]*\): \([0-9]*\) writes checked, \([0-9]*\) pages reported.*/\1 \2 \3 \4/p' \
-		"$BUILD/vm/${prefix}dirty.out" |
+		"$BUILD/vm/${prefix}dirty.out" "$BUILD/vm/${prefix}source.out" |
 		awk '{ n += $2 - $1 + 1; writes += $3; pages += $4 }
 		     END { printf "soak: %d schedules, %d writes checked, %d pages reported\n", n, writes, pages }'
 }

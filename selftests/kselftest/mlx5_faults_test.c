@@ -203,6 +203,8 @@ static void suffer(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, vf_reset(&p->src));
 	ASSERT_EQ(0, vf_reset(&p->dst));
 	ASSERT_EQ(0, pair_run(p, &p->src));
+	/* Ten messages in five seconds is what the driver may say */
+	usleep(600000);
 	kmsg_says(self->kmsg, "", "");
 	begin = seconds_now();
 	rc = dst ? step_destination(p, row, &fd) : step_source(p, row, &fd);
