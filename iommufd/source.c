@@ -38,6 +38,25 @@ static void source_free(struct kref *ref)
 
 /* ---- Harvest ---- */
 
+/* The next range that was unmapped; pending_lock is held. */
+static bool next_gone(struct iommufd_dirty_tracker *tracker, unsigned long at,
+		      unsigned long to, unsigned long *first,
+		      unsigned long *last)
+{
+	unsigned long next_first, next_last;
+	bool found = dirty_set_next_run(&tracker->gone, at, to, first, last);
+
+	/* Also what was unmapped since the last READ, for the last harvest */
+	if (dirty_set_next_run(&tracker->gone_next, at, to, &next_first,
+			       &next_last) &&
+	    (!found || next_first < *first)) {
+		*first = next_first;
+		*last = next_last;
+		found = true;
+	}
+	return found;
+}
+
 /*
  * The next piece of [at, to] in which the device can have written something
  * that was not reported.
@@ -66,7 +85,7 @@ static bool next_piece(struct iommufd_dirty_tracker *tracker, unsigned long at,
 	up_read(&iopt->iova_rwsem);
 
 	mutex_lock(&tracker->pending_lock);
-	if (dirty_set_next_run(&tracker->gone, at, to, &gone_first, &gone_last) &&
+	if (next_gone(tracker, at, to, &gone_first, &gone_last) &&
 	    (!found || gone_first < *first)) {
 		*first = gone_first;
 		*last = gone_last;

@@ -488,8 +488,8 @@ TEST_F(faults, firmware_dies)
 	ASSERT_EQ(0, firmware_faults("0x115:fatal"));
 	rc = vf_set_state(&p->src, S(STOP_COPY), NULL);
 	EXPECT_GT(0, rc);
-	EXPECT_EQ(S(ERROR), vf_get_state(&p->src));
 	EXPECT_EQ(0, wait_for_end(&p->src, from, 60));
+	EXPECT_EQ(S(ERROR), vf_get_state(&p->src));
 	TH_LOG("session over after %.1f s", seconds_now() - begin);
 	while (write(to, &c, 1) == 1 && seconds_now() - begin < 60)
 		usleep(10000);

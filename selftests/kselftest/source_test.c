@@ -583,6 +583,20 @@ TEST_F(source, unmap_keeps_dirt)
 	EXPECT_EQ(0, read_ram(self, NULL));
 }
 
+/* The last harvest of a log finds what was unmapped before. */
+TEST_F(source, unmap_then_detach)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, attach(self, LOG));
+	ASSERT_EQ(0, start(self, 0, 0));
+	ASSERT_EQ(0, dma(&self->dev[LOG], IOVA, 6));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	ASSERT_EQ(0, vdev_detach(&self->dev[LOG]));
+	EXPECT_EQ(6, read_ram(self, NULL));
+	EXPECT_EQ(6, reported(self, 0, 6));
+}
+
 TEST_F(source, unmap_delivers)
 {
 	struct iommu_dirty_tracker_unmap cmd = {
