@@ -359,7 +359,7 @@ static int get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state
 
 	if (mutex_lock_killable(&mv->state_lock))
 		return -EINTR;
-	*state = mv->state;
+	*state = mv->lost ? VFIO_DEVICE_STATE_ERROR : mv->state;
 	mlx5vf_state_unlock(mv);
 	return 0;
 }

@@ -588,8 +588,8 @@ TEST_F(faults, pf_is_taken_away)
  * Firmware that never answers: mlx5_core gives up after a minute. Until then the
  * device can be used, and not migrated.
  *
- * This comes last: mlx5_core loses a command slot with it, for which it would wait
- * for ever if the firmware died afterwards.
+ * mlx5_core has a slot less for its commands from then on. Without the answer that
+ * comes at the end it would wait for the slot whenever it goes down, for ever.
  */
 TEST_F(faults, no_answer_at_all)
 {

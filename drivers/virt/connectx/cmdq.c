@@ -190,7 +190,8 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 	u64 where = cmdq->address + slot * sizeof(struct mlx5_cmd_layout);
 	struct mlx5_cmd_layout entry;
 	__be32 vector = cpu_to_be32(BIT(slot));
-	enum delivery delivery;
+	enum delivery delivery = FIRMWARE_ERROR;
+	bool refused = false;
 	bool event;
 	u16 opcode;
 
@@ -198,13 +199,17 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 	    !(entry.status_own & OWNED))
 		return;
 	opcode = MLX5_GET(mbox_in, entry.in, opcode);
-	if (cmdq->held & BIT(slot)) {
+	if (cmdq->refused & BIT(slot)) {
+		cmdq->refused &= ~BIT(slot);
+		refused = true;
+	} else if (cmdq->held & BIT(slot)) {
 		cmdq->held &= ~BIT(slot);
 	} else if (cx_fault_fatal(opcode)) {
 		die(vhca);
 		return;
 	} else if (cx_fault_drop(opcode)) {
 		cmdq->dropped |= BIT(slot);
+		cmdq->faults = cx_fault_generation();
 		return;
 	} else if (cx_fault_delay(opcode, &cmdq->due[slot])) {
 		cmdq->held |= BIT(slot);
@@ -212,7 +217,8 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 	}
 	/* The command that makes the events of commands has none itself. */
 	event = cx_eq_takes(vhca, MLX5_EVENT_TYPE_CMD);
-	delivery = serve(vhca, &entry);
+	if (!refused)
+		delivery = serve(vhca, &entry);
 	complete_slot(vhca, where, &entry, delivery);
 	if (event)
 		cx_eq_event(vhca, MLX5_EVENT_TYPE_CMD, &vector, sizeof(vector));
@@ -276,6 +282,12 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 
 	/* Who rings again has given up on the answer that was left out. */
 	cmdq->dropped &= owned & ~rung;
+	/* An answer that was left out for good would cost the driver a slot. */
+	if (cmdq->dropped && cmdq->faults != cx_fault_generation()) {
+		cmdq->refused |= cmdq->dropped;
+		rung |= cmdq->dropped;
+		cmdq->dropped = 0;
+	}
 	if (rung & REGULAR)
 		rung |= cmdq->owned & owned & REGULAR;
 	waiting = owned & ~cmdq->dropped & ~rung & ~cmdq->held;
@@ -317,6 +329,7 @@ bool cx_cmdq_poll(struct cx_vhca *vhca)
 	    look(vhca, &owned))
 		return false;
 	cmdq->held &= owned;
+	cmdq->refused &= owned;
 	todo = rung(vhca, owned);
 	for (slot = 0; slot < CX_SLOTS; slot++) {
 		if (!(todo & BIT(slot)))

@@ -51,6 +51,8 @@ struct connectx;
  * @owned: entries that were the firmware's at the last look and not served
  * @since: since when, in ns; for those in @owned
  * @dropped: entries whose answer was left out on purpose
+ * @faults: cx_fault_generation() at that time
+ * @refused: of those, the ones that get an error for an answer
  * @held: entries whose answer is late on purpose
  * @due: when to serve them, in jiffies; for those in @held
  * @quiesce: the driver is about to free the queue
@@ -61,6 +63,8 @@ struct cx_cmdq {
 	u32 owned;
 	u64 since[CX_SLOTS];
 	u32 dropped;
+	unsigned int faults;
+	u32 refused;
 	u32 held;
 	unsigned long due[CX_SLOTS];
 	bool quiesce;

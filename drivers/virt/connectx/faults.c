@@ -9,7 +9,8 @@
  * given: the next), TIMES of them (1 if not given; 0 for all) are broken:
  *
  *	fail=STATUS	the command fails with this status (1 if not given)
- *	drop		it is not executed and never answered
+ *	drop		it is not executed, nor answered until the list is set
+ *			anew; then with an error
  *	late=MS		it is executed and answered so many milliseconds late
  *	cut=BYTES	SAVE, LOAD: the image lacks so many bytes at its end
  *	corrupt=OFFSET	SAVE, LOAD: a byte of the image is wrong
@@ -70,7 +71,8 @@ struct fault {
 
 static struct fault faults[MAX_FAULTS];
 static unsigned int fault_count;
-static DEFINE_SPINLOCK(lock);		/* both of them */
+static unsigned int generation;
+static DEFINE_SPINLOCK(lock);		/* all of them */
 
 /* Does this command suffer this? Counts it down. */
 static bool take(u16 opcode, enum action action, u32 *argument)
@@ -114,7 +116,7 @@ bool cx_fault_fail(u16 opcode, u8 *status)
 }
 
 /**
- * cx_fault_drop() - should this command never be answered
+ * cx_fault_drop() - should this command not be answered
  * @opcode: of the command
  */
 bool cx_fault_drop(u16 opcode)
@@ -122,6 +124,16 @@ bool cx_fault_drop(u16 opcode)
 	u32 argument;
 
 	return take(opcode, DROP, &argument);
+}
+
+/**
+ * cx_fault_generation() - how often the list has been set
+ *
+ * Commands that were dropped are answered with an error when this changes.
+ */
+unsigned int cx_fault_generation(void)
+{
+	return READ_ONCE(generation);
 }
 
 /**
@@ -250,6 +262,7 @@ static int set_faults(const char *value, const struct kernel_param *kp)
 	spin_lock(&lock);
 	memcpy(faults, new, count * sizeof(*new));
 	fault_count = count;
+	WRITE_ONCE(generation, generation + 1);
 	spin_unlock(&lock);
 	return 0;
 }

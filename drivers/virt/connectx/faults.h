@@ -9,6 +9,7 @@
 
 bool cx_fault_fail(u16 opcode, u8 *status);
 bool cx_fault_drop(u16 opcode);
+unsigned int cx_fault_generation(void);
 bool cx_fault_delay(u16 opcode, unsigned long *due);
 u32 cx_fault_cut(u16 opcode, u32 size);
 bool cx_fault_corrupt(u16 opcode, u32 *offset);
