@@ -84,7 +84,19 @@ int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
 			struct iommu_dirty_tracker_unmap *cmd);
 
 /* leaves.c */
+bool iommufd_dirty_domain_is_fine(const struct io_pagetable *iopt,
+				  const struct iommufd_dirty_domain *dd);
 bool iommufd_dirty_may_be_fine(struct io_pagetable *iopt);
+
+/* split.c */
+int iommufd_dirty_split(struct iommufd_dirty_tracker *tracker, bool fine,
+			bool discard);
+bool iommufd_dirty_split_is_done(struct iommufd_dirty_tracker *tracker);
+void iommufd_dirty_split_drop(struct iommufd_dirty_domain *dd);
+bool iommufd_dirty_split_is_fine(struct io_pagetable *iopt,
+				 const struct iommu_domain *domain);
+void iommufd_dirty_split_note(struct io_pagetable *iopt, unsigned long first,
+			      unsigned long last);
 
 /* domain.c */
 struct io_pagetable *iommufd_dirty_domain_iopt(struct iommufd_dirty_domain *dd);
@@ -126,6 +138,11 @@ int iommufd_dirty_harvest(struct iommufd_dirty_tracker *tracker,
 			  unsigned int flags, struct dirty_set *set);
 void iommufd_dirty_harvest_domain(struct iommufd_dirty_tracker *tracker,
 				  struct iommufd_dirty_domain *dd);
+void iommufd_dirty_harvest_old(struct iommufd_dirty_tracker *tracker,
+			       struct iommufd_dirty_domain *dd);
+int iommufd_dirty_discard(struct io_pagetable *iopt,
+			  struct iommufd_dirty_domain *dd,
+			  struct iommu_domain *domain);
 void iommufd_dirty_mark_mapped(struct iommufd_dirty_tracker *tracker);
 void iommufd_dirty_mark_outside(struct iommufd_dirty_tracker *tracker,
 				struct iommufd_dirty_domain *dd);
