@@ -230,18 +230,35 @@ static int split_take_changed(struct dirty_split *split, struct dirty_set *todo)
 	return rc;
 }
 
+/* The next piece that is to be copied, as far as it goes without a gap. */
+static bool split_next_piece(const struct dirty_split *split,
+			     struct dirty_set *todo, unsigned long at,
+			     unsigned long *first, unsigned long *last)
+{
+	unsigned long piece = split->fine ? FINE_PIECE : LARGE_PIECE;
+	unsigned long end, next;
+
+	if (!dirty_set_next_run(todo, at, ULONG_MAX, first, last))
+		return false;
+	end = *first | (piece - 1);
+	while (*last < end &&
+	       dirty_set_next_run(todo, *last + 1, end, &next, &at) &&
+	       next == *last + 1)
+		*last = at;
+	*last = min(*last, end);
+	return true;
+}
+
 /* One round of copying, a piece at a time. */
 static int split_round(struct io_pagetable *iopt, struct iommufd_dirty_domain *dd)
 {
 	struct dirty_split *split = dd->split;
-	unsigned long piece = split->fine ? FINE_PIECE : LARGE_PIECE;
 	unsigned long first, last, at = 0;
 	struct dirty_set todo;
 	int rc;
 
 	rc = split_take_changed(split, &todo);
-	while (!rc && dirty_set_next_run(&todo, at, ULONG_MAX, &first, &last)) {
-		last = min(last, first | (piece - 1));
+	while (!rc && split_next_piece(split, &todo, at, &first, &last)) {
 		rc = down_read_killable(&iopt->domains_rwsem);
 		if (rc)
 			break;
@@ -290,7 +307,7 @@ int iommufd_dirty_fill_domain(struct io_pagetable *iopt,
 	if (dirty_set_bytes(&split->changed) > split->limit)
 		return -EAGAIN;
 	rc = split_take_changed(split, &todo);
-	while (!rc && dirty_set_next_run(&todo, at, ULONG_MAX, &first, &last)) {
+	while (!rc && split_next_piece(split, &todo, at, &first, &last)) {
 		rc = split_copy(iopt, split, dd->domain, first, last, true);
 		if (last == ULONG_MAX)
 			break;

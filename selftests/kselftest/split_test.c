@@ -471,6 +471,73 @@ TEST_F(split, while_devices_come_and_go)
 	vdev_close(&h.dev);
 }
 
+/* A leaf of 1 GiB becomes 262144. */
+TEST_F(split, gigantic_leaf)
+{
+	const __u64 size = 1ull << 30, iova = 4ull << 30, pages = size / PAGE;
+	struct iommu_dirty_source_info source;
+	struct bench *b = &self->b;
+	struct tracker_read_out out;
+	__u64 *bits = calloc(pages / 64, 8);
+	struct vdev_job job;
+	unsigned int i, n = 0;
+	void *ram;
+	__u64 t;
+
+	ASSERT_TRUE(bits);
+	ram = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 30 << MAP_HUGE_SHIFT,
+		   -1, 0);
+	if (ram == MAP_FAILED)
+		SKIP(return, "there is no huge page of 1 GiB");
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, ram, size, iova,
+				      IOMMUFD_MAP_RW));
+	vdev_job_init(&job);
+	job.iova = iova;
+	job.length = size;
+	job.pattern = VIRT_DMA_PATTERN_STRIDE;
+	job.stride = 1001;
+
+	/* Without it the one bit is all there is */
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, vdev_run(&b->dev, &job, 20000));
+	ASSERT_EQ(0, tracker_count(b->fd, b->tracker_id, iova, size, PAGE, &out));
+	EXPECT_EQ(size, out.dirty_bytes);
+	ASSERT_EQ(0, info(b, &source));
+	EXPECT_EQ(size, source.largest);
+	ASSERT_EQ(COARSE, set(b, 0));
+
+	job.sweeps = 0;
+	job.rate = 1000;
+	ASSERT_EQ(0, vdev_start(&b->dev, &job));
+	t = now_us();
+	ASSERT_EQ(0, set(b, SPLIT));
+	TH_LOG("1 GiB in one leaf split in %llu us", now_us() - t);
+	ASSERT_EQ(0, vdev_stop(&b->dev));
+	EXPECT_EQ(0, vdev_read64(&b->dev, VIRT_DMA_FAULTS));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, iova, size, PAGE,
+					 bits, 0, NULL));
+	memset(bits, 0, pages / 8);
+	job.sweeps = 1;
+	job.rate = 0;
+	ASSERT_EQ(0, vdev_run(&b->dev, &job, 20000));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, iova, size, PAGE,
+					 bits, 0, NULL));
+	for (i = 0; i < pages; i += job.stride, n++)
+		EXPECT_TRUE(bits[i / 64] >> (i % 64) & 1);
+	for (i = 0; i < pages / 64; i++)
+		n -= __builtin_popcountll(bits[i]);
+	EXPECT_EQ(0, n);
+
+	ASSERT_EQ(0, set(b, 0));
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, vdev_run(&b->dev, &job, 20000));
+	ASSERT_EQ(0, tracker_count(b->fd, b->tracker_id, iova, size, PAGE, &out));
+	EXPECT_EQ(size, out.dirty_bytes);
+	free(bits);
+	munmap(ram, size);
+}
+
 /* ---- An IOMMU that refuses accesses while a domain is replaced ---- */
 
 FIXTURE(gap) {
