@@ -232,7 +232,7 @@ void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 	iommufd_dirty_domain_disable(dd);
 	domain_remove(iopt, dd);
 	mutex_unlock(&iopt->dirty.plan_lock);
-	iommufd_dirty_split_drop(dd);
+	iommufd_dirty_twin_drop(dd);
 	if (test_and_clear_bit(0, &dd->user))
 		atomic_dec(&iopt->dirty.users);
 }

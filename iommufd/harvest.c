@@ -690,7 +690,7 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt, struct iopt_area *area)
 	struct dirty_set set;
 
 	if (test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags))
-		iommufd_dirty_split_note(iopt, iopt_area_iova(area),
+		iommufd_dirty_twin_note(iopt, iopt_area_iova(area),
 					 iopt_area_last_iova(area));
 	if (!tracker || !tracker->running)
 		return;

@@ -36,7 +36,7 @@ bool iommufd_dirty_fill_fine(struct io_pagetable *iopt,
 	if (tracker && tracker->flags & IOMMU_DIRTY_TRACKER_FINE_LEAVES)
 		return true;
 	if (test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags) &&
-	    iommufd_dirty_split_is_fine(iopt, domain))
+	    iommufd_dirty_twin_is_fine(iopt, domain))
 		return true;
 	if (!iopt->disable_large_pages && !READ_ONCE(iopt->dirty.coarse))
 		WRITE_ONCE(iopt->dirty.coarse, true);

@@ -42,7 +42,7 @@ name=vm command='' interactive=yes limit=120 memory=2048 smp=2 accel=
 modules='vfio_iommu_type1 vfio-pci iommufd-virt'
 virt=${VIRT-iommus=amd:2}
 kernel=${KERNEL:-stock}
-variant=test icount= gigantic=0
+variant=test icount='' gigantic=0
 files=() env=() replaced=()
 iommu=none
 
