@@ -160,6 +160,11 @@ A domain is filled with the smallest leaves that it can have, so that a dirty bi
 stands for a page, while pinning goes on in huge pages.
 END
 
+step "iommufd: other leaves for a domain that is in use" $d/twin.c $d/split.c <<'END'
+A twin with leaves of 4 KiB is filled while devices go on with the domain, and
+exchanged for it when no access can be refused; and back when the tracker stops.
+END
+
 step "iommufd: the dirty tracker" $d/tracker.c $d/read.c $d/info.c <<'END'
 The object and its ioctls: START and STOP, READ with resumable progress and
 bounded work under locks, and INFO about who answers for which device.

@@ -127,6 +127,8 @@ int iommufd_dirty_map(struct io_pagetable *iopt, unsigned long iova,
 	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
 	struct iommufd_dirty_domain *dd;
 
+	if (test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags))
+		iommufd_dirty_twin_note(iopt, iova, iova + (length - 1));
 	if (!tracker || !tracker->running || !(iommu_prot & IOMMU_WRITE))
 		return 0;
 	list_for_each_entry(dd, &iopt->dirty.domains, item) {

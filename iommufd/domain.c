@@ -38,8 +38,8 @@ iommufd_dirty_domain_granule(const struct iommufd_dirty_domain *dd)
  * @iopt: Of the IOAS; domains_rwsem held
  * @domain: An entry of iopt->domains
  *
- * Return: NULL when the domain is on its way out: no device is in it and its
- * dirt has been harvested.
+ * Return: NULL when no device is in the domain: it is on its way out and its dirt
+ * has been harvested, or it is about to be exchanged for another.
  */
 struct iommufd_dirty_domain *
 iommufd_dirty_domain_find(struct io_pagetable *iopt, struct iommu_domain *domain)
@@ -48,7 +48,7 @@ iommufd_dirty_domain_find(struct io_pagetable *iopt, struct iommu_domain *domain
 
 	lockdep_assert_held(&iopt->domains_rwsem);
 	list_for_each_entry(dd, &iopt->dirty.domains, item)
-		if (dd->domain == domain)
+		if (dd->domain == domain || dd->old == domain)
 			return dd;
 	return NULL;
 }
@@ -160,6 +160,7 @@ static void domain_remove(struct io_pagetable *iopt,
 	down_write(&iopt->domains_rwsem);
 	list_del(&dd->item);
 	dd->domain = NULL;
+	dd->old = NULL;
 	up_write(&iopt->domains_rwsem);
 }
 
@@ -231,6 +232,7 @@ void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 	iommufd_dirty_domain_disable(dd);
 	domain_remove(iopt, dd);
 	mutex_unlock(&iopt->dirty.plan_lock);
+	iommufd_dirty_twin_drop(dd);
 	if (test_and_clear_bit(0, &dd->user))
 		atomic_dec(&iopt->dirty.users);
 }

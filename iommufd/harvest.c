@@ -45,7 +45,8 @@
 /**
  * struct harvest - One harvest of one domain
  * @iopt: The IOAS's table; domains_rwsem is held for read
- * @dd: The domain
+ * @dd: The source
+ * @domain: Its domain, or the one that is exchanged for it
  * @window: Where dirt goes
  * @flush: What has to be flushed; the driver adds to it
  * @flags: enum iommufd_dirty_harvest_flags
@@ -55,6 +56,7 @@
 struct harvest {
 	struct io_pagetable *iopt;
 	struct iommufd_dirty_domain *dd;
+	struct iommu_domain *domain;
 	struct dirty_window window;
 	struct iommu_iotlb_gather flush;
 	unsigned int flags;
@@ -78,7 +80,7 @@ static void leaf_block(const struct harvest *h, unsigned long first,
 		       unsigned long last, unsigned long iova,
 		       unsigned long *start, unsigned long *end)
 {
-	struct iommu_domain *domain = h->dd->domain;
+	struct iommu_domain *domain = h->domain;
 	unsigned long sizes = domain->pgsize_bitmap;
 	unsigned long differ;
 	phys_addr_t phys;
@@ -126,7 +128,7 @@ static int driver_read(struct harvest *h, unsigned long first,
 		       unsigned long last, bool clear,
 		       struct iommu_iotlb_gather *gather)
 {
-	struct iommu_domain *domain = h->dd->domain;
+	struct iommu_domain *domain = h->domain;
 	struct iommu_dirty_bitmap dirty = {
 		.bitmap = h->window.set ? dirty_window_bitmap(&h->window) : NULL,
 		.gather = gather,
@@ -366,7 +368,7 @@ static int harvest_areas(struct harvest *h, u8 kind, unsigned long first,
 
 static void harvest_flush(struct harvest *h)
 {
-	struct iommu_domain *domain = h->dd->domain;
+	struct iommu_domain *domain = h->domain;
 
 	if (h->flags & IOMMUFD_DIRTY_PEEK || gather_is_empty(&h->flush) ||
 	    dirty_test_break(DIRTY_BREAK_EARLY_PUBLISH | DIRTY_BREAK_NO_FLUSH))
@@ -377,12 +379,14 @@ static void harvest_flush(struct harvest *h)
 }
 
 static void harvest_begin(struct harvest *h, struct io_pagetable *iopt,
-			  struct iommufd_dirty_domain *dd, unsigned int flags,
+			  struct iommufd_dirty_domain *dd,
+			  struct iommu_domain *domain, unsigned int flags,
 			  struct dirty_set *set)
 {
 	*h = (struct harvest){
 		.iopt = iopt,
 		.dd = dd,
+		.domain = domain,
 		.flags = flags,
 		.step = GATHER_STEP,
 	};
@@ -399,9 +403,16 @@ static void harvest_end(struct harvest *h, u64 start_ns)
 	atomic64_add(h->window.bytes, &dd->bytes);
 	atomic64_inc(&dd->harvests);
 	atomic64_add(ktime_get_ns() - start_ns, &dd->harvest_ns);
-	if (dd->kind == IOMMU_DIRTY_SOURCE_IOMMU &&
+	if (dd->kind == IOMMU_DIRTY_SOURCE_IOMMU && h->domain == dd->domain &&
 	    h->window.largest > READ_ONCE(dd->largest))
 		WRITE_ONCE(dd->largest, h->window.largest);
+}
+
+/* A domain that was exchanged goes on tracking, whatever the plan has now. */
+static u8 harvest_kind(const struct harvest *h)
+{
+	return h->domain == h->dd->old ? IOMMU_DIRTY_SOURCE_IOMMU :
+					 READ_ONCE(h->dd->kind);
 }
 
 static int harvest_one(struct harvest *h, unsigned long first,
@@ -409,7 +420,7 @@ static int harvest_one(struct harvest *h, unsigned long first,
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 	u64 start_ns = ktime_get_ns();
-	u8 kind = READ_ONCE(dd->kind);
+	u8 kind = harvest_kind(h);
 	int rc = 0;
 
 	switch (kind) {
@@ -455,7 +466,7 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 		dd = iommufd_dirty_domain_find(iopt, domain);
 		if (!dd)
 			continue;
-		harvest_begin(&h, iopt, dd, flags, set);
+		harvest_begin(&h, iopt, dd, domain, flags, set);
 		rc = harvest_one(&h, first, reached);
 		*skipped |= h.skipped;
 		if (rc)
@@ -503,14 +514,9 @@ int iommufd_dirty_harvest(struct iommufd_dirty_tracker *tracker,
 	return rc;
 }
 
-/**
- * iommufd_dirty_harvest_domain - The last harvest of a domain
- * @tracker: A tracker that runs
- * @dd: The domain, without devices and about to be unfilled; domains_rwsem is
- *	held for read
- */
-void iommufd_dirty_harvest_domain(struct iommufd_dirty_tracker *tracker,
-				  struct iommufd_dirty_domain *dd)
+static void harvest_last(struct iommufd_dirty_tracker *tracker,
+			 struct iommufd_dirty_domain *dd,
+			 struct iommu_domain *domain)
 {
 	struct io_pagetable *iopt = &tracker->ioas->iopt;
 	unsigned long first = 0, reached;
@@ -520,13 +526,69 @@ void iommufd_dirty_harvest_domain(struct iommufd_dirty_tracker *tracker,
 	dirty_set_init(&set, tracker->shift);
 	for (;;) {
 		reached = ULONG_MAX;
-		harvest_begin(&h, iopt, dd, IOMMUFD_DIRTY_NOFAIL, &set);
+		harvest_begin(&h, iopt, dd, domain, IOMMUFD_DIRTY_NOFAIL, &set);
 		harvest_one(&h, first, &reached);
 		if (reached == ULONG_MAX)
 			break;
 		first = reached + 1;
 	}
 	iommufd_dirty_publish(tracker, &set);
+}
+
+/**
+ * iommufd_dirty_harvest_old - The last harvest of a domain that was exchanged
+ * @tracker: A tracker that runs
+ * @dd: The source; domains_rwsem is held for read. No device is in dd->old
+ */
+void iommufd_dirty_harvest_old(struct iommufd_dirty_tracker *tracker,
+			       struct iommufd_dirty_domain *dd)
+{
+	if (dd->old)
+		harvest_last(tracker, dd, dd->old);
+}
+
+/**
+ * iommufd_dirty_harvest_domain - The last harvest of a source
+ * @tracker: A tracker that runs
+ * @dd: The source, without devices and about to be unfilled; domains_rwsem is
+ *	held for read
+ */
+void iommufd_dirty_harvest_domain(struct iommufd_dirty_tracker *tracker,
+				  struct iommufd_dirty_domain *dd)
+{
+	iommufd_dirty_harvest_old(tracker, dd);
+	harvest_last(tracker, dd, dd->domain);
+}
+
+/**
+ * iommufd_dirty_discard - Clear the dirty bits of a domain that no device is in
+ * @iopt: Of the IOAS
+ * @dd: The source that the domain is to be for
+ * @domain: The domain, filled
+ *
+ * Return: -EINTR when killed, or the driver's error.
+ */
+int iommufd_dirty_discard(struct io_pagetable *iopt,
+			  struct iommufd_dirty_domain *dd,
+			  struct iommu_domain *domain)
+{
+	unsigned long first = 0, reached;
+	struct harvest h;
+	int rc;
+
+	for (;;) {
+		reached = ULONG_MAX;
+		rc = down_read_killable(&iopt->domains_rwsem);
+		if (rc)
+			return rc;
+		harvest_begin(&h, iopt, dd, domain, IOMMUFD_DIRTY_DISCARD, NULL);
+		rc = harvest_areas(&h, IOMMU_DIRTY_SOURCE_IOMMU, first, &reached);
+		harvest_flush(&h);
+		up_read(&iopt->domains_rwsem);
+		if (rc || reached == ULONG_MAX)
+			return rc;
+		first = reached + 1;
+	}
 }
 
 static void mark_all(struct iommufd_dirty_tracker *tracker,
@@ -537,7 +599,7 @@ static void mark_all(struct iommufd_dirty_tracker *tracker,
 	struct harvest h;
 
 	dirty_set_init(&set, tracker->shift);
-	harvest_begin(&h, iopt, dd, IOMMUFD_DIRTY_NOFAIL, &set);
+	harvest_begin(&h, iopt, dd, NULL, IOMMUFD_DIRTY_NOFAIL, &set);
 	down_read(&iopt->iova_rwsem);
 	harvest_step(&h, kind, 0, ULONG_MAX);
 	up_read(&iopt->iova_rwsem);
@@ -627,6 +689,9 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt, struct iopt_area *area)
 	unsigned long index;
 	struct dirty_set set;
 
+	if (test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags))
+		iommufd_dirty_twin_note(iopt, iopt_area_iova(area),
+					 iopt_area_last_iova(area));
 	if (!tracker || !tracker->running)
 		return;
 	dirty_set_init(&set, tracker->shift);
@@ -640,8 +705,8 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt, struct iopt_area *area)
 		dd = iommufd_dirty_domain_find(iopt, domain);
 		if (!dd || dirty_test_break(DIRTY_BREAK_NO_UNMAP))
 			continue;
-		harvest_begin(&h, iopt, dd, IOMMUFD_DIRTY_NOFAIL, &set);
-		if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU) {
+		harvest_begin(&h, iopt, dd, domain, IOMMUFD_DIRTY_NOFAIL, &set);
+		if (harvest_kind(&h) == IOMMU_DIRTY_SOURCE_IOMMU) {
 			if (read_hidden_area(&h, area))
 				iommufd_dirty_domain_fail(dd);
 			harvest_flush(&h);

@@ -14,6 +14,7 @@
 #include <linux/types.h>
 #include <uapi/linux/iommufd_dirty.h>
 
+struct dirty_split;
 struct iommu_domain;
 struct io_pagetable;
 struct iopt_area;
@@ -34,10 +35,12 @@ struct vfio_info_cap_header;
  * enum iommufd_dirty_iopt_flags - Bits of struct iommufd_dirty_iopt::flags
  * @IOMMUFD_DIRTY_BROKE: A source broke; the plan is to be made anew
  * @IOMMUFD_DIRTY_GREW: Something was mapped that a device's log does not hold
+ * @IOMMUFD_DIRTY_SPLIT: A domain has, or had, a twin with other leaves
  */
 enum iommufd_dirty_iopt_flags {
 	IOMMUFD_DIRTY_BROKE,
 	IOMMUFD_DIRTY_GREW,
+	IOMMUFD_DIRTY_SPLIT,
 };
 
 /**
@@ -53,6 +56,7 @@ enum iommufd_dirty_iopt_flags {
  * @users: Who owns the dirty bits: n > 0 holds of the per-HWPT ioctls (one for
  *	each HWPT whose tracking is on, one for each read in flight), 0 nobody,
  *	-1 a tracker
+ * @attempt: Number of the last SPLIT; under the tracker's read_mutex
  * @coarse: Memory was mapped that may be in leaves larger than the smallest, and
  *	may be so still. Set under domains_rwsem, cleared under it (write)
  */
@@ -65,6 +69,7 @@ struct iommufd_dirty_iopt {
 	struct rb_root_cached pins;
 	unsigned long flags;
 	atomic_t users;
+	unsigned int attempt;
 	bool coarse;
 };
 
@@ -73,6 +78,13 @@ struct iommufd_dirty_iopt {
  *	iommufd_hwpt_paging
  * @item: On iommufd_dirty_iopt::domains
  * @domain: The domain; NULL while not on the list
+ * @old: What was exchanged for @domain, while devices may be in it and its dirt is
+ *	to be harvested; or NULL. Locked like @domain
+ * @split: The exchange that is under way, or NULL. Written under domains_rwsem
+ *	(write) with a reference to the HWPT, read under either
+ * @attempt: The last one that has been made to exchange it
+ * @fine: All leaves of @domain are the smallest, because of SPLIT. Written like
+ *	@domain
  * @platform: What is known of its IOMMU driver; NULL when it cannot track
  * @kind: enum iommu_dirty_source_kind. Written like iommufd_dirty_iopt::tracker,
  *	but that a harvest that fails turns it into MAPPED under domains_rwsem
@@ -96,6 +108,10 @@ struct iommufd_dirty_iopt {
 struct iommufd_dirty_domain {
 	struct list_head item;
 	struct iommu_domain *domain;
+	struct iommu_domain *old;
+	struct dirty_split *split;
+	unsigned int attempt;
+	bool fine;
 	const struct iommufd_dirty_platform *platform;
 	u8 kind;
 	u8 state;
@@ -180,11 +196,14 @@ void iommufd_dirty_iopt_init(struct io_pagetable *iopt);
 int iommufd_dirty_map(struct io_pagetable *iopt, unsigned long iova,
 		      unsigned long length, int iommu_prot);
 void iommufd_dirty_unmap_begin(struct io_pagetable *iopt);
+int iommufd_dirty_fill_domain(struct io_pagetable *iopt,
+			      struct iommu_domain *domain);
 void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 			      struct iopt_area *area);
 
 /* pages.c */
-bool iommufd_dirty_fill_fine(struct io_pagetable *iopt);
+bool iommufd_dirty_fill_fine(struct io_pagetable *iopt,
+			     struct iommu_domain *domain);
 int iommufd_dirty_map_fine(struct iommu_domain *domain, unsigned long iova,
 			   phys_addr_t phys, size_t length, int prot);
 
@@ -275,7 +294,14 @@ static inline void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 {
 }
 
-static inline bool iommufd_dirty_fill_fine(struct io_pagetable *iopt)
+static inline int iommufd_dirty_fill_domain(struct io_pagetable *iopt,
+					    struct iommu_domain *domain)
+{
+	return 1;
+}
+
+static inline bool iommufd_dirty_fill_fine(struct io_pagetable *iopt,
+					   struct iommu_domain *domain)
 {
 	return false;
 }

@@ -40,7 +40,7 @@ static void info_fill(struct iommu_dirty_source_info *source,
 	source->state = READ_ONCE(dd->state);
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_GATHER)
 		source->flags |= IOMMU_DIRTY_SOURCE_GATHER;
-	if (!READ_ONCE(hwpt_paging->ioas->iopt.dirty.coarse))
+	if (iommufd_dirty_domain_is_fine(&hwpt_paging->ioas->iopt, dd))
 		source->flags |= IOMMU_DIRTY_SOURCE_FINE;
 	source->granule = iommufd_dirty_domain_granule(dd) ?:
 			  1UL << __ffs(dd->domain->pgsize_bitmap);

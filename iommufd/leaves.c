@@ -3,7 +3,7 @@
  * The size of leaves. One dirty bit stands for a whole leaf, of which iommufd
  * makes the largest that memory allows. A tracker with FINE_LEAVES has every
  * domain of its IOAS filled with the smallest; what pins and accounts memory goes
- * on in huge pages.
+ * on in huge pages. SPLIT does it to domains that are in use (split.c).
  *
  * This is decided by what is given to the domain's map_pages(), not by its
  * pgsize_bitmap, which is the driver's and which not every driver looks at.
@@ -25,17 +25,33 @@
 /**
  * iommufd_dirty_fill_fine - Memory is about to be mapped: in small leaves?
  * @iopt: Of the IOAS; domains_rwsem is held
+ * @domain: Where it is mapped
  */
-bool iommufd_dirty_fill_fine(struct io_pagetable *iopt)
+bool iommufd_dirty_fill_fine(struct io_pagetable *iopt,
+			     struct iommu_domain *domain)
 {
 	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
 
 	lockdep_assert_held(&iopt->domains_rwsem);
 	if (tracker && tracker->flags & IOMMU_DIRTY_TRACKER_FINE_LEAVES)
 		return true;
-	if (!iopt->disable_large_pages)
+	if (test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags) &&
+	    iommufd_dirty_twin_is_fine(iopt, domain))
+		return true;
+	if (!iopt->disable_large_pages && !READ_ONCE(iopt->dirty.coarse))
 		WRITE_ONCE(iopt->dirty.coarse, true);
 	return false;
+}
+
+/**
+ * iommufd_dirty_domain_is_fine - Has a domain nothing in larger leaves?
+ * @iopt: Of the IOAS
+ * @dd: The domain; plan_lock or domains_rwsem is held, or the answer is a guess
+ */
+bool iommufd_dirty_domain_is_fine(const struct io_pagetable *iopt,
+				  const struct iommufd_dirty_domain *dd)
+{
+	return READ_ONCE(dd->fine) || !READ_ONCE(iopt->dirty.coarse);
 }
 
 /**

@@ -23,13 +23,10 @@ static const struct iommufd_dirty_platform *const platforms[] = {
 #endif
 };
 
-static bool platform_matches(const struct iommufd_dirty_platform *platform,
-			     const char *name)
+static bool is_one_of(const char *name, const char *const *prefixes)
 {
-	const char *const *prefix;
-
-	for (prefix = platform->iommus; *prefix; prefix++)
-		if (strstarts(name, *prefix))
+	for (; *prefixes; prefixes++)
+		if (strstarts(name, *prefixes))
 			return true;
 	return false;
 }
@@ -51,9 +48,22 @@ const struct iommufd_dirty_platform *iommufd_dirty_platform(struct device *dev)
 	for (i = 0; i < ARRAY_SIZE(platforms); i++) {
 		const struct iommufd_dirty_platform *platform = platforms[i];
 
-		if (platform_matches(platform, dev_name(iommu)))
+		if (is_one_of(dev_name(iommu), platform->iommus))
 			return !platform->usable || platform->usable(dev) ?
 				       platform : NULL;
 	}
 	return NULL;
+}
+
+/**
+ * iommufd_dirty_platform_is_atomic - Can a device go to another domain while it
+ *	does DMA?
+ * @platform: What iommufd_dirty_platform() has found
+ * @dev: The device
+ */
+bool iommufd_dirty_platform_is_atomic(const struct iommufd_dirty_platform *platform,
+				      struct device *dev)
+{
+	return platform->atomic &&
+	       is_one_of(dev_name(dev->iommu->iommu_dev->dev), platform->atomic);
 }

@@ -46,7 +46,7 @@ static unsigned long domain_granule(const struct io_pagetable *iopt,
 	unsigned long granule = iommufd_dirty_domain_granule(dd);
 	unsigned long larger;
 
-	if (!granule || !READ_ONCE(iopt->dirty.coarse))
+	if (!granule || iommufd_dirty_domain_is_fine(iopt, dd))
 		return granule;
 	larger = dd->domain->pgsize_bitmap & ~granule;
 	return larger ? 1UL << __ffs(larger) : granule;

@@ -267,7 +267,7 @@ bool iommufd_dirty_source_usable(struct iommufd_dirty_tracker *tracker,
 {
 	void *owner;
 
-	if (!src || READ_ONCE(src->failed))
+	if (!src || !src->desc.ops->start || READ_ONCE(src->failed))
 		return false;
 	owner = READ_ONCE(src->owner);
 	return !owner || owner == tracker;

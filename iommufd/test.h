@@ -21,6 +21,7 @@
  *	mapped
  * @DIRTY_BREAK_NO_OUTSIDE: take what a log cannot hold for clean
  * @DIRTY_BREAK_NO_ACCESS: take what the CPU writes for clean
+ * @DIRTY_BREAK_RUDE_SPLIT: exchange domains whatever their devices do
  * @DIRTY_BREAK_NO_LENGTH: do not look how much fits into the caller's bitmap
  */
 enum dirty_test_break {
@@ -35,6 +36,7 @@ enum dirty_test_break {
 	DIRTY_BREAK_NO_OUTSIDE = 1 << 8,
 	DIRTY_BREAK_NO_ACCESS = 1 << 9,
 	DIRTY_BREAK_NO_LENGTH = 1 << 10,
+	DIRTY_BREAK_RUDE_SPLIT = 1 << 11,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST

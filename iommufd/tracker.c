@@ -127,6 +127,20 @@ int iommufd_dirty_tracker_start(struct iommufd_dirty_tracker *tracker)
 	return rc;
 }
 
+static int tracker_start_fine(struct iommufd_dirty_tracker *tracker)
+{
+	bool was_running = tracker->running;
+	int rc;
+
+	rc = iommufd_dirty_tracker_start(tracker);
+	if (rc)
+		return rc;
+	rc = iommufd_dirty_split(tracker, true, !was_running);
+	if (rc && !was_running)
+		tracker_stop(tracker);
+	return rc;
+}
+
 /* The log of a device that user space reads by itself has its owner. */
 static bool tracker_can_adopt(struct io_pagetable *iopt)
 {
@@ -182,6 +196,8 @@ void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 		return;
 	}
 	tracker_stop(tracker);
+	/* What cannot be exchanged now keeps its leaves */
+	iommufd_dirty_split(tracker, false, true);
 	mem_cgroup_put(tracker->memcg);
 	mutex_lock(&ioas->iopt.dirty.plan_lock);
 	down_write(&ioas->iopt.domains_rwsem);
@@ -289,8 +305,10 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 	struct iommufd_dirty_tracker *tracker;
 	int rc;
 
-	if (cmd->flags & ~IOMMU_DIRTY_TRACKER_ENABLE)
+	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT))
 		return -EOPNOTSUPP;
+	if (cmd->flags == IOMMU_DIRTY_TRACKER_SPLIT)
+		return -EINVAL;
 
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
@@ -298,12 +316,19 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 	rc = mutex_lock_killable(&tracker->read_mutex);
 	if (rc)
 		goto out_put;
-	if (cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE)
-		rc = iommufd_dirty_tracker_start(tracker);
-	else
+	if (!(cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE)) {
 		tracker_stop(tracker);
+		rc = iommufd_dirty_split(tracker, false, true);
+	} else if (cmd->flags & IOMMU_DIRTY_TRACKER_SPLIT) {
+		rc = tracker_start_fine(tracker);
+	} else {
+		rc = iommufd_dirty_tracker_start(tracker);
+	}
 	if (!rc) {
 		cmd->out_flags = iommufd_dirty_out_flags(tracker);
+		if (cmd->flags & IOMMU_DIRTY_TRACKER_SPLIT &&
+		    !iommufd_dirty_split_is_done(tracker))
+			cmd->out_flags |= IOMMU_DIRTY_TRACKER_COARSE;
 		cmd->out_page_size = BIT(tracker->shift);
 		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	}

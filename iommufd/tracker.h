@@ -36,7 +36,7 @@
  *
  * Lock order, outermost first: vfio's dev_set->lock, read_mutex, ioas->mutex,
  * igroup->lock, plan_lock, domains_rwsem, iova_rwsem, unmap_sem (read),
- * pages->mutex, pending_lock. A source's start and stop are called with
+ * pages->mutex, a dirty_split's lock, pending_lock. A source's start and stop are called with
  * plan_lock, its harvest with nothing or, at its end, with plan_lock. unmap_sem
  * is taken for write with read_mutex alone, and user memory is touched with
  * read_mutex alone.
@@ -84,7 +84,21 @@ int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
 			struct iommu_dirty_tracker_unmap *cmd);
 
 /* leaves.c */
+bool iommufd_dirty_domain_is_fine(const struct io_pagetable *iopt,
+				  const struct iommufd_dirty_domain *dd);
 bool iommufd_dirty_may_be_fine(struct io_pagetable *iopt);
+
+/* split.c */
+int iommufd_dirty_split(struct iommufd_dirty_tracker *tracker, bool fine,
+			bool discard);
+bool iommufd_dirty_split_is_done(struct iommufd_dirty_tracker *tracker);
+
+/* twin.c */
+void iommufd_dirty_twin_drop(struct iommufd_dirty_domain *dd);
+bool iommufd_dirty_twin_is_fine(struct io_pagetable *iopt,
+				 const struct iommu_domain *domain);
+void iommufd_dirty_twin_note(struct io_pagetable *iopt, unsigned long first,
+			      unsigned long last);
 
 /* domain.c */
 struct io_pagetable *iommufd_dirty_domain_iopt(struct iommufd_dirty_domain *dd);
@@ -126,6 +140,11 @@ int iommufd_dirty_harvest(struct iommufd_dirty_tracker *tracker,
 			  unsigned int flags, struct dirty_set *set);
 void iommufd_dirty_harvest_domain(struct iommufd_dirty_tracker *tracker,
 				  struct iommufd_dirty_domain *dd);
+void iommufd_dirty_harvest_old(struct iommufd_dirty_tracker *tracker,
+			       struct iommufd_dirty_domain *dd);
+int iommufd_dirty_discard(struct io_pagetable *iopt,
+			  struct iommufd_dirty_domain *dd,
+			  struct iommu_domain *domain);
 void iommufd_dirty_mark_mapped(struct iommufd_dirty_tracker *tracker);
 void iommufd_dirty_mark_outside(struct iommufd_dirty_tracker *tracker,
 				struct iommufd_dirty_domain *dd);

@@ -122,12 +122,12 @@ build_modules()
 only='' duration=''
 run_plan()
 {
-	local name virt limit programs iommu modules p known='' args v counts status log
+	local name virt limit programs iommu modules options p known='' args v counts status log
 	local taken
 
 	build_modules
 	"$TOP/build-aux/programs.sh" tools kselftest
-	while IFS='|' read -r name virt limit programs iommu modules <&3; do
+	while IFS='|' read -r name virt limit programs iommu modules options <&3; do
 		name=${name//[[:space:]]/}
 		[[ $name != '' && $name != \#* ]] || continue
 		virt=$(xargs <<<"$virt")
@@ -153,6 +153,8 @@ run_plan()
 			modules=${modules//upstream:/}
 		fi
 		[ -z "$modules" ] || args+=(--modules "$modules")
+		# shellcheck disable=SC2206 # words
+		args+=(${options:-})
 		for v in SEED SCHEDULES ${PASS_ENV:-}; do
 			[ -z "${!v:-}" ] || args+=(--env "$v=${!v}")
 		done

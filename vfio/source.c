@@ -5,6 +5,8 @@
  * is first attached or logged, which is after open_device(), and taken back
  * before close_device(), which is where drivers let go of their log.
  *
+ * It also tells whether a device does DMA, if its driver has migration states.
+ *
  * A device has one log. VFIO_DEVICE_FEATURE_DMA_LOGGING_* come through here too,
  * so that they and a tracker do not steal from one another.
  */
@@ -82,10 +84,40 @@ static int source_harvest(void *data, unsigned long iova, size_t length,
 	return ret;
 }
 
+/*
+ * By the uAPI a device in RUNNING_P2P does no DMA to its peers. All drivers of this
+ * kernel stop all DMA of the device there, since it cannot tell where an
+ * address leads.
+ */
+static bool source_quiet(void *data)
+{
+	struct vfio_device *vdev = data;
+	enum vfio_device_mig_state state;
+
+	if (!vdev->mig_ops ||
+	    vdev->mig_ops->migration_get_state(vdev, &state))
+		return false;
+	switch (state) {
+	case VFIO_DEVICE_STATE_STOP:
+	case VFIO_DEVICE_STATE_STOP_COPY:
+	case VFIO_DEVICE_STATE_RESUMING:
+	case VFIO_DEVICE_STATE_RUNNING_P2P:
+	case VFIO_DEVICE_STATE_PRE_COPY_P2P:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static const struct iommufd_dirty_source_ops source_ops = {
 	.start = source_start,
 	.stop = source_stop,
 	.harvest = source_harvest,
+	.quiet = source_quiet,
+};
+
+static const struct iommufd_dirty_source_ops source_ops_no_log = {
+	.quiet = source_quiet,
 };
 
 /* The device whose log has an owner; NULL when there is none. */
@@ -105,13 +137,13 @@ static struct iommufd_device *source_device(struct vfio_device *vdev)
 int vfio_dirty_attach(struct vfio_device *vdev)
 {
 	const struct iommufd_dirty_source_desc desc = {
-		.ops = &source_ops,
+		.ops = vdev->log_ops ? &source_ops : &source_ops_no_log,
 		.data = vdev,
 		.granule = PAGE_SIZE,
 	};
 	int ret;
 
-	if (!vdev->log_ops || !vdev->iommufd_device ||
+	if ((!vdev->log_ops && !vdev->mig_ops) || !vdev->iommufd_device ||
 	    iommufd_dirty_source_registered(vdev->iommufd_device))
 		return 0;
 	ret = iommufd_dirty_source_register(vdev->iommufd_device, &desc);

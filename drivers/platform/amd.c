@@ -10,9 +10,11 @@
  */
 #include "platform.h"
 
-static const char *const amd_iommus[] = { "ivhd", "vamd", NULL };
+static const char *const amd_iommus[] = { "ivhd", "vamd", "bbm-vamd", NULL };
+static const char *const amd_atomic[] = { "vamd", NULL };
 
 const struct iommufd_dirty_platform iommufd_dirty_amd = {
 	.name = "amd",
 	.iommus = amd_iommus,
+	.atomic = amd_atomic,
 };

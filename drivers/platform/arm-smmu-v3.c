@@ -10,10 +10,13 @@
  */
 #include "platform.h"
 
-static const char *const smmu_v3_iommus[] = { "smmu3.", "vsmmu", NULL };
+static const char *const smmu_v3_iommus[] = { "smmu3.", "vsmmu", "bbm-vsmmu", NULL };
+static const char *const smmu_v3_atomic[] = { "vsmmu", NULL };
 
 const struct iommufd_dirty_platform iommufd_dirty_smmu_v3 = {
 	.name = "smmu-v3",
 	.iommus = smmu_v3_iommus,
+	.atomic = smmu_v3_atomic,
+	.born_dirty = true,
 	.sync_pgsize = true,
 };

@@ -38,10 +38,12 @@ static bool intel_usable(struct device *dev)
 	return coherent;
 }
 
-static const char *const intel_iommus[] = { "dmar", "vintel", NULL };
+static const char *const intel_iommus[] = { "dmar", "vintel", "bbm-vintel", NULL };
+static const char *const intel_atomic[] = { "vintel", NULL };
 
 const struct iommufd_dirty_platform iommufd_dirty_intel = {
 	.name = "intel",
 	.iommus = intel_iommus,
+	.atomic = intel_atomic,
 	.usable = intel_usable,
 };

@@ -365,7 +365,9 @@ int virt_iommu_register(struct virt_iommu *iommu)
 		return PTR_ERR(iommu->fwnode);
 	iommu->iommu.fwnode = iommu->fwnode;
 
-	err = iommu_device_sysfs_add(&iommu->iommu, NULL, NULL, "v%s%u",
+	/* The name tells the tracker what the driver can (iommufd/platform.c) */
+	err = iommu_device_sysfs_add(&iommu->iommu, NULL, NULL, "%sv%s%u",
+				     iommu->bbm ? "bbm-" : "",
 				     iommu->personality->name, iommu->number);
 	if (err)
 		goto err_fwnode;

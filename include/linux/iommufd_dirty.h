@@ -29,9 +29,15 @@ struct iova_bitmap;
  *	outside the range is ignored, so nothing outside may be forgotten. What
  *	was written before the call is reported by it, or was by one before.
  *	After an error the log counts as lost until @stop and @start
+ * @quiet: Optional: is the device in a state in which it does no DMA, until its
+ *	user says otherwise? A wrong yes makes accesses fail while the device is
+ *	attached to another domain, a wrong no keeps large leaves
+ *
+ * A driver that has no log, and tells only whether it is quiet, leaves @start, @stop
+ * and @harvest out.
  *
  * All may sleep. @start and @stop are called with locks of iommufd held: they
- * must not call iommufd or wait for somebody who does. @harvest is called with
+ * must not call iommufd or wait for somebody who does; so is @quiet. @harvest is called with
  * none, by a worker; a driver that has to wait for its device limits that wait
  * itself. No two of them run at a time.
  */
@@ -41,6 +47,7 @@ struct iommufd_dirty_source_ops {
 	void (*stop)(void *data);
 	int (*harvest)(void *data, unsigned long iova, size_t length,
 		       struct iova_bitmap *bitmap);
+	bool (*quiet)(void *data);
 };
 
 /**

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -223,6 +225,88 @@ int oracle_read_fault(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 	return rc == -EFAULT ? 0 : rc;
 }
 
+/* A READ by another process, in memory that it shares with us. */
+struct shared_read {
+	__u64 begin_ns;
+	__u64 end_ns;
+	__u64 bits[];
+};
+
+static int reader_note(struct oracle *o, const struct shared_read *read,
+		       __u64 iova, __u64 length)
+{
+	struct oracle_event *e, tmp;
+	unsigned int i;
+
+	/* Killed before it began */
+	if (!read->begin_ns)
+		return 0;
+	e = read_add(o, iova, length);
+	if (!e)
+		return -ENOMEM;
+	memcpy(e->bits, read->bits, (length / ORACLE_PAGE + 63) / 64 * 8);
+	e->begin_ns = read->begin_ns;
+	e->killed = !read->end_ns;
+	e->end_ns = e->killed ? oracle_now() : read->end_ns;
+	for (i = o->nr_events - 1; i && e[-1].begin_ns > e->begin_ns; i--, e--) {
+		tmp = e[-1];
+		e[-1] = *e;
+		*e = tmp;
+	}
+	return 0;
+}
+
+/**
+ * oracle_readers - READ by several processes at a time, each noted
+ * @readers: how many, at most 8
+ * @kill_us: after so many microseconds the first of them is killed; 0: it is not
+ *
+ * Returns 0, or -EIO when a READ failed.
+ */
+int oracle_readers(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+		   __u64 length, unsigned int readers, unsigned int kill_us)
+{
+	size_t size = sizeof(struct shared_read) +
+		      (length / ORACLE_PAGE + 63) / 64 * 8;
+	struct shared_read *read[8];
+	pid_t pid[8];
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < readers; i++) {
+		read[i] = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (read[i] == MAP_FAILED)
+			return -errno;
+		pid[i] = fork();
+		if (pid[i] < 0)
+			return -errno;
+		if (pid[i])
+			continue;
+		read[i]->begin_ns = oracle_now();
+		rc = tracker_read_bitmap(fd, tracker_id, iova, length,
+					 ORACLE_PAGE, read[i]->bits, 0, NULL);
+		read[i]->end_ns = oracle_now();
+		_exit(rc ? 1 : 0);
+	}
+	if (kill_us) {
+		usleep(kill_us);
+		kill(pid[0], SIGKILL);
+	}
+	for (i = 0; i < readers; i++) {
+		int status;
+
+		if (waitpid(pid[i], &status, 0) != pid[i])
+			rc = -ECHILD;
+		else if (WIFEXITED(status) && WEXITSTATUS(status))
+			rc = -EIO;
+		else if (!rc)
+			rc = reader_note(o, read[i], iova, length);
+		munmap(read[i], size);
+	}
+	return rc;
+}
+
 static bool covers(const struct oracle_event *e, __u64 iova)
 {
 	return iova >= e->iova && iova - e->iova < e->length;
@@ -239,6 +323,7 @@ static bool reports(const struct oracle_event *e, __u64 iova)
 static bool write_is_lost(const struct oracle *o, __u64 iova, __u64 begin,
 			  __u64 end)
 {
+	__u64 first_end = UINT64_MAX;
 	unsigned int i;
 
 	if (end <= o->start_ns)
@@ -246,6 +331,8 @@ static bool write_is_lost(const struct oracle *o, __u64 iova, __u64 begin,
 	for (i = 0; i < o->nr_events; i++) {
 		const struct oracle_event *e = &o->events[i];
 
+		if (e->begin_ns >= first_end)
+			return true;
 		if (e->races && covers(e, iova) && begin <= e->end_ns &&
 		    end >= e->begin_ns)
 			return false;
@@ -253,8 +340,10 @@ static bool write_is_lost(const struct oracle *o, __u64 iova, __u64 begin,
 			continue;
 		if (e->end_ns >= begin && reports(e, iova))
 			return false;
-		if (e->begin_ns >= end && covers(e, iova))
-			return true;
+		/* What runs at the same time may have taken it */
+		if (e->begin_ns >= end && covers(e, iova) && !e->killed &&
+		    first_end == UINT64_MAX)
+			first_end = e->end_ns;
 	}
 	return true;
 }
@@ -273,7 +362,7 @@ static void explain(const struct oracle *o, __u64 **left, __u64 iova,
 		left[i][(iova - e->iova) / ORACLE_PAGE / 64] &=
 			~(1ull << ((iova - e->iova) / ORACLE_PAGE % 64));
 		/* A later READ has no excuse, unless this one could miss it */
-		if (e->begin_ns >= end)
+		if (e->begin_ns >= end && !e->killed)
 			return;
 	}
 }

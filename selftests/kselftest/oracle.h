@@ -3,8 +3,9 @@
  * The oracle: compares what READs reported with what devices really wrote.
  *
  * A write of [begin, end] to a mapped page must be reported by the first READ of
- * that page which begins after the write's end, or by an earlier one that ended
- * after the write had begun. Exempt are writes that ended before START
+ * that page which begins after the write's end, by one that overlaps that READ, or
+ * by an earlier one that ended after the write had begun. What a READ that was killed
+ * has put into memory counts, but it is not the first. Exempt are writes that ended before START
  * returned, and writes that overlap an unmap of their page, unless it is
  * CONSERVATIVE. Times are
  * CLOCK_MONOTONIC, as in the ground truth.
@@ -26,6 +27,7 @@
  * @length: bytes
  * @bits: the pages reported, bit i for @iova + i * ORACLE_PAGE; NULL for an
  *	IOAS_UNMAP. Owned by the oracle
+ * @killed: it did not come to its end
  * @races: writes that overlap it may be lost: an UNMAP that is not CONSERVATIVE
  */
 struct oracle_event {
@@ -34,6 +36,7 @@ struct oracle_event {
 	__u64 iova;
 	__u64 length;
 	__u64 *bits;
+	bool killed;
 	bool races;
 };
 
@@ -41,7 +44,7 @@ struct oracle_event {
  * struct oracle - What was reported, and the verdict
  * @truth_fd: /dev/virt-truth
  * @start_ns: when START had returned
- * @events: READs and UNMAPs, in order of time
+ * @events: READs and UNMAPs, in order of @begin_ns
  * @nr_events: how many
  * @writes: records checked
  * @reported: pages reported, in all READs
@@ -77,6 +80,8 @@ int oracle_read_ranges(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		       __u64 length, unsigned int nr_ranges);
 int oracle_read_fault(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		      __u64 length, size_t good_pages);
+int oracle_readers(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+		   __u64 length, unsigned int readers, unsigned int kill_us);
 int oracle_check(struct oracle *o);
 
 #endif

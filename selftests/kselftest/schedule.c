@@ -146,7 +146,7 @@ static int step_read(struct run *r)
 	}
 	iova = BASE + first * ORACLE_PAGE;
 	length = n * ORACLE_PAGE;
-	switch (rnd(r, 5)) {
+	switch (rnd(r, 8)) {
 	case 0:
 		rc = oracle_read_ranges(&r->oracle, r->fd, r->tracker_id, iova,
 					length, 1 + rnd(r, 20));
@@ -154,6 +154,11 @@ static int step_read(struct run *r)
 	case 1:
 		rc = oracle_read_fault(&r->oracle, r->fd, r->tracker_id, BASE,
 				       SPAN, 0);
+		break;
+	case 2:
+		rc = oracle_readers(&r->oracle, r->fd, r->tracker_id, iova,
+				    length, 2 + rnd(r, 3),
+				    rnd(r, 2) ? 1 + rnd(r, 3000) : 0);
 		break;
 	default:
 		rc = oracle_read(&r->oracle, r->fd, r->tracker_id, iova,
@@ -203,8 +208,20 @@ static int step_failure(struct run *r)
 	return rc ? fail(r, "failure", rc) : 0;
 }
 
+/* Large leaves become small ones under whatever the devices do. */
+static int step_split(struct run *r)
+{
+	int rc = tracker_set(r->fd, r->tracker_id,
+			     IOMMU_DIRTY_TRACKER_ENABLE |
+				     IOMMU_DIRTY_TRACKER_SPLIT, NULL, NULL);
+
+	return rc ? fail(r, "SPLIT", rc) : 0;
+}
+
 static int step(struct run *r)
 {
+	if (!rnd(r, 30))
+		return step_split(r);
 	if (r->s->failures && !rnd(r, 12))
 		return step_failure(r);
 	switch (rnd(r, 16)) {

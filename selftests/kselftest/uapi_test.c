@@ -136,10 +136,8 @@ TEST_F(uapi, set)
 
 	EXPECT_EQ(-EOPNOTSUPP,
 		  tracker_set(b->fd, b->tracker_id, 1u << 31, NULL, NULL));
-	EXPECT_EQ(-EOPNOTSUPP, tracker_set(b->fd, b->tracker_id,
-					   IOMMU_DIRTY_TRACKER_ENABLE |
-						   IOMMU_DIRTY_TRACKER_SPLIT,
-					   NULL, NULL));
+	EXPECT_EQ(-EINVAL, tracker_set(b->fd, b->tracker_id,
+				       IOMMU_DIRTY_TRACKER_SPLIT, NULL, NULL));
 	EXPECT_EQ(-ENOENT, tracker_set(b->fd, b->ioas_id, 0, NULL, NULL));
 	EXPECT_EQ(-ENOENT, tracker_set(b->fd, 12345, 0, NULL, NULL));
 	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));

@@ -23,6 +23,7 @@ usage: run.sh [options] [--command CMD]
                     (default: vfio_iommu_type1 vfio-pci iommufd-virt)
   --timeout SECONDS end a VM that takes longer (default: 120)
   --memory MB       default: 2048; --smp N: default 2
+  --gigantic N      set aside N huge pages of 1 GiB, with memory for them
   --iommu intel|amd the machine has this IOMMU, and an edu device behind it
   --kernel KIND     stock, or debug: build/debug-kernel (default: $KERNEL or stock)
   --variant NAME    the modules of build/NAME (default: test)
@@ -41,7 +42,7 @@ name=vm command='' interactive=yes limit=120 memory=2048 smp=2 accel=
 modules='vfio_iommu_type1 vfio-pci iommufd-virt'
 virt=${VIRT-iommus=amd:2}
 kernel=${KERNEL:-stock}
-variant=test icount=
+variant=test icount='' gigantic=0
 files=() env=() replaced=()
 iommu=none
 
@@ -61,6 +62,7 @@ while [ $# -gt 0 ]; do
 	--timeout) limit=$2 ;;
 	--memory) memory=$2 ;;
 	--smp) smp=$2 ;;
+	--gigantic) gigantic=$2 ;;
 	--iommu) iommu=$2 ;;
 	--kernel) kernel=$2 ;;
 	--variant) variant=$2 ;;
@@ -293,6 +295,11 @@ rm -rf "$log" "$vm/$name.out" "${vm:?}/$name"
 cmdline=(console=ttyS0 panic=-1 oops=panic mitigations=off
 	 "memmap=65M\$$virt_memory" rcupdate.rcu_cpu_stall_timeout=60
 	 watchdog_thresh=20 "${iommu_params[@]}")
+# One more, because the kernel itself takes the end of the memory
+if [ "$gigantic" -gt 0 ]; then
+	memory=$((memory + 1024 * (gigantic + 1)))
+	cmdline+=(hugepagesz=1G "hugepages=$gigantic")
+fi
 # While it boots the kernel patches its own code. With several processors under TCG
 # one may still execute the breakpoint of a patch that is complete, and the kernel
 # dies of "Oops: int3". So it boots on one; the guest's init starts the others.

@@ -95,8 +95,9 @@ struct iommu_dirty_tracker_alloc {
  * enum iommu_dirty_tracker_set_flags - Flags for struct iommu_dirty_tracker_set
  * @IOMMU_DIRTY_TRACKER_ENABLE: start; when the tracker runs already, restart
  *	the sources that failed. Without it: stop
- * @IOMMU_DIRTY_TRACKER_SPLIT: exchange large leaves for leaves of 4 KiB.
- *	EOPNOTSUPP where the kernel cannot
+ * @IOMMU_DIRTY_TRACKER_SPLIT: besides, exchange the large leaves of each HWPT
+ *	whose dirty bits are used for the smallest that there are (4 KiB), so that
+ *	a dirty bit stands for a page. A stop exchanges them back
  */
 enum iommu_dirty_tracker_set_flags {
 	IOMMU_DIRTY_TRACKER_ENABLE = 1 << 0,
@@ -133,6 +134,18 @@ enum iommu_dirty_tracker_out_flags {
  * Start or stop. A start begins clean: what was written before it returns need
  * not be reported, what is written after it has returned will be. A stop
  * discards what has not been read. Both may be repeated.
+ *
+ * SPLIT fills a second table for each HWPT while its devices go on, with what that
+ * takes of time (it can be killed) and memory, and then attaches the devices to
+ * it. The HWPT stays the same; IOMMU_DESTROY of it answers EBUSY meanwhile. Drivers
+ * that refuse DMA for a moment then, which is all that there are for hardware today,
+ * are only asked to while all devices of the HWPT are in RUNNING_P2P, PRE_COPY_P2P,
+ * STOP, STOP_COPY or RESUMING (VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE); the user
+ * keeps them there until the ioctl returns. So: SET with SPLIT, and as long as the
+ * answer has COARSE, SET with SPLIT again once the devices are in RUNNING_P2P,
+ * which then takes only the exchange. COARSE stays where it cannot be done at all:
+ * parents of nested HWPTs, HWPTs with an IOPF or with MSIs that software maps, no
+ * memory. For HWPTs that come later SPLIT has to be asked again.
  *
  * Errors: ENOENT no such tracker; EOPNOTSUPP an unknown or unsupported flag;
  * EINVAL SPLIT without ENABLE; ENXIO REQUIRE_PRECISE was asked for and a
