@@ -50,9 +50,8 @@ static void publish_mapped(struct iommufd_access *access, unsigned long first,
 	struct dirty_set set;
 
 	down_read(&iopt->domains_rwsem);
-	tracker = iopt->dirty.tracker;
-	if (tracker && tracker->running &&
-	    !dirty_test_break(DIRTY_BREAK_NO_ACCESS)) {
+	tracker = iommufd_dirty_running(iopt);
+	if (tracker && !dirty_test_break(DIRTY_BREAK_NO_ACCESS)) {
 		dirty_set_init(&set, tracker->shift);
 		down_read(&iopt->iova_rwsem);
 		for (area = iopt_area_iter_first(iopt, first, last); area;

@@ -31,14 +31,6 @@ static bool is_alone(struct iommufd_device *idev)
 	return devices == 1;
 }
 
-static struct iommufd_dirty_tracker *running_tracker(struct io_pagetable *iopt)
-{
-	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
-
-	lockdep_assert_held(&iopt->dirty.plan_lock);
-	return tracker && tracker->running ? tracker : NULL;
-}
-
 static void seat_take(struct iommufd_dirty_seat *seat,
 		      struct iommufd_device *idev,
 		      struct iommufd_dirty_domain *dd, bool nested)
@@ -82,7 +74,7 @@ static int seat_begin(struct iommufd_dirty_seat *seat,
 	if (src && !src->started)
 		WRITE_ONCE(src->failed, false);
 	seat_take(seat, idev, dd, hwpt->obj.type == IOMMUFD_OBJ_HWPT_NESTED);
-	tracker = running_tracker(iopt);
+	tracker = iommufd_dirty_running(iopt);
 	/* A domain without pages is planned for when it gets some */
 	if (tracker && dd->domain && !dirty_test_break(DIRTY_BREAK_LATE_SOURCE))
 		rc = iommufd_dirty_replan(tracker, false);
@@ -100,10 +92,9 @@ static void seat_end(struct iommufd_dirty_seat *seat, bool last)
 	struct iommufd_dirty_tracker *tracker;
 
 	mutex_lock(&iopt->dirty.plan_lock);
-	tracker = running_tracker(iopt);
-	if (tracker && last && src && src->started && src->tracker == tracker &&
-	    !iommufd_dirty_source_finish(src))
-		iommufd_dirty_log_lost(tracker);
+	tracker = iommufd_dirty_running(iopt);
+	if (tracker && last && iommufd_dirty_source_is_on(src, tracker))
+		iommufd_dirty_source_end(src);
 	seat_leave(seat);
 	/* Without memory the old plan goes on, which is good for those who stay */
 	if (tracker)
@@ -124,12 +115,12 @@ static void seat_end(struct iommufd_dirty_seat *seat, bool last)
 int iommufd_dirty_map(struct io_pagetable *iopt, unsigned long iova,
 		      unsigned long length, int iommu_prot)
 {
-	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
+	struct iommufd_dirty_tracker *tracker = iommufd_dirty_running(iopt);
 	struct iommufd_dirty_domain *dd;
 
 	if (test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags))
 		iommufd_dirty_twin_note(iopt, iova, iova + (length - 1));
-	if (!tracker || !tracker->running || !(iommu_prot & IOMMU_WRITE))
+	if (!tracker || !(iommu_prot & IOMMU_WRITE))
 		return 0;
 	list_for_each_entry(dd, &iopt->dirty.domains, item) {
 		if (READ_ONCE(dd->kind) != IOMMU_DIRTY_SOURCE_DEVICE ||
@@ -201,7 +192,7 @@ static void seat_move(struct iommufd_dirty_device *dev)
 	dev->next.dd = NULL;
 	up_write(&iopt->domains_rwsem);
 	/* Its log was another tracker's until now, perhaps */
-	tracker = running_tracker(iopt);
+	tracker = iommufd_dirty_running(iopt);
 	if (tracker)
 		iommufd_dirty_replan(tracker, true);
 	mutex_unlock(&iopt->dirty.plan_lock);

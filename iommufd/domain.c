@@ -76,7 +76,7 @@ void iommufd_dirty_domain_set(struct iommufd_dirty_domain *dd, u8 kind, u8 state
 
 static void domain_failed(struct iommufd_dirty_domain *dd)
 {
-	atomic64_inc(&dd->failures);
+	atomic64_inc(&dd->count.failures);
 	WRITE_ONCE(dd->failed, true);
 	pr_warn_ratelimited("iommufd: HWPT %u: dirty bits cannot be read, all mapped memory counts as dirty until the tracker is started again\n",
 			    to_hwpt(dd)->common.obj.id);
@@ -132,10 +132,7 @@ void iommufd_dirty_domain_disable(struct iommufd_dirty_domain *dd)
 void iommufd_dirty_domain_reset(struct iommufd_dirty_domain *dd)
 {
 	dd->largest = 0;
-	atomic64_set(&dd->bytes, 0);
-	atomic64_set(&dd->harvests, 0);
-	atomic64_set(&dd->harvest_ns, 0);
-	atomic64_set(&dd->failures, 0);
+	iommufd_dirty_counters_reset(&dd->count);
 }
 
 /**
@@ -189,8 +186,8 @@ int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
 	down_write(&iopt->domains_rwsem);
 	list_add_tail(&dd->item, &iopt->dirty.domains);
 	up_write(&iopt->domains_rwsem);
-	tracker = iopt->dirty.tracker;
-	if (tracker && tracker->running)
+	tracker = iommufd_dirty_running(iopt);
+	if (tracker)
 		rc = iommufd_dirty_replan(tracker, false);
 	if (rc)
 		domain_remove(iopt, dd);
@@ -225,8 +222,8 @@ void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 		return;
 	mutex_lock(&iopt->dirty.plan_lock);
 	down_read(&iopt->domains_rwsem);
-	tracker = iopt->dirty.tracker;
-	if (tracker && tracker->running && domain_is_filled(iopt, dd))
+	tracker = iommufd_dirty_running(iopt);
+	if (tracker && domain_is_filled(iopt, dd))
 		iommufd_dirty_harvest_domain(tracker, dd);
 	up_read(&iopt->domains_rwsem);
 	iommufd_dirty_domain_disable(dd);

@@ -400,9 +400,9 @@ static void harvest_end(struct harvest *h, u64 start_ns)
 
 	if (h->flags & IOMMUFD_DIRTY_DISCARD)
 		return;
-	atomic64_add(h->window.bytes, &dd->bytes);
-	atomic64_inc(&dd->harvests);
-	atomic64_add(ktime_get_ns() - start_ns, &dd->harvest_ns);
+	atomic64_add(h->window.bytes, &dd->count.bytes);
+	atomic64_inc(&dd->count.harvests);
+	atomic64_add(ktime_get_ns() - start_ns, &dd->count.harvest_ns);
 	if (dd->kind == IOMMU_DIRTY_SOURCE_IOMMU && h->domain == dd->domain &&
 	    h->window.largest > READ_ONCE(dd->largest))
 		WRITE_ONCE(dd->largest, h->window.largest);
@@ -638,9 +638,9 @@ void iommufd_dirty_mark_outside(struct iommufd_dirty_tracker *tracker,
  */
 void iommufd_dirty_unmap_begin(struct io_pagetable *iopt)
 {
-	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
+	struct iommufd_dirty_tracker *tracker = iommufd_dirty_running(iopt);
 
-	if (tracker && tracker->running)
+	if (tracker)
 		down_read(&tracker->unmap_sem);
 }
 
@@ -684,7 +684,7 @@ static void area_gone(struct iommufd_dirty_tracker *tracker,
  */
 void iommufd_dirty_unmap_area(struct io_pagetable *iopt, struct iopt_area *area)
 {
-	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
+	struct iommufd_dirty_tracker *tracker = iommufd_dirty_running(iopt);
 	struct iommu_domain *domain;
 	unsigned long index;
 	struct dirty_set set;
@@ -692,7 +692,7 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt, struct iopt_area *area)
 	if (test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags))
 		iommufd_dirty_twin_note(iopt, iopt_area_iova(area),
 					 iopt_area_last_iova(area));
-	if (!tracker || !tracker->running)
+	if (!tracker)
 		return;
 	dirty_set_init(&set, tracker->shift);
 	xa_for_each(&iopt->domains, index, domain) {

@@ -74,6 +74,20 @@ struct iommufd_dirty_iopt {
 };
 
 /**
+ * struct iommufd_dirty_counters - What a source has done since START
+ * @bytes: Bytes reported
+ * @harvests: Harvests
+ * @harvest_ns: Time they took
+ * @failures: Failures
+ */
+struct iommufd_dirty_counters {
+	atomic64_t bytes;
+	atomic64_t harvests;
+	atomic64_t harvest_ns;
+	atomic64_t failures;
+};
+
+/**
  * struct iommufd_dirty_domain - A domain as a source; in struct
  *	iommufd_hwpt_paging
  * @item: On iommufd_dirty_iopt::domains
@@ -100,10 +114,7 @@ struct iommufd_dirty_iopt {
  *	dirt
  * @user: Bit 0: tracking was switched on by IOMMU_HWPT_SET_DIRTY_TRACKING
  * @largest: Largest leaf that was reported dirty, in bytes
- * @bytes: Bytes reported since START
- * @harvests: Harvests since START
- * @harvest_ns: Time they took
- * @failures: Failures since START
+ * @count: What it has done
  */
 struct iommufd_dirty_domain {
 	struct list_head item;
@@ -124,10 +135,7 @@ struct iommufd_dirty_domain {
 	unsigned long last;
 	unsigned long user;
 	unsigned long largest;
-	atomic64_t bytes;
-	atomic64_t harvests;
-	atomic64_t harvest_ns;
-	atomic64_t failures;
+	struct iommufd_dirty_counters count;
 };
 
 /**

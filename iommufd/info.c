@@ -30,6 +30,15 @@ struct dirty_info {
 	u32 nr;
 };
 
+static void info_count(struct iommu_dirty_source_info *source,
+		       const struct iommufd_dirty_counters *count)
+{
+	source->dirty_bytes = atomic64_read(&count->bytes);
+	source->harvests = atomic64_read(&count->harvests);
+	source->harvest_ns = atomic64_read(&count->harvest_ns);
+	source->failures = atomic64_read(&count->failures);
+}
+
 static void info_fill(struct iommu_dirty_source_info *source,
 		      const struct iommufd_dirty_domain *dd)
 {
@@ -45,10 +54,7 @@ static void info_fill(struct iommu_dirty_source_info *source,
 	source->granule = iommufd_dirty_domain_granule(dd) ?:
 			  1UL << __ffs(dd->domain->pgsize_bitmap);
 	source->largest = READ_ONCE(dd->largest);
-	source->dirty_bytes = atomic64_read(&dd->bytes);
-	source->harvests = atomic64_read(&dd->harvests);
-	source->harvest_ns = atomic64_read(&dd->harvest_ns);
-	source->failures = atomic64_read(&dd->failures);
+	info_count(source, &dd->count);
 	strscpy(source->platform, dd->platform ? dd->platform->name : "none",
 		sizeof(source->platform));
 }
@@ -59,7 +65,7 @@ static void info_fill_device(struct iommu_dirty_source_info *source,
 {
 	const struct iommufd_dirty_source *src = dev->source;
 
-	source->failures += src ? atomic64_read(&src->failures) : 0;
+	source->failures += src ? atomic64_read(&src->count.failures) : 0;
 	if (dev->seat.kind != IOMMU_DIRTY_SOURCE_DEVICE &&
 	    dev->seat.kind != IOMMU_DIRTY_SOURCE_SCOPE)
 		return;
@@ -74,10 +80,7 @@ static void info_fill_device(struct iommu_dirty_source_info *source,
 	}
 	source->nr_ranges = 1;
 	source->granule = src->granule;
-	source->dirty_bytes = atomic64_read(&src->bytes);
-	source->harvests = atomic64_read(&src->harvests);
-	source->harvest_ns = atomic64_read(&src->harvest_ns);
-	source->failures = atomic64_read(&src->failures);
+	info_count(source, &src->count);
 }
 
 /* No lock is held: this may fault. */

@@ -274,9 +274,14 @@ static bool source_is_wanted(struct io_pagetable *iopt,
 	return false;
 }
 
-static void source_end(struct iommufd_dirty_tracker *tracker,
-		       struct iommufd_dirty_source *src)
+/**
+ * iommufd_dirty_source_end - Stop a source, and report what is in its log
+ * @src: The source, started; plan_lock is held
+ */
+void iommufd_dirty_source_end(struct iommufd_dirty_source *src)
 {
+	struct iommufd_dirty_tracker *tracker = src->tracker;
+
 	if (!iommufd_dirty_source_finish(src))
 		iommufd_dirty_log_lost(tracker);
 }
@@ -290,9 +295,9 @@ static void plan_stop(struct iommufd_dirty_tracker *tracker)
 	list_for_each_entry(seat, &iopt->dirty.seats, item) {
 		struct iommufd_dirty_source *src = seat->idev->dirty.source;
 
-		if (src && src->started && src->tracker == tracker &&
+		if (iommufd_dirty_source_is_on(src, tracker) &&
 		    !source_is_wanted(iopt, seat->idev))
-			source_end(tracker, src);
+			iommufd_dirty_source_end(src);
 	}
 	list_for_each_entry(dd, &iopt->dirty.domains, item)
 		if (dd->kind != IOMMU_DIRTY_SOURCE_IOMMU)
@@ -348,7 +353,7 @@ void iommufd_dirty_replan_broke(struct iommufd_dirty_tracker *tracker)
 			struct iommufd_dirty_source *src =
 				seat->idev->dirty.source;
 
-			if (!src || !src->started || src->tracker != tracker ||
+			if (!iommufd_dirty_source_is_on(src, tracker) ||
 			    !src->narrow)
 				continue;
 			iommufd_dirty_source_finish(src);
@@ -386,7 +391,7 @@ void iommufd_dirty_replan_stop(struct iommufd_dirty_tracker *tracker)
 	list_for_each_entry(seat, &iopt->dirty.seats, item) {
 		struct iommufd_dirty_source *src = seat->idev->dirty.source;
 
-		if (src && src->started && src->tracker == tracker)
+		if (iommufd_dirty_source_is_on(src, tracker))
 			iommufd_dirty_source_stop(src);
 	}
 }
@@ -415,10 +420,10 @@ void iommufd_dirty_replan_forgive(struct iommufd_dirty_tracker *tracker)
 			continue;
 		/* Its log is lost: it has to begin anew */
 		if (src->started && src->failed)
-			source_end(tracker, src);
+			iommufd_dirty_source_end(src);
 		WRITE_ONCE(src->failed, false);
 		if (!tracker->running)
-			iommufd_dirty_source_reset(src);
+			iommufd_dirty_counters_reset(&src->count);
 	}
 	clear_bit(IOMMUFD_DIRTY_BROKE, &iopt->dirty.flags);
 }

@@ -107,7 +107,7 @@ static int harvest_piece(struct iommufd_dirty_source *src,
 	window.last = last;
 	rc = src->desc.ops->harvest(src->desc.data, first, last - first + 1,
 				    dirty_window_bitmap(&window));
-	atomic64_add(window.bytes, &src->bytes);
+	atomic64_add(window.bytes, &src->count.bytes);
 	return rc;
 }
 
@@ -140,12 +140,12 @@ static bool source_harvest(struct iommufd_dirty_source *src, unsigned long from,
 		cond_resched();
 	}
 	iommufd_dirty_publish(tracker, &set);
-	atomic64_inc(&src->harvests);
-	atomic64_add(ktime_get_ns() - start, &src->harvest_ns);
+	atomic64_inc(&src->count.harvests);
+	atomic64_add(ktime_get_ns() - start, &src->count.harvest_ns);
 	if (!rc)
 		return true;
 
-	atomic64_inc(&src->failures);
+	atomic64_inc(&src->count.failures);
 	dev_warn_ratelimited(src->idev->dev,
 			     "the device's dirty page log cannot be read (error %d), all memory mapped for it counts as dirty until the tracker is started again\n",
 			     rc);
@@ -226,7 +226,7 @@ int iommufd_dirty_sources_harvest(struct iommufd_dirty_tracker *tracker,
 	list_for_each_entry(seat, &iopt->dirty.seats, item) {
 		src = seat->idev->dirty.source;
 		/* A device in the middle of a replace has two seats */
-		if (!src || !src->started || src->tracker != tracker ||
+		if (!iommufd_dirty_source_is_on(src, tracker) ||
 		    !list_empty(&src->item))
 			continue;
 		kref_get(&src->ref);
@@ -390,7 +390,7 @@ int iommufd_dirty_source_start(struct iommufd_dirty_tracker *tracker,
 		dev_warn(src->idev->dev,
 			 "the device's dirty page log cannot be started (error %d)\n",
 			 rc);
-		atomic64_inc(&src->failures);
+		atomic64_inc(&src->count.failures);
 		WRITE_ONCE(src->failed, true);
 		WRITE_ONCE(src->owner, NULL);
 		return rc;
@@ -415,18 +415,6 @@ void iommufd_dirty_source_stop(struct iommufd_dirty_source *src)
 	src->started = false;
 	src->tracker = NULL;
 	WRITE_ONCE(src->owner, NULL);
-}
-
-/**
- * iommufd_dirty_source_reset - Forget the counters
- * @src: The source; plan_lock is held
- */
-void iommufd_dirty_source_reset(struct iommufd_dirty_source *src)
-{
-	atomic64_set(&src->bytes, 0);
-	atomic64_set(&src->harvests, 0);
-	atomic64_set(&src->harvest_ns, 0);
-	atomic64_set(&src->failures, 0);
 }
 
 /**

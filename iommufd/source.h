@@ -38,10 +38,7 @@ struct iommufd_dirty_tracker;
  * @wait: For @done
  * @item: On the list of a READ that waits; under the tracker's read_mutex
  * @seq: The number that READ waits for; like @item
- * @bytes: Bytes reported since START
- * @harvests: Harvests since START
- * @harvest_ns: Time they took
- * @failures: Failures since START
+ * @count: What it has done
  */
 struct iommufd_dirty_source {
 	struct iommufd_dirty_source_desc desc;
@@ -66,14 +63,18 @@ struct iommufd_dirty_source {
 	struct list_head item;
 	u64 seq;
 
-	atomic64_t bytes;
-	atomic64_t harvests;
-	atomic64_t harvest_ns;
-	atomic64_t failures;
+	struct iommufd_dirty_counters count;
 };
 
 /* The owner of a log that user space reads by itself */
 #define DIRTY_SOURCE_USER ((void *)1UL)
+
+/* Is the source one that a tracker has started? plan_lock is held. */
+static inline bool iommufd_dirty_source_is_on(const struct iommufd_dirty_source *src,
+					      const struct iommufd_dirty_tracker *tracker)
+{
+	return src && src->started && src->tracker == tracker;
+}
 
 /* source.c */
 bool iommufd_dirty_source_usable(struct iommufd_dirty_tracker *tracker,
@@ -82,7 +83,6 @@ int iommufd_dirty_source_start(struct iommufd_dirty_tracker *tracker,
 			       struct iommufd_dirty_source *src,
 			       unsigned long last);
 void iommufd_dirty_source_stop(struct iommufd_dirty_source *src);
-void iommufd_dirty_source_reset(struct iommufd_dirty_source *src);
 bool iommufd_dirty_source_finish(struct iommufd_dirty_source *src);
 int iommufd_dirty_sources_harvest(struct iommufd_dirty_tracker *tracker,
 				  unsigned long first, unsigned long last);
@@ -90,6 +90,7 @@ bool iommufd_dirty_mapped_span(struct io_pagetable *iopt, unsigned long *first,
 			       unsigned long *last);
 
 /* replan.c */
+void iommufd_dirty_source_end(struct iommufd_dirty_source *src);
 void iommufd_dirty_source_failed(struct iommufd_dirty_source *src);
 
 #endif

@@ -191,14 +191,11 @@ void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 		container_of(obj, struct iommufd_dirty_tracker, obj);
 	struct iommufd_ioas *ioas = tracker->ioas;
 
-	if (!ioas) {
-		mem_cgroup_put(tracker->memcg);
-		return;
-	}
+	if (!ioas)
+		goto out_put;
 	tracker_stop(tracker);
 	/* What cannot be exchanged now keeps its leaves */
 	iommufd_dirty_split(tracker, false, true);
-	mem_cgroup_put(tracker->memcg);
 	mutex_lock(&ioas->iopt.dirty.plan_lock);
 	down_write(&ioas->iopt.domains_rwsem);
 	ioas->iopt.dirty.tracker = NULL;
@@ -206,6 +203,8 @@ void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 	mutex_unlock(&ioas->iopt.dirty.plan_lock);
 	atomic_set(&ioas->iopt.dirty.users, 0);
 	refcount_dec(&ioas->obj.users);
+out_put:
+	mem_cgroup_put(tracker->memcg);
 }
 
 /**

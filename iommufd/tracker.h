@@ -68,6 +68,26 @@ iommufd_get_dirty_tracker(struct iommufd_ucmd *ucmd, u32 id)
 			    struct iommufd_dirty_tracker, obj);
 }
 
+/**
+ * iommufd_dirty_running - The tracker of an IOAS, if it runs
+ * @iopt: The IOAS's table; plan_lock or domains_rwsem is held
+ */
+static inline struct iommufd_dirty_tracker *
+iommufd_dirty_running(const struct io_pagetable *iopt)
+{
+	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
+
+	return tracker && tracker->running ? tracker : NULL;
+}
+
+static inline void iommufd_dirty_counters_reset(struct iommufd_dirty_counters *count)
+{
+	atomic64_set(&count->bytes, 0);
+	atomic64_set(&count->harvests, 0);
+	atomic64_set(&count->harvest_ns, 0);
+	atomic64_set(&count->failures, 0);
+}
+
 /* tracker.c */
 struct iommufd_dirty_tracker *
 iommufd_dirty_tracker_create(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,

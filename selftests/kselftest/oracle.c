@@ -269,7 +269,7 @@ int oracle_readers(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 	size_t size = sizeof(struct shared_read) +
 		      (length / ORACLE_PAGE + 63) / 64 * 8;
 	struct shared_read *read[8];
-	pid_t pid[8];
+	pid_t pid[8] = {};
 	unsigned int i;
 	int rc = 0;
 
