@@ -86,7 +86,7 @@ vm-test: setup-test ## the tests of the VM harness
 vm: setup-vm ## a shell in the VM with everything loaded, or RUN='command'
 	+@build-aux/vm.sh
 
-check: setup-check ## W=1, sparse, checkpatch, shellcheck and licence lines of our files
+check: setup-check ## W=1, sparse, checkpatch, shellcheck, licences, names of tests
 	+@build-aux/check.sh
 
 .PHONY: soak-migrate
