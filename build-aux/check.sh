@@ -3,7 +3,8 @@
 #
 # check.sh: "make check". Our own files must compile without a warning at W=1,
 # be clean under sparse and checkpatch, shell scripts under shellcheck, and
-# each source must name its licence. Everything is checked before it fails.
+# each source must name its licence, and tests that the documentation names must
+# exist. Everything is checked before it fails.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -112,6 +113,27 @@ for f in "${sources[@]}" "${scripts[@]}" "${named[@]}"; do
 	head -n 3 "$f" | grep -q 'SPDX-License-Identifier: ' ||
 		complain "$f has no SPDX-License-Identifier in its first lines"
 done
+
+# ---- Pitfalls --------------------------------------------------------------
+
+# PROGRAM:TEST or :VARIANT of a fixture, unit/PROGRAM:TEST, fuzz/PROGRAM
+say "check: the tests that Documentation/pitfalls.rst names ..."
+quoted="\`\`(unit/|fuzz/)?[a-z0-9_]+(:[a-z0-9_]+)?\`\`" named_tests=0
+while IFS=: read -r program name; do
+	named_tests=$((named_tests + 1))
+	case $program in
+	fuzz/fuzz_*)
+		file=fuzz/Makefile pattern="TARGETS := .*\\b${program#fuzz/fuzz_}\\b" ;;
+	unit/*)
+		file=$program.c pattern="TEST $name\\(" ;;
+	*)
+		file=kselftest/$program.c
+		pattern="(TEST(_F(_TIMEOUT)?)?|FIXTURE_VARIANT_ADD)\\((\\w+, )?${name:-\\w+}[,)]" ;;
+	esac
+	grep -qsE "^$pattern" "selftests/$file" ||
+		complain "pitfalls.rst names $program${name:+:$name}, which selftests/$file has not"
+done < <(grep -oE "$quoted" Documentation/pitfalls.rst | tr -d '\`' | grep -E '[:/]|_test$' | sort -u)
+[ $named_tests -gt 0 ] || complain "Documentation/pitfalls.rst names no test"
 
 [ $bad = 0 ] || die "check failed"
 say "check: ${#sources[@]} sources, ${#hooks[@]} hooks, ${#scripts[@]} scripts are clean"

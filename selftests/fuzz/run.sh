@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # run.sh [SECONDS]: the fuzzers of this machine, each for its share of the time,
-# beginning with the saved corpus. First, as control, they must find bugs that
-# are put in on purpose, with the corpus alone.
+# beginning with the saved corpus. First, as control, each must find a bug that is
+# put in on purpose, within half a minute (it takes seconds at most).
 #
 # What they find new is kept in build/fuzz/found/TARGET; MERGE=1 puts what adds
 # coverage of it into the saved corpus. An input that breaks something is left in
 # build/fuzz as TARGET-crash-*: build/fuzz/fuzz_TARGET FILE repeats it.
 #
-# Prints TAP.
+# Prints TAP, and the seed, which SEED= takes.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
 
@@ -18,6 +18,7 @@ here=$TOP/selftests/fuzz
 out=$BUILD/fuzz
 targets=(set deliver window load)
 n=0 bad=0
+seed=${SEED:-$((RANDOM << 15 | RANDOM | 1))}
 
 mkdir -p "$out"
 # build DIR CODE TARGET...
@@ -41,13 +42,14 @@ ok()
 	fi
 }
 
-# mutant TARGET FILE SED: does the saved corpus find it?
+# mutant TARGET FILE SED: is it found? By an abort of the harness, that is, and
+# not by running out of memory, say.
 mutant()
 {
-	local dir=$out/mutant status=0
+	local dir=$out/mutant status=0 start=$SECONDS
 
-	rm -rf "$dir/code"
-	mkdir -p "$dir/code/drivers"
+	rm -rf "$dir/code" "$dir/new"
+	mkdir -p "$dir/code/drivers" "$dir/new"
 	cp -r "$TOP/iommufd" "$dir/code/"
 	cp -r "$TOP/drivers/mlx5" "$dir/code/drivers/"
 	sed -i "$3" "$dir/code/$2"
@@ -57,9 +59,12 @@ mutant()
 		return
 	fi
 	build "$dir" "$dir/code" "$dir/fuzz_$1" CFLAGS='-std=gnu11 -O1 -g -w'
-	"$dir/fuzz_$1" -runs=0 -artifact_prefix="$dir/" "$here/corpus/$1" \
-		>"$dir/log" 2>&1 || status=1
-	ok "fuzz_$1 finds a bug" $((1 - status))
+	"$dir/fuzz_$1" -seed="$seed" -max_total_time=30 -timeout=10 -max_len=512 -rss_limit_mb=1024 \
+		-artifact_prefix="$dir/" "$dir/new" "$here/corpus/$1" >"$dir/log" 2>&1 &&
+		status=1
+	grep -q 'BUG in the code under test\|ERROR: AddressSanitizer' "$dir/log" || status=1
+	echo "# $((SECONDS - start)) s, with its build"
+	ok "fuzz_$1 finds a bug" $status
 }
 
 # Those of the unit tests are known to be bugs.
@@ -68,11 +73,13 @@ of_unit()
 	sed -n "s/^$1[[:space:]]*[a-z_]*[[:space:]]*//p" "$TOP/selftests/unit/mutants.txt"
 }
 
-echo "1..$((${#targets[@]} * 2))"
+echo "1..$((${#targets[@]} * 2 + 1))"
+echo "# SEED=$seed"
 build "$out" "$TOP" all
 mutant set iommufd/dirty_set.c "$(of_unit add-hi)"
 mutant deliver iommufd/deliver.c "$(of_unit clear-before-copy)"
-mutant window iommufd/window.c "$(of_unit clip-last)"
+mutant deliver iommufd/deliver.c "$(of_unit clear-before-chunk)"
+mutant window iommufd/window.c "$(of_unit wrap)"
 mutant load drivers/mlx5/load.c \
 	's/xxh64_digest(&l->sum) != le64_to_cpu(l->head.data_sum)/false/'
 
@@ -81,7 +88,7 @@ for target in "${targets[@]}"; do
 	mkdir -p "$found"
 	"$out/fuzz_$target" -max_total_time=$((seconds / ${#targets[@]} + 1)) -max_len=512 \
 		-timeout=20 -rss_limit_mb=1024 -print_final_stats=1 \
-		${SEED:+-seed="$SEED"} -artifact_prefix="$out/$target-" \
+		-seed="$seed" -artifact_prefix="$out/$target-" \
 		"$found" "$here/corpus/$target" >"$out/$target.log" 2>&1 || status=$?
 	sed -n 's/^stat::number_of_executed_units: */# inputs: /p
 		/BUG in the code under test\|ERROR: \|runtime error/s/^/# /p' "$out/$target.log"

@@ -76,7 +76,7 @@ TEST windowed_reads(void)
 				unsigned long n = scene_page(&s, s.rd.last) -
 						  scene_page(&s, first);
 
-				if (n && rnd_chance(50))
+				if (n && !rnd_ended() && rnd_chance(50))
 					n = rnd_below(n);
 				last = first + (n << s.rd.shift) +
 				       ((1UL << s.rd.shift) - 1);
@@ -121,6 +121,7 @@ TEST resumed_ranges(void)
 		do {
 			scene_end_read(&s);
 			scene_read(&s, SCENE_RANGES, next, last, whole.rd.shift,
+				   rnd_ended() ? 64 :
 				   rnd_chance(50) ? 1 : rnd_between(1, 64));
 			rc = dirty_deliver(&s.rd, &s.set, next, last);
 			EXPECT_RANDOM(rc == 0 || rc == DIRTY_DELIVER_FULL);
