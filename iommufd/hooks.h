@@ -237,6 +237,19 @@ void iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging,
 			    bool enable, int rc);
 
+/**
+ * iommufd_dirty_try_next - May a device that one automatic HWPT of an IOAS refused
+ *	try another one, or get one of its own?
+ * @rc: Why it was refused
+ *
+ * What would not be precise with it in this HWPT, perhaps one that its IOMMU cannot
+ * even use, may be with it in that.
+ */
+static inline bool iommufd_dirty_try_next(int rc)
+{
+	return rc == -ENXIO;
+}
+
 #else /* upstream's behaviour: no such ioctls, nothing to do elsewhere */
 
 static inline int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
@@ -356,6 +369,11 @@ static inline void iommufd_dirty_access_unpin(struct iommufd_access *access,
 					      unsigned long first,
 					      unsigned long last)
 {
+}
+
+static inline bool iommufd_dirty_try_next(int rc)
+{
+	return false;
 }
 
 static inline int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,

@@ -2,8 +2,8 @@
 /*
  * Instances of the virtual IOMMU, and which domain a requester uses.
  *
- * What a paging domain does is in domain.c, what is special to a kind of IOMMU
- * in personality.c. All personalities share one struct iommu_ops, so the core
+ * What a paging domain does is in domain.c, a nested one in nested.c, what is
+ * special to a kind of IOMMU in personality.c. All personalities share one struct iommu_ops, so the core
  * lets any domain come to virt_iommu_attach(), which refuses what would not
  * work on hardware.
  */
@@ -76,28 +76,46 @@ static struct iommu_domain *announce(struct virt_requester *rq,
 	}
 }
 
+/*
+ * The paging domain below what @rq has announced, announced in turn: whoever
+ * changes its table waits for that, or has changed it before it is looked at.
+ */
+static struct iommu_domain *announce_parent(struct virt_requester *rq,
+					    struct iommu_domain *domain,
+					    u64 *iova)
+{
+	struct virt_domain *parent = virt_nested_parent(domain, iova);
+
+	if (!parent)
+		return domain;
+	WRITE_ONCE(rq->using, &parent->domain);
+	smp_mb();	/* as in announce() */
+	return &parent->domain;
+}
+
 /**
  * virt_requester_begin() - begin an access and translate its address
  * @rq: the requester; from its only thread
- * @iova: first byte; the access does not cross a 4 KiB page
+ * @iova: first byte; the access does not cross a 4 KiB page. Becomes the IOVA, if
+ *	the device does not send IOVAs because there is a stage 1
  * @write: memory will be written
  * @phys: where @iova is
  *
  * Until virt_requester_end(), which must follow even after an error, a flush
  * waits for the access. Returns -EACCES if the access is refused.
  */
-int virt_requester_begin(struct virt_requester *rq, u64 iova, bool write,
+int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
 			 phys_addr_t *phys)
 {
-	struct iommu_domain *domain = announce(rq, rq);
+	struct iommu_domain *domain = announce_parent(rq, announce(rq, rq), iova);
 
 	if (domain->type == IOMMU_DOMAIN_BLOCKED)
 		return -EACCES;
 	if (domain->type == IOMMU_DOMAIN_IDENTITY) {
-		*phys = iova;
+		*phys = *iova;
 		return 0;
 	}
-	return virt_domain_translate(to_virt_domain(domain), iova, write, phys);
+	return virt_domain_translate(to_virt_domain(domain), *iova, write, phys);
 }
 
 /**
@@ -111,7 +129,8 @@ int virt_requester_begin(struct virt_requester *rq, u64 iova, bool write,
 struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
 					  const struct virt_requester *whose)
 {
-	struct iommu_domain *domain = announce(rq, whose);
+	struct iommu_domain *domain =
+		announce_parent(rq, announce(rq, whose), NULL);
 
 	return domain->type & __IOMMU_DOMAIN_PAGING ? to_virt_domain(domain) :
 						      NULL;
@@ -167,22 +186,32 @@ struct virt_requester *virt_requester_find(u32 number)
 	return NULL;
 }
 
+/* Wait until nobody uses @domain, nor @table by way of it. */
+static void drain_both(struct iommu_domain *domain, struct virt_domain *table)
+{
+	virt_domain_drain(domain);
+	if (table && &table->domain != domain)
+		virt_domain_drain(&table->domain);
+}
+
 static void switch_domain(struct virt_requester *rq, struct iommu_domain *new)
 {
 	struct iommu_domain *old = rq->domain;
+	struct virt_domain *table = old->type & __IOMMU_DOMAIN_PAGING ?
+					    to_virt_domain(old) :
+					    virt_nested_parent(old, NULL);
 
 	if (old == new)
 		return;
-	if (rq->iommu->bbm && (old->type & __IOMMU_DOMAIN_PAGING)) {
+	if (rq->iommu->bbm && table) {
 		WRITE_ONCE(rq->domain, &virt_blocked_domain);
-		virt_domain_drain(old);
+		drain_both(old, table);
 		usleep_range(BREAK_US, 2 * BREAK_US);
 	}
 	WRITE_ONCE(rq->domain, new);
-	if (old->type & __IOMMU_DOMAIN_PAGING)
-		virt_domain_flush(to_virt_domain(old));
-	else
-		virt_domain_drain(old);
+	drain_both(old, table);
+	if (table)
+		virt_domain_flush(table);
 }
 
 static int attach_static(struct iommu_domain *domain, struct device *dev)
@@ -206,23 +235,34 @@ static struct iommu_domain virt_blocked_domain = {
 };
 
 /**
- * virt_iommu_attach() - iommu_domain_ops.attach_dev of a paging domain
- * @domain: the domain
+ * virt_iommu_attach_stages() - attach a domain that is nested, or is not
+ * @table: the domain with the page table
+ * @domain: a domain on top of it, or its own
  * @dev: a device of the virtual bus
  *
  * Returns -EINVAL when the table's format is not the one of the device's IOMMU,
  * or the domain must track and that IOMMU cannot.
  */
-int virt_iommu_attach(struct iommu_domain *domain, struct device *dev)
+int virt_iommu_attach_stages(struct virt_domain *table,
+			     struct iommu_domain *domain, struct device *dev)
 {
 	struct virt_requester *rq = dev_iommu_priv_get(dev);
 	const struct virt_personality *p = rq->iommu->personality;
 
-	if (to_virt_domain(domain)->personality != p ||
-	    (domain->dirty_ops && !p->tracks))
+	if (table->personality != p || (table->domain.dirty_ops && !p->tracks))
 		return -EINVAL;
 	switch_domain(rq, domain);
 	return 0;
+}
+
+/**
+ * virt_iommu_attach() - iommu_domain_ops.attach_dev of a paging domain
+ * @domain: the domain
+ * @dev: a device of the virtual bus
+ */
+int virt_iommu_attach(struct iommu_domain *domain, struct device *dev)
+{
+	return virt_iommu_attach_stages(to_virt_domain(domain), domain, dev);
 }
 
 static bool virt_iommu_capable(struct device *dev, enum iommu_cap cap)
@@ -254,9 +294,13 @@ virt_iommu_alloc_user(struct device *dev, u32 flags,
 {
 	struct virt_requester *rq = dev_iommu_priv_get(dev);
 	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	const u32 known = IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+			  IOMMU_HWPT_ALLOC_NEST_PARENT;
 	struct virt_domain *vdom;
 
-	if (parent || user_data || (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING) ||
+	if (parent && !flags)
+		return virt_nested_alloc(to_virt_domain(parent), user_data);
+	if (parent || user_data || (flags & ~known) ||
 	    (dirty && !rq->iommu->personality->tracks))
 		return ERR_PTR(-EOPNOTSUPP);
 

@@ -106,7 +106,8 @@ struct virt_domain {
  * @iommu: the instance it is behind
  * @number: in ground truth
  * @domain: what translates; changed under the group's mutex
- * @using: the domain of the access under way, NULL between accesses
+ * @using: the domain of the access under way, NULL between accesses; first a
+ *	nested one, then its parent
  * @accesses: begun so far; tells one access from the next
  * @list: all requesters; complete before the bus is scanned
  *
@@ -136,12 +137,14 @@ void virt_iommu_exit(void);
 void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 			u32 number);
 void virt_requester_del(struct virt_requester *rq);
-int virt_requester_begin(struct virt_requester *rq, u64 iova, bool write,
+int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
 			 phys_addr_t *phys);
 struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
 					  const struct virt_requester *whose);
 void virt_requester_end(struct virt_requester *rq);
 struct virt_requester *virt_requester_find(u32 number);
+int virt_iommu_attach_stages(struct virt_domain *table,
+			     struct iommu_domain *domain, struct device *dev);
 int virt_iommu_attach(struct iommu_domain *domain, struct device *dev);
 
 /* domain.c */
@@ -152,6 +155,11 @@ int virt_domain_translate(struct virt_domain *vdom, u64 iova, bool write,
 			  phys_addr_t *phys);
 void virt_domain_flush(struct virt_domain *vdom);
 void virt_domain_drain(struct iommu_domain *domain);
+
+/* nested.c */
+struct iommu_domain *virt_nested_alloc(struct virt_domain *parent,
+				       const struct iommu_user_data *data);
+struct virt_domain *virt_nested_parent(struct iommu_domain *domain, u64 *iova);
 
 /* personality.c */
 const struct virt_personality *virt_personality_find(const char *name);

@@ -38,7 +38,7 @@ struct cost {
 void meter_init(void);
 void meter_begin(void);
 void meter_end(struct cost *cost);
-int meter_check(void);
+int meter_check(double each);
 
 /* ---- row.c: one row of the table ------------------------------------------ */
 
@@ -62,9 +62,7 @@ struct row {
 	__u64 bytes;
 };
 
-
 void row_add(const struct row *row);
-
 void rows_flush(void);
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void must(int rc, const char *what);
@@ -82,6 +80,8 @@ enum pattern { SEQ, RANDOM };
  * @untracked: domains do not track
  * @nr_untracked: with @apart, those of so many devices, the last, do not
  * @logs: the devices have logs, and are to write
+ * @writes: the devices are to write
+ * @fine: with leaves of 4 KiB whatever @leaf says, where a way can have that
  */
 struct scene_plan {
 	__u64 leaf;
@@ -91,6 +91,8 @@ struct scene_plan {
 	bool untracked;
 	unsigned int nr_untracked;
 	bool logs;
+	bool writes;
+	bool fine;
 };
 
 /**
@@ -173,6 +175,7 @@ void rows_map(const struct way *way, bool quick);
 void rows_memory(const struct way *way, bool quick);
 void rows_gather(const struct way *way, bool quick);
 void rows_logs(const struct way *way, bool quick);
+void rows_over(const struct way *way, bool quick);
 void rows_mixed(const struct way *way, bool quick);
 void rows_domains(const struct way *way, bool quick);
 

@@ -4,6 +4,7 @@
  * "tracker". Prints a line for each row, and "done" at the end.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -18,6 +19,7 @@ static const struct {
 	{ "domains", rows_domains },
 	{ "logs", rows_logs },
 	{ "mixed", rows_mixed },
+	{ "over", rows_over },
 	{ "formats", rows_formats },
 	{ "control", rows_control },
 	{ "attach", rows_attach },
@@ -32,16 +34,16 @@ int main(int argc, char **argv)
 	bool quick = false;
 	int i;
 
-	if (argc > 1 && !strcmp(argv[1], "meter")) {
+	if (argc == 3 && !strcmp(argv[1], "meter")) {
 		meter_init();
-		return meter_check();
+		return meter_check(atof(argv[2]));
 	}
 	if (argc > 1 && !strcmp(argv[1], "upstream"))
 		way = &upstream;
 	if (argc > 1 && !strcmp(argv[1], "tracker"))
 		way = &tracker;
 	if (!way) {
-		fprintf(stderr, "usage: bench upstream|tracker [quick] GROUP...; bench meter\n");
+		fprintf(stderr, "usage: bench upstream|tracker [quick] GROUP...; bench meter NANOSECONDS\n");
 		return 2;
 	}
 	setrlimit(RLIMIT_MEMLOCK, &all);

@@ -74,25 +74,26 @@ void meter_init(void)
 
 /**
  * meter_check - How long do instructions take? Rows of 2 * 10^n of them
+ * @each: nanoseconds that one should
  *
- * Return: 0 if they take the same time each, within one in fifty.
+ * Return: 0 if they do, within one in a hundred.
  */
-int meter_check(void)
+int meter_check(double each)
 {
-	double first = 0, ns = 0;
+	bool right = true;
 	__u64 n;
 
 	for (n = 1000000; n <= 100000000; n *= 10) {
 		struct cost took = {};
 		__u64 left = n;
+		double ns;
 
 		meter_begin();
 		asm volatile("1: dec %0\n\tjnz 1b" : "+r"(left));
 		meter_end(&took);
 		ns = (double)took.busy_ns / (double)(2 * n);
-		if (!first)
-			first = ns;
+		right = right && ns > each * 0.99 && ns < each * 1.01;
 		printf("meter\t%llu\t%.6f\n", 2 * n, ns);
 	}
-	return ns > first * 0.98 && ns < first * 1.02 ? 0 : 1;
+	return right ? 0 : 1;
 }

@@ -6,7 +6,8 @@
 # plots to dir. With quick, compares ratios with the file ratios.
 #
 # Lines of a result: "way NAME", then "row NAME BUSY-NS WALL-NS OPS LEAVES DIRTY
-# WORDS BYTES" with tabs; "meter INSTRUCTIONS NS-EACH"; "host NAME BYTES-PER-SECOND".
+# WORDS BYTES" with tabs; "over NAME WRITTEN REPORTED", in pages; "meter INSTRUCTIONS
+# NS-EACH"; "host NAME BYTES-PER-SECOND".
 
 BEGIN {
 	FS = "\t"
@@ -34,6 +35,12 @@ what == "targets" {
 /^way / { way = substr($0, 5); sub(/ .*/, "", way); next }
 $1 == "meter" { meter[++nr_meter] = $2 " " $3; next }
 $1 == "migration" && what == "count" { migration[++nr_migrations] = $0; next }
+$1 == "over" && what == "count" {
+	if (!(("tracker", $2) in over) && !(("upstream", $2) in over))
+		over_name[++nr_over] = $2
+	over[way, $2] = $4 / $3
+	next
+}
 $1 == "host" { host[++nr_host] = $2; host_rate[$2] = $3; next }
 
 $1 == "row" {
@@ -157,6 +164,26 @@ function migrations(	i, f)
 	}
 }
 
+function each(way, name)
+{
+	return (way, name) in over ? sprintf("%.2f", over[way, name]) : "-"
+}
+
+function over_reporting(	i)
+{
+	if (nr_over)
+		printf "%-36s %10s %10s\n", "pages reported for each written", \
+			"upstream", "tracker"
+	for (i = 1; i <= nr_over; i++)
+		printf "%-36s %10s %10s\n", over_name[i], \
+			each("upstream", over_name[i]), each("tracker", over_name[i])
+}
+
+function json_over(way, name)
+{
+	return (way, name) in over ? sprintf("%.4f", over[way, name]) : "null"
+}
+
 function json_way(way, name,	key, s)
 {
 	if (!((way, name) in count))
@@ -187,6 +214,12 @@ function json(	i, f, name, file)
 		printf "%s\n    {\"way\": \"%s\", \"bytes\": %.0f, \"passes\": %d, \"downtime_s\": %s, \"total_s\": %s}", \
 			(i > 1 ? "," : ""), f[2], f[3], f[4], f[5], f[6] >file
 	}
+	printf "\n  ],\n  \"reported_for_each_written\": [" >file
+	for (i = 1; i <= nr_over; i++)
+		printf "%s\n    {\"what\": \"%s\", \"upstream\": %s, \"tracker\": %s}", \
+			(i > 1 ? "," : ""), over_name[i], \
+			json_over("upstream", over_name[i]), \
+			json_over("tracker", over_name[i]) >file
 	printf "\n  ],\n  \"host\": {" >file
 	for (i = 1; i <= nr_host; i++)
 		printf "%s\"%s\": %.0f", (i > 1 ? ", " : ""), host[i], \
@@ -219,12 +252,18 @@ function plots(	i, f, size, density, pattern, line)
 	}
 }
 
+# What the threads do that play the hardware differs from run to run.
+function varies(name)
+{
+	return name ~ /-(logs|mixed)-/
+}
+
 function compare(	i, name, line, old, bad, n)
 {
 	if (quick == "update") {
 		print "# Made by \"make bench QUICK=update\": tracker / upstream, in instructions" >ratios
 		for (i = 1; i <= nr_rows; i++)
-			if (ratio[row[i]])
+			if (ratio[row[i]] && !varies(row[i]))
 				printf "%s %.4f\n", row[i], ratio[row[i]] >ratios
 		close(ratios)
 		return 0
@@ -251,6 +290,7 @@ END {
 	table()
 	targets()
 	repeatability()
+	over_reporting()
 	migrations()
 	for (i = 1; i <= nr_host; i++)
 		printf "host: %-28s %7.2f GB/s\n", host[i], host_rate[host[i]] / 1e9

@@ -22,8 +22,8 @@ modules=(iommufd vfio vfio_iommu_type1 vfio-pci-core vfio-pci iommufd-virt-vfio-
 base=iommus=intel:4,intel+gather:1,amd:1,none:1
 mixed=iommus=intel+tracker:4,none+tracker:2
 logs=iommus=none+tracker:16
-rows="$base read gather formats control map memory"
-[ -n "$quick" ] || rows+=' domains attach'
+rows="$base read gather formats control map attach memory"
+[ -n "$quick" ] || rows+=' domains over'
 rows+=" -- $mixed mixed -- $logs logs"
 [ -z "$quick" ] || rows="quick $rows"
 
@@ -58,7 +58,7 @@ vm()
 }
 
 start=$SECONDS
-vm count 3000 "bench meter && guest.sh $rows" --icount $shift
+vm count 3000 "bench meter $((1 << shift)) && guest.sh $rows" --icount $shift
 if [ -z "$quick" ]; then
 	vm again 600 "guest.sh quick $base read" --icount $shift
 	vm wall 3000 "guest.sh $rows" --accel tcg

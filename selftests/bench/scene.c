@@ -146,7 +146,7 @@ void scene_open(struct scene *s, const struct scene_plan *plan)
 		must(vdev_attach(&s->dev[i], s->hwpt_id[i % domains], NULL),
 		     "attach");
 		s->number[i] = vdev_read64(&s->dev[i], VIRT_DMA_INDEX);
-		if (!plan->logs)
+		if (!plan->logs && !plan->writes)
 			quiet(&s->dev[i]);
 	}
 }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <linux/vfio.h>
 
@@ -61,15 +60,8 @@ FIXTURE_SETUP(access)
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
 	struct bench *b = &self->b;
 
-	b->fd = iommufd_open();
-	ASSERT_LE(0, b->fd);
-	b->dev.fd = -1;
-	b->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, b->ram);
-	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &b->ioas_id));
-	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
-				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, bench_open_empty(b, false));
+	ASSERT_EQ(0, bench_map(b));
 	self->cpu = open_cpu();
 	ASSERT_LE(0, self->cpu);
 	bind.iommufd = b->fd;
@@ -84,7 +76,6 @@ FIXTURE_TEARDOWN(access)
 	EXPECT_EQ(0, parameter_set("iommufd_virt_vfio_pci", "scope_last", "0"));
 	close(self->cpu);
 	bench_close(&self->b);
-	munmap(self->b.ram, RAM_SIZE);
 }
 
 static int cpu(FIXTURE_DATA(access) *self, __u32 op, __u64 page, __u64 pages)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
@@ -21,30 +20,10 @@
 /* RAM in huge pages, an IOAS, and a tracker before anything is mapped. */
 static int open_empty(struct bench *b, __u32 flags)
 {
-	char *ram;
-	int rc;
+	int rc = bench_open_empty(b, true);
 
-	memset(b, 0, sizeof(*b));
-	b->dev.fd = -1;
-	b->fd = iommufd_open();
-	if (b->fd < 0)
-		return b->fd;
-	ram = mmap(NULL, RAM_SIZE + HUGE, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (ram == MAP_FAILED)
-		return -errno;
-	b->ram = (char *)(((uintptr_t)ram + HUGE - 1) & ~(HUGE - 1));
-	madvise(b->ram, RAM_SIZE, MADV_HUGEPAGE);
-	memset(b->ram, 0, RAM_SIZE);
-	rc = iommufd_ioas_alloc(b->fd, &b->ioas_id);
 	return rc ? rc : tracker_alloc(b->fd, b->ioas_id, IOMMU_DIRTY_POLICY_AUTO,
 				       flags, 0, &b->tracker_id);
-}
-
-static int map_ram(struct bench *b)
-{
-	return iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
-				IOMMUFD_MAP_RW);
 }
 
 static int attach(struct bench *b, struct vdev *dev, unsigned int device)
@@ -170,7 +149,7 @@ TEST_F(fine, leaves_are_huge_without)
 	ASSERT_EQ(0, open_empty(b, 0));
 	if (huge_bytes(b) != RAM_SIZE)
 		SKIP(return, "the kernel gave no huge pages");
-	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, bench_map(b));
 	ASSERT_EQ(0, attach(b, &b->dev, variant->device));
 	ASSERT_EQ(0, bench_start(b));
 	ASSERT_EQ(RAM_PAGES / 512, write_sparse(&b->dev, 512));
@@ -196,7 +175,7 @@ TEST_F(fine, map_fails_half_way)
 		snprintf(pass, sizeof(pass), "%u", i);
 		ASSERT_EQ(0, parameter_set("iommufd_virt", "pass_map", pass));
 		ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_map", "1"));
-		EXPECT_EQ(-ENOMEM, map_ram(b));
+		EXPECT_EQ(-ENOMEM, bench_map(b));
 		EXPECT_EQ(-EFAULT, bench_write(b, 0, 1));
 		EXPECT_EQ(RAM_PAGES,
 			  vdev_run(&b->dev, &(struct vdev_job){
@@ -205,7 +184,7 @@ TEST_F(fine, map_fails_half_way)
 				.sweeps = 1 }, 20000) == -EFAULT ?
 			  vdev_read64(&b->dev, VIRT_DMA_FAULTS) : 0);
 	}
-	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, bench_map(b));
 	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
 	ASSERT_LT(0, write_sparse(&b->dev, 77));
 	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
@@ -225,7 +204,7 @@ TEST(several_domains)
 	ASSERT_EQ(0, attach(b, &b->dev, AMD_0));
 	ASSERT_EQ(0, attach(b, &dev[0], devices[0]));
 	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, bench_map(b));
 	ASSERT_EQ(0, attach(b, &dev[1], devices[1]));
 	ASSERT_EQ(0, vdev_open(&dev[2], b->fd, devices[2]));
 	ASSERT_EQ(0, iommufd_hwpt_alloc(b->fd, dev[2].dev_id, b->ioas_id,
@@ -261,7 +240,7 @@ TEST(too_late)
 
 	ASSERT_EQ(0, open_empty(b, 0));
 	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
-	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, bench_map(b));
 	/* Mapped for nobody: it is filled later */
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
 	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
@@ -276,7 +255,7 @@ TEST(too_late)
 
 	/* One after the other: nothing was mapped in between, or something */
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
-	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, bench_map(b));
 	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
 	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
@@ -289,7 +268,7 @@ TEST(too_late)
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
 	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
 	ASSERT_EQ(0, iommufd_ioas_huge_pages(b->fd, b->ioas_id, false));
-	ASSERT_EQ(0, map_ram(b));
+	ASSERT_EQ(0, bench_map(b));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &b->tracker_id));
 	ASSERT_EQ(0, bench_start(b));
 	ASSERT_LT(0, write_sparse(&b->dev, 1000));
@@ -303,7 +282,7 @@ static __u64 map_ns(struct bench *b)
 	struct timespec t0, t1;
 
 	clock_gettime(CLOCK_MONOTONIC, &t0);
-	if (map_ram(b))
+	if (bench_map(b))
 		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &t1);
 	return (t1.tv_sec - t0.tv_sec) * 1000000000ull + t1.tv_nsec - t0.tv_nsec;

@@ -9,12 +9,13 @@
 #include "fixture.h"
 
 /**
- * bench_open - Make a bench
+ * bench_open_empty - Make a bench without a device and a tracker
  * @b: the bench; closed by bench_close() also when this fails
- * @device: number of the device
  * @huge: RAM and leaves of 2 MiB; without, leaves of 4 KiB
+ *
+ * RAM is not mapped: see bench_map().
  */
-int bench_open(struct bench *b, unsigned int device, bool huge)
+int bench_open_empty(struct bench *b, bool huge)
 {
 	char *ram;
 	int rc;
@@ -33,11 +34,29 @@ int bench_open(struct bench *b, unsigned int device, bool huge)
 	memset(b->ram, 0, RAM_SIZE);
 
 	rc = iommufd_ioas_alloc(b->fd, &b->ioas_id);
-	if (!rc && !huge)
-		rc = iommufd_ioas_huge_pages(b->fd, b->ioas_id, false);
+	return rc || huge ? rc :
+			    iommufd_ioas_huge_pages(b->fd, b->ioas_id, false);
+}
+
+/** bench_map - Map all RAM at IOVA */
+int bench_map(struct bench *b)
+{
+	return iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
+				IOMMUFD_MAP_RW);
+}
+
+/**
+ * bench_open - Make a bench
+ * @b: the bench; closed by bench_close() also when this fails
+ * @device: number of the device
+ * @huge: as for bench_open_empty()
+ */
+int bench_open(struct bench *b, unsigned int device, bool huge)
+{
+	int rc = bench_open_empty(b, huge);
+
 	if (!rc)
-		rc = iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
-				      IOMMUFD_MAP_RW);
+		rc = bench_map(b);
 	if (!rc)
 		rc = vdev_open(&b->dev, b->fd, device);
 	if (!rc)
@@ -101,6 +120,41 @@ unsigned int bench_count(const struct bench *b)
 	for (i = 0; i < RAM_WORDS; i++)
 		n += __builtin_popcountll(b->bits[i]);
 	return n;
+}
+
+/**
+ * bench_source - What INFO says about one device
+ * @b: the bench
+ * @dev_id: the device
+ * @source: filled in
+ *
+ * Return: 0, or -errno; ENOENT when it is not among the first 16.
+ */
+int bench_source(struct bench *b, __u32 dev_id,
+		 struct iommu_dirty_source_info *source)
+{
+	struct iommu_dirty_source_info sources[16];
+	struct iommu_dirty_tracker_info info;
+	unsigned int i;
+	int rc;
+
+	rc = tracker_info(b->fd, b->tracker_id, &info, sources, 16);
+	for (i = 0; !rc && i < info.nr_sources && i < 16; i++) {
+		if (sources[i].dev_id != dev_id)
+			continue;
+		*source = sources[i];
+		return 0;
+	}
+	return rc ? rc : -ENOENT;
+}
+
+/** bench_kind - The kind of source that a device has, or -errno */
+int bench_kind(struct bench *b, __u32 dev_id)
+{
+	struct iommu_dirty_source_info source;
+	int rc = bench_source(b, dev_id, &source);
+
+	return rc ? rc : (int)source.kind;
 }
 
 /** parameter_set - Set a module parameter */

@@ -46,6 +46,8 @@ struct bench {
 	__u64 bits[RAM_WORDS];
 };
 
+int bench_open_empty(struct bench *b, bool huge);
+int bench_map(struct bench *b);
 int bench_open(struct bench *b, unsigned int device, bool huge);
 void bench_close(struct bench *b);
 int bench_start(struct bench *b);
@@ -54,6 +56,9 @@ int bench_read(struct bench *b, __u64 page, __u64 pages, __u32 flags,
 	       struct tracker_read_out *out);
 bool bench_bit(const struct bench *b, __u64 bit);
 unsigned int bench_count(const struct bench *b);
+int bench_source(struct bench *b, __u32 dev_id,
+		 struct iommu_dirty_source_info *source);
+int bench_kind(struct bench *b, __u32 dev_id);
 int parameter_set(const char *module, const char *name, const char *value);
 
 #endif

@@ -199,6 +199,19 @@ TEST(pins_what_it_may_lock)
 	EXPECT_EQ(2 * MEMLOCK / 1024, r->n[1]);
 }
 
+/* @size bytes at @ram, @count times, @step apart from IOVA on. */
+static int map_aliases(struct attacker *a, char *ram, size_t size, __u64 step,
+		       __u64 count)
+{
+	int rc = iommufd_ioas_map(a->fd, a->ioas_id, ram, size, IOVA, IOMMUFD_MAP_RW);
+	__u64 i;
+
+	for (i = 1; !rc && i < count; i++)
+		rc = iommufd_ioas_copy(a->fd, a->ioas_id, a->ioas_id, IOVA + i * step,
+				       IOVA, size, IOMMUFD_MAP_RW);
+	return rc;
+}
+
 #define PIECES 2000ull
 #define STRIDE (16ull << 20)	/* what one chunk of a dirty set covers */
 
@@ -211,16 +224,11 @@ static int hoard_dirt(struct attacker *a)
 {
 	struct iommu_dirty_tracker_info info;
 	struct report *r = a->report;
-	char *ram = memory(PAGE);
 	struct vdev_job job;
 	__u32 tracker_id;
-	__u64 i;
 	int rc;
 
-	rc = iommufd_ioas_map(a->fd, a->ioas_id, ram, PAGE, IOVA, IOMMUFD_MAP_RW);
-	for (i = 1; !rc && i < PIECES; i++)
-		rc = iommufd_ioas_copy(a->fd, a->ioas_id, a->ioas_id,
-				       IOVA + i * STRIDE, IOVA, PAGE, IOMMUFD_MAP_RW);
+	rc = map_aliases(a, memory(PAGE), PAGE, STRIDE, PIECES);
 	if (!rc)
 		rc = tracker_alloc(a->fd, a->ioas_id, 0, 0, 0, &tracker_id);
 	if (!rc)
@@ -285,17 +293,11 @@ static int stall(struct attacker *a)
 {
 	struct report *r = a->report;
 	struct tracker_read_out out;
-	char *ram = memory(HUGE);
 	__u32 tracker_id;
 	double start;
-	__u64 i;
 	int rc;
 
-	rc = iommufd_ioas_map(a->fd, a->ioas_id, ram, HUGE, IOVA, IOMMUFD_MAP_RW);
-	for (i = 1; !rc && i < SPARSE; i++)
-		rc = iommufd_ioas_copy(a->fd, a->ioas_id, a->ioas_id,
-				       IOVA + i * SPARSE_STEP, IOVA, HUGE,
-				       IOMMUFD_MAP_RW);
+	rc = map_aliases(a, memory(HUGE), HUGE, SPARSE_STEP, SPARSE);
 	if (!rc)
 		rc = tracker_alloc(a->fd, a->ioas_id, 0, 0, 0, &tracker_id);
 	if (!rc)

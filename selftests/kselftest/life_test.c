@@ -16,6 +16,7 @@
 #include "kselftest_harness.h"
 #include "devices.h"
 #include "fixture.h"
+#include "../lib/feature.h"
 
 FIXTURE(life) {
 	struct bench b;
@@ -108,31 +109,6 @@ TEST_F(life, split)
 	EXPECT_EQ(0, bench_count(b));
 }
 
-static int set_irq(struct vdev *d, int fd)
-{
-	struct {
-		struct vfio_irq_set set;
-		__s32 fd;
-	} cmd = {
-		.set = {
-			.argsz = sizeof(cmd),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_MSIX_IRQ_INDEX,
-			.count = 1,
-		},
-		.fd = fd,
-	};
-	struct vfio_irq_set none = {
-		.argsz = sizeof(none),
-		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
-		.index = VFIO_PCI_MSIX_IRQ_INDEX,
-	};
-
-	return ioctl(d->fd, VFIO_DEVICE_SET_IRQS, fd >= 0 ? (void *)&cmd : &none) ?
-		       -errno : 0;
-}
-
 struct irqs {
 	struct vdev *d;
 	atomic_bool stop;
@@ -147,10 +123,10 @@ static void *change_eventfds(void *arg)
 	while (!irqs->stop && !irqs->rc) {
 		int fd = eventfd(0, EFD_CLOEXEC);
 
-		irqs->rc = set_irq(irqs->d, fd);
+		irqs->rc = vdev_irq_set(irqs->d, fd);
 		close(fd);
 		if (!irqs->rc)
-			irqs->rc = set_irq(irqs->d, -1);
+			irqs->rc = vdev_irq_set(irqs->d, -1);
 	}
 	return NULL;
 }
@@ -177,7 +153,7 @@ TEST_F(life, interrupts)
 	EXPECT_EQ(0, irqs.rc);
 	/* And they still work */
 	fd = eventfd(0, EFD_CLOEXEC);
-	ASSERT_EQ(0, set_irq(&b->dev, fd));
+	ASSERT_EQ(0, vdev_irq_set(&b->dev, fd));
 	ASSERT_EQ(0, vdev_run(&b->dev, &job, 20000));
 	ASSERT_EQ(sizeof(count), read(fd, &count, sizeof(count)));
 	EXPECT_LT(0, count);
@@ -186,12 +162,9 @@ TEST_F(life, interrupts)
 
 static int feature(int fd, __u32 flags)
 {
-	__u64 buffer[8] = {};
-	struct vfio_device_feature *f = (void *)buffer;
+	__u64 data[7] = {};
 
-	f->argsz = sizeof(buffer);
-	f->flags = flags;
-	return ioctl(fd, VFIO_DEVICE_FEATURE, f) ? -errno : 0;
+	return vfio_feature(fd, flags, data, sizeof(data));
 }
 
 /* Nothing is offered that the device cannot do, and none of it can be used. */

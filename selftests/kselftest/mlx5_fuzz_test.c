@@ -22,73 +22,15 @@
 #include "kselftest_harness.h"
 #include "fixture.h"
 #include "fuzz.h"
+#include "../lib/vf.h"
 
-#define PF "/sys/bus/pci/devices/0010:00:10.0/"
 #define ROOM (64ull << 20)
 /* Not known to the compiler, which would warn */
 static char *volatile nowhere = (char *)8;
 
-#define STATES (VFIO_DEVICE_STATE_PRE_COPY_P2P + 1)
-
-static int feature(int fd, __u32 flags, void *data, size_t size)
-{
-	__u64 buffer[16] = {};
-	struct vfio_device_feature *f = (void *)buffer;
-
-	f->argsz = sizeof(*f) + size;
-	f->flags = flags;
-	memcpy(f->data, data, size);
-	if (ioctl(fd, VFIO_DEVICE_FEATURE, f))
-		return -errno;
-	memcpy(data, f->data, size);
-	return 0;
-}
-
-/* The state's data file, or -1; -errno in *rc. */
-static int set_state(int fd, unsigned int state, int *rc)
-{
-	struct vfio_device_feature_mig_state cmd = { .device_state = state,
-						     .data_fd = -1 };
-
-	*rc = feature(fd, VFIO_DEVICE_FEATURE_SET |
-		      VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &cmd, sizeof(cmd));
-	return *rc ? -1 : cmd.data_fd;
-}
-
-static int get_state(int fd)
-{
-	struct vfio_device_feature_mig_state cmd = {};
-	int rc = feature(fd, VFIO_DEVICE_FEATURE_GET |
-			 VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &cmd, sizeof(cmd));
-
-	return rc ?: (int)cmd.device_state;
-}
-
-static int vf_open(int iommufd, __u32 ioas_id, unsigned int n)
-{
-	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind),
-						 .iommufd = iommufd };
-	struct vfio_device_attach_iommufd_pt pt = { .argsz = sizeof(pt),
-						    .pt_id = ioas_id };
-	char name[24], path[64];
-	int fd, rc;
-
-	snprintf(name, sizeof(name), "0010:00:10.%u", n);
-	rc = sysfs_pci_bind(name, "mlx5_vfio_pci");
-	if (!rc)
-		rc = sysfs_vfio_cdev(name, path, sizeof(path));
-	if (rc)
-		return rc;
-	fd = open(path, O_RDWR);
-	if (fd < 0 || ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
-	    ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &pt))
-		return -errno;
-	return fd;
-}
-
 FIXTURE(fuzz) {
 	int fd;
-	int vf[2];
+	struct vf vf[2];
 	char *guest;
 	char *stream;
 	char *damaged;
@@ -97,6 +39,8 @@ FIXTURE(fuzz) {
 
 FIXTURE_SETUP(fuzz)
 {
+	unsigned int i;
+	char name[16];
 	__u32 ioas_id;
 
 	self->guest = mmap(NULL, 2 * ROOM + (1 << 20), PROT_READ | PROT_WRITE,
@@ -104,25 +48,25 @@ FIXTURE_SETUP(fuzz)
 	ASSERT_NE(MAP_FAILED, self->guest);
 	self->stream = self->guest + (1 << 20);
 	self->damaged = self->stream + ROOM;
-	ASSERT_EQ(0, sysfs_write(PF "sriov_drivers_autoprobe", "0"));
-	ASSERT_EQ(0, sysfs_write(PF "sriov_numvfs", "2"));
+	ASSERT_EQ(0, vf_create(2));
 	self->fd = iommufd_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, iommufd_ioas_alloc(self->fd, &ioas_id));
 	ASSERT_EQ(0, iommufd_ioas_map(self->fd, ioas_id, self->guest, 1 << 20, IOVA,
 				      IOMMUFD_MAP_RW));
-	self->vf[0] = vf_open(self->fd, ioas_id, 1);
-	ASSERT_LE(0, self->vf[0]);
-	self->vf[1] = vf_open(self->fd, ioas_id, 2);
-	ASSERT_LE(0, self->vf[1]);
+	for (i = 0; i < 2; i++) {
+		vf_address(i + 1, name, sizeof(name));
+		ASSERT_EQ(0, vf_open(&self->vf[i], self->fd, name, VF_DRIVER));
+		ASSERT_EQ(0, vf_attach(&self->vf[i], ioas_id));
+	}
 }
 
 FIXTURE_TEARDOWN(fuzz)
 {
-	close(self->vf[0]);
-	close(self->vf[1]);
+	vf_close(&self->vf[0]);
+	vf_close(&self->vf[1]);
 	close(self->fd);
-	EXPECT_EQ(0, sysfs_write(PF "sriov_numvfs", "0"));
+	EXPECT_EQ(0, vf_create(0));
 }
 
 /* ---- Anything -------------------------------------------------------------- */
@@ -158,7 +102,7 @@ static void any_io(struct fuzz *f, int fd)
 	}
 }
 
-static void any_feature(struct fuzz *f, int vf)
+static void any_feature(struct fuzz *f, struct vf *vf)
 {
 	__u64 buffer[12];
 	struct vfio_device_feature *feat = (void *)buffer;
@@ -178,13 +122,13 @@ static void any_feature(struct fuzz *f, int vf)
 		buffer[2] = fuzz_below(f, 4);
 		buffer[3] = fuzz_pointer(f);
 	}
-	ioctl(vf, VFIO_DEVICE_FEATURE, feat);
+	ioctl(vf->fd, VFIO_DEVICE_FEATURE, feat);
 }
 
 /* Files are kept after their state has gone, for a while. */
-static void mess_about(struct fuzz *f, int vf)
+static void mess_about(struct fuzz *f, struct vf *vf)
 {
-	int files[4] = { -1, -1, -1, -1 }, rc, fd;
+	int files[4] = { -1, -1, -1, -1 }, fd;
 	unsigned int i, steps = 10 + fuzz_below(f, 40);
 
 	for (i = 0; i < steps; i++) {
@@ -192,8 +136,8 @@ static void mess_about(struct fuzz *f, int vf)
 
 		switch (fuzz_below(f, 8)) {
 		case 0 ... 2:
-			fd = set_state(vf, fuzz_chance(f, 95) ? fuzz_below(f, STATES) :
-								fuzz_number(f), &rc);
+			vf_set_state(vf, fuzz_chance(f, 95) ? fuzz_below(f, VF_STATES) :
+							      fuzz_number(f), &fd);
 			if (fd < 0)
 				break;
 			close(files[slot]);
@@ -208,7 +152,7 @@ static void mess_about(struct fuzz *f, int vf)
 			break;
 		case 7:
 			if (fuzz_chance(f, 20))
-				ioctl(vf, VFIO_DEVICE_RESET);
+				vf_reset(vf);
 			close(files[slot]);
 			files[slot] = -1;
 			break;
@@ -216,31 +160,30 @@ static void mess_about(struct fuzz *f, int vf)
 	}
 	for (i = 0; i < 4; i++)
 		close(files[i]);
-	if (ioctl(vf, VFIO_DEVICE_RESET) ||
-	    get_state(vf) != VFIO_DEVICE_STATE_RUNNING)
-		fuzz_violation(f, "after a reset the state is %d", get_state(vf));
+	if (vf_reset(vf) || vf_get_state(vf) != VFIO_DEVICE_STATE_RUNNING)
+		fuzz_violation(f, "after a reset the state is %d", vf_get_state(vf));
 }
 
 /* ---- A stream and what becomes of it -------------------------------------------- */
 
 /* In reads of odd sizes, some of which fault; its length or -errno. */
-static ssize_t save(struct fuzz *f, int vf, char *to)
+static ssize_t save(struct fuzz *f, struct vf *vf, char *to)
 {
 	size_t length = 0, piece = 1 + fuzz_below(f, 1 << 20);
 	int rc, fd;
 	ssize_t n;
 
 	if (fuzz_chance(f, 50)) {
-		fd = set_state(vf, VFIO_DEVICE_STATE_PRE_COPY, &rc);
+		rc = vf_set_state(vf, VFIO_DEVICE_STATE_PRE_COPY, &fd);
 		if (rc)
 			return rc;
 		while ((n = read(fd, to + length, piece)) > 0)
 			length += n;
 		if (n < 0 && errno != ENOMSG)
 			return -errno;
-		set_state(vf, VFIO_DEVICE_STATE_STOP_COPY, &rc);
+		rc = vf_set_state(vf, VFIO_DEVICE_STATE_STOP_COPY, NULL);
 	} else {
-		fd = set_state(vf, VFIO_DEVICE_STATE_STOP_COPY, &rc);
+		rc = vf_set_state(vf, VFIO_DEVICE_STATE_STOP_COPY, &fd);
 	}
 	if (rc)
 		return rc;
@@ -253,9 +196,9 @@ static ssize_t save(struct fuzz *f, int vf, char *to)
 		length += n;
 	}
 	close(fd);
-	set_state(vf, VFIO_DEVICE_STATE_STOP, &rc);
+	rc = vf_set_state(vf, VFIO_DEVICE_STATE_STOP, NULL);
 	if (!rc)
-		set_state(vf, VFIO_DEVICE_STATE_RUNNING, &rc);
+		rc = vf_set_state(vf, VFIO_DEVICE_STATE_RUNNING, NULL);
 	return n < 0 || rc ? -EIO : (ssize_t)length;
 }
 
@@ -293,10 +236,10 @@ static size_t damage(struct fuzz *f, char *data, size_t length)
 }
 
 /* Does the other side take it? */
-static bool load(struct fuzz *f, int vf, char *data, size_t length)
+static bool load(struct fuzz *f, struct vf *vf, char *data, size_t length)
 {
 	size_t done = 0, piece = 1 + fuzz_below(f, 1 << 20);
-	int rc, fd = set_state(vf, VFIO_DEVICE_STATE_RESUMING, &rc);
+	int fd, rc = vf_set_state(vf, VFIO_DEVICE_STATE_RESUMING, &fd);
 	ssize_t n = 0;
 
 	if (rc) {
@@ -310,12 +253,12 @@ static bool load(struct fuzz *f, int vf, char *data, size_t length)
 		if (n > 0)
 			done += n;
 	}
-	set_state(vf, VFIO_DEVICE_STATE_STOP, &rc);
+	rc = vf_set_state(vf, VFIO_DEVICE_STATE_STOP, NULL);
 	if (!rc && n < 0)
 		fuzz_violation(f, "a stream is refused, and loaded");
 	close(fd);
-	if (ioctl(vf, VFIO_DEVICE_RESET) || get_state(vf) != VFIO_DEVICE_STATE_RUNNING)
-		fuzz_violation(f, "after a stream a reset leads to %d", get_state(vf));
+	if (vf_reset(vf) || vf_get_state(vf) != VFIO_DEVICE_STATE_RUNNING)
+		fuzz_violation(f, "after a stream a reset leads to %d", vf_get_state(vf));
 	return !rc;
 }
 
@@ -332,8 +275,8 @@ TEST_F(fuzz, states_and_streams)
 		bool same;
 
 		ASSERT_EQ(0, fuzz_open(f, seed));
-		mess_about(f, self->vf[fuzz_below(f, 2)]);
-		length = save(f, self->vf[0], self->stream);
+		mess_about(f, &self->vf[fuzz_below(f, 2)]);
+		length = save(f, &self->vf[0], self->stream);
 		ASSERT_LT(0, length) {
 			TH_LOG("SEED=%llu", seed);
 		}
@@ -342,7 +285,7 @@ TEST_F(fuzz, states_and_streams)
 		while (n && fuzz_chance(f, 60))
 			n = damage(f, self->damaged, n);
 		same = n == (size_t)length && !memcmp(self->stream, self->damaged, n);
-		if (load(f, self->vf[1], self->damaged, n) != same)
+		if (load(f, &self->vf[1], self->damaged, n) != same)
 			fuzz_violation(f, "a stream that was %s is %s",
 				       same ? "good" : "damaged",
 				       same ? "refused" : "taken");
@@ -365,11 +308,11 @@ TEST_F(fuzz, one_bit_decides)
 	ssize_t length;
 
 	ASSERT_EQ(0, fuzz_open(f, 1));
-	length = save(f, self->vf[0], self->stream);
+	length = save(f, &self->vf[0], self->stream);
 	ASSERT_LT(0, length);
-	EXPECT_EQ(true, load(f, self->vf[1], self->stream, length));
+	EXPECT_EQ(true, load(f, &self->vf[1], self->stream, length));
 	self->stream[length / 3] ^= 1;
-	EXPECT_EQ(false, load(f, self->vf[1], self->stream, length));
+	EXPECT_EQ(false, load(f, &self->vf[1], self->stream, length));
 	EXPECT_EQ(0, f->violation[0]) {
 		TH_LOG("%s", f->violation);
 	}

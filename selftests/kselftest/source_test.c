@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,15 +62,8 @@ FIXTURE_SETUP(source)
 
 	for (i = 0; i < NR; i++)
 		self->dev[i].fd = -1;
-	b->fd = iommufd_open();
-	ASSERT_LE(0, b->fd);
-	b->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, b->ram);
-	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &b->ioas_id));
-	ASSERT_EQ(0, iommufd_ioas_huge_pages(b->fd, b->ioas_id, false));
-	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
-				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, bench_open_empty(b, false));
+	ASSERT_EQ(0, bench_map(b));
 }
 
 FIXTURE_TEARDOWN(source)
@@ -91,8 +83,7 @@ FIXTURE_TEARDOWN(source)
 		vdev_stop(&self->dev[i]);
 		vdev_close(&self->dev[i]);
 	}
-	close(self->b.fd);
-	munmap(self->b.ram, RAM_SIZE);
+	bench_close(&self->b);
 }
 
 static int open_device(FIXTURE_DATA(source) *self, unsigned int n)
@@ -156,27 +147,12 @@ static unsigned int reported(const FIXTURE_DATA(source) *self, __u64 page,
 static int find_source(FIXTURE_DATA(source) *self, unsigned int n,
 		       struct iommu_dirty_source_info *source)
 {
-	struct iommu_dirty_source_info sources[16];
-	struct iommu_dirty_tracker_info info;
-	unsigned int i;
-	int rc;
-
-	rc = tracker_info(self->b.fd, self->b.tracker_id, &info, sources, 16);
-	for (i = 0; !rc && i < info.nr_sources; i++) {
-		if (sources[i].dev_id != self->dev[n].dev_id)
-			continue;
-		*source = sources[i];
-		return 0;
-	}
-	return rc ? rc : -ENOENT;
+	return bench_source(&self->b, self->dev[n].dev_id, source);
 }
 
 static int kind(FIXTURE_DATA(source) *self, unsigned int n)
 {
-	struct iommu_dirty_source_info source;
-	int rc = find_source(self, n, &source);
-
-	return rc ? rc : (int)source.kind;
+	return bench_kind(&self->b, self->dev[n].dev_id);
 }
 
 /* ---- What the plan makes of them ---- */

@@ -179,6 +179,35 @@ int iommufd_hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
 }
 
 /**
+ * iommufd_hwpt_nested_alloc - Make a nested HWPT
+ * @fd: iommufd
+ * @dev_id: device that it is for
+ * @parent_id: an HWPT that was made to be a parent
+ * @data_type: what the IOMMU's driver calls the kind of @data
+ * @data: the stage 1
+ * @len: bytes of it
+ * @out_hwpt_id: the new HWPT
+ */
+int iommufd_hwpt_nested_alloc(int fd, __u32 dev_id, __u32 parent_id,
+			      __u32 data_type, const void *data, __u32 len,
+			      __u32 *out_hwpt_id)
+{
+	struct iommu_hwpt_alloc cmd = {
+		.size = sizeof(cmd),
+		.dev_id = dev_id,
+		.pt_id = parent_id,
+		.data_type = data_type,
+		.data_len = len,
+		.data_uptr = (uintptr_t)data,
+	};
+	int rc = call(fd, IOMMU_HWPT_ALLOC, &cmd);
+
+	if (!rc && out_hwpt_id)
+		*out_hwpt_id = cmd.out_hwpt_id;
+	return rc;
+}
+
+/**
  * iommufd_hwpt_set_dirty - Upstream's per-HWPT dirty tracking, on or off
  * @fd: iommufd
  * @hwpt_id: the HWPT

@@ -30,6 +30,9 @@ int iommufd_ioas_huge_pages(int fd, __u32 ioas_id, bool enable);
 
 int iommufd_hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
 		       __u32 *out_hwpt_id);
+int iommufd_hwpt_nested_alloc(int fd, __u32 dev_id, __u32 parent_id,
+			      __u32 data_type, const void *data, __u32 len,
+			      __u32 *out_hwpt_id);
 int iommufd_hwpt_set_dirty(int fd, __u32 hwpt_id, bool enable);
 int iommufd_hwpt_get_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
 			   __u64 page_size, void *bitmap, __u32 flags);

@@ -1,32 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A device's own log of what it has written. */
-#include <errno.h>
 #include <stdint.h>
-#include <string.h>
-#include <sys/ioctl.h>
+#include <stddef.h>
 
+#include "feature.h"
 #include "log.h"
-
-/* @data goes in, and comes back. */
-static int feature(int fd, __u32 flags, void *data, size_t size)
-{
-	union {
-		struct vfio_device_feature feature;
-		__u8 room[sizeof(struct vfio_device_feature) + 64];
-	} arg = {};
-
-	if (size > sizeof(arg.room) - sizeof(arg.feature))
-		return -EINVAL;
-	arg.feature.argsz = sizeof(arg.feature) + size;
-	arg.feature.flags = flags;
-	if (size)
-		memcpy(arg.feature.data, data, size);
-	if (ioctl(fd, VFIO_DEVICE_FEATURE, &arg) < 0)
-		return -errno;
-	if (size)
-		memcpy(data, arg.feature.data, size);
-	return 0;
-}
 
 /**
  * log_start - Begin, clean
@@ -43,9 +21,9 @@ int log_start(int fd, const struct vfio_device_feature_dma_logging_range *ranges
 		.num_ranges = nr_ranges,
 		.ranges = (uintptr_t)ranges,
 	};
-	int rc = feature(fd, VFIO_DEVICE_FEATURE_SET |
-			 VFIO_DEVICE_FEATURE_DMA_LOGGING_START, &cmd,
-			 sizeof(cmd));
+	int rc = vfio_feature(fd, VFIO_DEVICE_FEATURE_SET |
+			      VFIO_DEVICE_FEATURE_DMA_LOGGING_START, &cmd,
+			      sizeof(cmd));
 
 	if (!rc)
 		*page_size = cmd.page_size;
@@ -58,8 +36,8 @@ int log_start(int fd, const struct vfio_device_feature_dma_logging_range *ranges
  */
 int log_stop(int fd)
 {
-	return feature(fd, VFIO_DEVICE_FEATURE_SET |
-		       VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP, NULL, 0);
+	return vfio_feature(fd, VFIO_DEVICE_FEATURE_SET |
+			    VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP, NULL, 0);
 }
 
 /**
@@ -80,7 +58,7 @@ int log_report(int fd, __u64 iova, __u64 length, __u64 page_size,
 		.bitmap = (uintptr_t)bitmap,
 	};
 
-	return feature(fd, VFIO_DEVICE_FEATURE_GET |
-		       VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT, &cmd,
-		       sizeof(cmd));
+	return vfio_feature(fd, VFIO_DEVICE_FEATURE_GET |
+			    VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT, &cmd,
+			    sizeof(cmd));
 }

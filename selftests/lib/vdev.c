@@ -203,37 +203,51 @@ int vdev_bus_master(struct vdev *d, int enable)
 }
 
 /**
- * vdev_irq_enable - Connect MSI-X vector 0 to an eventfd
+ * vdev_irq_set - Connect MSI-X vector 0 to an eventfd
  * @d: the device
+ * @fd: the eventfd, or -1 to turn MSI-X off
  *
- * Return: an eventfd that the caller closes, or -errno. A job with @irq set
- * raises it when the run ends.
+ * A job with @irq set raises it when the run ends.
  */
-int vdev_irq_enable(struct vdev *d)
+int vdev_irq_set(struct vdev *d, int fd)
 {
 	struct {
 		struct vfio_irq_set set;
 		__s32 fd;
 	} cmd = {
 		.set = {
-			.argsz = sizeof(cmd),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.argsz = fd < 0 ? sizeof(cmd.set) : sizeof(cmd),
+			.flags = VFIO_IRQ_SET_ACTION_TRIGGER |
+				 (fd < 0 ? VFIO_IRQ_SET_DATA_NONE :
+					   VFIO_IRQ_SET_DATA_EVENTFD),
 			.index = VFIO_PCI_MSIX_IRQ_INDEX,
-			.count = 1,
+			.count = fd < 0 ? 0 : 1,
 		},
+		.fd = fd,
 	};
+
+	return call(d, VFIO_DEVICE_SET_IRQS, &cmd);
+}
+
+/**
+ * vdev_irq_enable - Connect MSI-X vector 0 to a new eventfd
+ * @d: the device
+ *
+ * Return: an eventfd that the caller closes, or -errno. See vdev_irq_set().
+ */
+int vdev_irq_enable(struct vdev *d)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
 	int rc;
 
-	cmd.fd = eventfd(0, EFD_CLOEXEC);
-	if (cmd.fd < 0)
+	if (fd < 0)
 		return -errno;
-	rc = call(d, VFIO_DEVICE_SET_IRQS, &cmd);
+	rc = vdev_irq_set(d, fd);
 	if (rc) {
-		close(cmd.fd);
+		close(fd);
 		return rc;
 	}
-	return cmd.fd;
+	return fd;
 }
 
 /**

@@ -75,6 +75,7 @@ int vdev_attach(struct vdev *d, __u32 pt_id, __u32 *out_hwpt);
 int vdev_detach(struct vdev *d);
 int vdev_reset(struct vdev *d);
 int vdev_bus_master(struct vdev *d, int enable);
+int vdev_irq_set(struct vdev *d, int fd);
 int vdev_irq_enable(struct vdev *d);
 
 __u64 vdev_read64(struct vdev *d, unsigned int reg);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <linux/pci_regs.h>
 
+#include "feature.h"
 #include "sysfs.h"
 #include "vf.h"
 
@@ -317,21 +318,6 @@ __u64 vf_wrong(const void *memory, const struct vf_job *job, __u64 position)
 
 /* ---- VFIO_DEVICE_FEATURE --------------------------------------------------- */
 
-static int feature(struct vf *vf, __u32 flags, void *data, size_t size)
-{
-	__u64 buffer[16] = {};
-	struct vfio_device_feature *f = (void *)buffer;
-	int rc;
-
-	f->argsz = (__u32)(sizeof(*f) + size);
-	f->flags = flags;
-	memcpy(f->data, data, size);
-	rc = call(vf, VFIO_DEVICE_FEATURE, f);
-	if (!rc)
-		memcpy(data, f->data, size);
-	return rc;
-}
-
 /**
  * vf_set_state - Set the migration state
  * @vf: the VF
@@ -343,9 +329,9 @@ int vf_set_state(struct vf *vf, enum vfio_device_mig_state state, int *data_fd)
 {
 	struct vfio_device_feature_mig_state cmd = { .device_state = state,
 						     .data_fd = -1 };
-	int rc = feature(vf, VFIO_DEVICE_FEATURE_SET |
-			 VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &cmd,
-			 sizeof(cmd));
+	int rc = vfio_feature(vf->fd, VFIO_DEVICE_FEATURE_SET |
+			      VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &cmd,
+			      sizeof(cmd));
 
 	if (rc)
 		cmd.data_fd = -1;
@@ -365,9 +351,9 @@ int vf_set_state(struct vf *vf, enum vfio_device_mig_state state, int *data_fd)
 int vf_get_state(struct vf *vf)
 {
 	struct vfio_device_feature_mig_state cmd = {};
-	int rc = feature(vf, VFIO_DEVICE_FEATURE_GET |
-			 VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &cmd,
-			 sizeof(cmd));
+	int rc = vfio_feature(vf->fd, VFIO_DEVICE_FEATURE_GET |
+			      VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &cmd,
+			      sizeof(cmd));
 
 	return rc ? rc : (int)cmd.device_state;
 }
@@ -380,8 +366,9 @@ int vf_get_state(struct vf *vf)
 int vf_migration_flags(struct vf *vf, __u64 *flags)
 {
 	struct vfio_device_feature_migration cmd = {};
-	int rc = feature(vf, VFIO_DEVICE_FEATURE_GET |
-			 VFIO_DEVICE_FEATURE_MIGRATION, &cmd, sizeof(cmd));
+	int rc = vfio_feature(vf->fd, VFIO_DEVICE_FEATURE_GET |
+			      VFIO_DEVICE_FEATURE_MIGRATION, &cmd,
+			      sizeof(cmd));
 
 	*flags = cmd.flags;
 	return rc;
@@ -395,8 +382,9 @@ int vf_migration_flags(struct vf *vf, __u64 *flags)
 int vf_data_size(struct vf *vf, __u64 *size)
 {
 	struct vfio_device_feature_mig_data_size cmd = {};
-	int rc = feature(vf, VFIO_DEVICE_FEATURE_GET |
-			 VFIO_DEVICE_FEATURE_MIG_DATA_SIZE, &cmd, sizeof(cmd));
+	int rc = vfio_feature(vf->fd, VFIO_DEVICE_FEATURE_GET |
+			      VFIO_DEVICE_FEATURE_MIG_DATA_SIZE, &cmd,
+			      sizeof(cmd));
 
 	*size = cmd.stop_copy_length;
 	return rc;

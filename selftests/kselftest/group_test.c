@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Several devices in one IOMMU group: they share a domain, they are attached as soon
+ * as one is, and move together. So whatever any of them writes is reported, also
+ * those that the user never attached; and a log speaks for its device only, so the
+ * log of a device in company is no source.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "fixture.h"
+#include "oracle.h"
+#include "../lib/log.h"
+
+/* As in plan.txt, line "topology" */
+enum {
+	GROUP,		/* a group of three behind an IOMMU that tracks; with logs */
+	GROUP_2,
+	GROUP_3,
+	BLIND,		/* a group of two behind one that does not; with logs */
+	BLIND_2,
+	ALONE = 8,	/* a log, nobody else in its group */
+	NR
+};
+
+/* enum dirty_test_break */
+#define LATE_SOURCE "64"
+#define NO_MARK "128"
+
+FIXTURE(group) {
+	struct bench b;
+	struct vdev dev[NR];
+	struct oracle o;
+};
+
+FIXTURE_SETUP(group)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR; i++)
+		self->dev[i].fd = -1;
+	ASSERT_EQ(0, bench_open_empty(&self->b, false));
+	ASSERT_EQ(0, bench_map(&self->b));
+	ASSERT_EQ(0, oracle_open(&self->o));
+}
+
+FIXTURE_TEARDOWN(group)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR; i++) {
+		if (self->dev[i].fd < 0)
+			continue;
+		vdev_stop(&self->dev[i]);
+		vdev_close(&self->dev[i]);
+	}
+	bench_close(&self->b);
+	oracle_close(&self->o);
+	EXPECT_EQ(0, parameter_set("iommufd_virt", "drop_record", "0"));
+	EXPECT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+}
+
+/* The second of a group has a driver that knows of no log. */
+static int open_device(FIXTURE_DATA(group) *self, unsigned int n)
+{
+	bool log = n != GROUP_2 && n != BLIND_2;
+
+	return vdev_open_driver(&self->dev[n], self->b.fd, n,
+				log ? VDEV_TRACKER_DRIVER : "vfio-pci");
+}
+
+static int attach(FIXTURE_DATA(group) *self, unsigned int n)
+{
+	int rc = self->dev[n].fd < 0 ? open_device(self, n) : 0;
+
+	return rc ? rc : vdev_attach(&self->dev[n], self->b.ioas_id, NULL);
+}
+
+static int start(FIXTURE_DATA(group) *self, __u32 policy, __u32 flags)
+{
+	struct bench *b = &self->b;
+	int rc = tracker_alloc(b->fd, b->ioas_id, policy, flags, 0,
+			       &b->tracker_id);
+
+	if (!rc)
+		rc = bench_start(b);
+	oracle_started(&self->o);
+	return rc;
+}
+
+static int broken(const char *value)
+{
+	return parameter_set("iommufd", "dirty_break", value);
+}
+
+static int kind(FIXTURE_DATA(group) *self, unsigned int n)
+{
+	return bench_kind(&self->b, self->dev[n].dev_id);
+}
+
+static int dma(FIXTURE_DATA(group) *self, unsigned int n, __u64 page, __u64 pages)
+{
+	struct vdev_job job;
+
+	vdev_job_init(&job);
+	job.iova = IOVA + page * PAGE;
+	job.length = pages * PAGE;
+	job.seed = page + 1;
+	return vdev_run(&self->dev[n], &job, 60000);
+}
+
+/* READ all of RAM, for the oracle too; the number of pages reported, or -errno. */
+static int read_ram(FIXTURE_DATA(group) *self)
+{
+	struct bench *b = &self->b;
+	struct oracle *o = &self->o;
+	int rc = oracle_read(o, b->fd, b->tracker_id, IOVA, RAM_SIZE);
+
+	if (rc)
+		return rc;
+	memcpy(b->bits, o->events[o->nr_events - 1].bits, sizeof(b->bits));
+	return (int)bench_count(b);
+}
+
+static int lost(FIXTURE_DATA(group) *self, __u64 writes)
+{
+	int rc = oracle_check(&self->o);
+
+	if (rc)
+		return rc;
+	return self->o.writes == writes ? (int)self->o.lost : -ERANGE;
+}
+
+/* ---- Behind an IOMMU that tracks ------------------------------------------- */
+
+/* They come and go one by one; what was not reported of 16 writes. */
+static int come_and_go(FIXTURE_DATA(group) *self, __u32 policy)
+{
+	int read[3];
+
+	if (attach(self, GROUP) || start(self, policy, 0) ||
+	    dma(self, GROUP, 0, 3) || attach(self, GROUP_2) ||
+	    dma(self, GROUP_2, 10, 4) || dma(self, GROUP, 20, 2))
+		return -1;
+	read[0] = read_ram(self);
+	/* One leaves, and has DMA nevertheless, since the other is there */
+	if (dma(self, GROUP, 30, 1) || vdev_detach(&self->dev[GROUP]) ||
+	    dma(self, GROUP, 40, 2) || dma(self, GROUP_2, 50, 1))
+		return -2;
+	read[1] = read_ram(self);
+	/* The last one */
+	if (dma(self, GROUP_2, 60, 3) || vdev_detach(&self->dev[GROUP_2]) ||
+	    dma(self, GROUP_2, 70, 1) != -EFAULT)
+		return -3;
+	read[2] = read_ram(self);
+	if (read[0] < 0 || read[1] < 0 || read[2] < 0)
+		return -4;
+	return lost(self, 16);
+}
+
+TEST_F(group, come_and_go)
+{
+	EXPECT_EQ(0, come_and_go(self, IOMMU_DIRTY_POLICY_AUTO));
+	EXPECT_EQ(16, self->o.reported);
+}
+
+TEST_F(group, come_and_go_with_logs_preferred)
+{
+	EXPECT_EQ(0, come_and_go(self, IOMMU_DIRTY_POLICY_DEVICE));
+	EXPECT_EQ(16, self->o.reported);
+}
+
+/* The IOMMU clears the dirty bits, and its driver does not tell. */
+TEST_F(group, control_come_and_go)
+{
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "drop_record", "1"));
+	EXPECT_EQ(16, come_and_go(self, IOMMU_DIRTY_POLICY_AUTO));
+}
+
+TEST_F(group, info)
+{
+	struct iommu_dirty_source_info info;
+	unsigned int i;
+
+	ASSERT_EQ(0, attach(self, GROUP));
+	ASSERT_EQ(0, start(self, IOMMU_DIRTY_POLICY_DEVICE,
+			   IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
+	ASSERT_EQ(0, attach(self, GROUP_2));
+	ASSERT_EQ(0, attach(self, GROUP_3));
+	ASSERT_EQ(0, attach(self, ALONE));
+	for (i = GROUP; i <= GROUP_3; i++) {
+		ASSERT_EQ(0, bench_source(&self->b, self->dev[i].dev_id, &info));
+		EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, info.kind);
+		EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, info.state);
+		EXPECT_EQ(PAGE, info.granule);
+	}
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, ALONE));
+	ASSERT_EQ(0, vdev_detach(&self->dev[GROUP_2]));
+	EXPECT_EQ(-ENOENT, kind(self, GROUP_2));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, kind(self, GROUP_3));
+}
+
+/* To another HWPT by way of any of them, and to another IOAS. */
+TEST_F(group, replace)
+{
+	struct bench *b = &self->b;
+	__u32 hwpt, ioas, tracker;
+
+	ASSERT_EQ(0, attach(self, GROUP));
+	ASSERT_EQ(0, start(self, 0, 0));
+	ASSERT_EQ(0, attach(self, GROUP_2));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(b->fd, self->dev[GROUP].dev_id, b->ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt));
+	ASSERT_EQ(0, dma(self, GROUP, 0, 3));
+	ASSERT_EQ(0, dma(self, GROUP_2, 10, 2));
+	ASSERT_EQ(0, vdev_attach(&self->dev[GROUP], hwpt, NULL));
+	ASSERT_EQ(0, dma(self, GROUP_2, 20, 4));
+	EXPECT_EQ(9, read_ram(self));
+	ASSERT_EQ(0, dma(self, GROUP_2, 30, 1));
+
+	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas));
+	ASSERT_EQ(0, iommufd_ioas_copy(b->fd, ioas, b->ioas_id, IOVA, IOVA,
+				       RAM_SIZE, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, tracker_alloc(b->fd, ioas, 0, 0, 0, &tracker));
+	ASSERT_EQ(0, tracker_set(b->fd, tracker, IOMMU_DIRTY_TRACKER_ENABLE, NULL,
+				 NULL));
+	ASSERT_EQ(0, vdev_attach(&self->dev[GROUP_2], ioas, NULL));
+	EXPECT_EQ(1, read_ram(self));
+	EXPECT_EQ(0, lost(self, 10));
+	EXPECT_EQ(-ENOENT, kind(self, GROUP));
+	EXPECT_EQ(-ENOENT, kind(self, GROUP_2));
+
+	/* The one that did not ask is there too */
+	b->tracker_id = tracker;
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, kind(self, GROUP));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, kind(self, GROUP_2));
+	ASSERT_EQ(0, dma(self, GROUP, 40, 5));
+	EXPECT_EQ(5, read_ram(self));
+}
+
+TEST_F(group, moves_while_all_write)
+{
+	struct bench *b = &self->b;
+	struct oracle *o = &self->o;
+	struct vdev_job job;
+	unsigned int i;
+	__u32 hwpt[2];
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, open_device(self, i));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, iommufd_hwpt_alloc(b->fd, self->dev[0].dev_id,
+						b->ioas_id,
+						IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+						&hwpt[i]));
+	ASSERT_EQ(0, vdev_attach(&self->dev[0], hwpt[0], NULL));
+	ASSERT_EQ(0, vdev_attach(&self->dev[1], hwpt[0], NULL));
+	ASSERT_EQ(0, start(self, IOMMU_DIRTY_POLICY_DEVICE, 0));
+	vdev_job_init(&job);
+	job.pattern = VIRT_DMA_PATTERN_RANDOM;
+	job.iova = IOVA;
+	job.length = RAM_SIZE;
+	job.sweeps = 0;
+	job.rate = 3000;
+	/* The third is in no HWPT, as far as its user knows */
+	for (i = 0; i < 3; i++) {
+		job.seed = i + 1;
+		ASSERT_EQ(0, vdev_start(&self->dev[i], &job));
+	}
+	for (i = 0; i < 30; i++) {
+		ASSERT_EQ(0, vdev_attach(&self->dev[i % 2], hwpt[(i + 1) % 2],
+					 NULL));
+		usleep(10000);
+		ASSERT_LE(0, read_ram(self));
+		if (i % 5 == 4) {
+			ASSERT_EQ(0, vdev_detach(&self->dev[i % 2]));
+			ASSERT_EQ(0, vdev_attach(&self->dev[i % 2],
+						 hwpt[(i + 1) % 2], NULL));
+		}
+	}
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, vdev_stop(&self->dev[i]));
+		EXPECT_EQ(0, vdev_read64(&self->dev[i], VIRT_DMA_FAULTS));
+	}
+	ASSERT_LE(0, read_ram(self));
+	ASSERT_EQ(0, oracle_check(o));
+	TH_LOG("%llu writes, %llu pages reported, %llu too many", o->writes,
+	       o->reported, o->over);
+	EXPECT_LT(1000, o->writes);
+	EXPECT_EQ(0, o->lost) {
+		TH_LOG("lost %llu, the first at %#llx", o->lost, o->lost_iova);
+	}
+}
+
+/* ---- Behind one that does not track ---------------------------------------- */
+
+/* The one that was attached has a log, and the other one writes. */
+static int in_company(FIXTURE_DATA(group) *self)
+{
+	if (attach(self, ALONE) || start(self, 0, 0) || open_device(self, BLIND_2) ||
+	    attach(self, BLIND) || dma(self, BLIND, 0, 2) ||
+	    dma(self, BLIND_2, 10, 6) || vdev_detach(&self->dev[BLIND]) ||
+	    read_ram(self) < 0)
+		return -1;
+	return lost(self, 8);
+}
+
+TEST_F(group, log_in_company)
+{
+	EXPECT_EQ(0, in_company(self));
+	EXPECT_EQ(RAM_PAGES, bench_count(&self->b));
+	/* Only for as long as they were there */
+	ASSERT_EQ(0, dma(self, ALONE, 0, 4));
+	EXPECT_EQ(4, read_ram(self));
+	ASSERT_EQ(0, attach(self, BLIND));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, kind(self, BLIND));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, ALONE));
+}
+
+TEST_F(group, control_log_in_company)
+{
+	ASSERT_EQ(0, broken(NO_MARK));
+	EXPECT_EQ(8, in_company(self));
+}
+
+/* The control: the log knows nothing of the other one's writes. */
+TEST_F(group, log_is_about_one)
+{
+	struct vfio_device_feature_dma_logging_range range = {
+		.iova = IOVA, .length = RAM_SIZE,
+	};
+	__u64 page_size = PAGE;
+
+	ASSERT_EQ(0, open_device(self, BLIND_2));
+	ASSERT_EQ(0, attach(self, BLIND));
+	ASSERT_EQ(0, log_start(self->dev[BLIND].fd, &range, 1, &page_size));
+	ASSERT_EQ(0, dma(self, BLIND, 0, 2));
+	ASSERT_EQ(0, dma(self, BLIND_2, 10, 6));
+	ASSERT_EQ(0, log_report(self->dev[BLIND].fd, IOVA, RAM_SIZE, PAGE,
+				self->b.bits));
+	EXPECT_EQ(2, bench_count(&self->b));
+	EXPECT_EQ(0, log_stop(self->dev[BLIND].fd));
+}
+
+/*
+ * A domain in which it would not be precise is no reason to refuse a device that can
+ * have another.
+ */
+TEST_F(group, is_not_precise)
+{
+	ASSERT_EQ(0, attach(self, ALONE));
+	ASSERT_EQ(0, start(self, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
+	EXPECT_EQ(-ENXIO, attach(self, BLIND));
+	EXPECT_EQ(-ENXIO, attach(self, BLIND_2));
+	/* Nobody of the group is there */
+	EXPECT_EQ(-EFAULT, dma(self, BLIND, 0, 1));
+	ASSERT_EQ(0, attach(self, GROUP));
+	ASSERT_EQ(0, attach(self, GROUP_2));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, ALONE));
+	ASSERT_EQ(0, dma(self, ALONE, 0, 1));
+	ASSERT_EQ(0, dma(self, GROUP_2, 10, 2));
+	EXPECT_EQ(3, read_ram(self));
+	EXPECT_EQ(0, lost(self, 3));
+}
+
+/* The plan is in force before the hardware is, for the second domain too. */
+static int second_domain(FIXTURE_DATA(group) *self)
+{
+	if (attach(self, ALONE) || start(self, 0, 0) || attach(self, BLIND) ||
+	    attach(self, BLIND_2) || dma(self, BLIND_2, 10, 6) ||
+	    read_ram(self) < 0)
+		return -1;
+	return lost(self, 6);
+}
+
+TEST_F(group, second_domain)
+{
+	EXPECT_EQ(0, second_domain(self));
+}
+
+TEST_F(group, control_second_domain)
+{
+	ASSERT_EQ(0, broken(LATE_SOURCE));
+	EXPECT_EQ(6, second_domain(self));
+}
+
+TEST_HARNESS_MAIN
