@@ -374,26 +374,11 @@ static int fuzz_run(__u64 seed, char *violation, size_t room, struct totals *sum
 	return rc;
 }
 
-/* A number from /proc/self/status, in KiB. */
-static long status_kib(const char *name)
-{
-	char line[128];
-	long kib = -1;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)))
-			kib = strtol(line + strlen(name) + 1, NULL, 0);
-	if (f)
-		fclose(f);
-	return kib;
-}
-
 TEST(ioctls)
 {
 	__u64 first = fuzz_seed(), seed = first;
 	double end = fuzz_now() + fuzz_seconds(5);
-	long pinned = status_kib("VmPin");
+	long pinned = number_in("/proc/self/status", "VmPin:");
 	struct totals sum = {};
 	char violation[256] = "";
 
@@ -406,7 +391,7 @@ TEST(ioctls)
 		ASSERT_EQ(0, violation[0]) {
 			TH_LOG("SEED=%llu DURATION=0: %s", seed, violation);
 		}
-		ASSERT_EQ(pinned, status_kib("VmPin")) {
+		ASSERT_EQ(pinned, number_in("/proc/self/status", "VmPin:")) {
 			TH_LOG("SEED=%llu: memory stays pinned", seed);
 		}
 		seed++;

@@ -106,21 +106,6 @@ static void *memory(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* A line of /proc/self/status in KiB, or of memory.stat in bytes. */
-static long number_in(const char *path, const char *name)
-{
-	char line[256];
-	long n = -1;
-	FILE *f = fopen(path, "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)))
-			n = strtol(line + strlen(name), NULL, 0);
-	if (f)
-		fclose(f);
-	return n;
-}
-
 static long pinned(void)
 {
 	return number_in("/proc/self/status", "VmPin:");

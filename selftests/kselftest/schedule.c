@@ -334,7 +334,7 @@ static int finish(struct run *r)
  * schedule_run - Run one schedule
  * @s: input and result
  *
- * Returns 0 when it ran to its end, whatever was lost.
+ * Returns 0 when it ran to its end, whatever was lost, and left nothing pinned.
  */
 int schedule_run(struct schedule *s)
 {
@@ -356,6 +356,8 @@ int schedule_run(struct schedule *s)
 		vdev_close(&r->dev[i]);
 	if (r->fd >= 0)
 		close(r->fd);
+	if (!rc && number_in("/proc/self/status", "VmPin:"))
+		rc = fail(r, "memory stays pinned", -EBUSY);
 	oracle_close(&r->oracle);
 	munmap(r->ram, SLOTS * SLOT_SIZE);
 	free(r);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* PCI devices in sysfs. */
+/* PCI devices in sysfs, and numbers in such files. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -211,4 +211,25 @@ int sysfs_vfio_cdev(const char *name, char *path, size_t len)
 	}
 	closedir(d);
 	return rc;
+}
+
+/**
+ * number_in - A number in a file of lines "NAME NUMBER ..."
+ * @path: such as /proc/self/status or a memory.stat
+ * @name: how the line begins, as far as the number
+ *
+ * Returns -1 when it is not there.
+ */
+long number_in(const char *path, const char *name)
+{
+	char line[256];
+	long n = -1;
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)))
+			n = strtol(line + strlen(name), NULL, 0);
+	if (f)
+		fclose(f);
+	return n;
 }

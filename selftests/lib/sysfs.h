@@ -16,4 +16,6 @@ int sysfs_pci_bind(const char *name, const char *driver);
 int sysfs_vfio_cdev(const char *name, char *path, size_t len);
 int sysfs_write(const char *path, const char *value);
 
+long number_in(const char *path, const char *name);
+
 #endif
