@@ -59,6 +59,8 @@ enum iommufd_dirty_iopt_flags {
  * @attempt: Number of the last SPLIT; under the tracker's read_mutex
  * @coarse: Memory was mapped that may be in leaves larger than the smallest, and
  *	may be so still. Set under domains_rwsem, cleared under it (write)
+ * @plain: And nothing asks for small leaves: domains are filled as upstream does.
+ *	Like @coarse
  */
 struct iommufd_dirty_iopt {
 	struct mutex plan_lock;
@@ -71,6 +73,7 @@ struct iommufd_dirty_iopt {
 	atomic_t users;
 	unsigned int attempt;
 	bool coarse;
+	bool plain;
 };
 
 /**
@@ -210,8 +213,12 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 			      struct iopt_area *area);
 
 /* pages.c */
-bool iommufd_dirty_fill_fine(struct io_pagetable *iopt,
-			     struct iommu_domain *domain);
+bool iommufd_dirty_fill_decide(struct io_pagetable *iopt,
+			       struct iommu_domain *domain);
+/* Asked for each run of pages that is mapped; struct io_pagetable comes later */
+#define iommufd_dirty_fill_fine(iopt, domain) \
+	(!READ_ONCE((iopt)->dirty.plain) && \
+	 iommufd_dirty_fill_decide(iopt, domain))
 int iommufd_dirty_map_fine(struct iommu_domain *domain, unsigned long iova,
 			   phys_addr_t phys, size_t length, int prot);
 

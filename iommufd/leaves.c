@@ -23,12 +23,12 @@
 #define FINE_STEP SZ_1M
 
 /**
- * iommufd_dirty_fill_fine - Memory is about to be mapped: in small leaves?
+ * iommufd_dirty_fill_decide - Memory is about to be mapped: in small leaves?
  * @iopt: Of the IOAS; domains_rwsem is held
  * @domain: Where it is mapped
  */
-bool iommufd_dirty_fill_fine(struct io_pagetable *iopt,
-			     struct iommu_domain *domain)
+bool iommufd_dirty_fill_decide(struct io_pagetable *iopt,
+			       struct iommu_domain *domain)
 {
 	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
 
@@ -38,8 +38,11 @@ bool iommufd_dirty_fill_fine(struct io_pagetable *iopt,
 	if (test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags) &&
 	    iommufd_dirty_twin_is_fine(iopt, domain))
 		return true;
-	if (!iopt->disable_large_pages && !READ_ONCE(iopt->dirty.coarse))
-		WRITE_ONCE(iopt->dirty.coarse, true);
+	if (iopt->disable_large_pages)
+		return false;
+	WRITE_ONCE(iopt->dirty.coarse, true);
+	if (!test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags))
+		WRITE_ONCE(iopt->dirty.plain, true);
 	return false;
 }
 
@@ -64,8 +67,10 @@ bool iommufd_dirty_may_be_fine(struct io_pagetable *iopt)
 	down_read(&iopt->iova_rwsem);
 	/* An area that no domain has is filled later */
 	if (xa_empty(&iopt->domains) ||
-	    RB_EMPTY_ROOT(&iopt->area_itree.rb_root))
+	    RB_EMPTY_ROOT(&iopt->area_itree.rb_root)) {
 		iopt->dirty.coarse = false;
+		iopt->dirty.plain = false;
+	}
 	up_read(&iopt->iova_rwsem);
 	return !iopt->dirty.coarse;
 }

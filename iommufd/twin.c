@@ -332,6 +332,7 @@ static void twin_show(struct io_pagetable *iopt,
 		dirty_set_add(&split->changed, iopt_area_iova(area),
 			      iopt_area_last_iova(area));
 	up_read(&iopt->iova_rwsem);
+	iopt->dirty.plain = false;
 	dd->split = split;
 	up_write(&iopt->domains_rwsem);
 }
