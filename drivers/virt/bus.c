@@ -59,6 +59,8 @@ static struct {
 
 static void function_level_reset(struct virt_function *fn)
 {
+	/* Sees all that was written before the last who asked did. */
+	xchg(&fn->flr, VIRT_FLR_RUNS);
 	fn->ops->reset(fn);
 	virt_msix_reset(fn);
 	virt_config_reset(fn);
@@ -105,7 +107,7 @@ bool virt_function_interrupted(struct virt_function *fn)
  */
 void virt_function_reset(struct virt_function *fn)
 {
-	WRITE_ONCE(fn->flr, true);
+	smp_store_release(&fn->flr, VIRT_FLR_ASKED);
 	if (fn->thread)
 		wake_up_process(fn->thread);
 }
