@@ -107,6 +107,7 @@ bool virt_function_interrupted(struct virt_function *fn)
  */
 void virt_function_reset(struct virt_function *fn)
 {
+	/* Pairs with the xchg() of function_level_reset() */
 	smp_store_release(&fn->flr, VIRT_FLR_ASKED);
 	if (fn->thread)
 		wake_up_process(fn->thread);

@@ -258,6 +258,7 @@ static int virt_config_write(struct pci_bus *bus, unsigned int devfn, int where,
 	devctl = &fn->config[fn->exp + PCI_EXP_DEVCTL + 1];
 	if (*devctl & (PCI_EXP_DEVCTL_BCR_FLR >> 8)) {
 		*devctl &= ~(PCI_EXP_DEVCTL_BCR_FLR >> 8);
+		/* Pairs with the xchg() of function_level_reset() */
 		smp_store_release(&fn->flr, VIRT_FLR_ASKED);
 	}
 	if (fn->ops->config_write)
