@@ -75,7 +75,7 @@ static int function_thread(void *data)
 			function_level_reset(fn);
 		virt_msix_retry(fn);
 		if (fn->ops->poll(fn))
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		else if (virt_function_decodes(fn))
 			usleep_range_state(1000, 1500, TASK_IDLE);
 		else
