@@ -59,6 +59,8 @@ static struct {
 
 static void function_level_reset(struct virt_function *fn)
 {
+	/* Sees all that was written before the last who asked did. */
+	xchg(&fn->flr, VIRT_FLR_RUNS);
 	fn->ops->reset(fn);
 	virt_msix_reset(fn);
 	virt_config_reset(fn);
@@ -73,7 +75,7 @@ static int function_thread(void *data)
 			function_level_reset(fn);
 		virt_msix_retry(fn);
 		if (fn->ops->poll(fn))
-			cond_resched();
+			cond_resched_tasks_rcu_qs();
 		else if (virt_function_decodes(fn))
 			usleep_range_state(1000, 1500, TASK_IDLE);
 		else
@@ -105,7 +107,8 @@ bool virt_function_interrupted(struct virt_function *fn)
  */
 void virt_function_reset(struct virt_function *fn)
 {
-	WRITE_ONCE(fn->flr, true);
+	/* Pairs with the xchg() of function_level_reset() */
+	smp_store_release(&fn->flr, VIRT_FLR_ASKED);
 	if (fn->thread)
 		wake_up_process(fn->thread);
 }

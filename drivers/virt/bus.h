@@ -41,6 +41,18 @@ struct virt_function_ops {
 };
 
 /**
+ * enum virt_flr - how far a function-level reset is
+ * @VIRT_FLR_NONE: there is none
+ * @VIRT_FLR_RUNS: on the function's thread
+ * @VIRT_FLR_ASKED: it has not begun, or it runs and another one follows
+ */
+enum virt_flr {
+	VIRT_FLR_NONE,
+	VIRT_FLR_RUNS,
+	VIRT_FLR_ASKED,
+};
+
+/**
  * struct virt_function - one PCI function on the virtual bus
  * @ops: the device model
  * @devfn: where it sits on the bus
@@ -52,8 +64,7 @@ struct virt_function_ops {
  * @cap_last: byte that links the next capability
  * @exp: offset of the PCI Express capability
  * @lock: @config
- * @flr: a function-level reset is asked for and not done; config space reads
- *	all ones until it is
+ * @flr: function-level reset; config space reads all ones until it is done
  * @vf: is a virtual function; its memory space is enabled with its presence
  * @absent: a virtual function that is not enabled; its config space does not
  *	answer
@@ -80,7 +91,7 @@ struct virt_function {
 	u8 exp;
 	raw_spinlock_t lock;
 
-	bool flr;
+	enum virt_flr flr;
 	bool vf;
 	bool absent;
 	wait_queue_head_t wait;

@@ -214,7 +214,7 @@ void virt_config_reset(struct virt_function *fn)
 	raw_spin_lock_irqsave(&fn->lock, flags);
 	for (i = 0; i < PCI_CFG_SPACE_EXP_SIZE; i++)
 		fn->config[i] &= ~fn->writable[i];
-	WRITE_ONCE(fn->flr, false);
+	cmpxchg(&fn->flr, VIRT_FLR_RUNS, VIRT_FLR_NONE);
 	raw_spin_unlock_irqrestore(&fn->lock, flags);
 }
 
@@ -258,7 +258,8 @@ static int virt_config_write(struct pci_bus *bus, unsigned int devfn, int where,
 	devctl = &fn->config[fn->exp + PCI_EXP_DEVCTL + 1];
 	if (*devctl & (PCI_EXP_DEVCTL_BCR_FLR >> 8)) {
 		*devctl &= ~(PCI_EXP_DEVCTL_BCR_FLR >> 8);
-		WRITE_ONCE(fn->flr, true);
+		/* Pairs with the xchg() of function_level_reset() */
+		smp_store_release(&fn->flr, VIRT_FLR_ASKED);
 	}
 	if (fn->ops->config_write)
 		fn->ops->config_write(fn, where, size);

@@ -9,9 +9,9 @@
  * entries which were owned by the firmware at the look before have been rung.
  * What that does not cover (a ring that was lost, the last entry, which is for
  * pages and rings by itself) is served when it has waited for STALE_NS and every
- * CPU has scheduled meanwhile, or every task if tasks can be preempted: between
- * making an entry the firmware's and ringing, mlx5_core does not sleep, but the
- * CPU of a virtual machine can stand still.
+ * task has meanwhile come to its next sleep: between making an entry the firmware's
+ * and ringing, mlx5_core does not sleep, but it can be preempted, and the CPU of a
+ * virtual machine can stand still.
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 
@@ -19,8 +19,8 @@
 #include <linux/io.h>
 #include <linux/jiffies.h>
 #include <linux/mlx5/driver.h>
-#include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
@@ -258,13 +258,15 @@ static void nothing(struct work_struct *work)
 {
 }
 
-/* Returns when everybody has ended what he was doing without sleeping. */
-static void wait_for_all(void)
+/*
+ * Returns when every task has ended what it was doing without sleeping. Where
+ * nothing is preempted, it is enough and quicker that each CPU has scheduled.
+ */
+static void wait_for_tasks(void)
 {
 	struct work_struct work;
 	unsigned int cpu;
 
-	/* Slower, and not needed else */
 	if (preempt_model_preemptible()) {
 		synchronize_rcu_tasks();
 		return;
@@ -311,7 +313,7 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 			stale |= BIT(slot);
 	}
 	if (stale) {
-		wait_for_all();
+		wait_for_tasks();
 		/* Their rings are used up with them. */
 		rung |= stale | (take_bell(vhca) & owned);
 	}

@@ -60,8 +60,9 @@ static void show_vfs(struct cx_vhca *pf, unsigned int count)
 
 		if (vhca->fn.absent == absent)
 			continue;
-		virt_function_reset(&vhca->fn);
+		/* The reset is that of a function which is there, or is not. */
 		WRITE_ONCE(vhca->fn.absent, absent);
+		virt_function_reset(&vhca->fn);
 	}
 }
 
