@@ -160,7 +160,7 @@ A domain is filled with the smallest leaves that it can have, so that a dirty bi
 stands for a page, while pinning goes on in huge pages.
 END
 
-step "iommufd: other leaves for a domain that is in use" $d/twin.c $d/split.c <<'END'
+step "iommufd: other leaves for a domain that is in use" $d/twin.c $d/split.[ch] <<'END'
 A twin with leaves of 4 KiB is filled while devices go on with the domain, and
 exchanged for it when no access can be refused; and back when the tracker stops.
 END

@@ -3,9 +3,9 @@
  * Instances of the virtual IOMMU, and which domain a requester uses.
  *
  * What a paging domain does is in domain.c, a nested one in nested.c, what is
- * special to a kind of IOMMU in personality.c. All personalities share one struct iommu_ops, so the core
- * lets any domain come to virt_iommu_attach(), which refuses what would not
- * work on hardware.
+ * special to a kind of IOMMU in personality.c. All personalities share one
+ * struct iommu_ops, so the core lets any domain come to virt_iommu_attach(),
+ * which refuses what would not work on hardware.
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 
