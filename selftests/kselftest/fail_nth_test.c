@@ -228,6 +228,41 @@ TEST_F_TIMEOUT(fail_nth, alloc_start_stop_destroy, SECONDS)
 	}
 }
 
+/* To small leaves and back: what fails changes nothing, and all is reported. */
+TEST_F_TIMEOUT(fail_nth, split, SECONDS)
+{
+	struct bench *b = &self->b;
+	unsigned int n;
+	bool hit;
+	int rc;
+
+	bench_close(b);
+	ASSERT_EQ(0, bench_open(b, variant->device, true));
+	EACH_NTH(n, hit) {
+		ASSERT_EQ(0, bench_start(b));
+		ASSERT_EQ(0, bench_write(b, 5, 3));
+		INJECTED(n, hit, rc, tracker_set(b->fd, b->tracker_id,
+						 IOMMU_DIRTY_TRACKER_ENABLE |
+							 IOMMU_DIRTY_TRACKER_SPLIT,
+						 NULL, NULL));
+		ASSERT_EQ(0, bench_write(b, 700, 3));
+		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		memset(self->before, 0, sizeof(self->before));
+		ASSERT_TRUE(in_both(b, self->before, 5, 3));
+		ASSERT_TRUE(in_both(b, self->before, 700, 3));
+		ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
+	}
+	EACH_NTH(n, hit) {
+		ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id,
+					 IOMMU_DIRTY_TRACKER_ENABLE |
+						 IOMMU_DIRTY_TRACKER_SPLIT,
+					 NULL, NULL));
+		INJECTED(n, hit, rc, tracker_set(b->fd, b->tracker_id, 0, NULL,
+						 NULL));
+		ASSERT_EQ(0, bench_write(b, 0, RAM_PAGES));
+	}
+}
+
 TEST_F_TIMEOUT(fail_nth, read, SECONDS)
 {
 	struct bench *b = &self->b;
