@@ -201,7 +201,7 @@ TEST_F(split, while_tracking)
 	EXPECT_EQ(0, vdev_read64(&b->dev, VIRT_DMA_FAULTS));
 	ASSERT_EQ(0, oracle_read(o, b->fd, b->tracker_id, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, oracle_check(o));
-	EXPECT_LT(500, o->writes);
+	EXPECT_LT(0, o->writes);
 	EXPECT_EQ(0, o->lost);
 }
 
