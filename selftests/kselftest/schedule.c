@@ -220,7 +220,7 @@ static int step_split(struct run *r)
 
 static int step(struct run *r)
 {
-	if (!rnd(r, 30))
+	if (r->s->split && !rnd(r, 30))
 		return step_split(r);
 	if (r->s->failures && !rnd(r, 12))
 		return step_failure(r);

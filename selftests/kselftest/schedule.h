@@ -16,6 +16,7 @@
  * @devices: bit i: device number i takes part
  * @driver: PCI driver for the devices; NULL for vfio-pci
  * @policy: enum iommu_dirty_policy
+ * @split: now and then large leaves are exchanged for small ones
  * @failures: devices lose their logs, and the tracker is started again
  * @what: error: which call failed; NULL otherwise
  * @rc: error: -errno
@@ -31,6 +32,7 @@ struct schedule {
 	unsigned int devices;
 	const char *driver;
 	__u32 policy;
+	bool split;
 	bool failures;
 	const char *what;
 	int rc;

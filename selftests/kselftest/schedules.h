@@ -36,6 +36,7 @@ static inline void schedules_run(struct __test_metadata *_metadata,
 
 		s.seed = seed;
 		s.steps = 60;
+		s.split = true;
 		ASSERT_EQ(0, schedule_run(&s)) {
 			TH_LOG("seed %llu: %s: %d", seed, s.what, s.rc);
 		}

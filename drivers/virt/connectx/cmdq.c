@@ -285,11 +285,14 @@ static void wait_for_tasks(void)
 static u32 rung(struct cx_vhca *vhca, u32 owned)
 {
 	struct cx_cmdq *cmdq = &vhca->cmdq;
-	u32 rung = take_bell(vhca) & owned;
+	u32 bell = take_bell(vhca) | cmdq->early;
+	u32 rung = bell & owned;
 	u64 now = ktime_get_ns();
 	u32 waiting, stale = 0;
 	unsigned int slot;
 
+	/* Rung between the look and now */
+	cmdq->early = bell & ~owned & ~cmdq->early;
 	/* Who rings again has given up on the answer that was left out. */
 	cmdq->dropped &= owned & ~rung;
 	/* An answer that was left out for good would cost the driver a slot. */
@@ -298,7 +301,7 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 		rung |= cmdq->dropped;
 		cmdq->dropped = 0;
 	}
-	if (rung & REGULAR)
+	if (bell & REGULAR)
 		rung |= cmdq->owned & owned & REGULAR;
 	waiting = owned & ~cmdq->dropped & ~rung & ~cmdq->held;
 	for (slot = 0; slot < CX_SLOTS; slot++) {
@@ -315,7 +318,9 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 	if (stale) {
 		wait_for_tasks();
 		/* Their rings are used up with them. */
-		rung |= stale | (take_bell(vhca) & owned);
+		bell = take_bell(vhca);
+		rung |= stale | (bell & owned);
+		cmdq->early |= bell & ~owned;
 	}
 	rung &= ~cmdq->dropped;
 	cmdq->owned = waiting & ~rung;

@@ -50,6 +50,7 @@ struct connectx;
  * @address: where its entries are; 0 when it has none
  * @owned: entries that were the firmware's at the last look and not served
  * @since: since when, in ns; for those in @owned
+ * @early: entries that were rung and not seen to be owned; for one look
  * @dropped: entries whose answer was left out on purpose
  * @faults: cx_fault_generation() at that time
  * @refused: of those, the ones that get an error for an answer
@@ -62,6 +63,7 @@ struct cx_cmdq {
 	u64 address;
 	u32 owned;
 	u64 since[CX_SLOTS];
+	u32 early;
 	u32 dropped;
 	unsigned int faults;
 	u32 refused;
