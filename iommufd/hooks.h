@@ -217,7 +217,7 @@ bool iommufd_dirty_fill_decide(struct io_pagetable *iopt,
 			       struct iommu_domain *domain);
 /* Asked for each run of pages that is mapped; struct io_pagetable comes later */
 #define iommufd_dirty_fill_fine(iopt, domain) \
-	(!READ_ONCE((iopt)->dirty.plain) && \
+	(!(iopt)->disable_large_pages && !READ_ONCE((iopt)->dirty.plain) && \
 	 iommufd_dirty_fill_decide(iopt, domain))
 int iommufd_dirty_map_fine(struct iommu_domain *domain, unsigned long iova,
 			   phys_addr_t phys, size_t length, int prot);

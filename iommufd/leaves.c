@@ -24,7 +24,7 @@
 
 /**
  * iommufd_dirty_fill_decide - Memory is about to be mapped: in small leaves?
- * @iopt: Of the IOAS; domains_rwsem is held
+ * @iopt: Of the IOAS, which may have large leaves; domains_rwsem is held
  * @domain: Where it is mapped
  */
 bool iommufd_dirty_fill_decide(struct io_pagetable *iopt,
@@ -38,8 +38,6 @@ bool iommufd_dirty_fill_decide(struct io_pagetable *iopt,
 	if (test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags) &&
 	    iommufd_dirty_twin_is_fine(iopt, domain))
 		return true;
-	if (iopt->disable_large_pages)
-		return false;
 	WRITE_ONCE(iopt->dirty.coarse, true);
 	if (!test_bit(IOMMUFD_DIRTY_SPLIT, &iopt->dirty.flags))
 		WRITE_ONCE(iopt->dirty.plain, true);
