@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fixture.h"
+
+#define WAIT_MS		20000
 
 /**
  * bench_open_empty - Make a bench without a device and a tracker
@@ -165,4 +168,25 @@ int parameter_set(const char *module, const char *name, const char *value)
 	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module,
 		 name);
 	return sysfs_write(path, value);
+}
+
+/**
+ * waits_in_ioctl - Has a process begun an ioctl that blocks?
+ * @pid: one that has been started to do so; waited for
+ *
+ * Return: false when it has not for a long time, or is gone.
+ */
+bool waits_in_ioctl(pid_t pid)
+{
+	unsigned int ms;
+	char path[64];
+
+	/* The number of the system call that it is blocked in, or "running" */
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	for (ms = 0; ms < WAIT_MS; ms++) {
+		if (number_in(path, "") == SYS_ioctl)
+			return true;
+		usleep(1000);
+	}
+	return false;
 }

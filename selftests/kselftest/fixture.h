@@ -6,6 +6,7 @@
 #define _KSELFTEST_FIXTURE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <linux/types.h>
 
 #include "../lib/iommufd.h"
@@ -60,5 +61,6 @@ int bench_source(struct bench *b, __u32 dev_id,
 		 struct iommu_dirty_source_info *source);
 int bench_kind(struct bench *b, __u32 dev_id);
 int parameter_set(const char *module, const char *name, const char *value);
+bool waits_in_ioctl(pid_t pid);
 
 #endif

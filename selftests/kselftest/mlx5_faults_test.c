@@ -79,8 +79,8 @@ static const struct row spoiled[] = {
 	{ LOAD, "0x119:cut=1@2", -EINVAL, S(ERROR), "the image cannot be loaded" },
 };
 
-#define LIMIT	300	/* ms that the driver waits */
-#define LATE	"1200"	/* ms until the firmware answers */
+#define LIMIT	600	/* ms that the driver waits */
+#define LATE	"2500"	/* ms until the firmware answers */
 
 /* Commands that are answered when nobody waits any more. */
 static const struct row late[] = {
@@ -208,7 +208,7 @@ static void suffer(struct __test_metadata *_metadata,
 	kmsg_says(self->kmsg, "", "");
 	begin = seconds_now();
 	rc = dst ? step_destination(p, row, &fd) : step_source(p, row, &fd);
-	EXPECT_GT(5, seconds_now() - begin);
+	EXPECT_GT(20, seconds_now() - begin);
 	EXPECT_EQ(row->rc, rc) {
 		TH_LOG("%s at step %d", row->fault, row->step);
 	}
@@ -222,7 +222,7 @@ static void suffer(struct __test_metadata *_metadata,
 
 	/* A migration that failed leaves a source that runs */
 	if (!dst && row->state != S(ERROR) && row->rc != -EBUSY) {
-		for (begin = seconds_now(); seconds_now() - begin < 3;
+		for (begin = seconds_now(); seconds_now() - begin < 10;
 		     usleep(50000)) {
 			rc = vf_set_state(vf, S(RUNNING), NULL);
 			if (rc != -EBUSY)
@@ -281,7 +281,7 @@ TEST_F(faults, answers_are_late)
 		}
 		if (!rc)
 			close(fd);
-		usleep(1500000);
+		usleep(3000000);
 		ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
 		EXPECT_EQ(0, pair_sound(p)) {
 			TH_LOG("after %s", late[i].fault);
@@ -391,7 +391,7 @@ TEST_F(faults, killed_while_it_waits)
 
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, vf_reset(&p->src));
-		snprintf(fault, sizeof(fault), "%s:late=3000", commands[i]);
+		snprintf(fault, sizeof(fault), "%s:late=5000", commands[i]);
 		ASSERT_EQ(0, firmware_faults(fault));
 		pid = fork();
 		ASSERT_LE(0, pid);
@@ -403,7 +403,7 @@ TEST_F(faults, killed_while_it_waits)
 		begin = seconds_now();
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		EXPECT_GT(1, seconds_now() - begin) {
+		EXPECT_GT(4, seconds_now() - begin) {
 			TH_LOG("%s", commands[i]);
 		}
 		/* For 0x117, what is late is only a question */
@@ -412,7 +412,7 @@ TEST_F(faults, killed_while_it_waits)
 			TH_LOG("%s: %s", commands[i],
 			       vf_state_name(vf_get_state(&p->src)));
 		}
-		usleep(3200000);
+		usleep(5500000);
 		EXPECT_EQ(0, pair_sound(p));
 	}
 }
@@ -425,17 +425,17 @@ TEST_F(faults, closed_while_saving)
 	char c;
 	int fd;
 
-	ASSERT_EQ(0, firmware_faults("0x118:late=1500"));
+	ASSERT_EQ(0, firmware_faults("0x118:late=4000"));
 	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
 	begin = seconds_now();
 	vf_close(&p->src);
-	EXPECT_GT(1, seconds_now() - begin);
+	EXPECT_GT(3, seconds_now() - begin);
 	EXPECT_EQ(-1, read(fd, &c, 1));
 	EXPECT_EQ(ENODEV, errno);
 	close(fd);
 	ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
 	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
-	usleep(1700000);
+	usleep(4500000);
 	EXPECT_EQ(0, pair_sound(p));
 }
 
@@ -524,7 +524,7 @@ TEST_F(faults, pf_is_reset)
 	ASSERT_EQ(0, vf_pf_write("reset", "1"));
 	rc = vf_set_state(&p->src, S(STOP_COPY), NULL);
 	EXPECT_GT(0, rc);
-	EXPECT_GT(10, seconds_now() - begin);
+	EXPECT_GT(30, seconds_now() - begin);
 	EXPECT_EQ(0, wait_for_end(&p->src, from, 60));
 	TH_LOG("session over after %.1f s", seconds_now() - begin);
 	close(from);
@@ -601,7 +601,7 @@ TEST_F(faults, no_answer_at_all)
 	ASSERT_EQ(0, firmware_faults("0x115:drop"));
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	EXPECT_EQ(-ETIMEDOUT, vf_set_state(&p->src, S(STOP), NULL));
-	EXPECT_GT(5, seconds_now() - begin);
+	EXPECT_GT(20, seconds_now() - begin);
 	EXPECT_EQ(S(ERROR), vf_get_state(&p->src));
 	ASSERT_EQ(0, vf_reset(&p->src));
 	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));

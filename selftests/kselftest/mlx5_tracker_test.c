@@ -56,6 +56,13 @@ static int report(struct vf *vf, __u64 *bits)
 	return log_report(vf->fd, PAIR_BASE, PAIR_RAM, PAGE, bits);
 }
 
+/* Wait until the VF has written all that its job asks for. */
+static void wait_until_written(const struct vf *vf)
+{
+	while (vf_read(vf, VIRT_CX_STATUS) & VIRT_CX_STATUS_RUNNING)
+		usleep(1000);
+}
+
 /* What is in ground truth of this device, as bits of pages. */
 static void truth_bits(int truth, __u64 device, __u64 *bits)
 {
@@ -164,9 +171,8 @@ TEST_F(tracker, of_each_device_its_own)
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	p->job.end = 300;
 	ASSERT_EQ(0, pair_run(p, &p->dst));
-	while ((vf_read(&p->src, VIRT_CX_STATUS) |
-		vf_read(&p->dst, VIRT_CX_STATUS)) & VIRT_CX_STATUS_RUNNING)
-		usleep(1000);
+	wait_until_written(&p->src);
+	wait_until_written(&p->dst);
 	ASSERT_EQ(0, report(&p->src, bits[0]));
 	ASSERT_EQ(0, report(&p->dst, bits[1]));
 	EXPECT_EQ(100, count(bits[0]));
@@ -257,7 +263,7 @@ TEST_F(tracker, overflows)
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_log", "100"));
 	p->job.end = 500;
 	ASSERT_EQ(0, pair_run(p, &p->src));
-	usleep(200000);
+	wait_until_written(&p->src);
 	EXPECT_TRUE(lost_and_found(self));
 }
 
@@ -282,7 +288,7 @@ TEST_F(tracker, does_not_report)
 	ASSERT_EQ(0, start(&p->src));
 	p->job.end = 1000;
 	ASSERT_EQ(0, pair_run(p, &p->src));
-	usleep(200000);
+	wait_until_written(&p->src);
 	ASSERT_EQ(0, firmware_faults("0xa01:fail"));
 	EXPECT_EQ(-EIO, report(&p->src, bits));
 	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name,
@@ -303,13 +309,13 @@ TEST_F(tracker, is_not_heard_of)
 	ASSERT_EQ(0, start(&p->src));
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 200));
-	ASSERT_EQ(0, firmware_faults("0xa01:late=1000"));
+	ASSERT_EQ(0, firmware_faults("0xa01:late=5000"));
 	begin = seconds_now();
 	EXPECT_EQ(-EIO, report(&p->src, bits));
-	EXPECT_GT(1, seconds_now() - begin);
+	EXPECT_GT(4, seconds_now() - begin);
 	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name, "did not answer when asked"));
 	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
-	sleep(2);
+	sleep(6);
 	EXPECT_TRUE(lost_and_found(self));
 }
 
@@ -327,7 +333,7 @@ TEST_F(tracker, is_slow)
 				   "400000"));
 	begin = seconds_now();
 	EXPECT_EQ(0, report(&p->src, bits));
-	EXPECT_LT(0.3, seconds_now() - begin);
+	EXPECT_LT(0.2, seconds_now() - begin);
 	EXPECT_LT(0, count(bits));
 
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
@@ -335,7 +341,7 @@ TEST_F(tracker, is_slow)
 	ASSERT_EQ(0, driver_limit("report_timeout_ms", 200));
 	begin = seconds_now();
 	EXPECT_EQ(-EIO, report(&p->src, bits));
-	EXPECT_GT(2, seconds_now() - begin);
+	EXPECT_GT(10, seconds_now() - begin);
 	EXPECT_TRUE(lost_and_found(self));
 
 	ASSERT_EQ(0, driver_limit("report_timeout_ms", 60000));
@@ -348,11 +354,11 @@ TEST_F(tracker, is_slow)
 		report(&p->src, bits);
 		_exit(0);
 	}
-	usleep(300000);
+	ASSERT_TRUE(waits_in_ioctl(pid));
 	begin = seconds_now();
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	EXPECT_GT(1, seconds_now() - begin);
+	EXPECT_GT(10, seconds_now() - begin);
 	EXPECT_TRUE(lost_and_found(self));
 }
 
@@ -374,13 +380,13 @@ TEST_F(tracker, does_not_hold_up_states)
 	ASSERT_EQ(0, start(&p->src));
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
-				   "2000000"));
+				   "5000000"));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, report_slowly, &p->src));
 	usleep(200000);
 	begin = seconds_now();
 	EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_STOP, NULL));
 	EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_RUNNING, NULL));
-	EXPECT_GT(1, seconds_now() - begin);
+	EXPECT_GT(4, seconds_now() - begin);
 	pthread_join(thread, &rc);
 	EXPECT_EQ(0, (long)rc);
 	EXPECT_LT(1, seconds_now() - begin);

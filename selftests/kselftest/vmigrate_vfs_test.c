@@ -202,7 +202,7 @@ TEST_F(vfs, killed)
 		run_end(&self->run);
 	}
 	/* The other side closes its devices when it notices */
-	sleep(1);
+	sleep(3);
 	EXPECT_EQ(0, run(&self->run, "-m 8M")) {
 		TH_LOG("%s", self->run.text);
 	}
