@@ -38,12 +38,13 @@ lock_build()
 }
 
 # What setup.sh decided: RELEASE (as in uname -r), KDIR, KSRC, KROOT (the
-# unpacked image, may be empty).
+# unpacked image, may be empty). KERNEL_DIR, if that is set, is KDIR.
 load_kernel()
 {
 	[ -r "$BUILD/kernel.env" ] || die "nothing is set up; run \"make setup\""
 	# shellcheck disable=SC1091
 	. "$BUILD/kernel.env"
+	KDIR=${KERNEL_DIR:-$KDIR}
 }
 
 # module_flags DIR: set flags and vars to what makes the headers, and those of the
