@@ -8,6 +8,7 @@
 #	unit		selftests/unit, on this machine
 #	kselftest	selftests/kselftest, in VMs
 #	vm		the VM harness itself
+#	bench		no ratio of make bench QUICK=1 got worse
 #	soak		random schedules for $SOAK seconds (180)
 #	fuzz		fuzzers on this machine and in VMs for $FUZZ seconds (60)
 #	matrix		the rows $ROWS of build-aux/matrix.sh, or all
@@ -254,6 +255,16 @@ stage_matrix()
 		count 1 0 0
 	else
 		say "FAILED matrix"
+		count 0 1 0
+	fi
+}
+
+stage_bench()
+{
+	if QUICK=1 "$TOP/selftests/bench/run.sh"; then
+		count 1 0 0
+	else
+		say "FAILED bench"
 		count 0 1 0
 	fi
 }
