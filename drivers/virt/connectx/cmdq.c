@@ -11,7 +11,9 @@
  * pages and rings by itself) is served when it has waited for STALE_NS and every
  * task has meanwhile come to its next sleep: between making an entry the firmware's
  * and ringing, mlx5_core does not sleep, but it can be preempted, and the CPU of a
- * virtual machine can stand still.
+ * virtual machine can stand still. Rings are heard during that wait, since before it
+ * has interrupts mlx5_core does not sleep while it waits for the answer either. So
+ * the wait has an end, after which no ring is thought to come any more.
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 
@@ -33,6 +35,7 @@
 #define SIZE_FIELD	(CX_LOG_SLOTS << 4 | LOG_STRIDE)
 #define REGULAR		(BIT(CX_SLOTS - 1) - 1)
 #define STALE_NS	(1000 * NSEC_PER_USEC)
+#define WAIT_END	(10 * HZ)
 #define MAX_LENGTH	SZ_64M
 
 /* Of the health buffer: an assertion, and "request for reset" */
@@ -258,19 +261,25 @@ static void nothing(struct work_struct *work)
 {
 }
 
-/*
- * Returns when every task has ended what it was doing without sleeping. Where
- * nothing is preempted, it is enough and quicker that each CPU has scheduled.
- */
-static void wait_for_tasks(void)
+/* Waits of wait_for_sleep() that began, and the last that has ended. */
+static unsigned long waits_begun, waits_ended;
+
+static void wait_for_sleep(struct work_struct *work)
+{
+	unsigned long n = waits_begun + 1;
+
+	WRITE_ONCE(waits_begun, n);
+	synchronize_rcu_tasks();
+	smp_store_release(&waits_ended, n);
+}
+static DECLARE_WORK(sleep_work, wait_for_sleep);
+
+/* Waits until each CPU has scheduled. Enough where nothing is preempted. */
+static void wait_for_cpus(void)
 {
 	struct work_struct work;
 	unsigned int cpu;
 
-	if (preempt_model_preemptible()) {
-		synchronize_rcu_tasks();
-		return;
-	}
 	INIT_WORK_ONSTACK(&work, nothing);
 	cpus_read_lock();
 	for_each_online_cpu(cpu) {
@@ -279,6 +288,36 @@ static void wait_for_tasks(void)
 	}
 	cpus_read_unlock();
 	destroy_work_on_stack(&work);
+}
+
+/*
+ * Of the entries that have waited for too long, @stale, and those that did before:
+ * which are not going to be rung any more? @waiting are all that were not rung.
+ */
+static u32 never_rung(struct cx_cmdq *cmdq, u32 stale, u32 waiting)
+{
+	if (!preempt_model_preemptible()) {
+		if (stale)
+			wait_for_cpus();
+		return stale;
+	}
+	cmdq->stale &= waiting;
+	if (!cmdq->stale) {
+		if (!stale)
+			return 0;
+		cmdq->stale = stale;
+		/* One that begins from now on: the next one, if one is under way */
+		cmdq->wait = READ_ONCE(waits_begun) + 1;
+		cmdq->wait_since = jiffies;
+		queue_work(system_unbound_wq, &sleep_work);
+		return 0;
+	}
+	if ((long)(smp_load_acquire(&waits_ended) - cmdq->wait) < 0 &&
+	    time_before(jiffies, cmdq->wait_since + WAIT_END))
+		return 0;
+	stale = cmdq->stale;
+	cmdq->stale = 0;
+	return stale;
 }
 
 /* Which entries have been rung? See the top of this file. */
@@ -315,8 +354,8 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 		else if (now - cmdq->since[slot] > STALE_NS)
 			stale |= BIT(slot);
 	}
+	stale = never_rung(cmdq, stale, waiting);
 	if (stale) {
-		wait_for_tasks();
 		/* Their rings are used up with them. */
 		bell = take_bell(vhca);
 		rung |= stale | (bell & owned);
@@ -325,6 +364,12 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 	rung &= ~cmdq->dropped;
 	cmdq->owned = waiting & ~rung;
 	return rung;
+}
+
+/** cx_cmdq_exit() - no queue is polled any more */
+void cx_cmdq_exit(void)
+{
+	flush_work(&sleep_work);
 }
 
 /**

@@ -51,6 +51,9 @@ struct connectx;
  * @owned: entries that were the firmware's at the last look and not served
  * @since: since when, in ns; for those in @owned
  * @early: entries that were rung and not seen to be owned; for one look
+ * @stale: entries that are to be served without a ring, after a wait
+ * @wait: for which end of a wait
+ * @wait_since: since when, in jiffies
  * @dropped: entries whose answer was left out on purpose
  * @faults: cx_fault_generation() at that time
  * @refused: of those, the ones that get an error for an answer
@@ -64,6 +67,9 @@ struct cx_cmdq {
 	u32 owned;
 	u64 since[CX_SLOTS];
 	u32 early;
+	u32 stale;
+	unsigned long wait;
+	unsigned long wait_since;
 	u32 dropped;
 	unsigned int faults;
 	u32 refused;
@@ -204,6 +210,7 @@ struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id);
 /* cmdq.c */
 void cx_cmdq_reset(struct cx_vhca *vhca);
 bool cx_cmdq_poll(struct cx_vhca *vhca);
+void cx_cmdq_exit(void);
 
 /* command.c */
 void cx_command_run(struct cx_command *cmd);

@@ -279,4 +279,5 @@ void virt_connectx_destroy(struct connectx *cx)
 		virt_requester_del(&cx->vhca[i].fn.dma);
 	destroy_vhcas(cx);
 	kvfree(cx);
+	cx_cmdq_exit();
 }
