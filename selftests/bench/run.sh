@@ -6,7 +6,8 @@
 # in time. Documentation/performance.rst says how to read the result.
 #
 # QUICK=1 measures less, and fails when a ratio has got worse than the one in
-# ratios.txt by more than three in a hundred; QUICK=update writes that file.
+# ratios.txt by more than three in a hundred, in two runs; QUICK=update writes that
+# file.
 # MAX= is the largest address space, in GiB (1024): that one takes long to map.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
@@ -57,8 +58,33 @@ vm()
 	}
 }
 
+measure()
+{
+	vm count 3000 "bench meter $((1 << shift)) && guest.sh $rows" --icount $shift
+}
+
+# Take each row's smaller figure of two runs: now and then the kernel has something
+# to do besides, and that is in whatever row it falls into.
+measure_again()
+{
+	mv "$out/count.out" "$out/first.out"
+	measure
+	mv "$out/count.out" "$out/second.out"
+	awk -F'\t' -v OFS='\t' '
+		/^way / { way = $0 }
+		$1 == "row" {
+			key = way SUBSEP $2 SUBSEP (++seen[FILENAME, way, $2])
+			if (NR == FNR)
+				first[key] = $3
+			else if (key in first && first[key] < $3 + 0)
+				$3 = first[key]
+		}
+		NR != FNR' "$out/first.out" "$out/second.out" >"$out/count.out"
+}
+
 start=$SECONDS
-vm count 3000 "bench meter $((1 << shift)) && guest.sh $rows" --icount $shift
+measure
+[ "$quick" != update ] || measure_again
 if [ -z "$quick" ]; then
 	vm again 600 "guest.sh quick $base read" --icount $shift
 	vm wall 3000 "guest.sh $rows" --accel tcg
@@ -80,6 +106,12 @@ if [ -z "$quick" ]; then
 fi
 status=0
 report "${inputs[@]}" || status=$?
+if [ $status != 0 ] && [ -n "$quick" ]; then
+	say 'bench: once more, to see whether it was chance ...'
+	measure_again
+	status=0
+	report "${inputs[@]}" || status=$?
+fi
 if [ -z "$quick" ] && command -v gnuplot >/dev/null; then
 	gnuplot -e "dir='$out'" "$here/plots.gp"
 fi
