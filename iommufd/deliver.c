@@ -24,11 +24,16 @@
 /* A longer run is delivered in parts, so that a caller can be killed */
 #define RUN_PIECES 1024
 
-/* OR @n words into the caller's bitmap at word @word; zero words cost nothing. */
+/*
+ * OR @n words into the caller's bitmap at word @word, and count their bits; zero
+ * words cost nothing.
+ */
 static int or_words(struct dirty_read *rd, unsigned long word,
-		    const unsigned long *from, unsigned int n)
+		    const unsigned long *from, unsigned int n,
+		    unsigned long *bits)
 {
 	u64 __user *to = rd->bitmap + word;
+	unsigned long count = 0;
 	unsigned int i;
 
 	if (!user_access_begin(to, n * sizeof(u64)))
@@ -39,13 +44,16 @@ static int or_words(struct dirty_read *rd, unsigned long word,
 		if (!from[i])
 			continue;
 		if (!~from[i]) {
+			count += BITS_PER_LONG;
 			unsafe_put_user(~0ULL, to + i, fault);
 			continue;
 		}
+		count += hweight_long(from[i]);
 		unsafe_get_user(old, to + i, fault);
 		unsafe_put_user(old | from[i], to + i, fault);
 	}
 	user_access_end();
+	*bits = count;
 	return 0;
 fault:
 	user_access_end();
@@ -76,13 +84,14 @@ static int bitmap_run(struct dirty_read *rd, unsigned long first,
 	unsigned long word = first / BITS_PER_LONG;
 	unsigned long last_word = last / BITS_PER_LONG;
 	unsigned long mask = BITMAP_FIRST_WORD_MASK(first);
+	unsigned long bits;
 	int rc;
 
 	if (word == last_word) {
 		mask &= BITMAP_LAST_WORD_MASK(last + 1);
-		return or_words(rd, word, &mask, 1);
+		return or_words(rd, word, &mask, 1, &bits);
 	}
-	rc = or_words(rd, word++, &mask, 1);
+	rc = or_words(rd, word++, &mask, 1, &bits);
 	while (!rc && word < last_word) {
 		unsigned int n = min(last_word - word, FILL_WORDS);
 
@@ -93,7 +102,7 @@ static int bitmap_run(struct dirty_read *rd, unsigned long first,
 	if (rc)
 		return rc;
 	mask = BITMAP_LAST_WORD_MASK(last + 1);
-	return or_words(rd, word, &mask, 1);
+	return or_words(rd, word, &mask, 1, &bits);
 }
 
 /* @first and @last are bytes at borders of the caller's pages. */
@@ -189,18 +198,13 @@ static int deliver_whole_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
 			       unsigned long first)
 {
 	unsigned long word = ((first - rd->iova) >> rd->shift) / BITS_PER_LONG;
-	unsigned long bits = 0;
-	unsigned int w;
+	unsigned long bits;
 	int rc;
 
-	rc = or_words(rd, word, chunk->words, DIRTY_CHUNK_WORDS);
-	if (rc)
-		return rc;
-	for (w = 0; w < DIRTY_CHUNK_WORDS; w++)
-		if (chunk->words[w])
-			bits += hweight_long(chunk->words[w]);
-	rd->dirty += bits << rd->shift;
-	return 0;
+	rc = or_words(rd, word, chunk->words, DIRTY_CHUNK_WORDS, &bits);
+	if (!rc)
+		rd->dirty += bits << rd->shift;
+	return rc;
 }
 
 /*
@@ -213,7 +217,7 @@ static int deliver_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
 	unsigned long bit = (first - rd->iova) >> rd->shift;
 	unsigned int lo = (first >> rd->shift) % DIRTY_CHUNK_BITS;
 	unsigned int hi = (last >> rd->shift) % DIRTY_CHUNK_BITS;
-	unsigned long bits = 0, stage[STAGE_WORDS + 1];
+	unsigned long bits, stage[STAGE_WORDS + 1];
 	unsigned int w, n, words = hi / BITS_PER_LONG - lo / BITS_PER_LONG + 1;
 	long shift = bit % BITS_PER_LONG - lo % BITS_PER_LONG;
 	int rc;
@@ -229,7 +233,6 @@ static int deliver_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
 			v &= BITMAP_LAST_WORD_MASK(hi + 1);
 		if (!v)
 			continue;
-		bits += hweight_long(v);
 		if (shift > 0) {
 			stage[w] |= v << shift;
 			stage[w + 1] |= v >> (BITS_PER_LONG - shift);
@@ -243,7 +246,7 @@ static int deliver_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
 	}
 	n = ((last - rd->iova) >> rd->shift) / BITS_PER_LONG -
 	    bit / BITS_PER_LONG + 1;
-	rc = or_words(rd, bit / BITS_PER_LONG, stage, n);
+	rc = or_words(rd, bit / BITS_PER_LONG, stage, n, &bits);
 	if (!rc)
 		rd->dirty += bits << rd->shift;
 	return rc;

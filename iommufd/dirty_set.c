@@ -454,6 +454,50 @@ void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 	}
 }
 
+/* Mark in @dst what the chunk @entry of another set has. */
+static void chunk_copy(struct dirty_set *dst, unsigned long index, void *entry)
+{
+	struct dirty_chunk *to = xa_load(&dst->chunks, index), *from = entry;
+
+	if (xa_is_value(to))
+		return;
+	if (!to && !xa_is_value(entry))
+		to = chunk_get(dst, index);
+	if (to && !xa_is_value(entry))
+		bitmap_or(to->words, to->words, from->words, DIRTY_CHUNK_BITS);
+	else if (!chunk_store(dst, index, DIRTY_ALL))
+		coarse_add(dst, chunk_first(index), chunk_last(index));
+}
+
+/**
+ * dirty_set_copy - Mark at least what is in a range of one set in another, too
+ * @dst: Where to
+ * @src: Where from. Same granule as @dst
+ * @first: First byte
+ * @last: Last byte, inclusive
+ *
+ * Like dirty_set_move(), and nothing is taken out of @src.
+ */
+void dirty_set_copy(struct dirty_set *dst, struct dirty_set *src,
+		    unsigned long first, unsigned long last)
+{
+	unsigned long b = first >> src->shift, e = last >> src->shift;
+	unsigned long index;
+	unsigned int i;
+	void *entry;
+
+	dirty_set_settle(src);
+	xa_for_each_range(&src->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
+			  e >> DIRTY_CHUNK_SHIFT)
+		chunk_copy(dst, index, entry);
+	for (i = 0; i < src->nr_coarse; i++) {
+		const struct dirty_coarse *c = &src->coarse[i];
+
+		if (c->first <= e && c->last >= b)
+			coarse_add(dst, c->first, c->last);
+	}
+}
+
 /* Lowest granule of @set's coarse ranges in @first to @last, and its range's end */
 static bool coarse_next(const struct dirty_set *set, unsigned long first,
 			unsigned long last, unsigned long *at,

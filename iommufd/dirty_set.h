@@ -83,6 +83,8 @@ void dirty_set_remove(struct dirty_set *set, unsigned long first,
 void dirty_set_merge(struct dirty_set *dst, struct dirty_set *src);
 void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 		    unsigned long first, unsigned long last);
+void dirty_set_copy(struct dirty_set *dst, struct dirty_set *src,
+		    unsigned long first, unsigned long last);
 bool dirty_set_next_run(struct dirty_set *set, unsigned long first,
 			unsigned long last, unsigned long *run_first,
 			unsigned long *run_last);

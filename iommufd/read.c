@@ -57,20 +57,27 @@ static bool next_work(struct dirty_read *rd, unsigned long *first)
 	return found;
 }
 
+/*
+ * What a peek has harvested is in the hardware still, so it is forgotten, and what
+ * is pending is copied: a peek holds no memory afterwards.
+ */
 static int read_window(struct dirty_read *rd, unsigned long first,
 		       unsigned long last)
 {
 	struct iommufd_dirty_tracker *tracker = rd->tracker;
+	bool peek = !dirty_read_clears(rd);
 	struct dirty_set set;
 	int rc;
 
 	dirty_set_init(&set, tracker->shift);
 	rc = iommufd_dirty_harvest(tracker, first, last,
-				   dirty_read_clears(rd) ? 0 : IOMMUFD_DIRTY_PEEK,
-				   &set);
+				   peek ? IOMMUFD_DIRTY_PEEK : 0, &set);
 	if (!rc) {
 		mutex_lock(&tracker->pending_lock);
-		dirty_set_move(&set, &tracker->pending, first, last);
+		if (peek)
+			dirty_set_copy(&set, &tracker->pending, first, last);
+		else
+			dirty_set_move(&set, &tracker->pending, first, last);
 		mutex_unlock(&tracker->pending_lock);
 		rc = dirty_deliver(rd, &set, first, last);
 	}
@@ -78,7 +85,7 @@ static int read_window(struct dirty_read *rd, unsigned long first,
 		msleep(50);
 		iommufd_dirty_flush_late(&tracker->ioas->iopt);
 	}
-	if (rc && dirty_test_break(DIRTY_BREAK_LOSE_UNDELIVERED))
+	if (peek || (rc && dirty_test_break(DIRTY_BREAK_LOSE_UNDELIVERED)))
 		dirty_set_destroy(&set);
 	iommufd_dirty_publish(tracker, &set);
 	return rc;

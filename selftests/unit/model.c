@@ -123,6 +123,21 @@ bool model_full(const struct model *m, unsigned long first, unsigned long last)
 	return false;
 }
 
+/** model_also - What is dirty in a range of @src becomes so in @dst, too */
+void model_also(struct model *dst, const struct model *src, unsigned long first,
+		unsigned long last)
+{
+	unsigned long i, j;
+
+	for (i = 0; i < src->nr; i++) {
+		const struct region *r = &src->r[i];
+
+		for (j = 0; j < r->n; j++)
+			if (r->first + j >= first && r->first + j <= last)
+				dst->r[i].dirty[j] |= r->dirty[j];
+	}
+}
+
 /** model_move - What is dirty in a range of @src becomes so in @dst instead */
 void model_move(struct model *dst, struct model *src, unsigned long first,
 		unsigned long last)

@@ -46,6 +46,8 @@ void model_remove(struct model *m, unsigned long first, unsigned long last);
 void model_mark(struct model *m, unsigned long first, unsigned long last,
 		unsigned char value);
 bool model_full(const struct model *m, unsigned long first, unsigned long last);
+void model_also(struct model *dst, const struct model *src, unsigned long first,
+		unsigned long last);
 void model_move(struct model *dst, struct model *src, unsigned long first,
 		unsigned long last);
 unsigned long model_count(const struct model *m);

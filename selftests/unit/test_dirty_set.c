@@ -178,7 +178,11 @@ TEST coarse_ranges(void)
 	ASSERT(dirty(&set, 17 * CHUNK, 18 * CHUNK - 1));
 	ASSERT(!dirty(&set, 18 * CHUNK + 1, 18 * CHUNK + 1));
 	ASSERT(dirty(&set, 18 * CHUNK + 2, 21 * CHUNK - 1));
-	/* A move takes those that touch, and leaves the others */
+	/* A copy and a move take those that touch, and leave the others */
+	dirty_set_copy(&other, &set, B(20 * CHUNK), E(20 * CHUNK));
+	ASSERT_EQ(3 * B(CHUNK) - B(2), dirty_set_bytes(&other));
+	ASSERT_EQ(7 * B(CHUNK) - B(7), dirty_set_bytes(&set));
+	dirty_set_destroy(&other);
 	dirty_set_move(&other, &set, B(20 * CHUNK), E(20 * CHUNK));
 	ASSERT(dirty(&other, 18 * CHUNK + 2, 21 * CHUNK - 1));
 	ASSERT_EQ(3 * B(CHUNK) - B(2), dirty_set_bytes(&other));

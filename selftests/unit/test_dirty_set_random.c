@@ -139,6 +139,11 @@ static void change(struct dirty_set *set, struct model *m)
 	} else if (what < 90) {
 		dirty_set_remove(&set[i], first, last);
 		model_remove(&m[i], first, last);
+	} else if (what < 92) {
+		dirty_set_copy(&set[i], &set[!i], first, last);
+		model_also(&m[i], &m[!i],
+			   (first >> m->shift) & ~(CHUNK - 1),
+			   (last >> m->shift) | (CHUNK - 1));
 	} else if (what < 95) {
 		dirty_set_move(&set[i], &set[!i], first, last);
 		move_chunks(&m[i], &m[!i], first, last);
