@@ -270,6 +270,7 @@ static void wait_for_sleep(struct work_struct *work)
 
 	WRITE_ONCE(waits_begun, n);
 	synchronize_rcu_tasks();
+	/* Who sees the end sees what tasks did before; in never_rung() */
 	smp_store_release(&waits_ended, n);
 }
 static DECLARE_WORK(sleep_work, wait_for_sleep);
@@ -312,6 +313,7 @@ static u32 never_rung(struct cx_cmdq *cmdq, u32 stale, u32 waiting)
 		queue_work(system_unbound_wq, &sleep_work);
 		return 0;
 	}
+	/* Rings from before the end are seen below; of wait_for_sleep() */
 	if ((long)(smp_load_acquire(&waits_ended) - cmdq->wait) < 0 &&
 	    time_before(jiffies, cmdq->wait_since + WAIT_END))
 		return 0;
