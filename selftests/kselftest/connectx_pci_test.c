@@ -227,6 +227,13 @@ TEST_F(pci, unknown_commands_are_refused_and_counted)
 	EXPECT_EQ(before + 1, parameter_get("iommufd_virt", "connectx_unknown"));
 	EXPECT_TRUE(kmsg_says(self->kmsg, "ConnectX function 0",
 			      "unknown command 0xfff"));
+
+	/* mlx5_core keeps both buffers when it goes, and frees them on bad input */
+	fd = open(CMD "in", O_WRONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-1, write(fd, (void *)8, 1));
+	close(fd);
+	EXPECT_EQ(-EINVAL, sysfs_write(CMD "out_len", "none"));
 }
 
 static int unload(const char *module)
