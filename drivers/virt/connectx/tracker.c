@@ -37,6 +37,11 @@ static uint connectx_space = 42;
 module_param(connectx_space, uint, 0444);
 MODULE_PARM_DESC(connectx_space, "log2 of the bytes that a page tracker can track, up to 63");
 
+static uint connectx_message = LOG_MAX_MESSAGE;
+module_param(connectx_message, uint, 0444);
+MODULE_PARM_DESC(connectx_message,
+		 "log2 of the bytes of a page tracker's message at most, 12 to 16");
+
 static uint connectx_log = 1 << 20;
 module_param(connectx_log, uint, 0644);
 MODULE_PARM_DESC(connectx_log, "dirty pages that the log of a page tracker holds");
@@ -102,6 +107,11 @@ static struct tracker *to_tracker(struct cx_object *object)
 	return container_of(object, struct tracker, object);
 }
 
+static unsigned int max_message(void)
+{
+	return clamp_t(uint, connectx_message, LOG_MIN_MESSAGE, LOG_MAX_MESSAGE);
+}
+
 /**
  * cx_tracker_caps() - capabilities
  * @caps: struct mlx5_ifc_adv_virtualization_cap_bits
@@ -119,7 +129,7 @@ void cx_tracker_caps(void *caps)
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_min_msg_size,
 		 LOG_MIN_MESSAGE);
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_msg_size,
-		 LOG_MAX_MESSAGE);
+		 max_message());
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_min_page_size,
 		 LOG_MIN_PAGE);
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_page_size,
@@ -186,7 +196,7 @@ static u8 take_context(struct tracker *tracker, const void *context)
 	tracker->qpn = MLX5_GET(page_track, context, reporting_qpn);
 	tracker->range_count = MLX5_GET(page_track, context, num_ranges);
 	if (!within(tracker->log_page, LOG_MIN_PAGE, LOG_MAX_PAGE) ||
-	    !within(log_message, LOG_MIN_MESSAGE, LOG_MAX_MESSAGE) ||
+	    !within(log_message, LOG_MIN_MESSAGE, max_message()) ||
 	    !within(tracker->log_space, LOG_MIN_SPACE,
 		    min(connectx_space, 63)) ||
 	    !within(tracker->range_count, 1, connectx_ranges))
