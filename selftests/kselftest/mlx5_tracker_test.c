@@ -277,6 +277,28 @@ TEST_F(tracker, is_lost)
 	EXPECT_TRUE(lost_and_found(self));
 }
 
+/* What cannot be is not believed, nor anything after it. */
+TEST_F(tracker, reports_nonsense)
+{
+	static const char * const nonsense[][2] = {
+		{ "0xa01:corrupt=0", "a report has a page not asked for" },
+		{ "0xa01:cut=4", "a report has a part of an entry" },
+	};
+	struct pair *p = &self->p;
+	__u64 bits[WORDS] = {};
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, start(&p->src));
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		EXPECT_TRUE(pair_moves(&p->src));
+		ASSERT_EQ(0, firmware_faults(nonsense[i][0]));
+		EXPECT_EQ(-EIO, report(&p->src, bits));
+		EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name, nonsense[i][1]));
+		EXPECT_TRUE(lost_and_found(self));
+	}
+}
+
 /* Refused, it has forgotten nothing. */
 TEST_F(tracker, does_not_report)
 {

@@ -12,8 +12,10 @@
  *	drop		it is not executed, nor answered until the list is set
  *			anew; then with an error
  *	late=MS		it is executed and answered so many milliseconds late
- *	cut=BYTES	SAVE, LOAD: the image lacks so many bytes at its end
- *	corrupt=OFFSET	SAVE, LOAD: a byte of the image is wrong
+ *	cut=BYTES	SAVE, LOAD: the image lacks so many bytes at its end;
+ *			MODIFY_GENERAL_OBJECT: the page tracker's next message does
+ *	corrupt=OFFSET	SAVE, LOAD: a byte of the image is wrong;
+ *			MODIFY_GENERAL_OBJECT: one of the next message is
  *	fatal		the firmware dies with it, until it is reset
  *	lose		MODIFY_GENERAL_OBJECT: the page tracker is lost in the report
  *
@@ -152,8 +154,8 @@ bool cx_fault_delay(u16 opcode, unsigned long *due)
 }
 
 /**
- * cx_fault_cut() - how much of an image gets through
- * @opcode: SAVE or LOAD
+ * cx_fault_cut() - how much of an image or a message gets through
+ * @opcode: SAVE, LOAD or MODIFY_GENERAL_OBJECT
  * @size: its bytes
  */
 u32 cx_fault_cut(u16 opcode, u32 size)
@@ -166,8 +168,8 @@ u32 cx_fault_cut(u16 opcode, u32 size)
 }
 
 /**
- * cx_fault_corrupt() - should a byte of an image be wrong
- * @opcode: SAVE or LOAD
+ * cx_fault_corrupt() - should a byte of an image or a message be wrong
+ * @opcode: SAVE, LOAD or MODIFY_GENERAL_OBJECT
  * @offset: which, modulo the size of the image
  */
 bool cx_fault_corrupt(u16 opcode, u32 *offset)

@@ -393,6 +393,18 @@ void cx_tracker_written(struct cx_vhca *vhca, u64 iova)
 				record(tracker, iova >> tracker->log_page);
 }
 
+/* Change a byte of a message or cut it, if a test has asked for that. */
+static void spoil(struct tracker *tracker)
+{
+	u8 *bytes = (u8 *)tracker->message;
+	u32 offset;
+
+	if (cx_fault_corrupt(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &offset))
+		bytes[offset % tracker->ready] ^= 0x10;
+	tracker->ready = cx_fault_cut(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT,
+				      tracker->ready);
+}
+
 /* Move pages from the log to a message; it is the last unless it is full. */
 static void build(struct tracker *tracker)
 {
@@ -414,6 +426,8 @@ static void build(struct tracker *tracker)
 	}
 	mutex_unlock(&tracker->vhca->lock);
 	tracker->ready = count * sizeof(*tracker->message);
+	if (count)
+		spoil(tracker);
 	tracker->built = true;
 }
 
