@@ -92,6 +92,24 @@ static int split_move_group(struct iommufd_group *igroup,
 	return rc;
 }
 
+/*
+ * Take a reference to an object if it is a device, and not on its way out. One that is
+ * attached is not: that holds a reference. iommufd_get_object() can fail besides,
+ * when a test has it fail, and then a device would stay in a domain that goes.
+ */
+static struct iommufd_object *split_get_device(struct iommufd_ctx *ictx,
+					       unsigned long index)
+{
+	struct iommufd_object *obj;
+
+	xa_lock(&ictx->objects);
+	obj = xa_load(&ictx->objects, index);
+	if (obj && (obj->type != IOMMUFD_OBJ_DEVICE || !iommufd_lock_obj(obj)))
+		obj = NULL;
+	xa_unlock(&ictx->objects);
+	return obj;
+}
+
 /* Attach all groups that are in the HWPT to the domain that it has now. */
 static int split_move(struct iommufd_ctx *ictx, struct iommufd_dirty_domain *dd)
 {
@@ -102,8 +120,8 @@ static int split_move(struct iommufd_ctx *ictx, struct iommufd_dirty_domain *dd)
 	xa_for_each(&ictx->objects, index, obj) {
 		struct iommufd_group *igroup;
 
-		obj = iommufd_get_object(ictx, index, IOMMUFD_OBJ_DEVICE);
-		if (IS_ERR(obj))
+		obj = split_get_device(ictx, index);
+		if (!obj)
 			continue;
 		igroup = container_of(obj, struct iommufd_device, obj)->igroup;
 		mutex_lock(&igroup->lock);

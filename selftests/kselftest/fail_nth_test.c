@@ -245,7 +245,9 @@ TEST_F_TIMEOUT(fail_nth, split, SECONDS)
 						 IOMMU_DIRTY_TRACKER_ENABLE |
 							 IOMMU_DIRTY_TRACKER_SPLIT,
 						 NULL, NULL));
-		ASSERT_EQ(0, bench_write(b, 700, 3));
+		ASSERT_EQ(0, bench_write(b, 700, 3)) {
+			TH_LOG("after allocation %u failed: %d", n, rc);
+		}
 		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
 		memset(self->before, 0, sizeof(self->before));
 		ASSERT_TRUE(in_both(b, self->before, 5, 3));
