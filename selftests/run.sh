@@ -245,28 +245,29 @@ stage_fuzz()
 	long fuzz $((${FUZZ:-60} / 2))
 }
 
+# one NAME COMMAND...: a command that is one test
+one()
+{
+	if "${@:2}"; then
+		count 1 0 0
+	else
+		say "FAILED $1"
+		count 0 1 0
+	fi
+}
+
 stage_matrix()
 {
 	local rows
 
 	read -ra rows <<<"${ROWS:-}"
 	env -u KSRC -u KDIR "$TOP/build-aux/setup.sh" build tree matrix
-	if "$TOP/build-aux/matrix.sh" "${rows[@]}"; then
-		count 1 0 0
-	else
-		say "FAILED matrix"
-		count 0 1 0
-	fi
+	one matrix "$TOP/build-aux/matrix.sh" "${rows[@]}"
 }
 
 stage_bench()
 {
-	if QUICK=1 "$TOP/selftests/bench/run.sh"; then
-		count 1 0 0
-	else
-		say "FAILED bench"
-		count 0 1 0
-	fi
+	one bench env QUICK=1 "$TOP/selftests/bench/run.sh"
 }
 
 # What another run of tests says in its last line.

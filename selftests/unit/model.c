@@ -142,18 +142,8 @@ void model_also(struct model *dst, const struct model *src, unsigned long first,
 void model_move(struct model *dst, struct model *src, unsigned long first,
 		unsigned long last)
 {
-	unsigned long i, j;
-
-	for (i = 0; i < src->nr; i++) {
-		struct region *r = &src->r[i];
-
-		for (j = 0; j < r->n; j++) {
-			if (r->first + j < first || r->first + j > last)
-				continue;
-			dst->r[i].dirty[j] |= r->dirty[j];
-			r->dirty[j] = 0;
-		}
-	}
+	model_also(dst, src, first, last);
+	model_mark(src, first, last, 0);
 }
 
 unsigned long model_count(const struct model *m)

@@ -118,7 +118,14 @@ static enum greatest_test_res check_run(struct dirty_set *set,
 	PASS();
 }
 
-/* The model of dirty_set_move(): whole chunks move. */
+/* The models of dirty_set_copy() and dirty_set_move(): of whole chunks. */
+static void copy_chunks(struct model *dst, const struct model *src,
+			unsigned long first, unsigned long last)
+{
+	model_also(dst, src, (first >> src->shift) & ~(CHUNK - 1),
+		   (last >> src->shift) | (CHUNK - 1));
+}
+
 static void move_chunks(struct model *dst, struct model *src,
 			unsigned long first, unsigned long last)
 {
@@ -141,9 +148,7 @@ static void change(struct dirty_set *set, struct model *m)
 		model_remove(&m[i], first, last);
 	} else if (what < 92) {
 		dirty_set_copy(&set[i], &set[!i], first, last);
-		model_also(&m[i], &m[!i],
-			   (first >> m->shift) & ~(CHUNK - 1),
-			   (last >> m->shift) | (CHUNK - 1));
+		copy_chunks(&m[i], &m[!i], first, last);
 	} else if (what < 95) {
 		dirty_set_move(&set[i], &set[!i], first, last);
 		move_chunks(&m[i], &m[!i], first, last);
