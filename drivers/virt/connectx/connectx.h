@@ -205,6 +205,7 @@ static inline int cx_write(struct cx_vhca *vhca, u64 iova, void *buf,
 /* device.c */
 struct cx_vhca *cx_by_function_id(struct cx_vhca *pf, u16 function_id);
 void cx_forget(struct cx_vhca *vhca);
+void cx_wait_for_reset(struct cx_vhca *vf, struct cx_vhca *pf);
 struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id);
 
 /* cmdq.c */

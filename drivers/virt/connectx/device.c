@@ -46,9 +46,24 @@ struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id)
 	return NULL;
 }
 
+/**
+ * cx_wait_for_reset() - until the reset of a virtual function is over
+ * @vf: the function
+ * @pf: its physical function, on whose thread this is
+ *
+ * What a reset has to do can take longer than the 100 ms that a host gives virtual
+ * functions between their coming and their first answer.
+ */
+void cx_wait_for_reset(struct cx_vhca *vf, struct cx_vhca *pf)
+{
+	while (READ_ONCE(vf->fn.flr) && !virt_function_interrupted(&pf->fn))
+		usleep_range_state(1000, 1500, TASK_IDLE);
+}
+
 /*
- * Virtual functions are there if their number says so. Those that come and go
- * are reset. Of one that is gone a driver reads ones where it looks for that.
+ * Virtual functions are there if their number says so. Those that go are reset,
+ * so those that come need not be. Of one that is gone a driver reads ones where it
+ * looks for that.
  */
 static void show_vfs(struct cx_vhca *pf, unsigned int count)
 {
@@ -60,9 +75,12 @@ static void show_vfs(struct cx_vhca *pf, unsigned int count)
 
 		if (vhca->fn.absent == absent)
 			continue;
-		/* The reset is that of a function which is there, or is not. */
+		/* The reset is that of a function which is not there. */
 		WRITE_ONCE(vhca->fn.absent, absent);
-		virt_function_reset(&vhca->fn);
+		if (absent)
+			virt_function_reset(&vhca->fn);
+		else
+			iowrite32be(0, &cx_iseg(vhca)->health.fw_ver);
 	}
 }
 

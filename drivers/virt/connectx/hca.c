@@ -20,6 +20,7 @@ u8 cx_enable_hca(struct cx_command *cmd)
 	vhca = cx_by_function_id(vhca, function_id);
 	if (!vhca)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	cx_wait_for_reset(vhca, cmd->vhca);
 	cx_pages_want(vhca, true);
 	return MLX5_CMD_STAT_OK;
 }
