@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every allocation and every copy of one ioctl fails in turn. Nothing may be
- * lost by it: what the device wrote is reported by the READ that failed and the
- * next one together, and an ioctl that failed works when it is called again.
+ * Every allocation and every copy of one ioctl fails in turn, or each one from
+ * some point on. Nothing may be lost by it: what the device wrote is reported by the
+ * READ that failed and the next one together, and an ioctl that failed works when
+ * it is called again.
  *
  * Needs a kernel with fault injection (make test DEBUG=1), which tells splats
  * and leaks too. FAIL_NTH=all tries each place; without, later ones are sampled.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "kselftest_harness.h"
 #include "devices.h"
 #include "fixture.h"
+#include "inject.h"
 
 #define EXTRA_IOVA (IOVA + (1ull << 30))
 #define EXTRA_PAGES 96
+/* More places, far apart, than a set without memory has ranges */
+#define PLACES 12
+#define PLACE_SIZE (1ull << 30)
+#define STARVED_UP_TO 8192
 #define LIMIT 3000
 #define SECONDS 600
 
@@ -27,8 +31,7 @@ FIXTURE(fail_nth) {
 	struct bench b;
 	struct vdev second;
 	char *extra;
-	int nth_fd;
-	bool all;
+	struct injector in;
 	__u64 before[RAM_WORDS];
 };
 
@@ -53,41 +56,12 @@ FIXTURE_VARIANT_ADD(fail_nth, mapped) {
 	.device = UNTRACKED, .second = AMD_0,
 };
 
-static bool prepare_injection(void)
-{
-	static const char *const settings[] = {
-		"failslab/ignore-gfp-wait", "fail_page_alloc/ignore-gfp-wait",
-		"fail_page_alloc/ignore-gfp-highmem",
-	};
-	static const char *const quiet[] = {
-		"failslab", "fail_page_alloc", "fail_usercopy",
-	};
-	char path[128];
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(settings); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", settings[i]);
-		if (sysfs_write(path, "N"))
-			return false;
-	}
-	for (i = 0; i < ARRAY_SIZE(quiet); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose",
-			 quiet[i]);
-		sysfs_write(path, "0");
-	}
-	return true;
-}
-
 FIXTURE_SETUP(fail_nth)
 {
-	const char *all = getenv("FAIL_NTH");
-
 	self->second.fd = -1;
 	self->b.fd = -1;
 	self->b.dev.fd = -1;
-	self->all = all && !strcmp(all, "all");
-	self->nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	if (self->nth_fd < 0 || !prepare_injection())
+	if (inject_open(&self->in))
 		SKIP(return, "this kernel has no fault injection");
 	ASSERT_EQ(0, bench_open(&self->b, variant->device, false));
 	ASSERT_EQ(0, vdev_open(&self->second, self->b.fd, variant->second));
@@ -101,37 +75,7 @@ FIXTURE_TEARDOWN(fail_nth)
 	if (self->second.fd >= 0)
 		vdev_close(&self->second);
 	bench_close(&self->b);
-	if (self->nth_fd >= 0)
-		close(self->nth_fd);
-}
-
-/* The n-th place of what this thread asks of the kernel from here on fails. */
-static void arm(int nth_fd, unsigned int n)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", n);
-
-	if (pwrite(nth_fd, text, len, 0) != len)
-		perror("fail-nth");
-}
-
-/* Returns whether it came to that. */
-static bool disarm(int nth_fd)
-{
-	char text[16] = "";
-	int rc = pread(nth_fd, text, sizeof(text) - 1, 0);
-	/* Taking it back may be what fails, when nothing before did */
-	bool hit = rc > 0 && atoi(text) == 0;
-
-	while (pwrite(nth_fd, "0", 1, 0) != 1)
-		;
-	return hit;
-}
-
-/* Every place at first, since they differ; of the many later ones some. */
-static unsigned int next_n(unsigned int n, bool all)
-{
-	return all || n < 24 ? n + 1 : n + n / 8;
+	inject_close(&self->in);
 }
 
 /*
@@ -139,12 +83,12 @@ static unsigned int next_n(unsigned int n, bool all)
  * more. Ends with the first call in which nothing failed.
  */
 #define EACH_NTH(n, hit) \
-	for (n = 1, hit = true; hit && n < LIMIT; n = next_n(n, self->all))
+	for (n = 1, hit = true; hit && n < LIMIT; n = inject_next(n, 24))
 
 #define INJECTED(n, hit, rc, call) do {	\
-	arm(self->nth_fd, n);		\
+	inject_nth(&self->in, n);	\
 	rc = (call);			\
-	hit = disarm(self->nth_fd);	\
+	hit = inject_done(&self->in);	\
 	if (!hit)			\
 		ASSERT_EQ(0, rc);	\
 } while (0)
@@ -160,15 +104,20 @@ static bool in_both(const struct bench *b, const __u64 *before, __u64 page,
 	return true;
 }
 
-static int write_extra(struct vdev *dev, __u64 page, __u64 pages)
+static int write_at(struct vdev *dev, __u64 iova, __u64 pages)
 {
 	struct vdev_job job;
 
 	vdev_job_init(&job);
-	job.iova = EXTRA_IOVA + page * PAGE;
+	job.iova = iova;
 	job.length = pages * PAGE;
 	job.seed = 2;
 	return vdev_run(dev, &job, 20000);
+}
+
+static int write_extra(struct vdev *dev, __u64 page, __u64 pages)
+{
+	return write_at(dev, EXTRA_IOVA + page * PAGE, pages);
 }
 
 /* Dirt of the extra area, up to 64 pages of it. */
@@ -180,6 +129,16 @@ static __u64 read_extra(const struct bench *b)
 				EXTRA_PAGES * PAGE, PAGE, bits, 0, NULL))
 		return 0;
 	return bits[0];
+}
+
+/* Is this page dirty? */
+static int read_page(const struct bench *b, __u64 iova)
+{
+	__u64 bit = 0;
+	int rc = tracker_read_bitmap(b->fd, b->tracker_id, iova, PAGE, PAGE, &bit,
+				     0, NULL);
+
+	return rc ? rc : (int)(bit & 1);
 }
 
 TEST_F_TIMEOUT(fail_nth, alloc_start_stop_destroy, SECONDS)
@@ -312,12 +271,12 @@ TEST_F_TIMEOUT(fail_nth, peek_ranges_count_info, SECONDS)
 			 tracker_count(b->fd, b->tracker_id, IOVA, RAM_SIZE,
 				       PAGE, &out));
 	EACH_NTH(n, hit) {
-		arm(self->nth_fd, n);
+		inject_nth(&self->in, n);
 		rc = tracker_read_ranges(b->fd, b->tracker_id, IOVA, RAM_SIZE,
 					 PAGE, r, 4,
 					 IOMMU_DIRTY_TRACKER_READ_NO_CLEAR,
 					 &out);
-		hit = disarm(self->nth_fd);
+		hit = inject_done(&self->in);
 		if (!hit)
 			ASSERT_LE(1, rc);
 	}
@@ -406,6 +365,85 @@ TEST_F_TIMEOUT(fail_nth, attach_detach, SECONDS)
 		ASSERT_EQ(15ull << 50, read_extra(b) & 15ull << 50) {
 			TH_LOG("place %u, status %d", n, rc);
 		}
+	}
+}
+
+/*
+ * Not one place fails, but all from one on, and so what stands in for memory, too:
+ * what is unmapped then is in ranges that are much too large, but it is there.
+ */
+TEST_F_TIMEOUT(fail_nth, starved, SECONDS)
+{
+	struct bench *b = &self->b;
+	__u64 bits[PLACES * PLACE_SIZE / HUGE / 64];
+	unsigned int space, i;
+	__u64 at, any;
+	int rc;
+
+	ASSERT_EQ(0, bench_start(b));
+	for (space = 0; space < STARVED_UP_TO; space += space < 1024 ? 32 : 512) {
+		for (i = 0; i < PLACES; i++) {
+			at = EXTRA_IOVA + i * PLACE_SIZE;
+			ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id,
+						      self->extra,
+						      EXTRA_PAGES * PAGE, at,
+						      IOMMUFD_MAP_RW));
+			ASSERT_EQ(0, write_at(&b->dev, at + PAGE * i, 3));
+		}
+		for (i = 0; i < PLACES; i++) {
+			at = EXTRA_IOVA + i * PLACE_SIZE;
+			ASSERT_EQ(0, inject_starve(&self->in, space));
+			rc = iommufd_ioas_unmap(b->fd, b->ioas_id, at,
+						EXTRA_PAGES * PAGE, NULL);
+			inject_feed(&self->in);
+			if (rc)
+				ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id,
+								at,
+								EXTRA_PAGES * PAGE,
+								NULL));
+		}
+		/* From the middle of a range, its end, and its beginning */
+		for (i = 0; i < PLACES; i++) {
+			at = EXTRA_IOVA + i * PLACE_SIZE + PAGE * i;
+			EXPECT_EQ(1, read_page(b, at + PAGE));
+			EXPECT_EQ(1, read_page(b, at + 2 * PAGE));
+			EXPECT_EQ(1, read_page(b, at)) {
+				TH_LOG("place %u, %u bytes of memory", i, space);
+			}
+		}
+		/* What nobody wrote may be in it, once */
+		ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id,
+						 EXTRA_IOVA, PLACES * PLACE_SIZE,
+						 HUGE, bits, 0, NULL));
+		memset(bits, 0, sizeof(bits));
+		ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id,
+						 EXTRA_IOVA, PLACES * PLACE_SIZE,
+						 HUGE, bits, 0, NULL));
+		for (any = 0, i = 0; i < ARRAY_SIZE(bits); i++)
+			any |= bits[i];
+		ASSERT_EQ(0, any);
+	}
+}
+
+/* READ without memory: reported by it, or by the next one. */
+TEST_F_TIMEOUT(fail_nth, starved_read, SECONDS)
+{
+	struct bench *b = &self->b;
+	unsigned int space;
+
+	ASSERT_EQ(0, bench_start(b));
+	for (space = 0; space < STARVED_UP_TO; space += space < 1024 ? 32 : 512) {
+		ASSERT_EQ(0, bench_write(b, 7, 2));
+		ASSERT_EQ(0, bench_write(b, RAM_PAGES - 1, 1));
+		ASSERT_EQ(0, inject_starve(&self->in, space));
+		bench_read(b, 0, RAM_PAGES, 0, NULL);
+		inject_feed(&self->in);
+		memcpy(self->before, b->bits, sizeof(b->bits));
+		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		ASSERT_TRUE(in_both(b, self->before, 7, 2)) {
+			TH_LOG("%u bytes of memory", space);
+		}
+		ASSERT_TRUE(in_both(b, self->before, RAM_PAGES - 1, 1));
 	}
 }
 
