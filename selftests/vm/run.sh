@@ -214,7 +214,7 @@ base_initramfs()
 	mkdir -p "$dir/bin" "$dir/modules"
 	cp "$busybox" "$dir/bin/busybox"
 	cp "$guest/init" "$dir/init"
-	cp "$guest"/{bind-all,make-vfs,run-tests} "$dir/bin/"
+	cp "$guest"/{bind-all,make-vfs,run-tests,unload-all} "$dir/bin/"
 	chmod 755 "$dir/init" "$dir"/bin/*
 	for path in "${load[@]}"; do
 		n=${path##*/}
