@@ -299,6 +299,40 @@ TEST_F(tracker, reports_nonsense)
 	}
 }
 
+/* Told that a queue failed, the driver waits for no report. */
+TEST_F(tracker, queues_fail)
+{
+	static const char * const events[][2] = {
+		{ "0xa01:event=4", "its completion queue failed" },
+		{ "0xa01:event=5", "its queue pair failed" },
+		{ "0xa01:event=16", "its queue pair failed" },
+		{ "0xa01:event=17", "its queue pair failed" },
+	};
+	struct pair *p = &self->p;
+	__u64 bits[WORDS] = {};
+	unsigned int i;
+	double begin;
+
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
+		/* Ten messages in five seconds is what the driver may say */
+		usleep(1800000);
+		ASSERT_EQ(0, start(&p->src));
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		EXPECT_TRUE(pair_moves(&p->src));
+		/* The report itself would be late */
+		ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
+					   "5000000"));
+		ASSERT_EQ(0, firmware_faults(events[i][0]));
+		begin = seconds_now();
+		EXPECT_EQ(-EIO, report(&p->src, bits));
+		EXPECT_GT(4, seconds_now() - begin);
+		EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name, events[i][1]));
+		EXPECT_TRUE(lost_and_found(self)) {
+			TH_LOG("%s", events[i][0]);
+		}
+	}
+}
+
 /* Refused, it has forgotten nothing. */
 TEST_F(tracker, does_not_report)
 {

@@ -257,6 +257,7 @@ u8 cx_rst2init_qp(struct cx_command *cmd);
 u8 cx_init2rtr_qp(struct cx_command *cmd);
 u8 cx_rtr2rts_qp(struct cx_command *cmd);
 int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm);
+void cx_qp_event(struct cx_vhca *vhca, u32 qpn, u8 type);
 void cx_cq_poll(struct cx_vhca *vhca);
 
 #endif

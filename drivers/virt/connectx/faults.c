@@ -18,6 +18,7 @@
  *			MODIFY_GENERAL_OBJECT: one of the next message is
  *	fatal		the firmware dies with it, until it is reset
  *	lose		MODIFY_GENERAL_OBJECT: the page tracker is lost in the report
+ *	event=TYPE	MODIFY_GENERAL_OBJECT: this event of its queues comes, too
  *
  * Writing replaces the list; an empty one ends all faults. Reading shows what
  * is left, with the number of commands still to pass instead of NTH.
@@ -43,6 +44,7 @@ enum action {
 	CORRUPT,
 	FATAL,
 	LOSE,
+	EVENT,
 };
 
 static const char * const actions[] = {
@@ -53,6 +55,7 @@ static const char * const actions[] = {
 	[CORRUPT] = "corrupt",
 	[FATAL] = "fatal",
 	[LOSE] = "lose",
+	[EVENT] = "event",
 };
 
 /**
@@ -199,6 +202,16 @@ bool cx_fault_lose(u16 opcode)
 	return take(opcode, LOSE, &argument);
 }
 
+/**
+ * cx_fault_event() - should a queue of the page tracker seem to fail
+ * @opcode: MODIFY_GENERAL_OBJECT
+ * @type: of the event that says so
+ */
+bool cx_fault_event(u16 opcode, u32 *type)
+{
+	return take(opcode, EVENT, type);
+}
+
 /* Cut "@NTH" and "*TIMES" off; the number, @missing if it is not there. */
 static int cut_number(char *text, char mark, u32 missing, u32 *number)
 {
@@ -257,7 +270,7 @@ static int set_faults(const char *value, const struct kernel_param *kp)
 	}
 	kfree(copy);
 	if (err) {
-		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail drop late cut corrupt fatal lose\n",
+		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail drop late cut corrupt fatal lose event\n",
 		       MAX_FAULTS);
 		return err;
 	}
@@ -296,4 +309,4 @@ static const struct kernel_param_ops faults_ops = {
 };
 module_param_cb(connectx_faults, &faults_ops, NULL, 0644);
 MODULE_PARM_DESC(connectx_faults,
-		 "firmware commands to break: OPCODE:fail|drop|late|cut|corrupt|fatal|lose[=ARGUMENT][@NTH][*TIMES],...");
+		 "firmware commands to break: OPCODE:fail|drop|late|cut|corrupt|fatal|lose|event[=ARGUMENT][@NTH][*TIMES],...");

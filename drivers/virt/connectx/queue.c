@@ -314,6 +314,29 @@ int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm)
 }
 
 /**
+ * cx_qp_event() - say that a queue has failed
+ * @vhca: whose QPs; on its thread
+ * @qpn: a sender
+ * @type: MLX5_EVENT_TYPE_CQ_ERROR, of the CQ on the other side, or one of the QP
+ */
+void cx_qp_event(struct cx_vhca *vhca, u32 qpn, u8 type)
+{
+	struct cx_object *object = cx_object_find(vhca, CX_QP, qpn);
+	union ev_data data = {};
+
+	if (object && type == MLX5_EVENT_TYPE_CQ_ERROR) {
+		object = cx_object_find(vhca, CX_QP, to_qp(object)->remote);
+		if (object)
+			data.cq_err.cqn = cpu_to_be32(to_qp(object)->cqn);
+	} else {
+		data.qp_srq.type = MLX5_EVENT_QUEUE_TYPE_QP;
+		data.qp_srq.qp_srq_n = cpu_to_be32(qpn);
+	}
+	if (object)
+		cx_eq_event(vhca, type, &data, sizeof(data));
+}
+
+/**
  * cx_cq_poll() - make the events that are due
  * @vhca: the function; on its thread
  */

@@ -298,6 +298,7 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 	struct tracker *tracker = find_tracker(cmd);
 	u64 start, length;
 	void *context;
+	u32 event;
 
 	if (!tracker)
 		return MLX5_CMD_STAT_BAD_RES_ERR;
@@ -313,6 +314,8 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 	if (tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
 		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 
+	if (cx_fault_event(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &event))
+		cx_qp_event(cmd->vhca, tracker->qpn, event);
 	tracker->cursor = start >> tracker->log_page;
 	tracker->last = (start + length - 1) >> tracker->log_page;
 	tracker->built = false;
