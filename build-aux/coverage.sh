@@ -91,13 +91,41 @@ awk '{ n = split($1, at, ":"); all[at[1]]++; hit[at[1]] += $2 }
 		      for (part in pall) row(part "/", phit[part], pall[part])
 		      row("all", hit, all) }' |
 	tee "$BUILD/coverage.txt"
-{
-	echo
-	echo "Lines that no test reached:"
-	awk '$2 == 0 { print $1 }' "$lines" | sort -t: -k1,1 -k2,2n |
-	while IFS=: read -r file line; do
-		printf '%s:%s:%s\n' "$file" "$line" "$(sed -n "${line}p" "$TOP/$file")"
-	done
-} >>"$BUILD/coverage.txt"
-say "coverage: build/coverage.txt has the lines that were not reached"
+# Each line that was not reached, by function, with the reason that unreached.txt has.
+awk -v top="$TOP" '
+	FILENAME ~ /unreached.txt$/ {
+		if (/^[^#]/ && NF > 2) {
+			key = $1 " " $2
+			sub(/^[^ ]+ +[^ ]+ +/, "")
+			reason[key] = $0
+		}
+		next
+	}
+	$2 { next }
+	{ split($1, at, ":"); missed[at[1], at[2]] = 1; files[at[1]] = 1 }
+	END {
+		for (file in files) {
+			name = "-"
+			for (n = 1; (getline text < (top "/" file)) > 0; n++) {
+				if (text ~ /^[a-z].*[a-z0-9_]\(/ && text !~ /;$/) {
+					name = text
+					sub(/\(.*/, "", name)
+					sub(/.*[ *]/, "", name)
+				}
+				if (!((file, n) in missed))
+					continue
+				why = "?"
+				if ((file " *") in reason)
+					why = reason[file " *"]
+				if ((file " " name) in reason)
+					why = reason[file " " name]
+				printf "%s\t%s\t%s:%d\t%s\n", why, name, file, n, text
+			}
+		}
+	}' "$TOP/selftests/unreached.txt" "$lines" | sort -t"$(printf '\t')" -k1,1 -k3,3V >"$lines.why"
+awk -F'\t' '
+	$1 != why { why = $1; print "\n" (why == "?" ? "Not reached, and nobody said why:" : \
+					  "Not reached: " why) }
+	{ print "  " $3 ": " $2 ": " $4 }' "$lines.why" >>"$BUILD/coverage.txt"
+say "coverage: $(wc -l <"$lines.why") lines were not reached, of which $(grep -c '^?' "$lines.why" || true) have no reason in selftests/unreached.txt (build/coverage.txt)"
 exit $status
