@@ -46,7 +46,8 @@ gcov_of()
 	work=$(mktemp -d "$BUILD/.gcov.XXXXXX")
 	cp "$data" "$work/x.gcda"
 	cp "$object.gcno" "$work/x.gcno"
-	(cd "$BUILD/debug-kernel" && gcov -t "$work/x.gcda" 2>/dev/null)
+	(cd "$BUILD/debug-kernel" && gcov -t "$work/x.gcda" 2>/dev/null) ||
+		die "$data is not of the modules in $dir; make coverage without COUNT counts again"
 	rm -rf "$work"
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done seldom: START and STOP, attach and detach, and what memory the
+ * What is done seldom: START and STOP, SPLIT, attach and detach, and what memory the
  * kernel holds meanwhile.
  */
 #include <errno.h>
@@ -49,9 +49,65 @@ static void start_stop(const struct way *way, __u64 leaf, __u64 size,
 	scene_close(&s);
 }
 
-/** rows_control - START and STOP */
+/*
+ * All that is mapped, with leaves of another size: unmapped and mapped again, since
+ * there is no other way upstream. What the device does meanwhile fails.
+ */
+static void map_anew(struct scene *s, bool small)
+{
+	__u64 at;
+
+	must(iommufd_ioas_unmap(s->fd, s->ioas_id, IOVA, s->size, NULL),
+	     "IOAS_UNMAP");
+	must(iommufd_ioas_huge_pages(s->fd, s->ioas_id, !small),
+	     "IOMMU_OPTION_HUGE_PAGES");
+	for (at = 0; at < s->size; at += SCENE_MEM)
+		must(iommufd_ioas_map(s->fd, s->ioas_id, s->mem, SCENE_MEM,
+				      IOVA + at, IOMMUFD_MAP_RW), "IOAS_MAP");
+}
+
+/* SPLIT, which begins tracking with small leaves, and back, which ends it. */
+static void split(const struct way *way, __u64 size)
+{
+	const __u32 flags = IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT;
+	struct scene_plan plan = { .leaf = LEAF_2M, .nr_devices = 1 };
+	struct cost there = {}, back = {};
+	__u32 done = 0;
+	struct scene s;
+	int i;
+
+	scene_open(&s, &plan);
+	scene_grow(&s, size);
+	way->create(&s);
+	for (i = 0; i < 3; i++) {
+		meter_begin();
+		if (!s.tracker_id) {
+			map_anew(&s, true);
+			way->start(&s);
+		} else {
+			must(tracker_set(s.fd, s.tracker_id, flags, NULL, &done),
+			     "DIRTY_TRACKER_SET");
+			if (done & IOMMU_DIRTY_TRACKER_COARSE)
+				die("SPLIT: the leaves are not small");
+		}
+		meter_end(&there);
+		meter_begin();
+		way->stop(&s);
+		if (!s.tracker_id)
+			map_anew(&s, false);
+		meter_end(&back);
+	}
+	add("split.2M.1G", there, 3, size / PAGE);
+	add("split-back.2M.1G", back, 3, size / PAGE);
+	way->destroy(&s);
+	scene_close(&s);
+}
+
+/** rows_control - START and STOP, with small leaves too */
 void rows_control(const struct way *way, bool quick)
 {
+	if (!quick)
+		split(way, GIB);
 	start_stop(way, PAGE, GIB, "4K.1G");
 	start_stop(way, LEAF_2M, 64 * GIB, "2M.64G");
 	if (!quick && 256 * GIB <= scene_max())
