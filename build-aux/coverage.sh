@@ -46,8 +46,11 @@ gcov_of()
 	work=$(mktemp -d "$BUILD/.gcov.XXXXXX")
 	cp "$data" "$work/x.gcda"
 	cp "$object.gcno" "$work/x.gcno"
-	(cd "$BUILD/debug-kernel" && gcov -t "$work/x.gcda" 2>/dev/null) ||
-		die "$data is not of the modules in $dir; make coverage without COUNT counts again"
+	if ! (cd "$BUILD/debug-kernel" && gcov -t "$work/x.gcda" 2>"$work/why"); then
+		cat "$work/why" >&2
+		rm -rf "$work"
+		die "$data does not go with the modules in $dir: make coverage, without COUNT=1, counts anew"
+	fi
 	rm -rf "$work"
 }
 
@@ -120,6 +123,8 @@ awk -v top="$TOP" '
 					why = reason[file " *"]
 				if ((file " " name) in reason)
 					why = reason[file " " name]
+				gsub(/\t/, " ", text)
+				sub(/^ +/, "", text)
 				printf "%s\t%s\t%s:%d\t%s\n", why, name, file, n, text
 			}
 		}

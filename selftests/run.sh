@@ -174,7 +174,7 @@ run_plan()
 		log=$BUILD/vm/$prefix$name.out
 		# The VM's own limit catches what the programs' does not.
 		"$TOP/selftests/vm/run.sh" --name "$prefix$name" --virt "$virt" \
-			--timeout $((limit * $(wc -w <<<"$programs") + 30)) "${args[@]}" \
+			--timeout $((limit * ($(wc -w <<<"$programs") + 1) + 30)) "${args[@]}" \
 			--command "run-tests $limit $(xargs <<<"$programs")${EXTRA:+
 				s=\$?; $EXTRA; exit \$s}" </dev/null || status=$?
 		counts=$(count_tap "$log")

@@ -31,8 +31,9 @@ struct virt_function;
  *	for each function-level reset
  * @config_write: optional; after @size bytes at @where of config space have
  *	changed. Under a raw spinlock: note what happened, act in @poll
- * @poll: do what the registers ask for, for about a millisecond at most.
- *	Returns false when there is nothing to do for a millisecond
+ * @poll: do what the registers ask for, for about a millisecond at most, or as
+ *	long as the reset of another function takes (ENABLE_HCA). Returns false
+ *	when there is nothing to do for a millisecond
  */
 struct virt_function_ops {
 	void (*reset)(struct virt_function *fn);

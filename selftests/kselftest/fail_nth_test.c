@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every allocation and every copy of one ioctl fails in turn, or each one from
- * some point on. Nothing may be lost by it: what the device wrote is reported by the
+ * Every allocation and every copy of one ioctl fails in turn, or all for which
+ * a little memory does not suffice. Nothing may be lost by it: what the device wrote is reported by the
  * READ that failed and the next one together, and an ioctl that failed works when
  * it is called again.
  *
@@ -369,8 +369,9 @@ TEST_F_TIMEOUT(fail_nth, attach_detach, SECONDS)
 }
 
 /*
- * Not one place fails, but all from one on, and so what stands in for memory, too:
- * what is unmapped then is in ranges that are much too large, but it is there.
+ * Not one place fails, but all for which there is not enough, and so what stands in
+ * for memory, too: what is unmapped then is in ranges that are much too large, but
+ * it is there.
  */
 TEST_F_TIMEOUT(fail_nth, starved, SECONDS)
 {
@@ -378,7 +379,15 @@ TEST_F_TIMEOUT(fail_nth, starved, SECONDS)
 	__u64 bits[PLACES * PLACE_SIZE / HUGE / 64];
 	unsigned int space, i;
 	__u64 at, any;
+	__u32 ioas_id;
 	int rc;
+
+	/* The control: there is nothing left */
+	ASSERT_EQ(0, inject_starve(&self->in, 0));
+	rc = iommufd_ioas_alloc(b->fd, &ioas_id);
+	inject_feed(&self->in);
+	ASSERT_EQ(-ENOMEM, rc);
+	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas_id));
 
 	ASSERT_EQ(0, bench_start(b));
 	for (space = 0; space < STARVED_UP_TO; space += space < 1024 ? 32 : 512) {

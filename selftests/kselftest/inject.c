@@ -106,8 +106,8 @@ unsigned int inject_next(unsigned int n, unsigned int each)
 }
 
 /**
- * inject_starve - From @bytes of kernel memory on, this thread gets none: slab's
- *	allocations fail, one and all, until inject_feed()
+ * inject_starve - Let this thread have @bytes of slab's memory, and no more until
+ *	inject_feed(): what does not fit into the rest of it fails
  *
  * Return: 0, or -errno, and then nothing fails.
  */

@@ -63,21 +63,6 @@ static void wait_until_written(const struct vf *vf)
 		usleep(1000);
 }
 
-/* What is in ground truth of this device, as bits of pages. */
-static void truth_bits(int truth, __u64 device, __u64 *bits)
-{
-	struct virt_truth_rec recs[256];
-	int n, i;
-
-	while ((n = truth_read(truth, recs, 256)) > 0)
-		for (i = 0; i < n; i++) {
-			__u64 page = (recs[i].iova - PAIR_BASE) / PAGE;
-
-			if (recs[i].device == device && page < PAIR_PAGES)
-				bits[page / 64] |= 1ull << page % 64;
-		}
-}
-
 static unsigned int count(const __u64 *bits)
 {
 	unsigned int i, n = 0;
@@ -108,7 +93,7 @@ static int exact(struct pair *p, struct vf *vf)
 		rc = vf_stop(vf);
 	if (!rc)
 		rc = report(vf, bits);
-	truth_bits(fd, vf_read(vf, VIRT_CX_INDEX), truth);
+	pair_truth(vf, fd, truth);
 	close(fd);
 	if (rc)
 		return rc;
@@ -177,7 +162,7 @@ TEST_F(tracker, of_each_device_its_own)
 	ASSERT_EQ(0, report(&p->dst, bits[1]));
 	EXPECT_EQ(100, count(bits[0]));
 	EXPECT_EQ(300, count(bits[1]));
-	truth_bits(fd, vf_read(&p->src, VIRT_CX_INDEX), truth[0]);
+	pair_truth(&p->src, fd, truth[0]);
 	close(fd);
 	EXPECT_EQ(0, memcmp(bits[0], truth[0], sizeof(truth[0])));
 }
@@ -350,7 +335,7 @@ TEST_F(tracker, does_not_report)
 	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name,
 			      "MODIFY_GENERAL_OBJECT (page tracker) failed"));
 	EXPECT_EQ(0, report(&p->src, bits));
-	truth_bits(fd, vf_read(&p->src, VIRT_CX_INDEX), truth);
+	pair_truth(&p->src, fd, truth);
 	EXPECT_EQ(1000, count(truth));
 	EXPECT_EQ(0, memcmp(bits, truth, sizeof(bits)));
 	close(fd);

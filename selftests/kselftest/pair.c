@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "pair.h"
+#include "../lib/truth.h"
 
 /* How long a generator may take to make a write, in ms. */
 #define MOVE_MS		5000
@@ -131,6 +132,27 @@ bool pair_still(const struct vf *vf)
 
 	usleep(STILL_MS * 1000);
 	return vf_read(vf, VIRT_CX_POSITION) == before;
+}
+
+/**
+ * pair_truth - Which pages of PAIR_RAM the VF has really written
+ * @vf: the VF; its PF writes to memory, too, and is in the same log
+ * @truth: of truth_open(), emptied
+ * @bits: set, a bit a page from PAIR_BASE on
+ */
+void pair_truth(const struct vf *vf, int truth, __u64 *bits)
+{
+	__u64 device = vf_read(vf, VIRT_CX_INDEX);
+	struct virt_truth_rec recs[256];
+	int n, i;
+
+	while ((n = truth_read(truth, recs, 256)) > 0)
+		for (i = 0; i < n; i++) {
+			__u64 page = (recs[i].iova - PAIR_BASE) / PAGE;
+
+			if (recs[i].device == device && page < PAIR_PAGES)
+				bits[page / 64] |= 1ull << page % 64;
+		}
 }
 
 static int append(struct pair *p, int data_fd, int *end)

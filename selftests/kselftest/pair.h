@@ -46,6 +46,7 @@ int pair_open_vf(struct pair *p, struct vf *vf, unsigned int n);
 int pair_run(struct pair *p, struct vf *vf);
 bool pair_moves(const struct vf *vf);
 bool pair_still(const struct vf *vf);
+void pair_truth(const struct vf *vf, int truth, __u64 *bits);
 
 int pair_save(struct pair *p, bool precopy);
 int pair_load(struct pair *p);

@@ -170,6 +170,7 @@ TEST_F(virt, faults_are_listed)
 	static const char *const wrong[] = {
 		"0x118", "0x118:", "0x118:burn", "x:fail", "0x118:fail=x",
 		"0x118:fail@0", "0x118:fail@x", "0x118:fail*x", "0x11800:fail",
+		"0xa01:event", "0xa01:event=64",
 		"1:fail,2:fail,3:fail,4:fail,5:fail,6:fail,7:fail,8:fail," NINE,
 	};
 	unsigned int i;

@@ -60,10 +60,25 @@ void cx_wait_for_reset(struct cx_vhca *vf, struct cx_vhca *pf)
 		usleep_range_state(1000, 1500, TASK_IDLE);
 }
 
+/* Of a function that is gone a driver reads ones where it looks for that. */
+static void show_whether_gone(struct cx_vhca *vhca)
+{
+	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
+
+	if (!READ_ONCE(vhca->fn.absent))
+		return;
+	iowrite32be(~0u, &iseg->health.fw_ver);
+	/* Pairs with the barrier of show_vfs(): it may have come meanwhile. */
+	smp_mb();
+	if (!READ_ONCE(vhca->fn.absent))
+		iowrite32be(0, &iseg->health.fw_ver);
+}
+
 /*
  * Virtual functions are there if their number says so. Those that go are reset,
- * so those that come need not be. Of one that is gone a driver reads ones where it
- * looks for that.
+ * so those that come need not be: the driver of the PF has given ENABLE_HCA before.
+ * After a reset of the PF itself nobody does, and what a VF's driver has written to
+ * its registers since the VF went stays there.
  */
 static void show_vfs(struct cx_vhca *pf, unsigned int count)
 {
@@ -77,6 +92,8 @@ static void show_vfs(struct cx_vhca *pf, unsigned int count)
 			continue;
 		/* The reset is that of a function which is not there. */
 		WRITE_ONCE(vhca->fn.absent, absent);
+		/* Pairs with the barrier of show_whether_gone() */
+		smp_mb();
 		if (absent)
 			virt_function_reset(&vhca->fn);
 		else
@@ -128,8 +145,7 @@ static void reset(struct virt_function *fn)
 	iowrite32be(FW_REV, &iseg->fw_rev);
 	iowrite32be(CMD_REV, &iseg->cmdif_rev_fw_sub);
 	cx_cmdq_reset(vhca);
-	if (READ_ONCE(fn->absent))
-		iowrite32be(~0u, &iseg->health.fw_ver);
+	show_whether_gone(vhca);
 	if (cx_is_pf(vhca))
 		show_vfs(vhca, 0);
 	else

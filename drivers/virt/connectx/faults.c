@@ -243,6 +243,9 @@ static int parse_fault(struct fault *fault, char *text)
 	fault->argument = action == FAIL ? MLX5_CMD_STAT_INT_ERR : 0;
 	if (text && kstrtou32(text, 0, &fault->argument))
 		return -EINVAL;
+	/* Event types that queues of events can take */
+	if (action == EVENT && (!fault->argument || fault->argument > 63))
+		return -EINVAL;
 	fault->pass = nth - 1;
 	if (!fault->times)
 		fault->times = U32_MAX;
