@@ -7,6 +7,7 @@
  * Firmware loses access when the mkey is destroyed. If it refuses that, the pages
  * are never freed: memory that a device may write must not be given to others.
  */
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -181,7 +182,7 @@ void mlx5vf_buffer_unmap(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 	if (!buf->mapped)
 		return;
 	buf->mapped = false;
-	ret = mlx5_core_destroy_mkey(mv->mdev, buf->mkey);
+	ret = mlx5vf_insist(mlx5_core_destroy_mkey(mv->mdev, buf->mkey));
 	if (ret) {
 		buf->stuck = true;
 		dev_warn(mlx5vf_dev(mv), "the firmware does not give back %zu bytes of memory (error %d); they are lost until the next boot\n",

@@ -40,6 +40,29 @@ static inline bool mlx5vf_outcome_unknown(int err)
 	return err == -EINTR || err == -ETIMEDOUT || err == -ECANCELED;
 }
 
+/**
+ * mlx5vf_insist - give a command that ends something until there is memory for it
+ * @command: an expression that is 0 or an error
+ *
+ * A command takes a little memory of the kernel; what it would have given back is
+ * lost until the next boot without it. Sleeps, for a second at most.
+ *
+ * Return: what the last one returned.
+ */
+#define mlx5vf_insist(command)						\
+({									\
+	unsigned int __left = 50;					\
+	int __ret;							\
+									\
+	for (;;) {							\
+		__ret = (command);					\
+		if (__ret != -ENOMEM || !--__left)			\
+			break;						\
+		msleep(20);						\
+	}								\
+	__ret;								\
+})
+
 unsigned long mlx5vf_cmd_limit(void);
 int mlx5vf_exec(struct mlx5vf_device *mv, const char *what, void *in, int inlen,
 		void *out, int outlen);

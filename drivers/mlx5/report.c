@@ -7,6 +7,7 @@
  * Each receive entry always has the same slot of the memory, since firmware takes
  * them in order, which is checked. Firmware waits when no slot is free.
  */
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/mlx5/cq.h>
 #include <linux/mlx5/driver.h>
@@ -15,6 +16,7 @@
 #include <rdma/ib_verbs.h>
 
 #include "buffer.h"
+#include "cmd.h"
 #include "device.h"
 
 /* Memory for messages, if they are not so large that more is needed. */
@@ -146,7 +148,7 @@ static int destroy_qp(struct mlx5_core_dev *mdev, u32 qpn)
 
 	MLX5_SET(destroy_qp_in, in, opcode, MLX5_CMD_OP_DESTROY_QP);
 	MLX5_SET(destroy_qp_in, in, qpn, qpn);
-	return mlx5_cmd_exec_in(mdev, destroy_qp, in);
+	return mlx5vf_insist(mlx5_cmd_exec_in(mdev, destroy_qp, in));
 }
 
 static int qp_to_init(struct mlx5_core_dev *mdev, u32 qpn)
@@ -242,6 +244,11 @@ static int alloc_buffer(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 	return ret;
 }
 
+static void queues_stuck(struct mlx5vf_device *mv)
+{
+	dev_warn(mlx5vf_dev(mv), "the firmware does not give back the page tracker's queues; their memory is lost until the next boot\n");
+}
+
 /**
  * mlx5vf_report_open - make it
  * @mv: the VF; attached, track_lock held
@@ -253,6 +260,7 @@ static int alloc_buffer(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 int mlx5vf_report_open(struct mlx5vf_device *mv, struct mlx5vf_report *r, u32 message)
 {
 	struct mlx5_core_dev *mdev = mv->mdev;
+	bool stuck = false;
 	int ret;
 
 	r->message = message;
@@ -292,16 +300,21 @@ int mlx5vf_report_open(struct mlx5vf_device *mv, struct mlx5vf_report *r, u32 me
 	return 0;
 
 destroy_fw_qp:
-	destroy_qp(mdev, r->fw_qpn);
+	stuck = destroy_qp(mdev, r->fw_qpn);
 destroy_qp:
-	destroy_qp(mdev, r->qpn);
+	stuck |= !!destroy_qp(mdev, r->qpn);
 free_buffer:
 	mlx5vf_buffer_unmap(mv, r->buf);
 	mlx5vf_buffer_put(r->buf);
 free_wqes:
-	dma_free_coherent(mdev->device, wqes_size(r), r->wqes, r->wqes_dma);
+	if (!stuck)
+		dma_free_coherent(mdev->device, wqes_size(r), r->wqes, r->wqes_dma);
 destroy_cq:
-	mlx5_core_destroy_cq(mdev, &r->cq);
+	stuck |= !!mlx5vf_insist(mlx5_core_destroy_cq(mdev, &r->cq));
+	if (stuck) {
+		queues_stuck(mv);
+		goto dealloc_pd;
+	}
 	dma_free_coherent(mdev->device, cqes_size(r), r->cqes, r->cqes_dma);
 free_qp_db:
 	mlx5_db_free(mdev, &r->qp_db);
@@ -334,7 +347,7 @@ void mlx5vf_report_close(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 	}
 	mlx5vf_buffer_unmap(mv, r->buf);
 	mlx5vf_buffer_put(r->buf);
-	if (!mlx5_core_destroy_cq(mdev, &r->cq)) {
+	if (!mlx5vf_insist(mlx5_core_destroy_cq(mdev, &r->cq))) {
 		dma_free_coherent(mdev->device, cqes_size(r), r->cqes, r->cqes_dma);
 		mlx5_db_free(mdev, &r->db);
 	} else {
@@ -343,7 +356,7 @@ void mlx5vf_report_close(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 	mlx5_core_dealloc_pd(mdev, r->pd);
 	mlx5_put_uars_page(mdev, r->uar);
 	if (stuck)
-		dev_warn(mlx5vf_dev(mv), "the firmware does not give back the page tracker's queues; their memory is lost until the next boot\n");
+		queues_stuck(mv);
 }
 
 /**

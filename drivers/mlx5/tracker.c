@@ -10,9 +10,11 @@
  * The tracker has its own lock, so that migration states can change while a report
  * is waited for; and it goes on when the VF is reset.
  */
+#include <linux/delay.h>
 #include <linux/interval_tree.h>
 #include <linux/log2.h>
 
+#include "cmd.h"
 #include "device.h"
 
 /* 64 KiB, which is 8192 pages. */
@@ -145,7 +147,7 @@ static void destroy_tracker(struct mlx5vf_device *mv)
 	int ret;
 
 	mlx5vf_tracker_header(in, MLX5_CMD_OP_DESTROY_GENERAL_OBJECT, mv->tracker.id);
-	ret = mlx5_cmd_exec(mv->mdev, in, sizeof(in), out, sizeof(out));
+	ret = mlx5vf_insist(mlx5_cmd_exec(mv->mdev, in, sizeof(in), out, sizeof(out)));
 	if (ret)
 		dev_warn(mlx5vf_dev(mv), "the firmware does not give back the page tracker (error %d)\n",
 			 ret);
