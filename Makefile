@@ -65,8 +65,7 @@ demo: setup-vm ## migrate VFs, and memory that devices keep writing, in a VM
 # Rows of build-aux/matrix.sh: as it is meant to be, off, in a vmlinux, for Arm
 sample := x86:all x86:off x86:built-in arm64:all out:least
 test: setup-test ## all tests that fit into CI; the last line counts them
-	+@SOAK=180 FUZZ=60 ROWS="$(sample)" selftests/run.sh unit kselftest vm bench fuzz soak \
-		matrix
+	+@SOAK=180 FUZZ=60 ROWS="$(sample)" selftests/run.sh unit kselftest vm fuzz soak bench+matrix
 
 nightly: setup-test ## the rest: debug kernel, upstream's tests, long soak and fuzz, full matrix
 	+@ROWS= SOAK=3600 FUZZ=600 selftests/run.sh kernel conformance debug soak fuzz matrix

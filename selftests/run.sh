@@ -3,7 +3,8 @@
 #
 # run.sh STAGE...: run test stages and count. The last line is "N passed, N
 # failed"; the status says whether it was 0 failed. The line before tells how long
-# each stage took.
+# each stage took. Of STAGE+STAGE both run beside one another, and what they print
+# comes at the end.
 #
 #	unit		selftests/unit, on this machine
 #	kselftest	selftests/kselftest, in VMs
@@ -18,7 +19,8 @@
 #
 # Environment: SEED, SCHEDULES, and the variables that PASS_ENV names, go to the tests;
 # TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces their
-# time limits. DEBUG=1 runs what runs in the VM in the debug kernel, in which
+# time limits, JOBS=n runs so many VMs at a time (what fits; with one, or one line,
+# output comes as it is made, else when its VM has ended). DEBUG=1 runs what runs in the VM in the debug kernel, in which
 # everything takes longer (tests see SLOW=1). MODULES=dir takes the modules in it
 # instead of those of the same name, and EXTRA='command' is run in each VM after the
 # tests.
@@ -118,16 +120,70 @@ build_modules()
 	fi
 }
 
+# How many VMs at a time: each has two processors, and waits a good deal.
+slots=${JOBS:-}
+choose_slots()
+{
+	local memory
+
+	[ -z "$slots" ] || return 0
+	slots=$(nproc)
+	[ "$slots" -le 2 ] || slots=$(((slots + 2) / 2))
+	# GiB of memory for one
+	memory=$(awk '/^MemAvailable:/ { print int($2 / 1024 / 1024 / 4) }' /proc/meminfo)
+	[ "$slots" -le "$memory" ] || slots=$memory
+	[ "$slots" -gt 0 ] || slots=1
+}
+
+declare -A running=()	# the line's name, by process
+
+# start_line NAME OPTION...: a VM, which ends if this script does
+start_line()
+{
+	local name=$1
+
+	shift
+	if [ "$slots" = 1 ]; then
+		setpriv --pdeathsig TERM "$TOP/selftests/vm/run.sh" "$@" </dev/null &
+	else
+		setpriv --pdeathsig TERM "$TOP/selftests/vm/run.sh" "$@" </dev/null \
+			>"$logs/$prefix$name.log" 2>&1 &
+	fi
+	running[$!]=$name
+}
+
+# Wait for one, and count.
+end_line()
+{
+	local pid name log status=0 counts
+
+	wait -n -p pid || status=$?
+	name=${running[$pid]}
+	unset "running[$pid]"
+	log=$BUILD/vm/$prefix$name.out
+	[ "$slots" = 1 ] || cat "$logs/$prefix$name.log"
+	counts=$(count_tap "$log")
+	# shellcheck disable=SC2086
+	set -- $counts
+	if [ $status -ge 124 ] || { [ $status != 0 ] && [ "$2" = 0 ]; }; then
+		say "FAILED $name: the VM ended with status $status  (${log%.out}.log)"
+		set -- "$1" $(($2 + 1)) "$3"
+	fi
+	count "$@"
+}
+
 # One VM per line of the plan: name | virt parameters | time limit | programs.
 # With $only, a list of NAME:PROGRAM, nothing else, and for $duration seconds each.
 only='' duration=''
 run_plan()
 {
-	local name virt limit programs iommu modules options p known='' args v counts status log
-	local taken
+	local name virt limit programs iommu modules options p known='' args v taken
+	local slots=$slots
 
 	build_modules
 	"$TOP/build-aux/programs.sh" tools kselftest
+	choose_slots
+	[ "$(wc -w <<<"${TESTS:-}")" != 1 ] || slots=1
 	while IFS='|' read -r name virt limit programs iommu modules options <&3; do
 		name=${name//[[:space:]]/}
 		[[ $name != '' && $name != \#* ]] || continue
@@ -169,23 +225,17 @@ run_plan()
 				die "plan.txt, line $name: there is no selftests/kselftest/$p.c"
 			args+=(--file "$BUILD/kselftest/$p")
 		done
+		[ ${#running[@]} -lt "$slots" ] || end_line
 		say "== $name ($virt):$programs"
-		status=0
-		log=$BUILD/vm/$prefix$name.out
 		# The VM's own limit catches what the programs' does not.
-		"$TOP/selftests/vm/run.sh" --name "$prefix$name" --virt "$virt" \
+		start_line "$name" --name "$prefix$name" --virt "$virt" \
 			--timeout $((limit * ($(wc -w <<<"$programs") + 1) + 30)) "${args[@]}" \
 			--command "run-tests $limit $(xargs <<<"$programs")${EXTRA:+
-				s=\$?; $EXTRA; exit \$s}" </dev/null || status=$?
-		counts=$(count_tap "$log")
-		# shellcheck disable=SC2086
-		set -- $counts
-		if [ $status -ge 124 ] || { [ $status != 0 ] && [ "$2" = 0 ]; }; then
-			say "FAILED $name: the VM ended with status $status  (${log%.out}.log)"
-			set -- "$1" $(($2 + 1)) "$3"
-		fi
-		count "$@"
+				s=\$?; $EXTRA; exit \$s}"
 	done 3<"$plan"
+	while [ ${#running[@]} -gt 0 ]; do
+		end_line
+	done
 
 	[ -z "$only" ] || return 0
 	for p in $(kselftests); do
@@ -270,16 +320,21 @@ stage_bench()
 	one bench env QUICK=1 "$TOP/selftests/bench/run.sh"
 }
 
-# What another run of tests says in its last line.
+# What another run of tests says in its last lines, which has its status too.
+count_run()
+{
+	# shellcheck disable=SC2046
+	count $(awk '/^[0-9]+ skipped$/ { skipped = $1 }
+		     END { if (/^[0-9]+ passed, [0-9]+ failed$/) print $1, $3, skipped + 0
+			   else print 0, 1, 0 }' "$1")
+}
+
 nested()
 {
 	local log=$logs/$1.log
 
-	# Its status is in that line too.
 	"${@:2}" </dev/null 2>&1 | tee "$log" || true
-	# shellcheck disable=SC2046
-	count $(awk 'END { if (/^[0-9]+ passed, [0-9]+ failed$/) print $1, $3, 0
-			   else print 0, 1, 0 }' "$log")
+	count_run "$log"
 }
 
 stage_kernel()
@@ -314,11 +369,43 @@ stage_vm()
 	count $counts
 }
 
+# Process groups, since a shell's children in the background do not hear Ctrl-C.
+groups=()
+# shellcheck disable=SC2317 # called by the trap
+end_groups()
+{
+	local pid
+
+	for pid in "${groups[@]}"; do
+		kill -- "-$pid" 2>/dev/null || true
+	done
+}
+trap end_groups EXIT
+
+beside()
+{
+	local stage
+
+	for stage in "$@"; do
+		setsid "$0" "$stage" </dev/null >"$logs/beside-$stage.log" 2>&1 &
+		groups+=($!)
+	done
+	wait "${groups[@]}" || true
+	groups=()
+	for stage in "$@"; do
+		cat "$logs/beside-$stage.log"
+		count_run "$logs/beside-$stage.log"
+	done
+}
+
 times=()
 for stage; do
 	start=$SECONDS
 	say "=== $stage"
-	"stage_$stage"
+	case $stage in
+	*+*) IFS=+ read -ra stages <<<"$stage"; beside "${stages[@]}" ;;
+	*) "stage_$stage" ;;
+	esac
 	times+=("$stage $((SECONDS - start)) s")
 done
 printf 'time:'

@@ -8,7 +8,7 @@ set -uo pipefail
 
 run()
 {
-	timeout 100 "$TOP/selftests/vm/run.sh" --name harness "$@" 2>&1
+	timeout --foreground 100 "$TOP/selftests/vm/run.sh" --name harness "$@" 2>&1
 }
 
 n=0
