@@ -409,6 +409,16 @@ static void chunk_move(struct dirty_set *dst, struct dirty_set *src,
 	chunk_insert(dst, index, entry);
 }
 
+/*
+ * All of either becomes the other's, in the same time however much it is. That an
+ * xarray may move is so because nobody else has it now; its nodes go on naming
+ * the place where they were added, which only the page cache's shrinker reads.
+ */
+static void set_swap(struct dirty_set *a, struct dirty_set *b)
+{
+	swap(*a, *b);
+}
+
 /**
  * dirty_set_merge - Move everything from one set to another
  * @dst: Where to
@@ -416,8 +426,41 @@ static void chunk_move(struct dirty_set *dst, struct dirty_set *src,
  */
 void dirty_set_merge(struct dirty_set *dst, struct dirty_set *src)
 {
+	/* The smaller one moves; into an empty set that is nothing */
+	if (src->nr_chunks > dst->nr_chunks)
+		set_swap(dst, src);
 	dirty_set_move(dst, src, 0, ULONG_MAX);
 	xa_destroy(&src->chunks);
+}
+
+/**
+ * dirty_set_take - Move everything from one set to another, if that costs nothing
+ * @dst: Where to
+ * @src: Where from. Same granule as @dst
+ * @first: First byte
+ * @last: Last byte, inclusive
+ *
+ * That is so if @dst is empty, and all chunks of @src touch the range. May sleep.
+ *
+ * Return: false, with nothing moved, if it is not so.
+ */
+bool dirty_set_take(struct dirty_set *dst, struct dirty_set *src,
+		    unsigned long first, unsigned long last)
+{
+	unsigned long b = first >> src->shift, e = last >> src->shift;
+	unsigned long index = 0;
+
+	dirty_set_settle(src);
+	if (!dirty_set_empty(dst) || src->nr_coarse)
+		return false;
+	if (xa_find(&src->chunks, &index, ULONG_MAX, XA_PRESENT) &&
+	    index < b >> DIRTY_CHUNK_SHIFT)
+		return false;
+	index = e >> DIRTY_CHUNK_SHIFT;
+	if (xa_find_after(&src->chunks, &index, ULONG_MAX, XA_PRESENT))
+		return false;
+	set_swap(dst, src);
+	return true;
 }
 
 /**
@@ -438,7 +481,8 @@ void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 	unsigned int i = 0;
 	void *entry;
 
-	dirty_set_settle(src);
+	if (dirty_set_take(dst, src, first, last))
+		return;
 	xa_for_each_range(&src->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
 			  e >> DIRTY_CHUNK_SHIFT)
 		chunk_move(dst, src, index);

@@ -81,6 +81,8 @@ void dirty_set_add(struct dirty_set *set, unsigned long first,
 void dirty_set_remove(struct dirty_set *set, unsigned long first,
 		      unsigned long last);
 void dirty_set_merge(struct dirty_set *dst, struct dirty_set *src);
+bool dirty_set_take(struct dirty_set *dst, struct dirty_set *src,
+		    unsigned long first, unsigned long last);
 void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 		    unsigned long first, unsigned long last);
 void dirty_set_copy(struct dirty_set *dst, struct dirty_set *src,

@@ -434,7 +434,7 @@ static int harvest_one(struct harvest *h, unsigned long first,
 		}
 		break;
 	case IOMMU_DIRTY_SOURCE_DEVICE:
-		if (dd->first == 0 && dd->last == ULONG_MAX)
+		if (dd->first <= first && dd->last >= *reached)
 			break;
 		fallthrough;
 	case IOMMU_DIRTY_SOURCE_MAPPED:

@@ -5,7 +5,8 @@
  * before either, all windows in one go, since to ask a device takes long.
  *
  * A window is at most 64 GiB. Its harvest (flushed) and what was pending for it
- * are brought together in a private set; from there they go to user memory with
+ * are brought together in the READ's private set, which gets all that is pending
+ * at the beginning if that costs nothing; from there they go to user memory with
  * no lock held that anybody else needs, and are removed from the set as they
  * arrive. What is left in the set at the end, because the copy failed, the
  * buffer is full, the caller was killed, or it lies outside the window, goes
@@ -27,9 +28,10 @@
 
 /*
  * First byte at or after @first where there may be something to report: mapped,
- * or pending from what was mapped.
+ * or pending (perhaps in @set already) from what was mapped.
  */
-static bool next_work(struct dirty_read *rd, unsigned long *first)
+static bool next_work(struct dirty_read *rd, struct dirty_set *set,
+		      unsigned long *first)
 {
 	struct iommufd_dirty_tracker *tracker = rd->tracker;
 	struct io_pagetable *iopt = &tracker->ioas->iopt;
@@ -45,6 +47,11 @@ static bool next_work(struct dirty_read *rd, unsigned long *first)
 	}
 	up_read(&iopt->iova_rwsem);
 
+	if (dirty_set_next_run(set, at, rd->last, &run_first, &run_last) &&
+	    (!found || run_first < *first)) {
+		*first = run_first;
+		found = true;
+	}
 	mutex_lock(&tracker->pending_lock);
 	if (dirty_set_next_run(&tracker->pending, at, rd->last, &run_first,
 			       &run_last) &&
@@ -61,33 +68,30 @@ static bool next_work(struct dirty_read *rd, unsigned long *first)
  * What a peek has harvested is in the hardware still, so it is forgotten, and what
  * is pending is copied: a peek holds no memory afterwards.
  */
-static int read_window(struct dirty_read *rd, unsigned long first,
-		       unsigned long last)
+static int read_window(struct dirty_read *rd, struct dirty_set *set,
+		       unsigned long first, unsigned long last)
 {
 	struct iommufd_dirty_tracker *tracker = rd->tracker;
 	bool peek = !dirty_read_clears(rd);
-	struct dirty_set set;
 	int rc;
 
-	dirty_set_init(&set, tracker->shift);
 	rc = iommufd_dirty_harvest(tracker, first, last,
-				   peek ? IOMMUFD_DIRTY_PEEK : 0, &set);
+				   peek ? IOMMUFD_DIRTY_PEEK : 0, set);
 	if (!rc) {
 		mutex_lock(&tracker->pending_lock);
 		if (peek)
-			dirty_set_copy(&set, &tracker->pending, first, last);
+			dirty_set_copy(set, &tracker->pending, first, last);
 		else
-			dirty_set_move(&set, &tracker->pending, first, last);
+			dirty_set_move(set, &tracker->pending, first, last);
 		mutex_unlock(&tracker->pending_lock);
-		rc = dirty_deliver(rd, &set, first, last);
+		rc = dirty_deliver(rd, set, first, last);
 	}
 	if (dirty_test_break(DIRTY_BREAK_EARLY_PUBLISH)) {
 		msleep(50);
 		iommufd_dirty_flush_late(&tracker->ioas->iopt);
 	}
 	if (peek || (rc && dirty_test_break(DIRTY_BREAK_LOSE_UNDELIVERED)))
-		dirty_set_destroy(&set);
-	iommufd_dirty_publish(tracker, &set);
+		dirty_set_destroy(set);
 	return rc;
 }
 
@@ -109,21 +113,29 @@ static int read_replan(struct iommufd_dirty_tracker *tracker)
 
 static int read_windows(struct dirty_read *rd)
 {
+	struct iommufd_dirty_tracker *tracker = rd->tracker;
 	unsigned long window = max(READ_WINDOW, BIT(rd->shift));
 	unsigned long first = rd->iova;
+	struct dirty_set set;
 	int rc;
 
-	rc = read_replan(rd->tracker);
+	rc = read_replan(tracker);
 	if (!rc)
-		rc = iommufd_dirty_sources_harvest(rd->tracker, rd->iova,
-						   rd->last);
-	if (!rc)
-		iommufd_dirty_access_harvest(rd->tracker, rd->iova, rd->last);
-	while (!rc && next_work(rd, &first)) {
+		rc = iommufd_dirty_sources_harvest(tracker, rd->iova, rd->last);
+	if (rc)
+		return rc;
+	iommufd_dirty_access_harvest(tracker, rd->iova, rd->last);
+	dirty_set_init(&set, tracker->shift);
+	if (dirty_read_clears(rd)) {
+		mutex_lock(&tracker->pending_lock);
+		dirty_set_take(&set, &tracker->pending, rd->iova, rd->last);
+		mutex_unlock(&tracker->pending_lock);
+	}
+	while (next_work(rd, &set, &first)) {
 		unsigned long last = min(rd->last, first | (window - 1));
 
 		rd->next = first;
-		rc = read_window(rd, first, last);
+		rc = read_window(rd, &set, first, last);
 		if (rc)
 			break;
 		rd->next = last + 1;
@@ -131,6 +143,7 @@ static int read_windows(struct dirty_read *rd)
 			break;
 		first = last + 1;
 	}
+	iommufd_dirty_publish(tracker, &set);
 	if (!rc)
 		rd->next = rd->last + 1;
 	return rc == DIRTY_DELIVER_FULL ? 0 : rc;

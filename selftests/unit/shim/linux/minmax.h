@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Stand-in for the kernel's <linux/minmax.h>: min() and max() of one signedness */
+/* Stand-in for the kernel's <linux/minmax.h>: min(), max() of one signedness, swap() */
 #pragma once
 
 #define __is_signed(x)	((__typeof__(x))-1 < (__typeof__(x))1)
@@ -13,3 +13,4 @@
 })
 #define min(x, y)	__minmax(x, <, y)
 #define max(x, y)	__minmax(x, >, y)
+#define swap(a, b)	({ __typeof__(a) __t = (a); (a) = (b); (b) = __t; })
