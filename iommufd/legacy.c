@@ -188,6 +188,17 @@ int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg)
 	return rc;
 }
 
+static bool legacy_mapped(struct iommufd_ioas *ioas, u64 iova, u64 size)
+{
+	struct io_pagetable *iopt = &ioas->iopt;
+	bool mapped;
+
+	down_read(&iopt->iova_rwsem);
+	mapped = iopt_area_iter_first(iopt, iova, iova + size - 1);
+	up_read(&iopt->iova_rwsem);
+	return mapped;
+}
+
 /**
  * iommufd_dirty_legacy_unmap - ioctl(VFIO_IOMMU_UNMAP_DMA) with
  *	VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP
@@ -241,8 +252,8 @@ int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 		.data_len = bitmap.size,
 	};
 	rc = iommufd_dirty_unmap(tracker, &cmd);
-	/* To type1 it is no error that nothing was mapped */
-	if (rc == -ENOENT && !cmd.out_unmapped)
+	/* To type1 it is no error that nothing was mapped; but to cut is one */
+	if (rc == -ENOENT && !legacy_mapped(ioas, unmap.iova, unmap.size))
 		rc = 0;
 	unmap.size = cmd.out_unmapped;
 	if (copy_to_user(arg, &unmap, minsz))

@@ -48,6 +48,7 @@ FIXTURE_VARIANT(type1)
 {
 	const char *container;
 	bool dirty;
+	bool v1;
 };
 
 FIXTURE_VARIANT_ADD(type1, container)
@@ -59,6 +60,14 @@ FIXTURE_VARIANT_ADD(type1, iommufd)
 {
 	.container = "/dev/iommu",
 	.dirty = true,
+};
+
+/* Of the first version, in which a part of what was mapped can be unmapped */
+FIXTURE_VARIANT_ADD(type1, iommufd_v1)
+{
+	.container = "/dev/iommu",
+	.dirty = true,
+	.v1 = true,
 };
 
 FIXTURE_SETUP(type1)
@@ -93,7 +102,8 @@ FIXTURE_SETUP(type1)
 	ASSERT_EQ(0, ioctl(self->group, VFIO_GROUP_GET_STATUS, &status));
 	ASSERT_TRUE(status.flags & VFIO_GROUP_FLAGS_VIABLE);
 	ASSERT_EQ(0, ioctl(self->group, VFIO_GROUP_SET_CONTAINER, &self->container));
-	ASSERT_EQ(0, ioctl(self->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU));
+	ASSERT_EQ(0, ioctl(self->container, VFIO_SET_IOMMU,
+			   variant->v1 ? VFIO_TYPE1_IOMMU : VFIO_TYPE1v2_IOMMU));
 
 	self->dev.fd = ioctl(self->group, VFIO_GROUP_GET_DEVICE_FD, self->dev.name);
 	ASSERT_LE(0, self->dev.fd);
@@ -237,7 +247,8 @@ TEST_F(type1, dirty_pages)
 	EXPECT_EQ(0, dirty_pages(self->container, START, NULL));
 }
 
-static int unmap_dirty(int container, __u64 size, __u64 *bits, __u64 *unmapped)
+static int unmap_dirty_at(int container, __u64 iova, __u64 size, __u64 *bits,
+			  __u64 *unmapped)
 {
 	struct {
 		struct vfio_iommu_type1_dma_unmap unmap;
@@ -246,7 +257,7 @@ static int unmap_dirty(int container, __u64 size, __u64 *bits, __u64 *unmapped)
 		.unmap = {
 			.argsz = sizeof(cmd),
 			.flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP,
-			.iova = IOVA,
+			.iova = iova,
 			.size = size,
 		},
 		.bitmap = { .pgsize = 4096, .size = 8, .data = (void *)bits },
@@ -255,6 +266,11 @@ static int unmap_dirty(int container, __u64 size, __u64 *bits, __u64 *unmapped)
 
 	*unmapped = cmd.unmap.size;
 	return rc;
+}
+
+static int unmap_dirty(int container, __u64 size, __u64 *bits, __u64 *unmapped)
+{
+	return unmap_dirty_at(container, IOVA, size, bits, unmapped);
 }
 
 TEST_F(type1, dirty_unmap)
@@ -284,6 +300,64 @@ TEST_F(type1, dirty_unmap)
 	EXPECT_EQ(0, bits);
 	ASSERT_EQ(0, map(self->container, self->mem));
 	ASSERT_EQ(0, dirty_pages(self->container, GET, &bits));
+}
+
+TEST_F(type1, dirty_unmap_of_a_part)
+{
+	struct vfio_iommu_type1_dma_unmap *cut;
+	struct vdev_job job;
+	__u64 bits = 0, unmapped;
+	char *two;
+
+	if (!variant->dirty)
+		SKIP(return, "vfio's own container");
+	ASSERT_EQ(0, map(self->container, self->mem));
+	ASSERT_EQ(0, dirty_pages(self->container, START, NULL));
+	job_init(&job);
+	job.iova = IOVA + (15 << 12);
+	job.length = 18 << 12;
+	ASSERT_EQ(0, vdev_run(&self->dev, &job, 10000));
+
+	/* A struct of which the second half cannot be read */
+	two = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		   -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)two);
+	ASSERT_EQ(0, munmap(two + 4096, 4096));
+	cut = (void *)(two + 4096 - sizeof(*cut));
+	*cut = (struct vfio_iommu_type1_dma_unmap){
+		.argsz = sizeof(*cut) + sizeof(struct vfio_bitmap),
+		.flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP,
+		.iova = IOVA,
+		.size = LENGTH,
+	};
+	EXPECT_EQ(-1, ioctl(self->container, VFIO_IOMMU_UNMAP_DMA, cut));
+	EXPECT_EQ(EFAULT, errno);
+	munmap(two, 4096);
+
+	if (!variant->v1) {
+		EXPECT_EQ(-ENOENT, unmap_dirty_at(self->container, IOVA + LENGTH / 4,
+						  LENGTH / 4, &bits, &unmapped));
+		ASSERT_EQ(0, unmap_dirty(self->container, LENGTH, &bits, &unmapped));
+		EXPECT_EQ(0x3ffffull << 15, bits);
+		return;
+	}
+	/* Out of the middle, then what lies before, then what lies behind it */
+	ASSERT_EQ(0, unmap_dirty_at(self->container, IOVA + LENGTH / 4, LENGTH / 4,
+				    &bits, &unmapped));
+	EXPECT_EQ(LENGTH / 4, unmapped);
+	EXPECT_EQ(0xffffull, bits);
+	ASSERT_EQ(0, unmap_dirty_at(self->container, IOVA, LENGTH / 4, &bits,
+				    &unmapped));
+	EXPECT_EQ(LENGTH / 4, unmapped);
+	EXPECT_EQ(1ull << 15, bits);
+	job.length = 4096;
+	EXPECT_NE(0, vdev_run(&self->dev, &job, 10000));
+	job.iova = IOVA + LENGTH - 4096;
+	ASSERT_EQ(0, vdev_run(&self->dev, &job, 10000));
+	ASSERT_EQ(0, unmap_dirty_at(self->container, IOVA + LENGTH / 2, LENGTH / 2,
+				    &bits, &unmapped));
+	EXPECT_EQ(LENGTH / 2, unmapped);
+	EXPECT_EQ(1ull << 31 | 1, bits);
 }
 
 TEST_F(type1, migration_capability)
