@@ -15,6 +15,7 @@
 # packages'; UPDATE=1 to move to the newest kernel.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/apt.sh"
 
 SERIES=6.12
 GREATEST_SHA256=4ecd1c1c1b1d2cd7f0c8b0c9d87f92030b9ef7910da3a8197076b17d13076940
@@ -51,18 +52,6 @@ as_root()
 	else
 		return 126
 	fi
-}
-
-# Quiet unless it fails; then its own words, which name the cause.
-quietly()
-{
-	local log rc=0
-
-	log=$(mktemp "$BUILD/.log.XXXXXX")
-	"$@" >"$log" 2>&1 || rc=$?
-	[ $rc = 0 ] || grep -E '^(E|W|Err):' "$log" | tail -n 4 >&2 || true
-	rm -f "$log"
-	return $rc
 }
 
 updated=
@@ -324,33 +313,15 @@ setup_tree()
 # copy of the machine's own sources with it on, and a state directory of ours.
 setup_greatest()
 {
-	local apt=$BUILD/.apt dir=$BUILD/greatest codename f opts tarball
+	local apt=$BUILD/.apt dir=$BUILD/greatest codename tarball
 
 	[ ! -e "$dir/greatest.h" ] || return 0
 	say "fetching greatest.h (in Debian's source package fzy) ..."
 	# shellcheck disable=SC1091
 	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-	rm -rf "$apt"
-	mkdir -p "$apt/parts" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/out"
-	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		[ ! -r "$f" ] || sed -n "/[[:space:]]${codename}[[:space:]].*main/s/^deb[[:space:]]/deb-src /p" "$f"
-	done >"$apt/parts/copy.list"
-	for f in /etc/apt/sources.list.d/*.sources; do
-		[ -r "$f" ] || continue
-		awk -v RS= -v ORS='\n\n' -v suite="$codename" '
-			$0 ~ "(^|\n)Suites:[^\n]*[ \t]" suite "([ \t\n]|$)" &&
-			/(^|\n)Components:[^\n]*main/ {
-				sub(/(^|\n)Types:[^\n]*/, "\nTypes: deb-src")
-				sub(/^\n/, "")
-				print
-			}' "$f" >"$apt/parts/${f##*/}"
-	done
-	opts=(-q -o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$apt/parts"
-	      -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache"
-	      -o "Acquire::Languages=none" -o "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false")
-	[ "$(id -u)" != 0 ] || opts+=(-o APT::Sandbox::User=root)
-	if ! quietly apt-get "${opts[@]}" update ||
-	   ! (cd "$apt/out" && quietly apt-get "${opts[@]}" source --download-only fzy); then
+	apt_private "$apt" deb-src "$codename"
+	if ! quietly apt-get "${apt_opts[@]}" update ||
+	   ! (cd "$apt/out" && quietly apt-get "${apt_opts[@]}" source --download-only fzy); then
 		die "could not fetch the source package fzy; check the network and run again"
 	fi
 	tarball=$(echo "$apt"/out/fzy_*.orig.tar.*)

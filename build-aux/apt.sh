@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# apt.sh: fetch packages that the machine's own lists do not have. apt gets a
+# copy of the machine's sources for another suite or type, and lists and a
+# cache of its own, so nothing changes for the machine. To be sourced after
+# lib.sh.
+
+# apt_private DIR TYPE SUITE: make DIR a place for apt, with TYPE (deb or deb-src)
+# of SUITE, from every mirror that the machine takes its own release from. Sets
+# apt_opts.
+apt_private()
+{
+	local dir=$1 type=$2 suite=$3 codename f
+
+	# shellcheck disable=SC1091
+	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	rm -rf "$dir"
+	mkdir -p "$dir/parts" "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/out"
+	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ ! -r "$f" ] || sed -n "/[[:space:]]${codename}[[:space:]].*main/{
+			s/^deb[[:space:]]/$type /
+			s/\([[:space:]]\)${codename}\([[:space:]]\)/\1$suite\2/p
+		}" "$f"
+	done >"$dir/parts/copy.list"
+	for f in /etc/apt/sources.list.d/*.sources; do
+		[ -r "$f" ] || continue
+		awk -v RS= -v ORS='\n\n' -v codename="$codename" -v type="$type" \
+			-v suite="$suite" '
+			$0 ~ "(^|\n)Suites:[^\n]*[ \t]" codename "([ \t\n]|$)" &&
+			/(^|\n)Components:[^\n]*main/ {
+				sub(/(^|\n)Types:[^\n]*/, "\nTypes: " type)
+				sub(/(^|\n)Suites:[^\n]*/, "\nSuites: " suite)
+				sub(/^\n/, "")
+				print
+			}' "$f" >"$dir/parts/${f##*/}"
+	done
+	apt_opts=(-q -o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$dir/parts"
+		  -o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir/cache"
+		  -o "Acquire::Languages=none"
+		  -o "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false")
+	# As root, apt would complain that its own user cannot write here.
+	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
+}
+
+# Quiet unless it fails; then its own words, which name the cause.
+quietly()
+{
+	local log rc=0
+
+	log=$(mktemp "$BUILD/.log.XXXXXX")
+	"$@" >"$log" 2>&1 || rc=$?
+	[ $rc = 0 ] || grep -E '^(E|W|Err):' "$log" | tail -n 4 >&2 || true
+	rm -f "$log"
+	return $rc
+}
