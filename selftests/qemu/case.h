@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A line of cases.txt. */
+#ifndef _SELFTESTS_QEMU_CASE_H
+#define _SELFTESTS_QEMU_CASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CASE_DEVICES	2
+
+/**
+ * enum outcome - What came of a case
+ * @OUTCOME_NONE: no statement
+ * @OUTCOME_OK: migrated, and every word is right
+ * @OUTCOME_LOST: QEMU says that it migrated, and words are wrong
+ * @OUTCOME_FAILS: the migration failed, and the source continues with every word
+ *	right
+ * @OUTCOME_BLOCKED: QEMU refused to begin, and so on
+ * @OUTCOME_SKIP: this cannot be tried here
+ * @OUTCOME_BROKEN: anything else; right in no case
+ */
+enum outcome {
+	OUTCOME_NONE,
+	OUTCOME_OK,
+	OUTCOME_LOST,
+	OUTCOME_FAILS,
+	OUTCOME_BLOCKED,
+	OUTCOME_SKIP,
+	OUTCOME_BROKEN,
+};
+
+/**
+ * struct device - A VF of a case; the words of cases.txt's second column
+ * @off: QEMU is not to use the VF's own log
+ * @force: enable-migration=on
+ * @mapped: the guest's BAR is the VF's
+ */
+struct device {
+	bool off;
+	bool force;
+	bool mapped;
+};
+
+/**
+ * struct qcase - A case; see the head of cases.txt
+ * @name: of the case
+ * @where: which IOMMU
+ * @device: what to migrate
+ * @nr_devices: how many
+ * @legacy: no -object iommufd
+ * @type1: and vfio's own container, not iommufd
+ * @multifd: the migration uses several channels
+ * @ack: and switchover-ack
+ * @map: the memory map changes meanwhile
+ * @patched: only with a QEMU that knows the property dirty-tracker
+ * @serve: with iommufd.serve_hwpt_ioctls
+ * @times: so many migrations, one after the other
+ * @log: pages that a VF's log holds, 0 for as many as it does
+ * @breaks: iommufd.dirty_break
+ * @drop: iommufd_virt.drop_record
+ * @fault: for iommufd_virt.connectx_faults
+ * @object: more properties of -object iommufd
+ * @right: what should come of it
+ * @today: what comes of it as long as something is not mended
+ */
+struct qcase {
+	char name[32];
+	char where[16];
+	struct device device[CASE_DEVICES];
+	unsigned int nr_devices;
+	bool legacy;
+	bool type1;
+	bool multifd;
+	bool ack;
+	bool map;
+	bool patched;
+	bool serve;
+	unsigned int times;
+	unsigned int log;
+	unsigned int breaks;
+	unsigned int drop;
+	char fault[64];
+	char object[64];
+	enum outcome right;
+	enum outcome today;
+};
+
+bool case_parse(struct qcase *c, char *line);
+const char *outcome_name(enum outcome outcome);
+
+#endif
