@@ -32,6 +32,7 @@ help:
 	@echo "  SCHEDULES=n    with kselftest: random schedules per mix of devices (default 5)"
 	@echo "  N=n            with soak-migrate: how many migrations"
 	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
+	@echo "  QEMU=path      with qemu: this QEMU (9.1 or newer) instead of Debian's"
 	@echo "  M=size         with demo: guest memory"
 	@echo "  MAX=gib        with bench: the largest address space (default 1024)"
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
@@ -58,17 +59,19 @@ modules: setup-build ## build the modules of the product (build/product)
 test-modules: setup-build ## build them with test hooks and the virtual platform (build/test)
 	+@build-aux/modules.sh test
 
-.PHONY: demo test nightly soak fuzz unit kselftest vm vm-test check
+.PHONY: demo test nightly soak fuzz unit kselftest vm vm-test check qemu qemu-build
 demo: setup-vm ## migrate VFs, and memory that devices keep writing, in a VM
 	+@build-aux/demo.sh
 
 # Rows of build-aux/matrix.sh: as it is meant to be, off, in a vmlinux, for Arm
 sample := x86:all x86:off x86:built-in arm64:all out:least
 test: setup-test ## all tests that fit into CI; the last line counts them
-	+@SOAK=180 FUZZ=60 ROWS="$(sample)" selftests/run.sh unit kselftest vm fuzz soak bench+matrix
+	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two selftests/run.sh \
+		unit kselftest vm qemu fuzz soak bench+matrix
 
 nightly: setup-test ## the rest: debug kernel, upstream's tests, long soak and fuzz, full matrix
-	+@ROWS= SOAK=3600 FUZZ=600 selftests/run.sh kernel conformance debug soak fuzz matrix
+	+@ROWS= SOAK=3600 FUZZ=600 selftests/run.sh \
+		kernel conformance debug qemu qemu-tracker soak fuzz matrix
 
 soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
 	+@SOAK="$(or $(DURATION),600)" selftests/run.sh soak
@@ -84,6 +87,12 @@ kselftest: setup-test ## the tests that run in the VM (TESTS='name ...' for some
 
 vm-test: setup-test ## the tests of the VM harness
 	+@selftests/run.sh vm
+
+qemu: setup-vm ## migrate VFs between two QEMUs in the VM (CASES='name ...', JSON=1)
+	+@selftests/qemu/run.sh $(if $(JSON),--json) $(CASES)
+
+qemu-build: ## build a QEMU that uses the tracker (contrib/qemu), in seven minutes
+	+@build-aux/qemu-build.sh
 
 vm: setup-vm ## a shell in the VM with everything loaded, or RUN='command'
 	+@build-aux/vm.sh
@@ -107,7 +116,7 @@ install: ## install the modules that "make modules" built (root; see DESTDIR)
 clean: ## remove what was built; keep what was fetched
 	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench \
 		$(B)/check $(B)/kselftest $(B)/unit $(B)/fuzz \
-		$(B)/tools $(B)/vm $(B)/uapi $(B)/.stage.* $(B)/.log.*
+		$(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* $(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched
 	rm -rf $(B)

@@ -84,6 +84,8 @@ choose_qemu()
 		return
 	fi
 	mapfile -t share < <("$binary" -L help)
+	# One that was not installed has none, or only what it was built with.
+	share+=("$fetched/usr/share/qemu" /usr/share/qemu /usr/share/seabios)
 }
 
 # Its loader and all libraries, one a line. Those of a package that was not
@@ -116,6 +118,7 @@ bundle()
 		die "there is no $f in ${share[*]}, where $binary looks for its firmware"
 	done
 	strip --strip-unneeded "$dir.new/qemu-system-x86_64" 2>/dev/null || true
+	"$binary" --version | head -n 1 >"$dir.new/.version"
 	echo "$identity" >"$dir.new/.identity"
 	rm -rf "$dir"
 	mv "$dir.new" "$dir"

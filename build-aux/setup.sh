@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# setup.sh [build] [vm] [check] [unit] [bench] [tree] [matrix]: make the machine
+# setup.sh [build] [vm] [check] [unit] [bench] [tree] [matrix] [qemu-build]: make the machine
 # able to do these things; without arguments, the first four. "tree" is a full kernel
-# tree to patch and build, "matrix" a compiler for arm64 besides.
+# tree to patch and build, "matrix" a compiler for arm64 besides, "qemu-build"
+# what a build of QEMU needs.
 #
 # Installs the Debian packages that are missing, and puts the kernel's image,
 # headers and source under build/, all of one version and without installing a
@@ -72,6 +73,8 @@ install_missing()
 	wants check && need+=(sparse shellcheck perl)
 	wants tree && need+=(bc bison flex libelf-dev perl)
 	wants matrix && need+=(gcc-aarch64-linux-gnu)
+	wants qemu-build && need+=(ninja-build pkg-config python3-venv libglib2.0-dev
+				     zlib1g-dev libfdt-dev)
 	for p in "${need[@]}"; do
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] ||
 			missing+=("$p")

@@ -9,6 +9,8 @@
 #	unit		selftests/unit, on this machine
 #	kselftest	selftests/kselftest, in VMs
 #	vm		the VM harness itself
+#	qemu		migrations between QEMUs: cases.txt, or only $QEMU_CASES of it
+#	qemu-tracker	the same with the QEMU of contrib/qemu
 #	bench		no ratio of make bench QUICK=1 got worse
 #	soak		random schedules for $SOAK seconds (180)
 #	fuzz		fuzzers on this machine and in VMs for $FUZZ seconds (60)
@@ -313,6 +315,21 @@ stage_matrix()
 	read -ra rows <<<"${ROWS:-}"
 	env -u KSRC -u KDIR "$TOP/build-aux/setup.sh" build tree matrix
 	one matrix "$TOP/build-aux/matrix.sh" "${rows[@]}"
+}
+
+stage_qemu()
+{
+	local cases
+
+	read -ra cases <<<"${QEMU_CASES:-}"
+	tap qemu "$TOP/selftests/qemu/run.sh" "${cases[@]}"
+}
+
+stage_qemu-tracker()
+{
+	"$TOP/build-aux/qemu-build.sh"
+	QEMU=$BUILD/qemu/patched/qemu-system-x86_64 \
+		tap qemu-tracker "$TOP/selftests/qemu/run.sh"
 }
 
 stage_bench()

@@ -6,7 +6,7 @@
 
 #include "case.h"
 
-#define FIELDS	6
+#define FIELDS	7
 
 static const char * const outcome_names[] = {
 	[OUTCOME_NONE] = "-",
@@ -76,8 +76,7 @@ static bool parse_flag(struct qcase *c, const char *word)
 	} flags[] = {
 		{ "legacy", &c->legacy }, { "type1", &c->type1 },
 		{ "multifd", &c->multifd }, { "ack", &c->ack },
-		{ "map", &c->map }, { "patched", &c->patched },
-		{ "serve", &c->serve },
+		{ "map", &c->map }, { "serve", &c->serve },
 	};
 	unsigned int n;
 
@@ -98,7 +97,7 @@ static bool parse_word(struct qcase *c, const char *word)
 		char *text;
 	} values[] = {
 		{ "times=", &c->times, NULL }, { "log=", &c->log, NULL },
-		{ "break=", &c->breaks, NULL }, { "drop=", &c->drop, NULL },
+		{ "drop=", &c->drop, NULL }, { "break=", NULL, c->breaks },
 		{ "fault=", NULL, c->fault }, { "object=", NULL, c->object },
 	};
 	unsigned int n;
@@ -151,5 +150,6 @@ bool case_parse(struct qcase *c, char *line)
 			return false;
 	}
 	return c->nr_devices && !line && parse_outcome(&c->right, field[4]) &&
-	       parse_outcome(&c->today, field[5]);
+	       parse_outcome(&c->today, field[5]) &&
+	       parse_outcome(&c->tracker, field[6]);
 }

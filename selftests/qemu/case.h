@@ -52,7 +52,6 @@ struct device {
  * @multifd: the migration uses several channels
  * @ack: and switchover-ack
  * @map: the memory map changes meanwhile
- * @patched: only with a QEMU that knows the property dirty-tracker
  * @serve: with iommufd.serve_hwpt_ioctls
  * @times: so many migrations, one after the other
  * @log: pages that a VF's log holds, 0 for as many as it does
@@ -62,6 +61,7 @@ struct device {
  * @object: more properties of -object iommufd
  * @right: what should come of it
  * @today: what comes of it as long as something is not mended
+ * @tracker: what should with a QEMU that uses the tracker (contrib/qemu)
  */
 struct qcase {
 	char name[32];
@@ -73,16 +73,16 @@ struct qcase {
 	bool multifd;
 	bool ack;
 	bool map;
-	bool patched;
 	bool serve;
 	unsigned int times;
 	unsigned int log;
-	unsigned int breaks;
 	unsigned int drop;
+	char breaks[64];
 	char fault[64];
 	char object[64];
 	enum outcome right;
 	enum outcome today;
+	enum outcome tracker;
 };
 
 bool case_parse(struct qcase *c, char *line);

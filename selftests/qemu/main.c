@@ -18,6 +18,7 @@
 #include "vmm.h"
 
 #define MAX_CASES	64
+#define KSFT_SKIP	4
 
 static struct qcase cases[MAX_CASES];
 
@@ -37,8 +38,8 @@ static bool listed(const char *list, const char *name)
 	return false;
 }
 
-/* How many cases there are for this VM, -1 for a file that is not understood. */
-static int read_cases(const char *path)
+/* How many cases there are for this VM and QEMU, -1 if it is not understood. */
+static int read_cases(const char *path, bool tracker)
 {
 	const char *where = getenv("WHERE"), *names = getenv("CASES");
 	FILE *file = fopen(path, "r");
@@ -56,7 +57,11 @@ static int read_cases(const char *path)
 			fclose(file);
 			return -1;
 		}
-		if ((!where || !strcmp(where, cases[n].where)) &&
+		if (tracker) {
+			cases[n].right = cases[n].tracker;
+			cases[n].today = OUTCOME_NONE;
+		}
+		if (cases[n].right && (!where || !strcmp(where, cases[n].where)) &&
 		    listed(names, cases[n].name))
 			n++;
 	}
@@ -103,14 +108,19 @@ static void write_json(FILE *out, const struct qcase *c, const struct result *r)
 
 int main(void)
 {
-	int count = read_cases(VMM_FOLDER "/cases.txt"), n, rc, bad = 0;
+	bool tracker = vmm_has_tracker();
+	int count = read_cases(VMM_FOLDER "/cases.txt", tracker);
+	int n, rc, bad = 0;
 	FILE *out = fopen("/out/results", "w");
 
-	if (count <= 0 || !out) {
-		printf("# no cases\n");
+	if (count < 0 || !out)
 		return 1;
+	if (!count) {
+		printf("1..0 # SKIP none of the cases is for this QEMU\n");
+		return KSFT_SKIP;
 	}
-	printf("TAP version 13\n1..%d\n", count);
+	printf("TAP version 13\n# a QEMU %s the tracker\n1..%d\n",
+	       tracker ? "with" : "without", count);
 	rc = host_init();
 	if (rc) {
 		printf("# the VFs: %s\n", strerror(-rc));

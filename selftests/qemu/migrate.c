@@ -273,11 +273,6 @@ void migrate_case(const struct qcase *c, struct result *r)
 		snprintf(r->text, sizeof(r->text), "iommufd has no such parameter");
 		return;
 	}
-	if (c->patched && !vmm_has_tracker()) {
-		r->outcome = OUTCOME_SKIP;
-		snprintf(r->text, sizeof(r->text), "this QEMU does not know the tracker");
-		return;
-	}
 	rc = host_prepare(c);
 	if (rc)
 		broken(r, "module parameters", rc);

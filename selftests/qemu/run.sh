@@ -5,7 +5,8 @@
 # ConnectX from one QEMU to another, in our VM, as cases.txt says: all cases or
 # those named. One VM for each IOMMU. Prints TAP and then a table, or only an
 # array of JSON. build/qemu/results.json has that in any case, and
-# build/vm/qemu-IOMMU the logs of all QEMUs.
+# build/vm/qemu-IOMMU the logs of all QEMUs. The status is 0 if all is as cases.txt
+# says.
 #
 # Environment: QEMU=/path/to/qemu-system-x86_64 to try that instead of Debian's.
 set -euo pipefail
@@ -28,7 +29,7 @@ declare -A iommus=(
 list_iommus()
 {
 	awk -F'|' -v names=" $names " '
-		/^#/ || NF != 6 { next }
+		/^#/ || NF != 7 { next }
 		{
 			gsub(/[ \t]/, "")
 			if (names == "  " || index(names, " " $1 " "))
@@ -108,6 +109,7 @@ done
 if [ -n "$json" ]; then
 	cat "$results" >&3
 else
+	cat "$bundle/.version"
 	table "${files[@]}" 2>/dev/null
 fi
 exit $failed
