@@ -62,6 +62,8 @@ static bool parse_device(struct device *device, char *word)
 			device->force = true;
 		else if (!strcmp(part, "mapped"))
 			device->mapped = true;
+		else if (!strcmp(part, "dma"))
+			device->dma = true;
 		else if (strcmp(part, "dev"))
 			return false;
 	}
@@ -97,7 +99,8 @@ static bool parse_word(struct qcase *c, const char *word)
 		char *text;
 	} values[] = {
 		{ "times=", &c->times, NULL }, { "log=", &c->log, NULL },
-		{ "drop=", &c->drop, NULL }, { "break=", NULL, c->breaks },
+		{ "drop=", &c->drop, NULL }, { "warns=", &c->warns, NULL },
+		{ "break=", NULL, c->breaks },
 		{ "fault=", NULL, c->fault }, { "object=", NULL, c->object },
 	};
 	unsigned int n;

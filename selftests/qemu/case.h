@@ -30,15 +30,17 @@ enum outcome {
 };
 
 /**
- * struct device - A VF of a case; the words of cases.txt's second column
+ * struct device - A device of a case; the words of cases.txt's second column
  * @off: QEMU is not to use the VF's own log
  * @force: enable-migration=on
- * @mapped: the guest's BAR is the VF's
+ * @mapped: the guest's BAR is the device's
+ * @dma: not a VF but a virtual DMA device
  */
 struct device {
 	bool off;
 	bool force;
 	bool mapped;
+	bool dma;
 };
 
 /**
@@ -57,8 +59,10 @@ struct device {
  * @log: pages that a VF's log holds, 0 for as many as it does
  * @breaks: iommufd.dirty_break
  * @drop: iommufd_virt.drop_record
+ * @warns: how often a QEMU with the tracker says that a log failed
  * @fault: for iommufd_virt.connectx_faults
  * @object: more properties of -object iommufd
+ * @tracker_used: this QEMU has the tracker, and is to use it
  * @right: what should come of it
  * @today: what comes of it as long as something is not mended
  * @tracker: what should with a QEMU that uses the tracker (contrib/qemu)
@@ -77,9 +81,11 @@ struct qcase {
 	unsigned int times;
 	unsigned int log;
 	unsigned int drop;
+	unsigned int warns;
 	char breaks[64];
 	char fault[64];
 	char object[64];
+	bool tracker_used;
 	enum outcome right;
 	enum outcome today;
 	enum outcome tracker;

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* VFs, module parameters and the legacy container's file, for a case. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "feature.h"
 #include "host.h"
 #include "sysfs.h"
+#include "vdev.h"
 #include "vf.h"
 
 #define CONTAINER	"/dev/vfio/vfio"
@@ -32,7 +35,7 @@ static int parameter_number(const char *module, const char *name, unsigned int v
 }
 
 /**
- * host_init - Make VFs, and give them to their driver
+ * host_init - Make VFs, and give all devices to their drivers
  *
  * Return: 0 or -errno
  */
@@ -47,13 +50,45 @@ int host_init(void)
 		vf_address(n, address, sizeof(address));
 		rc = sysfs_pci_bind(address, VF_DRIVER);
 	}
+	for (n = 0; !rc && !sysfs_pci_find(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID, n,
+					   address, sizeof(address)); n++)
+		rc = sysfs_pci_bind(address, VDEV_TRACKER_DRIVER);
 	return rc;
 }
 
-/* Whether the kernel has what the case needs. */
-bool host_can(const struct qcase *c)
+/* Whether QEMU can migrate virtual DMA devices. */
+static bool dma_migrates(void)
 {
-	return !c->serve || !access(SERVE, F_OK);
+	struct vfio_device_feature_migration migration;
+	int iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	struct vdev dev;
+	int rc;
+
+	if (iommufd < 0)
+		return false;
+	rc = vdev_open_driver(&dev, iommufd, 0, VDEV_TRACKER_DRIVER);
+	if (!rc) {
+		rc = vfio_feature(dev.fd, VFIO_DEVICE_FEATURE_GET |
+				  VFIO_DEVICE_FEATURE_MIGRATION,
+				  &migration, sizeof(migration));
+		vdev_close(&dev);
+	}
+	close(iommufd);
+	return !rc;
+}
+
+/* What the kernel lacks that the case needs, or NULL. */
+const char *host_cannot(const struct qcase *c)
+{
+	unsigned int n;
+
+	if (c->serve && access(SERVE, F_OK))
+		return "iommufd has no parameter serve_hwpt_ioctls";
+	for (n = 0; n < c->nr_devices; n++) {
+		if (c->device[n].dma && !dma_migrates())
+			return "virtual DMA devices have no migration states";
+	}
+	return NULL;
 }
 
 /*

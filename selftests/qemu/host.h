@@ -12,6 +12,6 @@
 int host_init(void);
 int host_prepare(const struct qcase *c);
 int host_faults(const struct qcase *c);
-bool host_can(const struct qcase *c);
+const char *host_cannot(const struct qcase *c);
 
 #endif

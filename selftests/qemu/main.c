@@ -60,6 +60,7 @@ static int read_cases(const char *path, bool tracker)
 		if (tracker) {
 			cases[n].right = cases[n].tracker;
 			cases[n].today = OUTCOME_NONE;
+			cases[n].tracker_used = !cases[n].legacy && !cases[n].type1;
 		}
 		if (cases[n].right && (!where || !strcmp(where, cases[n].where)) &&
 		    listed(names, cases[n].name))

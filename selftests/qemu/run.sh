@@ -21,8 +21,9 @@ bundle=$BUILD/qemu/bundle${QEMU:+-own}
 results=$BUILD/qemu/results.json
 
 # The parameter iommus of iommufd-virt; the ConnectX is behind the first.
+# shellcheck disable=SC2054 # commas of iommufd-virt
 declare -A iommus=(
-	[none]=none:1 [amd]=amd:1 [gather]=amd+gather:1 [smmu]=smmu:1 [intel]=intel:1
+	[none]=none:1 [amd]=amd:1 [gather]=amd+gather:1 [smmu]=smmu:1 [intel]=intel:1 [mixed]=none:0,amd:2
 )
 
 # IOMMUs of the cases that are wanted, each once
@@ -52,7 +53,7 @@ try()
 {
 	local args=(--name "qemu-$1" --timeout 3600 --memory 2560
 		    --virt "iommus=${iommus[$1]} connectx=4:0"
-		    --modules 'vfio_iommu_type1 vfio-pci mlx5-vfio-pci iommufd-virt'
+		    --modules 'vfio_iommu_type1 vfio-pci mlx5-vfio-pci iommufd-virt-vfio-pci iommufd-virt'
 		    --dir "$bundle" --file "$out/qemu_migrate" --file "$out/guest.elf"
 		    --file "$here/cases.txt" --env "WHERE=$1" --env "CASES=$names")
 

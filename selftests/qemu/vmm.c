@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "qmp.h"
+#include "sysfs.h"
+#include "vdev.h"
 #include "vf.h"
 #include "vmm.h"
 
@@ -83,8 +85,19 @@ static void add_machine(struct command *command, const struct vmm *vmm)
 	    vmm->name);
 }
 
+/* Of the device of a case, on one  (0 or 1) of the migration. */
+static void device_address(const struct qcase *c, unsigned int n, unsigned int side,
+			   char *address, size_t room)
+{
+	if (!c->device[n].dma)
+		vf_address(1 + side * CASE_DEVICES + n, address, room);
+	else if (sysfs_pci_find(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID, side,
+				address, room))
+		snprintf(address, room, "none");
+}
+
 static void add_devices(struct command *command, const struct qcase *c,
-			unsigned int first_vf)
+			unsigned int side)
 {
 	char address[16];
 	unsigned int n;
@@ -96,7 +109,7 @@ static void add_devices(struct command *command, const struct qcase *c,
 	for (n = 0; n < c->nr_devices; n++) {
 		const struct device *device = &c->device[n];
 
-		vf_address(first_vf + n, address, sizeof(address));
+		device_address(c, n, side, address, sizeof(address));
 		add(command, "-device");
 		add(command, "vfio-pci,host=%s,bus=pcie.0,addr=%02x.0%s%s%s%s%s",
 		    address, 5 + n, c->legacy ? "" : ",iommufd=i0",
@@ -126,13 +139,13 @@ static void execute(const struct vmm *vmm, struct command *command)
  * @vmm: filled in; to be ended with vmm_end() even on failure
  * @name: of its files
  * @c: what the case wants
- * @first_vf: number of the first VF, from 1; the others follow
+ * @side: 0 or 1: which half of the devices there are
  * @incoming: the guest will be migrated to here
  *
- * Return: 0 when the guest has found all VFs, or QEMU waits for it; or -errno
+ * Return: 0 when the guest has found all devices, or QEMU waits for it; or -errno
  */
 int vmm_start(struct vmm *vmm, const char *name, const struct qcase *c,
-	      unsigned int first_vf, bool incoming)
+	      unsigned int side, bool incoming)
 {
 	long long deadline = deadline_in(START_MS);
 	struct command command = {};
@@ -144,7 +157,7 @@ int vmm_start(struct vmm *vmm, const char *name, const struct qcase *c,
 	snprintf(vmm->log, sizeof(vmm->log), "/out/%s.log", name);
 	add_binary(&command);
 	add_machine(&command, vmm);
-	add_devices(&command, c, first_vf);
+	add_devices(&command, c, side);
 	if (incoming) {
 		add(&command, "-incoming");
 		add(&command, "defer");
@@ -261,4 +274,18 @@ const char *vmm_ask(struct vmm *vmm, const char *question, const char *answer,
 			return line + strlen(answer);
 	}
 	return NULL;
+}
+
+/* How many lines of its log have @text. */
+unsigned int vmm_count(const struct vmm *vmm, const char *text)
+{
+	FILE *log = fopen(vmm->log, "r");
+	unsigned int count = 0;
+	char line[512];
+
+	while (log && fgets(line, sizeof(line), log))
+		count += strstr(line, text) != NULL;
+	if (log)
+		fclose(log);
+	return count;
 }

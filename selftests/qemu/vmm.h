@@ -28,10 +28,11 @@ struct vmm {
 };
 
 int vmm_start(struct vmm *vmm, const char *name, const struct qcase *c,
-	      unsigned int first_vf, bool incoming);
+	      unsigned int side, bool incoming);
 void vmm_end(struct vmm *vmm);
 void vmm_last_words(const struct vmm *vmm, char *to, size_t room);
 bool vmm_has_tracker(void);
+unsigned int vmm_count(const struct vmm *vmm, const char *text);
 
 const char *vmm_ask(struct vmm *vmm, const char *question, const char *answer,
 		    long long deadline);

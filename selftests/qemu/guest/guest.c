@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest that is migrated: it drives the traffic generator of each VF of a
- * virtual ConnectX that it finds, writes memory with the CPU, and compares every
- * word when it is told to. All that it knows is in its memory and in the VFs, so
- * what is not migrated shows. It answers characters on the serial port:
+ * The guest that is migrated: it drives each virtual DMA device that it finds and
+ * the traffic generator of each VF of a virtual ConnectX, writes memory with the
+ * CPU, and compares every word when it is told to. All that it knows is in its
+ * memory and in the devices, so what is not migrated shows. It answers characters on the serial port:
  *
- *	p	"position N..." of each VF
+ *	p	"position N..." of each device, in the order of PCI addresses
  *	m	one sweep of the first VF over low memory, then a change of the
  *		memory map around it; "map N", the number of words written
  *	v	stop and compare; "verdict WORDS WRONG", how many were written and how
@@ -17,9 +17,11 @@
 
 #include "pc.h"
 #include "virt_connectx.h"
+#include "virt_dma.h"
 
-#define VF_ID		0x101e15b3u	/* device and vendor, see PCI */
-#define MAX_VFS		4
+#define VF_ID		0x101e15b3u	/* device and vendor */
+#define DMA_ID		((__u32)VIRT_DMA_DEVICE_ID << 16 | VIRT_DMA_VENDOR_ID)
+#define MAX_DEVICES	4
 #define PCI_COMMAND	0x04
 #define PCI_ENABLED	0x06		/* memory space, bus master */
 #define PCI_BAR0	0x10
@@ -27,7 +29,7 @@
 #define PAGE		4096u
 #define PAGE_WORDS	(PAGE / 8)
 
-/* What a VF writes, one region each */
+/* What a device writes, one region each */
 #define JOB_BASE(n)	(0x1000000u + (n) * 0x800000u)
 #define JOB_PAGES	1024u
 #define JOB_RATE	2000u
@@ -54,72 +56,105 @@
 
 #define REPORTED	8		/* wrong words that are printed, each */
 
-static struct vf {
+/**
+ * struct device - A device that writes memory
+ * @reg: its registers
+ * @dma: a virtual DMA device, not a VF; the registers of both that have the same
+ *	names in what follows are at the same places
+ */
+static struct device {
 	volatile __u32 *reg;
-} vfs[MAX_VFS];
-static __u32 nr_vfs;
+	int dma;
+} devices[MAX_DEVICES];
+static __u32 nr_devices;
 
-/* ---- The generators ------------------------------------------------------- */
+/* ---- Devices -------------------------------------------------------------- */
 
-static __u32 vf_read(const struct vf *vf, __u32 reg)
+static __u32 device_read(const struct device *device, __u32 reg)
 {
-	return vf->reg[reg / 4];
+	return device->reg[reg / 4];
 }
 
-static void vf_write(const struct vf *vf, __u32 reg, __u64 value)
+static void device_write(const struct device *device, __u32 reg, __u64 value)
 {
-	vf->reg[reg / 4] = (__u32)value;
-	vf->reg[reg / 4 + 1] = (__u32)(value >> 32);
+	device->reg[reg / 4] = (__u32)value;
+	device->reg[reg / 4 + 1] = (__u32)(value >> 32);
 }
 
-/* From when the VF has taken it, the other registers are of this command. */
-static void vf_control(const struct vf *vf, __u32 command)
+/* From when the device has taken it, the other registers are of this command. */
+static void device_control(const struct device *device, __u32 command)
 {
-	vf_write(vf, VIRT_CX_CTRL, command);
-	while (vf_read(vf, VIRT_CX_CTRL))
+	device_write(device, VIRT_CX_CTRL, command);
+	while (device_read(device, VIRT_CX_CTRL))
 		;
 }
 
-static void vf_stop(const struct vf *vf)
+static void device_stop(const struct device *device)
 {
-	vf_control(vf, VIRT_CX_CTRL_STOP);
-	while (vf_read(vf, VIRT_CX_STATUS) & VIRT_CX_STATUS_RUNNING)
+	device_control(device, VIRT_CX_CTRL_STOP);
+	while (device_read(device, VIRT_CX_STATUS) & VIRT_CX_STATUS_RUNNING)
 		;
 }
 
 /* Start the sequence of VF @n, or go on with it. */
 static void job_start(__u32 n, __u32 position)
 {
-	const struct vf *vf = &vfs[n];
+	const struct device *device = &devices[n];
 
-	vf_write(vf, VIRT_CX_BASE, JOB_BASE(n));
-	vf_write(vf, VIRT_CX_LENGTH, (__u64)JOB_PAGES * PAGE);
-	vf_write(vf, VIRT_CX_UNIT, PAGE);
-	vf_write(vf, VIRT_CX_RATE, JOB_RATE);
-	vf_write(vf, VIRT_CX_KEY, JOB_KEY(n));
-	vf_write(vf, VIRT_CX_POSITION, position);
-	vf_write(vf, VIRT_CX_END, 0);
-	vf_write(vf, VIRT_CX_IRQ, 0);
-	vf_control(vf, VIRT_CX_CTRL_START);
+	device_write(device, VIRT_CX_BASE, JOB_BASE(n));
+	device_write(device, VIRT_CX_LENGTH, (__u64)JOB_PAGES * PAGE);
+	device_write(device, VIRT_CX_UNIT, PAGE);
+	device_write(device, VIRT_CX_RATE, JOB_RATE);
+	device_write(device, VIRT_CX_KEY, JOB_KEY(n));
+	device_write(device, VIRT_CX_POSITION, position);
+	device_write(device, VIRT_CX_END, 0);
+	device_write(device, VIRT_CX_IRQ, 0);
+	device_control(device, VIRT_CX_CTRL_START);
 }
 
-static void find_vfs(void)
+static void dma_start(__u32 n)
 {
-	__u32 devfn;
+	const struct device *device = &devices[n];
 
-	for (devfn = 0; devfn < 256 && nr_vfs < MAX_VFS; devfn++) {
-		struct vf *vf = &vfs[nr_vfs];
+	device_write(device, VIRT_DMA_OP, VIRT_DMA_OP_WRITE);
+	device_write(device, VIRT_DMA_PATTERN, VIRT_DMA_PATTERN_SEQ);
+	device_write(device, VIRT_DMA_IOVA, JOB_BASE(n));
+	device_write(device, VIRT_DMA_LENGTH, (__u64)JOB_PAGES * PAGE);
+	device_write(device, VIRT_DMA_UNIT, PAGE);
+	device_write(device, VIRT_DMA_SIZE, 8);
+	device_write(device, VIRT_DMA_OFFSET, 0);
+	device_write(device, VIRT_DMA_SEED, JOB_KEY(n));
+	device_write(device, VIRT_DMA_SWEEPS, 0);
+	device_write(device, VIRT_DMA_RATE, JOB_RATE);
+	device_control(device, VIRT_DMA_CTRL_START);
+}
 
-		if (pci_read(devfn, 0) != VF_ID)
+/* Writes made */
+static __u32 position_of(const struct device *device)
+{
+	return device_read(device, device->dma ? VIRT_DMA_DONE : VIRT_CX_POSITION);
+}
+
+static void find_devices(void)
+{
+	__u32 devfn, id, bar;
+
+	for (devfn = 0; devfn < 256 && nr_devices < MAX_DEVICES; devfn++) {
+		struct device *device = &devices[nr_devices];
+
+		id = pci_read(devfn, 0);
+		if (id != VF_ID && id != DMA_ID)
 			continue;
 		pci_write(devfn, PCI_COMMAND, PCI_ENABLED);
-		vf->reg = (void *)((pci_read(devfn, PCI_BAR0) & ~15u) +
-				   VIRT_CX_OFFSET);
-		if (vf_read(vf, VIRT_CX_ID) != (__u32)VIRT_CX_MAGIC) {
-			print("error: no generator at %x\n", (__u32)vf->reg);
+		bar = pci_read(devfn, PCI_BAR0) & ~15u;
+		device->dma = id == DMA_ID;
+		device->reg = (void *)(bar + (device->dma ? 0 : VIRT_CX_OFFSET));
+		if (device_read(device, VIRT_CX_ID) !=
+		    (__u32)(device->dma ? VIRT_DMA_MAGIC : VIRT_CX_MAGIC)) {
+			print("error: no registers at %x\n", (__u32)device->reg);
 			continue;
 		}
-		nr_vfs++;
+		nr_devices++;
 	}
 }
 
@@ -147,22 +182,30 @@ static __u32 differs(const char *what, __u32 address, __u64 expected, __u32 befo
 /**
  * struct sequence - Numbered writes of words, as the generator makes them: one in
  * each page, then the next word of each, from the start again when all were
- * written.
+ * written. A DMA device writes one word of each page only, again and again; its
+ * values are made in the same way (virt_dma_value()).
+ * @name: for messages
+ * @base: address of the first page
+ * @pages: that are written
+ * @words: of each page that are written, from its start on
+ * @key: of the values
+ * @position: writes made
  */
 struct sequence {
 	const char *name;
 	__u32 base;
 	__u32 pages;
+	__u32 words;
 	__u64 key;
-	__u32 position;		/* so many were made */
+	__u32 position;
 };
 
 /* What write number @n put at @address; 0 when there was none, as in fresh RAM. */
 static __u64 expected(const struct sequence *s, __u32 n, __u32 address)
 {
-	__u32 total = s->pages * PAGE_WORDS;
+	__u32 total = s->pages * s->words;
 
-	if (n >= s->position)
+	if (n >= s->position || n >= total)
 		return 0;
 	n += (s->position - 1 - n) / total * total;
 	return virt_connectx_value(s->key, n, address);
@@ -186,7 +229,8 @@ static __u32 compare(const struct sequence *s)
 /* ---- What the CPU writes -------------------------------------------------- */
 
 static struct sequence cpu = {
-	.name = "cpu", .base = CPU_BASE, .pages = CPU_PAGES, .key = CPU_KEY,
+	.name = "cpu", .base = CPU_BASE, .pages = CPU_PAGES,
+	.words = PAGE_WORDS, .key = CPU_KEY,
 };
 
 static void cpu_write(void)
@@ -202,7 +246,8 @@ static void cpu_write(void)
 /* ---- Low memory, whose mapping changes ------------------------------------ */
 
 static struct sequence low = {
-	.name = "low", .base = LOW_BASE, .pages = LOW_PAGES, .key = LOW_KEY,
+	.name = "low", .base = LOW_BASE, .pages = LOW_PAGES,
+	.words = PAGE_WORDS, .key = LOW_KEY,
 };
 
 static void low_clear(void)
@@ -215,21 +260,21 @@ static void low_clear(void)
 
 static void low_sweep(void)
 {
-	const struct vf *vf = &vfs[0];
+	const struct device *device = &devices[0];
 	__u32 position;
 
-	vf_stop(vf);
-	position = vf_read(vf, VIRT_CX_POSITION);
-	vf_write(vf, VIRT_CX_BASE, LOW_BASE);
-	vf_write(vf, VIRT_CX_LENGTH, LOW_PAGES * PAGE);
-	vf_write(vf, VIRT_CX_RATE, LOW_RATE);
-	vf_write(vf, VIRT_CX_KEY, LOW_KEY);
-	vf_write(vf, VIRT_CX_POSITION, low.position);
-	vf_write(vf, VIRT_CX_END, low.position + LOW_PAGES);
-	vf_control(vf, VIRT_CX_CTRL_START);
-	while (vf_read(vf, VIRT_CX_STATUS) & VIRT_CX_STATUS_RUNNING)
+	device_stop(device);
+	position = device_read(device, VIRT_CX_POSITION);
+	device_write(device, VIRT_CX_BASE, LOW_BASE);
+	device_write(device, VIRT_CX_LENGTH, LOW_PAGES * PAGE);
+	device_write(device, VIRT_CX_RATE, LOW_RATE);
+	device_write(device, VIRT_CX_KEY, LOW_KEY);
+	device_write(device, VIRT_CX_POSITION, low.position);
+	device_write(device, VIRT_CX_END, low.position + LOW_PAGES);
+	device_control(device, VIRT_CX_CTRL_START);
+	while (device_read(device, VIRT_CX_STATUS) & VIRT_CX_STATUS_RUNNING)
 		;
-	low.position = vf_read(vf, VIRT_CX_POSITION);
+	low.position = device_read(device, VIRT_CX_POSITION);
 	job_start(0, position);
 }
 
@@ -250,21 +295,22 @@ static void tell_positions(void)
 	__u32 n;
 
 	print("position");
-	for (n = 0; n < nr_vfs; n++)
-		print(" %u", vf_read(&vfs[n], VIRT_CX_POSITION));
+	for (n = 0; n < nr_devices; n++)
+		print(" %u", position_of(&devices[n]));
 	print("\n");
 }
 
 static void tell_verdict(void)
 {
 	__u32 n, wrong = 0, words = cpu.position + low.position;
-	struct sequence job = { .name = "vf", .pages = JOB_PAGES };
+	struct sequence job = { .name = "device", .pages = JOB_PAGES };
 
-	for (n = 0; n < nr_vfs; n++) {
-		vf_stop(&vfs[n]);
+	for (n = 0; n < nr_devices; n++) {
+		device_stop(&devices[n]);
 		job.base = JOB_BASE(n);
 		job.key = JOB_KEY(n);
-		job.position = vf_read(&vfs[n], VIRT_CX_POSITION);
+		job.position = position_of(&devices[n]);
+		job.words = devices[n].dma ? 1 : PAGE_WORDS;
 		words += job.position;
 		wrong += compare(&job);
 	}
@@ -286,10 +332,14 @@ void guest_main(void)
 
 	serial_init();
 	low_clear();
-	find_vfs();
-	for (n = 0; n < nr_vfs; n++)
-		job_start(n, 0);
-	print("ready %u\n", nr_vfs);
+	find_devices();
+	for (n = 0; n < nr_devices; n++) {
+		if (devices[n].dma)
+			dma_start(n);
+		else
+			job_start(n, 0);
+	}
+	print("ready %u\n", nr_devices);
 	for (;;) {
 		switch (serial_poll()) {
 		case 'p':
