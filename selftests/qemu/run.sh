@@ -55,7 +55,7 @@ try()
 		    --virt "iommus=${iommus[$1]} connectx=4:0"
 		    --modules 'vfio_iommu_type1 vfio-pci mlx5-vfio-pci iommufd-virt-vfio-pci iommufd-virt'
 		    --dir "$bundle" --file "$out/qemu_migrate" --file "$out/guest.elf"
-		    --file "$here/cases.txt" --env "WHERE=$1" --env "CASES=$names")
+		    --file "$out/cases.txt" --env "WHERE=$1" --env "CASES=$names")
 
 	[ -z "${DEBUG:-}" ] || args+=(--env SLOW=1)
 	rm -rf "$BUILD/vm/qemu-$1"
@@ -93,6 +93,8 @@ all=$(list_iommus)
 load_kernel
 make --no-print-directory -f "$TOP/selftests/qemu.mk" OUT="$out" \
 	UAPI="$KSRC/include/uapi" V="${V:-}" >&2
+# As they are now
+cp "$here/cases.txt" "$out/"
 [ -z "$json" ] || exec 3>&1 >/dev/null
 for iommu in $all; do
 	status=0
