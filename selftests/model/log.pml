@@ -63,7 +63,7 @@ proctype unmap()
 	byte n;
 
 	do
-	:: n == 2 -> break
+	:: n == 1 -> break
 	:: else ->
 #ifdef MUTANT_STALE_AFTER_HIDE
 		atomic { pending = pending || counts_mapped; mapped = false };
@@ -71,9 +71,7 @@ proctype unmap()
 #else
 		atomic {
 			pending = pending || counts_mapped;
-#if defined(MUTANT_STALE_NOT_AFTER_FAILURE)
-			stale = stale || binding != OFF && !counts_mapped;
-#elif !defined(MUTANT_NO_STALE)
+#ifndef MUTANT_NO_STALE
 			stale = stale || binding != OFF;
 #endif
 			mapped = false
@@ -115,7 +113,7 @@ end:	do
 		WANTED;
 		if
 		:: WANTED & 1 -> piece = 1
-		:: WANTED & 2 -> piece = 2
+		:: else -> piece = 2
 		fi;
 		answers[0] = wanted[0] & piece;
 		answers[1] = wanted[1] & piece;
@@ -161,6 +159,9 @@ end:	do
 	od;
 
 failed:
+#ifdef MUTANT_OFF_BEFORE_MARK
+	binding = OFF;
+#endif
 #ifdef MUTANT_WAKE_BEFORE_MARK
 	wake_all();
 #endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * reconcile.pml - the plan changes under READs, a peek, an unmap and a failure
+ *
+ * One domain, whose writes its IOMMU can record, or the log of its only device, or
+ * nothing (MAPPED: all that is mapped counts as dirty). The plan changes at random
+ * and for ever. Reconcile starts what is new, applies the plan under the write side
+ * of domains_rwsem, and marks what is not desired any more as draining, with a set
+ * todo of halves of the address space. What is on is harvested, whatever is planned,
+ * until READs that began after the mark have been through both halves; the first
+ * reconcile after that stops it. A peek (COUNT, NO_CLEAR) drains nothing.
+ *
+ * Where MAPPED ends, all that is mapped is dirty once more: a debt of both halves,
+ * paid by READs or by a worker, which walk the areas before they strike it out.
+ *
+ * An unmap holds domains_rwsem for read. When it hides the area it looks whether a
+ * debt covers it, and notes stale; what it harvests then is what is on.
+ *
+ * D bits may become unreadable once. Who notices makes the domain count as MAPPED
+ * and stops asking in one action, and only then looks at what is mapped; reconcile
+ * ends that like MAPPED.
+ */
+
+mtype = { MAPPED, IOMMU, LOG };
+
+typedef recorder {
+	bool on;
+	bool page;	/* it has the page */
+	bool draining;	/* not desired any more */
+	byte todo;	/* what is not yet drained: halves 1 and 2 */
+	bool after[2]	/* this READ's harvest began after the mark */
+};
+
+mtype plan;
+recorder iommu, log;
+bool broken;		/* D bits cannot be read, and nobody knows it yet */
+bool failed;		/* somebody does: counts as MAPPED */
+byte debt;		/* halves where what is mapped is dirty once more */
+bool mapped = true;
+bool hiding;		/* an unmap has hidden the area, and has not published */
+bool all;		/* and publishes it whatever hardware says */
+bool stale;
+byte where;		/* half that the page is in */
+
+#define COUNTS_MAPPED	(plan == MAPPED || failed)
+#define HARDWARE	(log.on && log.page && (mapped || stale) || \
+			 iommu.on && (iommu.page || broken) && mapped || \
+			 (COUNTS_MAPPED || (debt & where)) && mapped)
+#define IN_FLIGHT	(hiding && (all || COUNTS_MAPPED || \
+				    iommu.on && (iommu.page || broken)))
+#include "dirty.pmlh"
+
+rwsem domains;		/* domains_rwsem */
+
+proctype device()
+{
+end:	do
+	:: atomic {
+		mapped;
+		owed = true;
+		log.page = log.on;
+		iommu.page = iommu.on && !broken
+	   }
+	od
+}
+
+proctype breaks()
+{
+end:	atomic { iommu.on -> broken = true; iommu.page = false }
+}
+
+proctype unmap()
+{
+	down_read(domains);
+	atomic {
+		mapped = false;
+		hiding = true;
+#ifndef MUTANT_DEBT_AFTER_HIDE
+		all = (debt & where) != 0;
+#endif
+#ifdef MUTANT_STALE_BY_PLAN
+		stale = plan == LOG
+#else
+		stale = log.on
+#endif
+	};
+#ifdef MUTANT_DEBT_AFTER_HIDE
+	all = (debt & where) != 0;
+#endif
+	atomic {
+#ifdef MUTANT_UNMAP_BY_PLAN
+		all = all || COUNTS_MAPPED || plan == IOMMU && (iommu.page || broken);
+#else
+		all = all || COUNTS_MAPPED || iommu.on && (iommu.page || broken);
+#endif
+		pending = pending || all;
+		iommu.page = false;
+		all = false;
+		hiding = false
+	};
+	up_read(domains);
+	mapped = true
+}
+
+/* What is desired is started, or does not drain any more. */
+inline start(source)
+{
+	atomic {
+		source.page = source.page && source.on;
+		source.on = true;
+		source.draining = false;
+		source.todo = 0
+	}
+}
+
+inline mark(source)
+{
+	if
+	:: source.on && !source.draining ->
+		source.draining = true;
+		source.todo = 3;
+#ifndef MUTANT_MARKS_ARE_ALIKE
+		source.after[0] = false;
+		source.after[1] = false
+#endif
+	:: else
+	fi
+}
+
+inline stop_drained(source)
+{
+	if
+#ifdef MUTANT_STOP_BEFORE_DRAINED
+	:: source.draining ->
+#else
+	:: source.draining && source.todo == 0 ->
+#endif
+		source.on = false;
+		source.page = false;
+		source.draining = false
+	:: else
+	fi
+}
+
+inline apply()
+{
+	down_write(domains);
+	atomic {
+		if
+		:: COUNTS_MAPPED && new != MAPPED ->
+#ifndef MUTANT_NO_DEBT
+			debt = 3
+#endif
+		:: else
+		fi;
+		failed = false;
+		plan = new
+	};
+	up_write(domains)
+}
+
+/* Under plan_lock. */
+#define N 3
+
+proctype reconcile()
+{
+	mtype new;
+	byte n;
+
+	do
+	:: n == N -> break
+	:: else ->
+	   atomic {
+		if
+		:: new = MAPPED
+		:: new = IOMMU
+		:: new = LOG
+		fi
+	   };
+#ifdef MUTANT_APPLY_BEFORE_START
+	   apply();
+#endif
+	   if
+	   :: new == IOMMU ->
+		atomic { broken = broken && iommu.on; start(iommu) }
+	   :: new == LOG ->
+		start(log)
+	   :: else
+	   fi;
+#ifndef MUTANT_APPLY_BEFORE_START
+	   apply();
+#endif
+	   down_write(domains);
+	   atomic {
+		stop_drained(iommu);
+		stop_drained(log);
+		if
+		:: new != IOMMU -> mark(iommu)
+		:: else
+		fi;
+		if
+		:: new != LOG -> mark(log)
+		:: else
+		fi
+	   };
+	   up_write(domains);
+	   n++
+	od
+}
+
+/* Under the lock that protects todo. */
+inline drained(r, source, half)
+{
+	atomic {
+		if
+#ifdef MUTANT_DRAINED_BY_EARLIER_READ
+		:: true ->
+#else
+		:: source.after[r] ->
+#endif
+			source.todo = source.todo & ~half
+		:: else
+		fi;
+		source.after[r] = false
+	}
+}
+
+proctype reader(byte r, half, end)
+{
+	bool counts;
+
+	read_begin(r, half == where || end == where);
+	do
+	:: half > end -> break
+	:: else ->
+		/* The log's worker publishes; it is joined. */
+		log.after[r] = log.draining;
+		atomic {
+			if
+#ifdef MUTANT_READ_BY_PLAN
+			:: plan == LOG && half == where && (mapped || stale) ->
+#else
+			:: log.on && half == where && (mapped || stale) ->
+#endif
+				pending = pending || log.page;
+				log.page = false;
+				stale = false
+			:: else
+			fi
+		};
+		drained(r, log, half);
+
+		down_read(domains);
+		iommu.after[r] = iommu.draining;
+#ifdef MUTANT_MARK_BEFORE_FAILED
+		atomic {
+			if
+			:: iommu.on && broken && half == where && mapped ->
+				iommu.on = false;
+				read_take(r)
+			:: else
+			fi
+		};
+		failed = failed || broken && !iommu.on;
+#else
+		atomic {
+			if
+			:: iommu.on && broken && half == where && mapped ->
+				iommu.on = false;
+				iommu.draining = false;
+				broken = false;
+				failed = true
+			:: iommu.on && iommu.page && half == where && mapped ->
+				iommu.page = false;
+				read_take(r)
+			:: else
+			fi
+		};
+#endif
+		drained(r, iommu, half);
+		counts = COUNTS_MAPPED || (debt & half);
+#ifdef MUTANT_STRUCK_BEFORE_WALKED
+		debt = debt & ~half;
+#endif
+		atomic {
+			if
+			:: counts && half == where && mapped -> read_take(r)
+			:: else
+			fi;
+			counts = false
+		};
+#ifndef MUTANT_STRUCK_BEFORE_WALKED
+		debt = debt & ~half;
+#endif
+		up_read(domains);
+
+		!hiding;
+		read_take_pending(r, half == where);
+		half++
+	od;
+	if
+	:: read_deliver(r)
+	:: read_give_back(r)
+	fi
+}
+
+/* What is on is only looked at; a log cannot be, so its pages become pending. */
+proctype peek()
+{
+	byte half = 1;
+
+	do
+	:: half > 2 -> break
+	:: else ->
+		atomic {
+			if
+			:: log.on && half == where && (mapped || stale) ->
+				pending = pending || log.page;
+				log.page = false;
+				stale = false
+			:: else
+			fi
+		};
+#ifdef MUTANT_PEEK_DRAINS
+		iommu.todo = iommu.todo & ~half;
+#endif
+		half++
+	od
+}
+
+init {
+	atomic {
+		select (where : 1 .. 2);
+		if
+		:: plan = MAPPED
+		:: plan = IOMMU; iommu.on = true
+		:: plan = LOG; log.on = true
+		fi;
+		run device();
+		run breaks();
+		run unmap();
+		run reconcile();
+		run reader(0, 1, 2);
+		if
+		:: run reader(1, 1, 1)
+		:: run reader(1, 2, 2)
+		:: run peek()
+		fi
+	}
+}
