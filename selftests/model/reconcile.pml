@@ -27,12 +27,12 @@ typedef recorder {
 	bool on;
 	bool page;	/* it has the page */
 	bool draining;	/* not desired any more */
-	byte todo;	/* what is not yet drained: halves 1 and 2 */
-	bool after[2]	/* this READ's harvest began after the mark */
+	byte todo	/* what is not yet drained: halves 1 and 2 */
 };
 
 mtype plan;
 recorder iommu, log;
+bool log_after[2];	/* what this READ harvests of the log comes after its mark */
 bool broken;		/* D bits cannot be read, and nobody knows it yet */
 bool failed;		/* somebody does: counts as MAPPED */
 byte debt;		/* halves where what is mapped is dirty once more */
@@ -118,11 +118,7 @@ inline mark(source)
 	if
 	:: source.on && !source.draining ->
 		source.draining = true;
-		source.todo = 3;
-#ifndef MUTANT_MARKS_ARE_ALIKE
-		source.after[0] = false;
-		source.after[1] = false
-#endif
+		source.todo = 3
 	:: else
 	fi
 }
@@ -144,27 +140,33 @@ inline stop_drained(source)
 
 inline apply()
 {
-	down_write(domains);
 	atomic {
-		if
-		:: COUNTS_MAPPED && new != MAPPED ->
-#ifndef MUTANT_NO_DEBT
-			debt = 3
-#endif
-		:: else
-		fi;
+		domains.readers == 0;
+		counted = COUNTS_MAPPED;
+		plan = new;
+#ifdef MUTANT_FORGIVES_LATER_FAILURE
 		failed = false;
-		plan = new
-	};
-	up_write(domains)
+#else
+		failed = failed && new == IOMMU && !iommu.on;
+#endif
+		if
+		:: counted && !COUNTS_MAPPED ->
+#ifndef MUTANT_NO_DEBT
+			debt = 3;
+#endif
+			counted = false
+		:: else -> counted = false
+		fi
+	}
 }
 
 /* Under plan_lock. */
-#define N 3
+#define N 2
 
 proctype reconcile()
 {
 	mtype new;
+	bool counted;
 	byte n;
 
 	do
@@ -187,11 +189,10 @@ proctype reconcile()
 		start(log)
 	   :: else
 	   fi;
-#ifndef MUTANT_APPLY_BEFORE_START
-	   apply();
-#endif
-	   down_write(domains);
 	   atomic {
+#ifndef MUTANT_APPLY_BEFORE_START
+		apply();
+#endif
 		stop_drained(iommu);
 		stop_drained(log);
 		if
@@ -199,103 +200,97 @@ proctype reconcile()
 		:: else
 		fi;
 		if
-		:: new != LOG -> mark(log)
+		:: new != LOG ->
+			mark(log);
+#ifndef MUTANT_MARKS_ARE_ALIKE
+			log_after[0] = false;
+			log_after[1] = false
+#endif
 		:: else
-		fi
-	   };
-	   up_write(domains);
-	   n++
+		fi;
+		n++
+	   }
 	od
 }
 
-/* Under the lock that protects todo. */
-inline drained(r, source, half)
+/* Asked for: what is mapped or stale. */
+inline harvest_log(half, wanted)
 {
-	atomic {
-		if
-#ifdef MUTANT_DRAINED_BY_EARLIER_READ
-		:: true ->
-#else
-		:: source.after[r] ->
-#endif
-			source.todo = source.todo & ~half
-		:: else
-		fi;
-		source.after[r] = false
-	}
+	if
+	:: (wanted) && half == where && (mapped || stale) ->
+		pending = pending || log.page;
+		log.page = false;
+		stale = false
+	:: else
+	fi
 }
 
 proctype reader(byte r, half, end)
 {
+#ifdef MUTANT_STRUCK_BEFORE_WALKED
 	bool counts;
 
+#endif
 	read_begin(r, half == where || end == where);
 	do
 	:: half > end -> break
 	:: else ->
-		/* The log's worker publishes; it is joined. */
-		log.after[r] = log.draining;
+		/* The log's worker publishes (log.pml); what it drained is struck out. */
 		atomic {
-			if
+			log_after[r] = log.draining;
 #ifdef MUTANT_READ_BY_PLAN
-			:: plan == LOG && half == where && (mapped || stale) ->
+			harvest_log(half, plan == LOG)
 #else
-			:: log.on && half == where && (mapped || stale) ->
+			harvest_log(half, log.on)
 #endif
-				pending = pending || log.page;
-				log.page = false;
-				stale = false
-			:: else
-			fi
 		};
-		drained(r, log, half);
-
-		down_read(domains);
-		iommu.after[r] = iommu.draining;
-#ifdef MUTANT_MARK_BEFORE_FAILED
 		atomic {
-			if
-			:: iommu.on && broken && half == where && mapped ->
-				iommu.on = false;
-				read_take(r)
-			:: else
-			fi
-		};
-		failed = failed || broken && !iommu.on;
+#ifdef MUTANT_DRAINED_BY_EARLIER_READ
+			log.todo = log.todo & ~half;
 #else
+			log.todo = (log_after[r] -> log.todo & ~half : log.todo);
+#endif
+			log_after[r] = false
+		};
+
 		atomic {
+			domains.readers++;
 			if
-			:: iommu.on && broken && half == where && mapped ->
+			:: half == where && mapped && iommu.on && broken ->
 				iommu.on = false;
 				iommu.draining = false;
 				broken = false;
+#ifdef MUTANT_MARK_BEFORE_FAILED
+				read_take(r)
+#else
 				failed = true
-			:: iommu.on && iommu.page && half == where && mapped ->
+#endif
+			:: half == where && mapped && iommu.on && iommu.page ->
 				iommu.page = false;
 				read_take(r)
 			:: else
-			fi
+			fi;
+			iommu.todo = iommu.todo & ~half
 		};
+#ifdef MUTANT_MARK_BEFORE_FAILED
+		failed = failed || plan == IOMMU && !iommu.on;
 #endif
-		drained(r, iommu, half);
-		counts = COUNTS_MAPPED || (debt & half);
 #ifdef MUTANT_STRUCK_BEFORE_WALKED
-		debt = debt & ~half;
+		atomic { counts = (debt & half) != 0; debt = debt & ~half };
 #endif
 		atomic {
 			if
-			:: counts && half == where && mapped -> read_take(r)
-			:: else
-			fi;
-			counts = false
-		};
-#ifndef MUTANT_STRUCK_BEFORE_WALKED
-		debt = debt & ~half;
+			:: half == where && mapped &&
+			   (COUNTS_MAPPED || (debt & half)) -> read_take(r)
+#ifdef MUTANT_STRUCK_BEFORE_WALKED
+			:: half == where && mapped && counts -> read_take(r)
 #endif
-		up_read(domains);
+			:: else
+			fi
+		};
+		atomic { debt = debt & ~half; domains.readers-- };
 
-		!hiding;
-		read_take_pending(r, half == where);
+		atomic { !hiding -> read_take_pending(r, half == where) };
 		half++
 	od;
 	if
@@ -312,15 +307,7 @@ proctype peek()
 	do
 	:: half > 2 -> break
 	:: else ->
-		atomic {
-			if
-			:: log.on && half == where && (mapped || stale) ->
-				pending = pending || log.page;
-				log.page = false;
-				stale = false
-			:: else
-			fi
-		};
+		atomic { harvest_log(half, log.on) };
 #ifdef MUTANT_PEEK_DRAINS
 		iommu.todo = iommu.todo & ~half;
 #endif
