@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# setup.sh [build] [vm] [check] [unit] [bench] [tree] [matrix]: make the machine
-# able to do these things; without arguments, the first four. "tree" is a full kernel
+# setup.sh [build] [vm] [check] [unit] [model] [bench] [tree] [matrix]: make the machine
+# able to do these things; without arguments, the first five. "tree" is a full kernel
 # tree to patch and build, "matrix" a compiler for arm64 besides.
 #
 # Installs the Debian packages that are missing, and puts the kernel's image,
@@ -33,7 +33,7 @@ SOURCE_PARTS=(
 )
 
 want=("$@")
-[ $# -gt 0 ] || want=(build vm check unit)
+[ $# -gt 0 ] || want=(build vm check unit model)
 
 wants()
 {
@@ -79,6 +79,7 @@ install_missing()
 	local need=(gcc-12 libc6-dev patch xz-utils kmod) missing=() p rc=0
 
 	wants vm && need+=(qemu-system-x86 busybox-static cpio)
+	wants model && need+=(spin)
 	wants bench && need+=(gnuplot-nox)
 	wants check && need+=(sparse shellcheck perl)
 	wants tree && need+=(bc bison flex libelf-dev perl)

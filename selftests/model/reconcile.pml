@@ -324,13 +324,14 @@ init {
 		:: plan = LOG; log.on = true
 		fi;
 		run device();
-		run breaks();
-		run unmap();
 		run reconcile();
 		run reader(0, 1, 2);
+
+		/* All of them at once would be too many states. */
 		if
-		:: run reader(1, 1, 1)
-		:: run reader(1, 2, 2)
+		:: run reader(1, 1, 1); run breaks()
+		:: run reader(1, 2, 2); run unmap()
+		:: run unmap(); run breaks()
 		:: run peek()
 		fi
 	}
