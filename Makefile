@@ -38,7 +38,7 @@ help:
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
 	@echo "  DESTDIR=dir    with install"
 
-.PHONY: setup setup-build setup-vm setup-test setup-bench setup-check
+.PHONY: setup setup-build setup-vm setup-test setup-model setup-bench setup-check
 setup: ## install missing packages, fetch and unpack the kernel (done by the others too)
 	@build-aux/setup.sh
 setup-build:
@@ -46,7 +46,9 @@ setup-build:
 setup-vm:
 	@build-aux/setup.sh build vm
 setup-test:
-	@build-aux/setup.sh build vm unit
+	@build-aux/setup.sh build vm unit model
+setup-model:
+	@build-aux/setup.sh build model
 setup-bench:
 	@build-aux/setup.sh build vm bench
 setup-check:
@@ -59,7 +61,7 @@ modules: setup-build ## build the modules of the product (build/product)
 test-modules: setup-build ## build them with test hooks and the virtual platform (build/test)
 	+@build-aux/modules.sh test
 
-.PHONY: demo test nightly soak fuzz unit kselftest vm vm-test check qemu qemu-build
+.PHONY: demo test nightly soak fuzz unit model kselftest vm vm-test check qemu qemu-build
 demo: setup-vm ## migrate VFs, and memory that devices keep writing, in a VM
 	+@build-aux/demo.sh
 
@@ -67,7 +69,7 @@ demo: setup-vm ## migrate VFs, and memory that devices keep writing, in a VM
 sample := x86:all x86:off x86:built-in arm64:all out:least
 test: setup-test ## all tests that fit into CI; the last line counts them
 	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two selftests/run.sh \
-		unit kselftest vm qemu fuzz soak bench+matrix
+		unit model kselftest vm qemu fuzz soak bench+matrix
 
 nightly: setup-test ## the rest: debug kernel, upstream's tests, long soak and fuzz, full matrix
 	+@ROWS= SOAK=3600 FUZZ=600 selftests/run.sh \
@@ -81,6 +83,9 @@ fuzz: setup-test ## the fuzzers, here and in the VM, for DURATION=seconds, SEED=
 
 unit: setup-test ## the tests that run on this machine
 	+@selftests/run.sh unit
+
+model: setup-model ## check the protocol, and mistakes in it, with spin (selftests/model)
+	+@selftests/run.sh model
 
 kselftest: setup-test ## the tests that run in the VM (TESTS='name ...' for some)
 	+@selftests/run.sh kselftest
@@ -115,7 +120,7 @@ install: ## install the modules that "make modules" built (root; see DESTDIR)
 
 clean: ## remove what was built; keep what was fetched
 	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench \
-		$(B)/check $(B)/kselftest $(B)/unit $(B)/fuzz \
+		$(B)/check $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model \
 		$(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* $(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# setup.sh [build] [vm] [check] [unit] [bench] [tree] [matrix] [qemu-build]: make the machine
-# able to do these things; without arguments, the first four. "tree" is a full kernel
-# tree to patch and build, "matrix" a compiler for arm64 besides, "qemu-build"
-# what a build of QEMU needs.
+# setup.sh [build] [vm] [check] [unit] [model] [bench] [tree] [matrix] [qemu-build]: make
+# the machine able to do these things; without arguments, the first five. "tree" is a
+# full kernel tree to patch and build, "matrix" a compiler for arm64 besides,
+# "qemu-build" what a build of QEMU needs.
 #
 # Installs the Debian packages that are missing, and puts the kernel's image,
 # headers and source under build/, all of one version and without installing a
@@ -35,7 +35,7 @@ SOURCE_PARTS=(
 )
 
 want=("$@")
-[ $# -gt 0 ] || want=(build vm check unit)
+[ $# -gt 0 ] || want=(build vm check unit model)
 
 wants()
 {
@@ -69,6 +69,7 @@ install_missing()
 	local need=(gcc-12 libc6-dev patch xz-utils kmod) missing=() p rc=0
 
 	wants vm && need+=(qemu-system-x86 busybox-static cpio)
+	wants model && need+=(spin)
 	wants bench && need+=(gnuplot-nox)
 	wants check && need+=(sparse shellcheck perl)
 	wants tree && need+=(bc bison flex libelf-dev perl)

@@ -7,6 +7,7 @@
 # comes at the end.
 #
 #	unit		selftests/unit, on this machine
+#	model		selftests/model: the protocol, checked by spin
 #	kselftest	selftests/kselftest, in VMs
 #	vm		the VM harness itself
 #	qemu		migrations between QEMUs: cases.txt, or only $QEMU_CASES of it
@@ -289,6 +290,11 @@ tap()
 	counts=$(count_tap "$log")
 	# shellcheck disable=SC2086
 	count $counts
+}
+
+stage_model()
+{
+	tap model "$TOP/selftests/model/run.sh"
 }
 
 stage_fuzz()
