@@ -483,6 +483,18 @@ TEST_F(race_domain, alias_is_not_precise)
 	EXPECT_EQ(-ENXIO, crowd_start(c, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
 }
 
+TEST_F(race_domain, last_page_of_the_address_space)
+{
+	struct crowd *c = &self->c;
+	__u64 word = 0;
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	EXPECT_EQ(0, tracker_read_bitmap(c->b.fd, c->b.tracker_id, -PAGE, PAGE,
+					 PAGE, &word, 0, NULL));
+	EXPECT_EQ(0, word);
+}
+
 /* ---- What it costs, and what INFO says -------------------------------------- */
 
 /* Leaves of 4 KiB in contiguous memory: a READ of one page looks at few. */
