@@ -364,15 +364,29 @@ FIXTURE_VARIANT(aftermath) {
 	const char *value;
 };
 
-#define AFTERMATH(name, text) \
-	FIXTURE_VARIANT_ADD(aftermath, name) { .fault = #name, .value = text }
+FIXTURE_VARIANT_ADD(aftermath, fail_track_start) {
+	.fault = "fail_track_start", .value = "1",
+};
 
-AFTERMATH(fail_track_start, "1");
-AFTERMATH(fail_track_report, "1");
-AFTERMATH(lose_track, "1");
-AFTERMATH(fail_read, "1");
-AFTERMATH(fail_map, "1");
-AFTERMATH(fail_attach, "0xffff");
+FIXTURE_VARIANT_ADD(aftermath, fail_track_report) {
+	.fault = "fail_track_report", .value = "1",
+};
+
+FIXTURE_VARIANT_ADD(aftermath, lose_track) {
+	.fault = "lose_track", .value = "1",
+};
+
+FIXTURE_VARIANT_ADD(aftermath, fail_read) {
+	.fault = "fail_read", .value = "1",
+};
+
+FIXTURE_VARIANT_ADD(aftermath, fail_map) {
+	.fault = "fail_map", .value = "1",
+};
+
+FIXTURE_VARIANT_ADD(aftermath, fail_attach) {
+	.fault = "fail_attach", .value = "0xffff",
+};
 
 FIXTURE_SETUP(aftermath)
 {
