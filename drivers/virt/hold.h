@@ -13,8 +13,8 @@
  * @VIRT_HOLD_READ: read_and_clear_dirty has cleared D
  * @VIRT_HOLD_UNTRACK: set_dirty_tracking has switched tracking off
  * @VIRT_HOLD_MAP: map_pages has not begun
- * @VIRT_HOLD_ATTACH: an attach has computed what the device's entry will be, and
- *	has not written it
+ * @VIRT_HOLD_ATTACH: an attach has computed the entry of the device, and has not
+ *	written it
  */
 enum virt_hold_point {
 	VIRT_HOLD_PROBE,

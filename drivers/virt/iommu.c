@@ -217,8 +217,8 @@ static void drain_both(struct iommu_domain *domain, struct virt_domain *table)
  * @enable: hardware sets D
  *
  * Not the entries of their aliases: amd_iommu_set_dirty_tracking() has no
- * clone_aliases(). Nor that of a requester that is being attached and is about
- * to write what it has computed before.
+ * clone_aliases(). Nor that of a requester that is being attached, and is about to
+ * write what it has computed before.
  */
 void virt_requesters_track(struct virt_domain *vdom, bool enable)
 {
@@ -233,56 +233,47 @@ void virt_requesters_track(struct virt_domain *vdom, bool enable)
 	}
 }
 
-/* Put a requester into the list of another domain, or of none. */
-static void move_requester(struct virt_requester *rq, struct virt_domain *table)
-{
-	struct virt_domain *old = rq->table;
-
-	if (old) {
-		mutex_lock(&old->lock);
-		list_del(&rq->attached);
-		mutex_unlock(&old->lock);
-	}
-	if (table) {
-		mutex_lock(&table->lock);
-		list_add_tail(&rq->attached, &table->requesters);
-		mutex_unlock(&table->lock);
-	}
-	rq->table = table;
-}
-
 static void write_entry(struct virt_requester *rq, unsigned long entry)
 {
 	WRITE_ONCE(rq->entry, entry);
 	WRITE_ONCE(rq->alias_entry, entry);
 }
 
-static void switch_entry(struct virt_requester *rq, unsigned long new)
+/* To an entry with which it is in the list of @table, or in none. */
+static void switch_entry(struct virt_requester *rq, struct virt_domain *table,
+			 unsigned long new)
 {
 	struct iommu_domain *old = entry_domain(rq->entry);
-	struct virt_domain *table = old->type & __IOMMU_DOMAIN_PAGING ?
-					    to_virt_domain(old) :
-					    virt_nested_parent(old, NULL);
+	struct virt_domain *from = rq->table;
 
 	if (rq->entry == new && rq->alias_entry == new)
 		return;
-	if (rq->iommu->bbm && table) {
+	if (from) {
+		mutex_lock(&from->lock);
+		list_del(&rq->attached);
+	}
+	if (rq->iommu->bbm && from) {
 		write_entry(rq, (unsigned long)&virt_blocked_domain);
-		drain_both(old, table);
+		drain_both(old, from);
 		usleep_range(BREAK_US, 2 * BREAK_US);
 	}
 	write_entry(rq, new);
-	drain_both(old, table);
-	if (table)
-		virt_domain_flush(table);
+	drain_both(old, from);
+	if (from) {
+		virt_domain_flush(from);
+		mutex_unlock(&from->lock);
+	}
+	rq->table = table;
+	if (table) {
+		mutex_lock(&table->lock);
+		list_add_tail(&rq->attached, &table->requesters);
+		mutex_unlock(&table->lock);
+	}
 }
 
 static int attach_static(struct iommu_domain *domain, struct device *dev)
 {
-	struct virt_requester *rq = dev_iommu_priv_get(dev);
-
-	move_requester(rq, NULL);
-	switch_entry(rq, (unsigned long)domain);
+	switch_entry(dev_iommu_priv_get(dev), NULL, (unsigned long)domain);
 	return 0;
 }
 
@@ -316,21 +307,17 @@ int virt_iommu_attach_stages(struct virt_domain *table,
 	struct virt_requester *rq = dev_iommu_priv_get(dev);
 	const struct virt_personality *p = rq->iommu->personality;
 	unsigned long entry = (unsigned long)domain;
-	struct virt_domain *old = rq->table;
 
 	if (table->personality != p || (table->domain.dirty_ops && !p->tracks))
 		return -EINVAL;
 	if (table->domain.dirty_ops && rq->iommu->refuse)
 		return -EOPNOTSUPP;
-	move_requester(rq, table);
 	if (READ_ONCE(table->tracking))
 		entry |= VIRT_ENTRY_DIRTY;
 	virt_hold(VIRT_HOLD_ATTACH, rq->number + 1, rq->number + 1);
-	if (virt_fail_attach(rq->number)) {
-		move_requester(rq, old);
+	if (virt_fail_attach(rq->number))
 		return -ENOMEM;
-	}
-	switch_entry(rq, entry);
+	switch_entry(rq, table, entry);
 	return 0;
 }
 

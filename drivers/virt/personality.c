@@ -10,9 +10,9 @@
  * from the entry's beginning. amd has any power of two as a leaf, replicated;
  * hardware sets D in one replica, reading takes it out of all. Whether hardware
  * sets D at all is said by the device table entry of each device (HAD). An attach
- * adds the device to the domain's list, then computes the entry, then writes it,
- * and only the list is under the domain's lock; set_dirty_tracking changes the
- * entries of the devices in the list, but not those of their aliases.
+ * computes the entry from the domain and writes it later, without the domain's lock;
+ * set_dirty_tracking changes the entries of the devices that the domain has, but not
+ * those of their aliases.
  *
  * smmu walks by table, with an address that it advances by the size of each
  * leaf. After a start in the middle of a leaf all records to the end of the

@@ -128,10 +128,10 @@ struct virt_domain {
  * @entry: what translates, with VIRT_ENTRY_DIRTY; changed under the group's
  *	mutex, but for that bit
  * @alias_entry: a copy of @entry from the last attach, which is what an IOMMU with
- *	aliases looks at: who changes @entry otherwise does not reach it
- * @table: the domain in whose list of requesters it is, or NULL; under the
+ *	aliases looks at: a change of VIRT_ENTRY_DIRTY alone does not reach it
+ * @table: the domain with the page table that @entry leads to, or NULL; under the
  *	group's mutex
- * @attached: in that list
+ * @attached: in the list of @table
  * @using: the domain of the access under way, NULL between accesses; first a
  *	nested one, then its parent
  * @accesses: begun so far; tells one access from the next

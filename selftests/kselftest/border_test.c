@@ -76,7 +76,7 @@ FIXTURE_TEARDOWN(border)
 	EXPECT_EQ(0, crowd_close(&self->c));
 }
 
-/* Pages of one mapping, without those that are not in it; twice does not matter. */
+/* Different pages of one mapping */
 struct pages {
 	unsigned int count;
 	__u64 page[16];
@@ -84,8 +84,14 @@ struct pages {
 
 static void add_page(struct pages *p, unsigned int area, __s64 page)
 {
-	if (page >= 0 && page < areas[area].pages)
-		p->page[p->count++] = areas[area].to + page;
+	unsigned int i;
+
+	if (page < 0 || page >= areas[area].pages)
+		return;
+	for (i = 0; i < p->count; i++)
+		if (p->page[i] == areas[area].to + page)
+			return;
+	p->page[p->count++] = areas[area].to + page;
 }
 
 /* Around the borders of the mapping, and of leaves of 2 MiB in it. */
@@ -176,8 +182,8 @@ TEST_F(border, read_a_part)
 
 	for (a = 0; a < NR_AREAS; a++) {
 		find_borders(&p, a);
-		for (i = 0; i + 3 < p.count; i += 2) {
-			__u64 from = p.page[i], to = p.page[i + 3];
+		for (i = 0; i + 2 < p.count; i++) {
+			__u64 from = p.page[i], to = p.page[i + 2];
 
 			if (from > to)
 				continue;

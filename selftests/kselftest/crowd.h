@@ -23,7 +23,7 @@ enum {
 	SMMU,
 	REFUSING,	/* SMMU that refuses domains with dirty tracking at attach */
 	INTEL,
-	NARROW,		/* as LOG; its log holds 2^26 bytes of addresses */
+	NARROW,		/* as LOG; its log holds addresses below 2^30 */
 	UNTRACKED,	/* its IOMMU does not track, no log */
 	GROUP,		/* AMD, three in a group */
 	GROUP_2,

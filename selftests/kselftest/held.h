@@ -13,7 +13,7 @@
 
 /* For what must happen; and for what need not, with a tracker that prevents it. */
 #define HELD_LONG_MS	30000
-#define HELD_SHORT_MS	1000
+#define HELD_SHORT_MS	500
 
 /**
  * struct call - A call in a thread of its own

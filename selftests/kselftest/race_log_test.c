@@ -510,7 +510,7 @@ TEST_F(race_log, read_only_memory_in_between)
 static int reach(struct crowd *c, unsigned int first, unsigned int second)
 {
 	struct bench *b = &c->b;
-	__u64 beyond = IOVA + (1ull << 26);
+	__u64 beyond = 1ull << 31;
 
 	if (iommufd_ioas_map(b->fd, b->ioas_id, c->far, FAR_SIZE, beyond,
 			     IOMMUFD_MAP_RW) ||

@@ -141,8 +141,9 @@ TEST_F(race_read, small_read_beside_long_read)
 	pages = call_end(&one.call);
 	TH_LOG("took %.2f s", now() - begin);
 	EXPECT_GT(1, now() - begin);
-	EXPECT_EQ(3, pages);
-	EXPECT_LE(3, call_end(&all.call));
+	/* The long one may have got there before */
+	EXPECT_LE(0, pages);
+	EXPECT_LE(6, pages + call_end(&all.call));
 }
 
 /* INFO and IOAS_MAP ask no device. */
@@ -158,13 +159,16 @@ TEST_F(race_read, others_beside_long_read)
 	ASSERT_EQ(0, begin_long_read(c, &all));
 	begin = now();
 	ASSERT_EQ(0, tracker_info(c->b.fd, c->b.tracker_id, &info, sources, 4));
+	TH_LOG("%.2f s after INFO", now() - begin);
 	ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, MAPPING_SIZE,
 				      FAR / 2, IOMMUFD_MAP_RW));
 	ASSERT_EQ(0, iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR / 2, MAPPING_SIZE,
 					&unmapped));
+	TH_LOG("%.2f s after map and unmap", now() - begin);
 	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	TH_LOG("%.2f s after attach", now() - begin);
 	ASSERT_EQ(0, crowd_detach(c, BOTH));
-	TH_LOG("took %.2f s", now() - begin);
+	TH_LOG("%.2f s after detach", now() - begin);
 	EXPECT_GT(1, now() - begin);
 	EXPECT_EQ(6, call_end(&all.call));
 }
