@@ -45,6 +45,8 @@ static int access_page(struct virt_function *fn, u64 iova, void *buf,
 	if (write)
 		rec.begin_ns = virt_truth_begin();
 	err = virt_requester_begin(&fn->dma, &rec.iova, write, &phys);
+	if (err && virt_function_bus_master(fn))
+		virt_count(VIRT_BLOCKED, 1);
 	if (!err && !(virt_function_bus_master(fn) && is_memory(phys)))
 		err = -EACCES;
 	if (err) {

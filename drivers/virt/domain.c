@@ -9,17 +9,36 @@
 #include <linux/gfp.h>
 #include <linux/iommu.h>
 #include <linux/log2.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "faults.h"
+#include "hold.h"
 #include "virt_iommu.h"
+
+static void flush_leaves(struct virt_domain *vdom, u64 iova, u64 last, int order)
+{
+	virt_count(VIRT_FLUSHES, 1);
+	virt_iotlb_invalidate(&vdom->tlb, iova, last, order);
+	virt_domain_drain(&vdom->domain);
+}
 
 static void flush_range(struct virt_domain *vdom, u64 iova, u64 last)
 {
-	virt_count(VIRT_FLUSHES, 1);
-	virt_iotlb_invalidate(&vdom->tlb, iova, last);
-	virt_domain_drain(&vdom->domain);
+	virt_count(VIRT_TLB_COMMANDS, 1);
+	flush_leaves(vdom, iova, last, VIRT_IOTLB_ANY);
+}
+
+/*
+ * SMMUv3: by address, with the level at which leaves of @pgsize are. Where range
+ * invalidation is missing, that is a command for each @pgsize.
+ */
+static void flush_level(struct virt_domain *vdom, u64 iova, u64 last,
+			size_t pgsize)
+{
+	virt_count(VIRT_TLB_COMMANDS, div64_u64(last - iova, pgsize) + 1);
+	flush_leaves(vdom, iova, last, ilog2(pgsize) - 12);
 }
 
 /**
@@ -44,6 +63,7 @@ static void free_unlinked(struct virt_domain *vdom, struct list_head *freelist)
 /**
  * virt_domain_translate() - what hardware does with an address
  * @vdom: the domain
+ * @dirty: VIRT_ENTRY_DIRTY of the requester, which only counts with by_device
  * @iova: the address
  * @write: memory will be written
  * @phys: where it is
@@ -51,11 +71,12 @@ static void free_unlinked(struct virt_domain *vdom, struct list_head *freelist)
  * Between virt_requester_begin() and virt_requester_end() only. Returns -EACCES
  * when nothing is mapped there, or not for this.
  */
-int virt_domain_translate(struct virt_domain *vdom, u64 iova, bool write,
-			  phys_addr_t *phys)
+int virt_domain_translate(struct virt_domain *vdom, bool dirty, u64 iova,
+			  bool write, phys_addr_t *phys)
 {
 	unsigned long generation = virt_iotlb_generation(&vdom->tlb);
-	bool track = READ_ONCE(vdom->tracking);
+	bool track = vdom->personality->by_device ? dirty :
+						     READ_ONCE(vdom->tracking);
 	struct virt_iotlb_entry entry;
 	struct virt_leaf leaf;
 
@@ -120,6 +141,7 @@ static int virt_domain_map(struct iommu_domain *domain, unsigned long iova,
 	u64 bits = 0;
 	int err;
 
+	virt_hold(VIRT_HOLD_MAP, iova, iova + pgsize * pgcount - 1);
 	if (virt_fail_map())
 		return -ENOMEM;
 	if (prot & IOMMU_READ)
@@ -142,6 +164,29 @@ static int virt_domain_map(struct iommu_domain *domain, unsigned long iova,
 	return err;
 }
 
+/*
+ * Gather what was unmapped, leaves of @orders. Where an invalidation is of leaves
+ * of one size, leaves of several sizes are a table that was taken out, as in
+ * io-pgtable-arm, and that is flushed at once and without a level.
+ */
+static void gather_unmapped(struct virt_domain *vdom, u64 iova, size_t size,
+			    u64 orders, struct iommu_iotlb_gather *gather)
+{
+	struct iommu_domain *domain = &vdom->domain;
+
+	if (!vdom->personality->gather_pages) {
+		iommu_iotlb_gather_add_range(gather, iova, size);
+	} else if (!vdom->personality->level_hint) {
+		iommu_iotlb_gather_add_page(domain, gather, iova, size);
+	} else if (is_power_of_2(orders)) {
+		iommu_iotlb_gather_add_page(domain, gather, iova,
+					    (size_t)SZ_4K << ilog2(orders));
+		iommu_iotlb_gather_add_range(gather, iova, size);
+	} else {
+		flush_range(vdom, iova, iova + size - 1);
+	}
+}
+
 static size_t virt_domain_unmap(struct iommu_domain *domain, unsigned long iova,
 				size_t pgsize, size_t pgcount,
 				struct iommu_iotlb_gather *gather)
@@ -149,8 +194,10 @@ static size_t virt_domain_unmap(struct iommu_domain *domain, unsigned long iova,
 	struct virt_domain *vdom = to_virt_domain(domain);
 	LIST_HEAD(freelist);
 	size_t size;
+	u64 orders;
 
-	size = virt_pgtable_unmap(&vdom->pt, iova, pgsize * pgcount, &freelist);
+	size = virt_pgtable_unmap(&vdom->pt, iova, pgsize * pgcount, &orders,
+				  &freelist);
 	if (!size)
 		return 0;
 	/*
@@ -159,10 +206,7 @@ static size_t virt_domain_unmap(struct iommu_domain *domain, unsigned long iova,
 	 */
 	if (virt_break_flush())
 		flush_range(vdom, iova, iova + size - 1);
-	if (vdom->personality->gather_pages)
-		iommu_iotlb_gather_add_page(domain, gather, iova, size);
-	else
-		iommu_iotlb_gather_add_range(gather, iova, size);
+	gather_unmapped(vdom, iova, size, orders, gather);
 	list_splice(&freelist, &gather->freelist);
 	return size;
 }
@@ -171,12 +215,12 @@ static void virt_domain_sync(struct iommu_domain *domain,
 			     struct iommu_iotlb_gather *gather)
 {
 	struct virt_domain *vdom = to_virt_domain(domain);
-	bool empty = gather->start > gather->end;
+	bool empty = gather->start > gather->end || virt_break_flush();
 
-	if (vdom->personality->sync_needs_pgsize && !gather->pgsize)
-		empty = true;
-	if (!empty && !virt_break_flush())
+	if (!empty && !vdom->personality->level_hint)
 		flush_range(vdom, gather->start, gather->end);
+	else if (!empty && gather->pgsize)
+		flush_level(vdom, gather->start, gather->end, gather->pgsize);
 	free_unlinked(vdom, &gather->freelist);
 }
 
@@ -200,10 +244,17 @@ static int virt_domain_set_tracking(struct iommu_domain *domain, bool enable)
 {
 	struct virt_domain *vdom = to_virt_domain(domain);
 
-	if (vdom->personality->born_dirty || vdom->tracking == enable)
+	if (vdom->personality->born_dirty)
 		return 0;
-	WRITE_ONCE(vdom->tracking, enable);
-	virt_domain_flush(vdom);
+	mutex_lock(&vdom->lock);
+	if (vdom->tracking != enable) {
+		virt_requesters_track(vdom, enable);
+		WRITE_ONCE(vdom->tracking, enable);
+		virt_domain_flush(vdom);
+	}
+	mutex_unlock(&vdom->lock);
+	if (!enable)
+		virt_hold(VIRT_HOLD_UNTRACK, 0, ULONG_MAX);
 	return 0;
 }
 
@@ -213,10 +264,14 @@ static int virt_domain_read_dirty(struct iommu_domain *domain,
 				  struct iommu_dirty_bitmap *dirty)
 {
 	struct virt_domain *vdom = to_virt_domain(domain);
+	int err;
 
 	if (virt_fail_read())
 		return -EIO;
-	return vdom->personality->read_dirty(vdom, iova, size, flags, dirty);
+	err = vdom->personality->read_dirty(vdom, iova, size, flags, dirty);
+	virt_hold(flags & IOMMU_DIRTY_NO_CLEAR ? VIRT_HOLD_PROBE : VIRT_HOLD_READ,
+		  iova, iova + size - 1);
+	return err;
 }
 
 static const struct iommu_dirty_ops virt_dirty_ops = {
@@ -263,6 +318,8 @@ struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
 	if (virt_iotlb_init(&vdom->tlb))
 		goto err_pgtable;
 
+	mutex_init(&vdom->lock);
+	INIT_LIST_HEAD(&vdom->requesters);
 	vdom->personality = iommu->personality;
 	vdom->gather = iommu->gather;
 	vdom->domain.pgsize_bitmap = iommu->personality->pgsize_bitmap;

@@ -37,6 +37,11 @@ static uint pass_map;
 module_param(pass_map, uint, 0644);
 MODULE_PARM_DESC(pass_map, "so many calls of map_pages succeed before those of fail_map");
 
+static ulong fail_attach;
+module_param(fail_attach, ulong, 0644);
+MODULE_PARM_DESC(fail_attach,
+		 "mask of the DMA devices of which the next attach to a paging domain fails with ENOMEM");
+
 static ulong tracker_devices = ~0ul;
 module_param(tracker_devices, ulong, 0644);
 MODULE_PARM_DESC(tracker_devices,
@@ -131,6 +136,16 @@ bool virt_fail_map(void)
 	       take_one(&fail_map);
 }
 
+/**
+ * virt_fail_attach() - should this attach fail
+ * @device: number of the device
+ */
+bool virt_fail_attach(unsigned int device)
+{
+	return device < BITS_PER_LONG && READ_ONCE(fail_attach) &&
+	       test_and_clear_bit(device, &fail_attach);
+}
+
 static bool track_suffers(unsigned int device)
 {
 	return READ_ONCE(tracker_devices) & BIT(device);
@@ -216,6 +231,7 @@ static const struct kernel_param_ops counter_ops = {
 
 static const enum virt_counter counter_ids[] = {
 	VIRT_FLUSHES, VIRT_TLB_HITS, VIRT_WALKS, VIRT_LEAF_VISITS, VIRT_FAULTS,
+	VIRT_BLOCKED, VIRT_TLB_COMMANDS,
 };
 
 module_param_cb(flushes, &counter_ops, (void *)&counter_ids[0], 0444);
@@ -228,3 +244,7 @@ module_param_cb(leaf_visits, &counter_ops, (void *)&counter_ids[3], 0444);
 MODULE_PARM_DESC(leaf_visits, "leaves that read_and_clear_dirty looked at");
 module_param_cb(faults, &counter_ops, (void *)&counter_ids[4], 0444);
 MODULE_PARM_DESC(faults, "accesses refused");
+module_param_cb(blocked, &counter_ops, (void *)&counter_ids[5], 0444);
+MODULE_PARM_DESC(blocked, "accesses of bus masters that the IOMMU refused");
+module_param_cb(tlb_commands, &counter_ops, (void *)&counter_ids[6], 0444);
+MODULE_PARM_DESC(tlb_commands, "what these invalidations are in commands of the hardware");

@@ -14,6 +14,9 @@
  * @VIRT_WALKS: accesses that walked the page table
  * @VIRT_LEAF_VISITS: leaves that read_and_clear_dirty looked at
  * @VIRT_FAULTS: accesses refused
+ * @VIRT_BLOCKED: accesses of bus masters that the IOMMU refused
+ * @VIRT_TLB_COMMANDS: commands that the invalidations would be; one each, but those
+ *	by address of an SMMUv3 without range invalidation are one a leaf
  */
 enum virt_counter {
 	VIRT_FLUSHES,
@@ -21,6 +24,8 @@ enum virt_counter {
 	VIRT_WALKS,
 	VIRT_LEAF_VISITS,
 	VIRT_FAULTS,
+	VIRT_BLOCKED,
+	VIRT_TLB_COMMANDS,
 	VIRT_COUNTERS,
 };
 
@@ -29,6 +34,7 @@ bool virt_break_flush(void);
 bool virt_drop_record(void);
 bool virt_fail_read(void);
 bool virt_fail_map(void);
+bool virt_fail_attach(unsigned int device);
 
 bool virt_fail_track_start(unsigned int device);
 bool virt_fail_track_report(unsigned int device);

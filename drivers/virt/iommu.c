@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 
+#include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/iommu.h>
@@ -20,6 +21,7 @@
 
 #include "bus.h"
 #include "faults.h"
+#include "hold.h"
 #include "virt_iommu.h"
 
 /* How long DMA is blocked by break before make: enough for a test to see it */
@@ -53,26 +55,37 @@ void virt_domain_drain(struct iommu_domain *domain)
 	}
 }
 
-/* Say that @rq uses the domain of @whose, and which one that is. */
-static struct iommu_domain *announce(struct virt_requester *rq,
-				     const struct virt_requester *whose)
+static struct iommu_domain *entry_domain(unsigned long entry)
 {
-	struct iommu_domain *domain = READ_ONCE(whose->domain);
+	return (struct iommu_domain *)(entry & ~VIRT_ENTRY_DIRTY);
+}
+
+/* What the IOMMU looks at for a request of @rq. */
+static unsigned long load_entry(const struct virt_requester *rq)
+{
+	return READ_ONCE(*(rq->iommu->alias ? &rq->alias_entry : &rq->entry));
+}
+
+/* Say that @rq uses the domain of @whose, and return the entry with that. */
+static unsigned long announce(struct virt_requester *rq,
+			      const struct virt_requester *whose)
+{
+	unsigned long entry = load_entry(whose);
 
 	WRITE_ONCE(rq->accesses, rq->accesses + 1);
 	for (;;) {
-		struct iommu_domain *now;
+		unsigned long now;
 
-		WRITE_ONCE(rq->using, domain);
+		WRITE_ONCE(rq->using, entry_domain(entry));
 		/*
 		 * Either virt_domain_drain() sees that the domain is used, or
 		 * what follows sees what was changed before the drain.
 		 */
 		smp_mb();
-		now = READ_ONCE(whose->domain);
-		if (likely(now == domain))
-			return domain;
-		domain = now;
+		now = load_entry(whose);
+		if (likely(now == entry))
+			return entry;
+		entry = now;
 	}
 }
 
@@ -107,7 +120,9 @@ static struct iommu_domain *announce_parent(struct virt_requester *rq,
 int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
 			 phys_addr_t *phys)
 {
-	struct iommu_domain *domain = announce_parent(rq, announce(rq, rq), iova);
+	unsigned long entry = announce(rq, rq);
+	struct iommu_domain *domain =
+		announce_parent(rq, entry_domain(entry), iova);
 
 	if (domain->type == IOMMU_DOMAIN_BLOCKED)
 		return -EACCES;
@@ -115,7 +130,8 @@ int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
 		*phys = *iova;
 		return 0;
 	}
-	return virt_domain_translate(to_virt_domain(domain), *iova, write, phys);
+	return virt_domain_translate(to_virt_domain(domain),
+				     entry & VIRT_ENTRY_DIRTY, *iova, write, phys);
 }
 
 /**
@@ -130,7 +146,7 @@ struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
 					  const struct virt_requester *whose)
 {
 	struct iommu_domain *domain =
-		announce_parent(rq, announce(rq, whose), NULL);
+		announce_parent(rq, entry_domain(announce(rq, whose)), NULL);
 
 	return domain->type & __IOMMU_DOMAIN_PAGING ? to_virt_domain(domain) :
 						      NULL;
@@ -157,7 +173,8 @@ void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 {
 	rq->iommu = iommu;
 	rq->number = number;
-	rq->domain = &virt_blocked_domain;
+	rq->entry = (unsigned long)&virt_blocked_domain;
+	rq->alias_entry = rq->entry;
 	list_add_tail(&rq->list, &requesters);
 }
 
@@ -194,29 +211,69 @@ static void drain_both(struct iommu_domain *domain, struct virt_domain *table)
 		virt_domain_drain(&table->domain);
 }
 
-static void switch_domain(struct virt_requester *rq, struct iommu_domain *new)
+/**
+ * virt_requesters_track() - set_dirty_tracking of a domain with by_device
+ * @vdom: the domain, locked; the caller flushes it
+ * @enable: hardware sets D
+ *
+ * Not the entries of their aliases: amd_iommu_set_dirty_tracking() has no
+ * clone_aliases(). Nor that of a requester that is being attached, and is about to
+ * write what it has computed before.
+ */
+void virt_requesters_track(struct virt_domain *vdom, bool enable)
 {
-	struct iommu_domain *old = rq->domain;
-	struct virt_domain *table = old->type & __IOMMU_DOMAIN_PAGING ?
-					    to_virt_domain(old) :
-					    virt_nested_parent(old, NULL);
+	struct virt_requester *rq;
 
-	if (old == new)
+	lockdep_assert_held(&vdom->lock);
+	list_for_each_entry(rq, &vdom->requesters, attached) {
+		if (enable)
+			set_bit(VIRT_ENTRY_DIRTY_BIT, &rq->entry);
+		else
+			clear_bit(VIRT_ENTRY_DIRTY_BIT, &rq->entry);
+	}
+}
+
+static void write_entry(struct virt_requester *rq, unsigned long entry)
+{
+	WRITE_ONCE(rq->entry, entry);
+	WRITE_ONCE(rq->alias_entry, entry);
+}
+
+/* To an entry with which it is in the list of @table, or in none. */
+static void switch_entry(struct virt_requester *rq, struct virt_domain *table,
+			 unsigned long new)
+{
+	struct iommu_domain *old = entry_domain(rq->entry);
+	struct virt_domain *from = rq->table;
+
+	if (rq->entry == new && rq->alias_entry == new)
 		return;
-	if (rq->iommu->bbm && table) {
-		WRITE_ONCE(rq->domain, &virt_blocked_domain);
-		drain_both(old, table);
+	if (from) {
+		mutex_lock(&from->lock);
+		list_del(&rq->attached);
+	}
+	if (rq->iommu->bbm && from) {
+		write_entry(rq, (unsigned long)&virt_blocked_domain);
+		drain_both(old, from);
 		usleep_range(BREAK_US, 2 * BREAK_US);
 	}
-	WRITE_ONCE(rq->domain, new);
-	drain_both(old, table);
-	if (table)
-		virt_domain_flush(table);
+	write_entry(rq, new);
+	drain_both(old, from);
+	if (from) {
+		virt_domain_flush(from);
+		mutex_unlock(&from->lock);
+	}
+	rq->table = table;
+	if (table) {
+		mutex_lock(&table->lock);
+		list_add_tail(&rq->attached, &table->requesters);
+		mutex_unlock(&table->lock);
+	}
 }
 
 static int attach_static(struct iommu_domain *domain, struct device *dev)
 {
-	switch_domain(dev_iommu_priv_get(dev), domain);
+	switch_entry(dev_iommu_priv_get(dev), NULL, (unsigned long)domain);
 	return 0;
 }
 
@@ -241,17 +298,26 @@ static struct iommu_domain virt_blocked_domain = {
  * @dev: a device of the virtual bus
  *
  * Returns -EINVAL when the table's format is not the one of the device's IOMMU,
- * or the domain must track and that IOMMU cannot.
+ * or the domain must track and that IOMMU cannot; -EOPNOTSUPP when it says that it
+ * can, with the option refuse; -ENOMEM with fail_attach.
  */
 int virt_iommu_attach_stages(struct virt_domain *table,
 			     struct iommu_domain *domain, struct device *dev)
 {
 	struct virt_requester *rq = dev_iommu_priv_get(dev);
 	const struct virt_personality *p = rq->iommu->personality;
+	unsigned long entry = (unsigned long)domain;
 
 	if (table->personality != p || (table->domain.dirty_ops && !p->tracks))
 		return -EINVAL;
-	switch_domain(rq, domain);
+	if (table->domain.dirty_ops && rq->iommu->refuse)
+		return -EOPNOTSUPP;
+	if (READ_ONCE(table->tracking))
+		entry |= VIRT_ENTRY_DIRTY;
+	virt_hold(VIRT_HOLD_ATTACH, rq->number + 1, rq->number + 1);
+	if (virt_fail_attach(rq->number))
+		return -ENOMEM;
+	switch_entry(rq, table, entry);
 	return 0;
 }
 
@@ -363,6 +429,21 @@ const struct iommu_ops virt_iommu_ops = {
 };
 
 /*
+ * As a quirk does for a function that sends requests as function 1 of its slot.
+ * pci_add_dma_alias() is not for modules; the PCI core frees the mask.
+ */
+static void add_alias(struct pci_dev *pdev)
+{
+	u8 alias = PCI_DEVFN(PCI_SLOT(pdev->devfn), 1);
+
+	pdev->dma_alias_mask = bitmap_zalloc(VIRT_BUS_FUNCTIONS, GFP_KERNEL);
+	if (pdev->dma_alias_mask)
+		set_bit(alias, pdev->dma_alias_mask);
+	else
+		pci_err(pdev, "no memory for its DMA alias\n");
+}
+
+/*
  * Before the core looks at a new device: say which instance it is behind, and that
  * its BARs stay where they are.
  */
@@ -378,6 +459,8 @@ static int tie_device(struct notifier_block *nb, unsigned long action,
 	if (!fn)
 		return NOTIFY_DONE;
 	virt_bus_claim(to_pci_dev(data));
+	if (fn->dma.iommu->alias)
+		add_alias(to_pci_dev(data));
 	/*
 	 * It wants iommu_probe_device_lock held, which modules cannot take, so
 	 * that dev->iommu is stable. It is: nobody else knows the device yet.

@@ -138,14 +138,17 @@ void virt_iotlb_fill(struct virt_iotlb *tlb, unsigned long generation, u64 iova,
 }
 
 /**
- * virt_iotlb_invalidate() - drop every entry that has to do with a range
+ * virt_iotlb_invalidate() - drop entries that have to do with a range
  * @tlb: the IOTLB
  * @iova: first byte
  * @last: last byte
+ * @order: entries of leaves of 4 KiB << @order only, as if the level were wrong for
+ *	all others; or VIRT_IOTLB_ANY
  *
  * May sleep. Accesses under way may still use what they have found.
  */
-void virt_iotlb_invalidate(struct virt_iotlb *tlb, u64 iova, u64 last)
+void virt_iotlb_invalidate(struct virt_iotlb *tlb, u64 iova, u64 last,
+			   int order)
 {
 	unsigned long page;
 	void *entry;
@@ -156,7 +159,9 @@ void virt_iotlb_invalidate(struct virt_iotlb *tlb, u64 iova, u64 last)
 	xa_unlock(&tlb->xa);
 
 	xa_for_each_range(&tlb->xa, page, entry, iova >> 12, last >> 12) {
-		xa_erase(&tlb->xa, page);
+		if (order == VIRT_IOTLB_ANY ||
+		    FIELD_GET(TLB_ORDER, xa_to_value(entry)) == order)
+			xa_erase(&tlb->xa, page);
 		cond_resched();
 	}
 }

@@ -8,6 +8,8 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
+#define VIRT_IOTLB_ANY	(-1)
+
 /**
  * struct virt_iotlb - the cached leaves of a domain
  * @xa: indexed by 4 KiB page of IOVA; an entry spans its leaf
@@ -47,6 +49,7 @@ bool virt_iotlb_find(struct virt_iotlb *tlb, u64 iova,
 		     struct virt_iotlb_entry *entry);
 void virt_iotlb_fill(struct virt_iotlb *tlb, unsigned long generation, u64 iova,
 		     const struct virt_iotlb_entry *entry);
-void virt_iotlb_invalidate(struct virt_iotlb *tlb, u64 iova, u64 last);
+void virt_iotlb_invalidate(struct virt_iotlb *tlb, u64 iova, u64 last,
+			   int order);
 
 #endif

@@ -27,12 +27,12 @@
 #define MAX_DEVICES	16
 
 #define USAGE \
-	"use personality[+option...][:devices],...; personalities amd intel smmu none; options gather bbm group tracker ranges= bits= space= page= log="
+	"use personality[+option...][:devices],...; personalities amd intel smmu none; options gather bbm group alias refuse tracker ranges= bits= space= page= log="
 
 static char *iommus = "amd:2,none:1";
 module_param(iommus, charp, 0444);
 MODULE_PARM_DESC(iommus,
-		 "IOMMU instances: personality[+option...][:devices],... (amd intel smmu none; gather bbm group tracker ranges= bits= space= page= log=)");
+		 "IOMMU instances: personality[+option...][:devices],... (amd intel smmu none; gather bbm group alias refuse tracker ranges= bits= space= page= log=)");
 
 static char *connectx = "";
 module_param(connectx, charp, 0444);
@@ -64,6 +64,10 @@ static int parse_options(struct virt_iommu *iommu, char *options)
 			iommu->bbm = true;
 		} else if (!strcmp(option, "group")) {
 			iommu->group = true;
+		} else if (!strcmp(option, "alias")) {
+			iommu->alias = true;
+		} else if (!strcmp(option, "refuse")) {
+			iommu->refuse = true;
 		} else {
 			pr_err("iommus: unknown option \"%s\": " USAGE "\n",
 			       option);

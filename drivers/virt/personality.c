@@ -8,11 +8,16 @@
  * on: the part before is lost and the part after is too much. What is not
  * mapped is stepped over by the size of the empty entry, from the address, not
  * from the entry's beginning. amd has any power of two as a leaf, replicated;
- * hardware sets D in one replica, reading takes it out of all.
+ * hardware sets D in one replica, reading takes it out of all. Whether hardware
+ * sets D at all is said by the device table entry of each device (HAD). An attach
+ * computes the entry from the domain and writes it later, without the domain's lock;
+ * set_dirty_tracking changes the entries of the devices that the domain has, but not
+ * those of their aliases.
  *
  * smmu walks by table, with an address that it advances by the size of each
  * leaf. After a start in the middle of a leaf all records to the end of the
- * call are shifted by as much. A hole is an error.
+ * call are shifted by as much. A hole is an error. An invalidation of a range says
+ * of which level the leaves are (IHI 0070, TTL); if that is wrong, none takes place.
  */
 #include <linux/bits.h>
 #include <linux/iommu.h>
@@ -146,6 +151,7 @@ static const struct virt_personality personalities[] = {
 		.name = "amd",
 		.pgsize_bitmap = GENMASK_ULL(38, 12),
 		.tracks = true,
+		.by_device = true,
 		.read_dirty = read_by_address,
 	}, {
 		.name = "intel",
@@ -159,7 +165,7 @@ static const struct virt_personality personalities[] = {
 		.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G,
 		.tracks = true,
 		.born_dirty = true,
-		.sync_needs_pgsize = true,
+		.level_hint = true,
 		.gather_pages = true,
 		.read_dirty = read_by_table,
 	}, {

@@ -143,7 +143,7 @@ int virt_pgtable_map(struct virt_pgtable *pt, u64 iova, phys_addr_t phys,
 }
 
 /* Returns the bytes from @iova to @end or to the first hole. */
-static u64 unmap_level(u64 *table, int level, u64 iova, u64 end,
+static u64 unmap_level(u64 *table, int level, u64 iova, u64 end, u64 *orders,
 		       struct list_head *freelist)
 {
 	u64 entry_size = 1ull << virt_level_shift(level);
@@ -160,6 +160,7 @@ static u64 unmap_level(u64 *table, int level, u64 iova, u64 end,
 			unsigned int count = leaf_count(leaf_order(pte));
 			unsigned int n;
 
+			*orders |= BIT_ULL(leaf_order(pte));
 			i = ALIGN_DOWN(i, count);
 			for (n = 0; n < count; n++)
 				WRITE_ONCE(table[i++], 0);
@@ -170,7 +171,7 @@ static u64 unmap_level(u64 *table, int level, u64 iova, u64 end,
 
 		next = min(next, end);
 		if (unmap_level(virt_pte_table(pte), level - 1, iova, next,
-				freelist) < next - iova)
+				orders, freelist) < next - iova)
 			break;
 		if (next - iova == entry_size) {
 			WRITE_ONCE(table[i], 0);
@@ -187,6 +188,7 @@ static u64 unmap_level(u64 *table, int level, u64 iova, u64 end,
  * @pt: the table
  * @iova: first byte
  * @size: bytes
+ * @orders: bit n is set if there was a leaf of 4 KiB << n
  * @freelist: gets the tables; the caller frees them when nothing walks them
  *	any more
  *
@@ -194,9 +196,11 @@ static u64 unmap_level(u64 *table, int level, u64 iova, u64 end,
  * from @iova to the end of the last leaf, or to the first hole.
  */
 size_t virt_pgtable_unmap(struct virt_pgtable *pt, u64 iova, u64 size,
-			  struct list_head *freelist)
+			  u64 *orders, struct list_head *freelist)
 {
-	return unmap_level(pt->root, VIRT_PT_TOP, iova, iova + size, freelist);
+	*orders = 0;
+	return unmap_level(pt->root, VIRT_PT_TOP, iova, iova + size, orders,
+			   freelist);
 }
 
 /**

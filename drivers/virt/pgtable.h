@@ -63,7 +63,7 @@ int virt_pgtable_map(struct virt_pgtable *pt, u64 iova, phys_addr_t phys,
 		     u64 size, size_t count, u64 bits, gfp_t gfp,
 		     size_t *mapped, struct list_head *freelist);
 size_t virt_pgtable_unmap(struct virt_pgtable *pt, u64 iova, u64 size,
-			  struct list_head *freelist);
+			  u64 *orders, struct list_head *freelist);
 bool virt_pgtable_find(const struct virt_pgtable *pt, u64 iova,
 		       struct virt_leaf *leaf);
 bool virt_pgtable_access(struct virt_pgtable *pt, u64 iova, bool write,

@@ -11,16 +11,19 @@
 #include <linux/types.h>
 
 /**
- * enum virt_cpu_op - Commands; all but READ and DECLARE are about whole pages
+ * enum virt_cpu_op - Commands; all but READ, DECLARE and LATE are about whole pages
  * @VIRT_CPU_READ: read @length bytes with vfio_dma_rw()
  * @VIRT_CPU_WRITE: write them; each byte gets the low byte of its page number
- * @VIRT_CPU_PIN_READ: pin with vfio_pin_pages() for reading
+ * @VIRT_CPU_PIN_READ: pin with vfio_pin_pages() for reading; pages may be pinned
+ *	more than once
  * @VIRT_CPU_PIN_WRITE: pin for writing
  * @VIRT_CPU_TOUCH: write the first eight bytes of each page, which is pinned:
  *	its address, and 1
  * @VIRT_CPU_MARK: iommufd_dirty_access_mark()
- * @VIRT_CPU_UNPIN: unpin
+ * @VIRT_CPU_UNPIN: unpin once
  * @VIRT_CPU_DECLARE: iommufd_dirty_access_declare()
+ * @VIRT_CPU_LATE: until the FD is closed, TOUCH and MARK each page that is still
+ *	pinned when its IOVA is unmapped or the device is detached, and then unpin it
  */
 enum virt_cpu_op {
 	VIRT_CPU_READ,
@@ -31,6 +34,7 @@ enum virt_cpu_op {
 	VIRT_CPU_MARK,
 	VIRT_CPU_UNPIN,
 	VIRT_CPU_DECLARE,
+	VIRT_CPU_LATE,
 };
 
 /**

@@ -20,8 +20,10 @@
 #ifndef _VIRT_IOMMU_H
 #define _VIRT_IOMMU_H
 
+#include <linux/bits.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "iotlb.h"
@@ -33,6 +35,10 @@
 
 struct virt_domain;
 
+/* In virt_requester.entry beside the domain: hardware sets A and D (AMD: HAD) */
+#define VIRT_ENTRY_DIRTY_BIT	0
+#define VIRT_ENTRY_DIRTY	BIT(VIRT_ENTRY_DIRTY_BIT)
+
 /**
  * struct virt_personality - what one kind of IOMMU driver does
  * @name: in iommus=; the instances are v<name>0, v<name>1 ... in sysfs
@@ -40,8 +46,12 @@ struct virt_domain;
  * @tracks: has dirty tracking
  * @merges: map_pages makes the largest leaves that fit, not those asked for
  * @born_dirty: tracking cannot be switched off, a fresh writable leaf is dirty
- * @sync_needs_pgsize: iotlb_sync does nothing for a gather without pgsize
+ * @level_hint: iotlb_sync says of which level the leaves are, by gather.pgsize:
+ *	entries of leaves of another size survive it, and without pgsize it does
+ *	nothing
  * @gather_pages: unmap gathers by page, so that gather.pgsize is set
+ * @by_device: whether D is set is a bit of each requester's own entry, which an
+ *	attach computes and then writes without a lock
  * @read_dirty: iommu_dirty_ops.read_and_clear_dirty
  */
 struct virt_personality {
@@ -50,8 +60,9 @@ struct virt_personality {
 	bool tracks;
 	bool merges;
 	bool born_dirty;
-	bool sync_needs_pgsize;
+	bool level_hint;
 	bool gather_pages;
+	bool by_device;
 	int (*read_dirty)(struct virt_domain *vdom, unsigned long iova,
 			  size_t size, unsigned long flags,
 			  struct iommu_dirty_bitmap *dirty);
@@ -66,6 +77,8 @@ struct virt_personality {
  * @gather: its domains record dirt in the gather only
  * @bbm: replacing a domain is break before make
  * @group: all devices are in one group
+ * @alias: requests of its DMA devices arrive under another requester ID
+ * @refuse: claims dirty tracking, and refuses to attach a domain that has it
  * @tracker: of each DMA device behind it
  * @devices: number of devices behind it
  * @list: all instances, main.c
@@ -78,6 +91,8 @@ struct virt_iommu {
 	bool gather;
 	bool bbm;
 	bool group;
+	bool alias;
+	bool refuse;
 	struct virt_tracker_limits tracker;
 	unsigned int devices;
 	struct list_head list;
@@ -88,7 +103,10 @@ struct virt_iommu {
  * @domain: for the core
  * @personality: the format
  * @gather: record dirt in the gather only
- * @tracking: hardware sets A and D
+ * @tracking: hardware sets A and D; of a personality with by_device, for those
+ *	requesters whose entry says so
+ * @lock: @requesters, and setting @tracking
+ * @requesters: attached to it, or to a domain on top of it
  * @pt: the page table
  * @tlb: what hardware has cached of @pt
  */
@@ -97,6 +115,8 @@ struct virt_domain {
 	const struct virt_personality *personality;
 	bool gather;
 	bool tracking;
+	struct mutex lock;
+	struct list_head requesters;
 	struct virt_pgtable pt;
 	struct virt_iotlb tlb;
 };
@@ -105,7 +125,13 @@ struct virt_domain {
  * struct virt_requester - a function as the IOMMU sees it
  * @iommu: the instance it is behind
  * @number: in ground truth
- * @domain: what translates; changed under the group's mutex
+ * @entry: what translates, with VIRT_ENTRY_DIRTY; changed under the group's
+ *	mutex, but for that bit
+ * @alias_entry: a copy of @entry from the last attach, which is what an IOMMU with
+ *	aliases looks at: a change of VIRT_ENTRY_DIRTY alone does not reach it
+ * @table: the domain with the page table that @entry leads to, or NULL; under the
+ *	group's mutex
+ * @attached: in the list of @table
  * @using: the domain of the access under way, NULL between accesses; first a
  *	nested one, then its parent
  * @accesses: begun so far; tells one access from the next
@@ -116,7 +142,10 @@ struct virt_domain {
 struct virt_requester {
 	struct virt_iommu *iommu;
 	u32 number;
-	struct iommu_domain *domain;
+	unsigned long entry;
+	unsigned long alias_entry;
+	struct virt_domain *table;
+	struct list_head attached;
 	struct iommu_domain *using;
 	unsigned long accesses;
 	struct list_head list;
@@ -142,6 +171,7 @@ int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
 struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
 					  const struct virt_requester *whose);
 void virt_requester_end(struct virt_requester *rq);
+void virt_requesters_track(struct virt_domain *vdom, bool enable);
 struct virt_requester *virt_requester_find(u32 number);
 int virt_iommu_attach_stages(struct virt_domain *table,
 			     struct iommu_domain *domain, struct device *dev);
@@ -151,8 +181,8 @@ int virt_iommu_attach(struct iommu_domain *domain, struct device *dev);
 extern const struct iommu_domain_ops virt_domain_ops;
 struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
 				      bool dirty);
-int virt_domain_translate(struct virt_domain *vdom, u64 iova, bool write,
-			  phys_addr_t *phys);
+int virt_domain_translate(struct virt_domain *vdom, bool dirty, u64 iova,
+			  bool write, phys_addr_t *phys);
 void virt_domain_flush(struct virt_domain *vdom);
 void virt_domain_drain(struct iommu_domain *domain);
 

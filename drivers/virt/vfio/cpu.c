@@ -23,13 +23,25 @@
 /**
  * struct virt_cpu - the device
  * @vdev: the VFIO device
- * @lock: protects @pages
- * @pages: what is pinned: struct page by IOVA >> PAGE_SHIFT
+ * @lock: protects the rest
+ * @pins: what is pinned: struct cpu_pin by IOVA >> PAGE_SHIFT
+ * @late: what is pinned is written and marked when it is unmapped
  */
 struct virt_cpu {
 	struct vfio_device vdev;
 	struct mutex lock;
-	struct xarray pages;
+	struct xarray pins;
+	bool late;
+};
+
+/**
+ * struct cpu_pin - a page that is pinned
+ * @page: the page
+ * @count: how often
+ */
+struct cpu_pin {
+	struct page *page;
+	unsigned int count;
 };
 
 static struct virt_cpu *to_cpu(struct vfio_device *vdev)
@@ -50,42 +62,68 @@ static int cpu_rw(struct virt_cpu *cpu, u64 iova, bool write)
 	return ret;
 }
 
-static int cpu_pin(struct virt_cpu *cpu, u64 iova, bool write)
+static int cpu_pin_page(struct virt_cpu *cpu, u64 iova, bool write)
 {
+	struct cpu_pin *pin = xa_load(&cpu->pins, iova >> PAGE_SHIFT);
 	struct page *page;
 	int ret;
 
-	if (xa_load(&cpu->pages, iova >> PAGE_SHIFT))
-		return -EEXIST;
+	if (!pin) {
+		pin = kzalloc(sizeof(*pin), GFP_KERNEL);
+		if (!pin)
+			return -ENOMEM;
+		ret = xa_err(xa_store(&cpu->pins, iova >> PAGE_SHIFT, pin,
+				      GFP_KERNEL));
+		if (ret) {
+			kfree(pin);
+			return ret;
+		}
+	}
 	ret = vfio_pin_pages(&cpu->vdev, iova, 1,
 			     IOMMU_READ | (write ? IOMMU_WRITE : 0), &page);
-	if (ret < 0)
-		return ret;
-	ret = xa_err(xa_store(&cpu->pages, iova >> PAGE_SHIFT, page, GFP_KERNEL));
-	if (ret)
-		vfio_unpin_pages(&cpu->vdev, iova, 1);
+	if (ret == 1) {
+		pin->page = page;
+		pin->count++;
+		return 0;
+	}
+	if (!pin->count) {
+		xa_erase(&cpu->pins, iova >> PAGE_SHIFT);
+		kfree(pin);
+	}
 	return ret;
 }
 
-static int cpu_unpin(struct virt_cpu *cpu, u64 iova)
+static int cpu_unpin_page(struct virt_cpu *cpu, u64 iova)
 {
-	if (!xa_erase(&cpu->pages, iova >> PAGE_SHIFT))
+	struct cpu_pin *pin = xa_load(&cpu->pins, iova >> PAGE_SHIFT);
+
+	if (!pin)
 		return -ENOENT;
+	if (!--pin->count) {
+		xa_erase(&cpu->pins, iova >> PAGE_SHIFT);
+		kfree(pin);
+	}
 	vfio_unpin_pages(&cpu->vdev, iova, 1);
 	return 0;
 }
 
 static int cpu_touch(struct virt_cpu *cpu, u64 iova)
 {
-	struct page *page = xa_load(&cpu->pages, iova >> PAGE_SHIFT);
+	struct cpu_pin *pin = xa_load(&cpu->pins, iova >> PAGE_SHIFT);
 	u64 *data;
 
-	if (!page)
+	if (!pin)
 		return -ENOENT;
-	data = kmap_local_page(page);
+	data = kmap_local_page(pin->page);
 	WRITE_ONCE(*data, iova | 1);
 	kunmap_local(data);
 	return 0;
+}
+
+static int cpu_mark(struct virt_cpu *cpu, u64 iova)
+{
+	return iommufd_dirty_access_mark(cpu->vdev.iommufd_access, iova,
+					 PAGE_SIZE);
 }
 
 static int cpu_page(struct virt_cpu *cpu, u32 op, u64 iova)
@@ -96,16 +134,15 @@ static int cpu_page(struct virt_cpu *cpu, u32 op, u64 iova)
 	case VIRT_CPU_WRITE:
 		return cpu_rw(cpu, iova, true);
 	case VIRT_CPU_PIN_READ:
-		return cpu_pin(cpu, iova, false);
+		return cpu_pin_page(cpu, iova, false);
 	case VIRT_CPU_PIN_WRITE:
-		return cpu_pin(cpu, iova, true);
+		return cpu_pin_page(cpu, iova, true);
 	case VIRT_CPU_TOUCH:
 		return cpu_touch(cpu, iova);
 	case VIRT_CPU_MARK:
-		return iommufd_dirty_access_mark(cpu->vdev.iommufd_access, iova,
-						 PAGE_SIZE);
+		return cpu_mark(cpu, iova);
 	case VIRT_CPU_UNPIN:
-		return cpu_unpin(cpu, iova);
+		return cpu_unpin_page(cpu, iova);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -120,6 +157,12 @@ static int cpu_command(struct virt_cpu *cpu, const struct virt_cpu_cmd *cmd)
 		return -ENODEV;
 	if (cmd->op == VIRT_CPU_DECLARE) {
 		iommufd_dirty_access_declare(cpu->vdev.iommufd_access);
+		return 0;
+	}
+	if (cmd->op == VIRT_CPU_LATE) {
+		mutex_lock(&cpu->lock);
+		cpu->late = true;
+		mutex_unlock(&cpu->lock);
 		return 0;
 	}
 	if (cmd->__reserved || !cmd->length || cmd->length > MAX_LENGTH ||
@@ -148,16 +191,32 @@ static ssize_t cpu_write(struct vfio_device *vdev, const char __user *buf,
 	return ret ?: count;
 }
 
+/* The last that the device does to memory before it unpins it. */
+static void cpu_write_late(struct virt_cpu *cpu, u64 iova)
+{
+	int ret = cpu_touch(cpu, iova) ?: cpu_mark(cpu, iova);
+
+	if (ret)
+		dev_warn(cpu->vdev.dev, "IOVA %#llx was written and cannot be marked: %d\n",
+			 iova, ret);
+}
+
 /* What is unmapped, or left behind, must not stay pinned. */
 static void cpu_unmap(struct vfio_device *vdev, u64 iova, u64 length)
 {
 	struct virt_cpu *cpu = to_cpu(vdev);
 	unsigned long index, last = (iova + (length - 1)) >> PAGE_SHIFT;
-	struct page *page;
+	struct cpu_pin *pin;
 
 	mutex_lock(&cpu->lock);
-	xa_for_each_range(&cpu->pages, index, page, iova >> PAGE_SHIFT, last)
-		cpu_unpin(cpu, (u64)index << PAGE_SHIFT);
+	xa_for_each_range(&cpu->pins, index, pin, iova >> PAGE_SHIFT, last) {
+		u64 page = (u64)index << PAGE_SHIFT;
+
+		if (cpu->late)
+			cpu_write_late(cpu, page);
+		while (!cpu_unpin_page(cpu, page))
+			;
+	}
 	mutex_unlock(&cpu->lock);
 }
 
@@ -166,12 +225,13 @@ static int cpu_setup(struct vfio_device *vdev)
 	struct virt_cpu *cpu = to_cpu(vdev);
 
 	mutex_init(&cpu->lock);
-	xa_init(&cpu->pages);
+	xa_init(&cpu->pins);
 	return 0;
 }
 
 static void cpu_close(struct vfio_device *vdev)
 {
+	to_cpu(vdev)->late = false;
 	cpu_unmap(vdev, 0, U64_MAX);
 }
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls of the IOMMU core that wait in the middle of what they do, so that a test
+ * can do something else in just that moment, and need not hope to meet it.
+ *
+ * Each point has a parameter hold_*. Writing a key other than 0 arms it: the next
+ * call that has to do with the key waits, and disarms it, so no other call does.
+ * Writing 0 disarms it and lets all calls go on that wait there. Reading gives the
+ * number of these. They keep whatever locks their callers hold.
+ */
+#include <linux/atomic.h>
+#include <linux/delay.h>
+#include <linux/moduleparam.h>
+#include <linux/sysfs.h>
+
+#include "hold.h"
+
+/**
+ * struct hold - a point
+ * @key: what the call that is to wait has to do with; 0 for none
+ * @round: changed to let go on what waits
+ * @waiting: calls that wait
+ */
+struct hold {
+	unsigned long key;
+	unsigned long round;
+	atomic_t waiting;
+};
+
+static struct hold holds[VIRT_HOLD_POINTS];
+
+/**
+ * virt_hold() - wait here, if a test wants that
+ * @point: where
+ * @first: the lowest key that the call has to do with
+ * @last: the highest
+ *
+ * Sleeps in short pieces, so that however long it takes nothing looks hung.
+ */
+void virt_hold(enum virt_hold_point point, unsigned long first,
+	       unsigned long last)
+{
+	struct hold *hold = &holds[point];
+	unsigned long key = READ_ONCE(hold->key), round;
+
+	if (likely(!key) || key < first || key > last)
+		return;
+	round = READ_ONCE(hold->round);
+	/* Orders the two: who lets go changes @round after @key. */
+	if (cmpxchg(&hold->key, key, 0) != key)
+		return;
+	atomic_inc(&hold->waiting);
+	while (READ_ONCE(hold->round) == round)
+		usleep_range(500, 1000);
+	atomic_dec(&hold->waiting);
+}
+
+static int hold_set(const char *value, const struct kernel_param *kp)
+{
+	struct hold *hold = kp->arg;
+	unsigned long key;
+	int err = kstrtoul(value, 0, &key);
+
+	if (err)
+		return err;
+	xchg(&hold->key, key);
+	if (!key)
+		WRITE_ONCE(hold->round, hold->round + 1);
+	return 0;
+}
+
+static int hold_get(char *buffer, const struct kernel_param *kp)
+{
+	struct hold *hold = kp->arg;
+
+	return sysfs_emit(buffer, "%d\n", atomic_read(&hold->waiting));
+}
+
+static const struct kernel_param_ops hold_ops = {
+	.set = hold_set,
+	.get = hold_get,
+};
+
+module_param_cb(hold_probe, &hold_ops, &holds[VIRT_HOLD_PROBE], 0644);
+MODULE_PARM_DESC(hold_probe, "IOVA: the next look at its D bit that clears nothing waits at its end");
+module_param_cb(hold_read, &hold_ops, &holds[VIRT_HOLD_READ], 0644);
+MODULE_PARM_DESC(hold_read, "IOVA: the next call that clears its D bit waits at its end");
+module_param_cb(hold_untrack, &hold_ops, &holds[VIRT_HOLD_UNTRACK], 0644);
+MODULE_PARM_DESC(hold_untrack, "1: the next call that has switched tracking off waits at its end");
+module_param_cb(hold_map, &hold_ops, &holds[VIRT_HOLD_MAP], 0644);
+MODULE_PARM_DESC(hold_map, "IOVA: the next call of map_pages with it waits before it begins");
+module_param_cb(hold_attach, &hold_ops, &holds[VIRT_HOLD_ATTACH], 0644);
+MODULE_PARM_DESC(hold_attach, "1 + DEVICE: the next attach of that device waits before hardware is told");

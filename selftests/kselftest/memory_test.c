@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A process whose control group has no memory left unmaps memory, detaches a device,
+ * or destroys an HWPT. None of that may fail, nor may it be killed for the memory
+ * that the kernel would like to have for dirty pages: there is a way without.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "crowd.h"
+
+#define CGROUP "/tmp/memory-cgroup"
+#define GROUP_DIR CGROUP "/test"
+
+#define GIB (1ull << 30)
+/* Mappings of a page, each so far from the next that nothing is shared */
+#define MAPPINGS 2048ull
+/* What is left to the group, far less than they need */
+#define LEFT (256 << 10)
+
+FIXTURE(memory) {
+	struct crowd c;
+	__u32 hwpt;
+};
+
+FIXTURE_VARIANT(memory) {
+	int (*end)(struct crowd *c, __u32 hwpt);
+};
+
+static int end_unmap(struct crowd *c, __u32 hwpt)
+{
+	__u64 unmapped;
+
+	return iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR, MAPPINGS * GIB,
+				  &unmapped);
+}
+
+static int end_detach(struct crowd *c, __u32 hwpt)
+{
+	return crowd_detach(c, BOTH);
+}
+
+static int end_destroy(struct crowd *c, __u32 hwpt)
+{
+	return iommufd_destroy(c->b.fd, hwpt);
+}
+
+FIXTURE_VARIANT_ADD(memory, unmap) { .end = end_unmap };
+FIXTURE_VARIANT_ADD(memory, detach) { .end = end_detach };
+FIXTURE_VARIANT_ADD(memory, destroy) { .end = end_destroy };
+
+static int group_make(void)
+{
+	if ((mkdir(CGROUP, 0755) && errno != EEXIST) ||
+	    mount("cgroup2", CGROUP, "cgroup2", 0, NULL))
+		return -errno;
+	if (sysfs_write(CGROUP "/cgroup.subtree_control", "+memory") ||
+	    mkdir(GROUP_DIR, 0755))
+		return -EIO;
+	return 0;
+}
+
+/* The children have ended, but the kernel may still be at it. */
+static int group_remove(void)
+{
+	unsigned int tries;
+
+	for (tries = 0; rmdir(GROUP_DIR) && errno == EBUSY && tries < 1000; tries++)
+		usleep(10000);
+	return umount(CGROUP) ? -errno : 0;
+}
+
+FIXTURE_SETUP(memory)
+{
+	struct bench *b = &self->c.b;
+	char command[128];
+	unsigned int i;
+
+	ASSERT_EQ(0, group_make());
+	ASSERT_EQ(0, crowd_open(&self->c, false));
+	for (i = 0; i < MAPPINGS; i++)
+		ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id,
+					      self->c.far, PAGE, FAR + i * GIB,
+					      IOMMUFD_MAP_RW));
+	if (variant->end == end_detach) {
+		self->hwpt = b->ioas_id;
+		ASSERT_EQ(0, crowd_attach(&self->c, BOTH, b->ioas_id));
+	} else {
+		ASSERT_EQ(0, crowd_hwpt(&self->c, BOTH, b->ioas_id, &self->hwpt));
+		ASSERT_EQ(0, crowd_attach(&self->c, BOTH, self->hwpt));
+	}
+	ASSERT_EQ(0, crowd_start(&self->c, IOMMU_DIRTY_POLICY_IOMMU, 0));
+	/* As if the device had written to each of them */
+	snprintf(command, sizeof(command), "%u %#llx %#llx %#llx %llu 0", BOTH, FAR,
+		 MAPPINGS * GIB, GIB, MAPPINGS);
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "set_dirty", command));
+	if (variant->end == end_destroy)
+		ASSERT_EQ(0, crowd_detach(&self->c, BOTH));
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	EXPECT_EQ(0, crowd_close(&self->c));
+	EXPECT_EQ(0, group_remove());
+}
+
+/* In the child: into the group, and fill it. */
+static int group_enter(void)
+{
+	char value[32];
+	long current;
+
+	snprintf(value, sizeof(value), "%d", getpid());
+	if (sysfs_write(GROUP_DIR "/cgroup.procs", value))
+		return -EIO;
+	current = number_in(GROUP_DIR "/memory.current", "");
+	if (current < 0)
+		return -EIO;
+	snprintf(value, sizeof(value), "%ld", current + LEFT);
+	return sysfs_write(GROUP_DIR "/memory.max", value);
+}
+
+TEST_F(memory, is_not_worth_a_life)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_range *ranges;
+	struct tracker_read_out out;
+	unsigned int i, n = 0;
+	int status, rc;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		rc = group_enter();
+		if (rc)
+			_exit(100);
+		_exit(variant->end(c, self->hwpt) ? 1 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_FALSE(WIFSIGNALED(status)) {
+		TH_LOG("killed by signal %d", WTERMSIG(status));
+	}
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, number_in(GROUP_DIR "/memory.events", "oom_kill "));
+
+	/* Nothing is lost for that, though more may be reported. */
+	ranges = calloc(2 * MAPPINGS, sizeof(*ranges));
+	ASSERT_NE(NULL, ranges);
+	rc = tracker_read_ranges(c->b.fd, c->b.tracker_id, FAR, MAPPINGS * GIB, PAGE,
+				 ranges, 2 * MAPPINGS, 0, &out);
+	ASSERT_LE(1, rc);
+	for (i = 0; i < MAPPINGS; i++) {
+		while (n < (unsigned int)rc &&
+		       ranges[n].iova + ranges[n].length <= FAR + i * GIB)
+			n++;
+		if (n == (unsigned int)rc || ranges[n].iova > FAR + i * GIB)
+			break;
+	}
+	EXPECT_EQ(MAPPINGS, i);
+	free(ranges);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the CPU writes for a mediated device, at the moments when it is hard to see:
+ * when pages are unpinned while they are unmapped, when they are pinned twice, and
+ * when the driver writes to them for the last time.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/vfio.h>
+
+#include "kselftest_harness.h"
+#include "crowd.h"
+#include "virt_cpu.h"
+
+#define CPU_DEVICE "/sys/bus/platform/devices/iommufd-virt-cpu/vfio-dev"
+
+FIXTURE(race_cpu) {
+	struct bench b;
+	int cpu;
+};
+
+/* The character device of the mediated device. */
+static int open_cpu(void)
+{
+	DIR *dir = opendir(CPU_DEVICE);
+	struct dirent *entry;
+	char path[300];
+	int fd = -ENODEV;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "vfio", 4)) {
+			snprintf(path, sizeof(path), "/dev/vfio/devices/%s",
+				 entry->d_name);
+			fd = open(path, O_RDWR);
+		}
+	closedir(dir);
+	return fd;
+}
+
+static int cpu_attach(int fd, __u32 ioas_id)
+{
+	struct vfio_device_attach_iommufd_pt pt = { .argsz = sizeof(pt),
+						    .pt_id = ioas_id };
+
+	return ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &pt) ? -errno : 0;
+}
+
+static int cpu_detach(int fd)
+{
+	struct vfio_device_detach_iommufd_pt pt = { .argsz = sizeof(pt) };
+
+	return ioctl(fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &pt) ? -errno : 0;
+}
+
+FIXTURE_SETUP(race_cpu)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, bench_open_empty(b, false));
+	ASSERT_EQ(0, bench_map(b));
+	self->cpu = open_cpu();
+	ASSERT_LE(0, self->cpu);
+	bind.iommufd = b->fd;
+	ASSERT_EQ(0, ioctl(self->cpu, VFIO_DEVICE_BIND_IOMMUFD, &bind));
+	ASSERT_EQ(0, cpu_attach(self->cpu, b->ioas_id));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
+	ASSERT_EQ(0, bench_start(b));
+}
+
+FIXTURE_TEARDOWN(race_cpu)
+{
+	close(self->cpu);
+	bench_close(&self->b);
+}
+
+static int cpu_do(int fd, __u32 op, __u64 page, __u64 pages)
+{
+	struct virt_cpu_cmd cmd = {
+		.op = op, .iova = IOVA + page * PAGE, .length = pages * PAGE,
+	};
+
+	return write(fd, &cmd, sizeof(cmd)) == sizeof(cmd) ? 0 : -errno;
+}
+
+static int read_ram(struct bench *b)
+{
+	int rc = bench_read(b, 0, RAM_PAGES, 0, NULL);
+
+	return rc ?: (int)bench_count(b);
+}
+
+/* ---- Pinned twice ----------------------------------------------------------- */
+
+/* A pin for writing is one, whatever other pins of the page there are. */
+TEST_F(race_cpu, pinned_for_writing_then_for_reading)
+{
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_READ, 5, 7));
+	EXPECT_EQ(7, read_ram(&self->b));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
+	EXPECT_EQ(7, read_ram(&self->b));
+	/* One of the two may be the one for writing */
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
+	ASSERT_LE(0, read_ram(&self->b));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
+	EXPECT_EQ(7, read_ram(&self->b));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
+	EXPECT_EQ(7, read_ram(&self->b));
+	EXPECT_EQ(0, read_ram(&self->b));
+}
+
+TEST_F(race_cpu, pinned_for_reading_then_for_writing)
+{
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_READ, 5, 7));
+	EXPECT_EQ(0, read_ram(&self->b));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 3));
+	EXPECT_EQ(3, read_ram(&self->b));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 5, 3));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN, 5, 3));
+	EXPECT_EQ(3, read_ram(&self->b));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
+	ASSERT_LE(0, read_ram(&self->b));
+	EXPECT_EQ(0, read_ram(&self->b));
+}
+
+/* ---- The last write --------------------------------------------------------- */
+
+/* A driver that marks does so from its dma_unmap callback, too. */
+TEST_F(race_cpu, marks_what_is_unmapped)
+{
+	struct bench *b = &self->b;
+	__u64 unmapped;
+
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_LATE, 0, 0));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
+	EXPECT_EQ(0, read_ram(b));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
+					&unmapped));
+	EXPECT_NE(0, b->ram[11 * PAGE]);
+	EXPECT_EQ(7, read_ram(b));
+}
+
+TEST_F(race_cpu, marks_when_it_is_detached)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_LATE, 0, 0));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
+	EXPECT_EQ(0, read_ram(b));
+	ASSERT_EQ(0, cpu_detach(self->cpu));
+	EXPECT_NE(0, b->ram[11 * PAGE]);
+	EXPECT_EQ(7, read_ram(b));
+	ASSERT_EQ(0, cpu_attach(self->cpu, b->ioas_id));
+	EXPECT_EQ(0, read_ram(b));
+}
+
+/* ---- Unpin against unmap ---------------------------------------------------- */
+
+struct unpinner {
+	pthread_t thread;
+	pthread_barrier_t barrier;
+	int cpu;
+	unsigned int spin;
+	bool stop;
+};
+
+static void *unpin_again_and_again(void *arg)
+{
+	struct unpinner *u = arg;
+
+	for (;;) {
+		volatile unsigned int n;
+
+		pthread_barrier_wait(&u->barrier);
+		if (u->stop)
+			return NULL;
+		for (n = u->spin; n; n--)
+			;
+		/* The unmap may have unpinned it before */
+		cpu_do(u->cpu, VIRT_CPU_UNPIN, 0, 1);
+		pthread_barrier_wait(&u->barrier);
+	}
+}
+
+/*
+ * Written and complete before the unmap begins, which meets the unpin. Where the two
+ * meet is up to chance: DURATION is how many seconds to try.
+ */
+TEST_F(race_cpu, unpin_against_unmap)
+{
+	const char *duration = getenv("DURATION");
+	time_t end = time(NULL) + (duration ? atoi(duration) : 5);
+	struct unpinner u = { .cpu = self->cpu };
+	struct bench *b = &self->b;
+	unsigned int rounds = 0, lost = 0;
+	__u64 unmapped, word;
+
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
+					&unmapped));
+	ASSERT_EQ(0, pthread_barrier_init(&u.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&u.thread, NULL, unpin_again_and_again, &u));
+	for (; time(NULL) < end; rounds++) {
+		ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, IOVA,
+					      IOMMUFD_MAP_RW));
+		ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 0, 1));
+		word = 0;
+		ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, IOVA, PAGE,
+						 PAGE, &word, 0, NULL));
+		ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 0, 1));
+		u.spin = rand() % 2000;
+		pthread_barrier_wait(&u.barrier);
+		ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, PAGE,
+						&unmapped));
+		pthread_barrier_wait(&u.barrier);
+		word = 0;
+		ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, IOVA, PAGE,
+						 PAGE, &word, 0, NULL));
+		lost += word != 1;
+	}
+	u.stop = true;
+	pthread_barrier_wait(&u.barrier);
+	pthread_join(u.thread, NULL);
+	TH_LOG("%u of %u writes were lost", lost, rounds);
+	EXPECT_EQ(0, lost);
+	EXPECT_LT(50, rounds);
+}
+
+TEST_HARNESS_MAIN

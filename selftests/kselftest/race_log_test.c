@@ -1,0 +1,688 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens to a device's log while something else happens: an unmap, a change of
+ * plan, a replace, a STOP, another tracker, the device's end. The device is held
+ * while it makes a report, which real ones take seconds for.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "crowd.h"
+#include "oracle.h"
+#include "../lib/log.h"
+
+#define GIB (1ull << 30)
+
+FIXTURE(race_log) {
+	struct crowd c;
+};
+
+FIXTURE_SETUP(race_log)
+{
+	ASSERT_EQ(0, crowd_open(&self->c, false));
+	ASSERT_EQ(0, crowd_map_far(&self->c));
+}
+
+FIXTURE_TEARDOWN(race_log)
+{
+	EXPECT_EQ(0, crowd_close(&self->c));
+}
+
+static int fault(const char *name, const char *value)
+{
+	return parameter_set("iommufd_virt", name, value);
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/**
+ * struct reader - A READ in a thread, that counts
+ * @call: the thread
+ * @fd: /dev/iommu
+ * @tracker_id: the tracker
+ * @iova: first byte
+ * @length: bytes
+ * @ranges: what it reported
+ */
+struct reader {
+	struct call call;
+	int fd;
+	__u32 tracker_id;
+	__u64 iova;
+	__u64 length;
+	struct iommu_dirty_range ranges[256];
+};
+
+/* Return: the number of pages. */
+static int reader_read(void *arg)
+{
+	struct reader *r = arg;
+	struct tracker_read_out out;
+	int rc;
+
+	memset(r->ranges, 0, sizeof(r->ranges));
+	rc = tracker_read_ranges(r->fd, r->tracker_id, r->iova, r->length, PAGE,
+				 r->ranges, 256, 0, &out);
+	return rc < 0 ? rc : (int)(out.dirty_bytes / PAGE);
+}
+
+/*
+ * With logs held: nothing can tell from outside that it waits for one, so wait for
+ * longer than it takes to get there.
+ */
+static int reader_begin(struct reader *r, struct crowd *c, __u32 tracker_id,
+			__u64 iova, __u64 length)
+{
+	int rc;
+
+	r->fd = c->b.fd;
+	r->tracker_id = tracker_id;
+	r->iova = iova;
+	r->length = length;
+	rc = fault("hold_track", "1");
+	if (!rc)
+		rc = call_begin(&r->call, reader_read, r);
+	usleep(300000);
+	return rc;
+}
+
+/* READ without a thread; the number of pages, or -errno. */
+static int read_now(struct crowd *c, __u32 tracker_id, __u64 iova, __u64 length)
+{
+	struct reader r = { .fd = c->b.fd, .tracker_id = tracker_id, .iova = iova,
+			    .length = length };
+
+	return reader_read(&r);
+}
+
+static int unmap_far(void *arg)
+{
+	struct crowd *c = arg;
+	__u64 unmapped;
+
+	return iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR, FAR_SIZE, &unmapped);
+}
+
+struct attacher {
+	struct call call;
+	struct vdev *dev;
+	__u32 pt_id;
+};
+
+static int attacher_attach(void *arg)
+{
+	struct attacher *a = arg;
+
+	return vdev_attach(a->dev, a->pt_id, NULL);
+}
+
+static int attach_begin(struct attacher *a, struct crowd *c, unsigned int n,
+			__u32 pt_id)
+{
+	a->dev = &c->dev[n];
+	a->pt_id = pt_id;
+	return call_begin(&a->call, attacher_attach, a);
+}
+
+/* ---- Unmap ------------------------------------------------------------------ */
+
+/*
+ * A log is the source, and is replaced by the IOMMU. What only the log knows is
+ * unmapped before the log is harvested for the last time.
+ */
+static int change_of_plan(struct crowd *c, bool change)
+{
+	struct attacher a;
+	struct reader r;
+	int rc;
+
+	if (crowd_attach(c, BOTH, c->b.ioas_id) ||
+	    vdev_open(&c->dev[BOTH_2], c->b.fd, BOTH_2) ||
+	    crowd_start(c, IOMMU_DIRTY_POLICY_DEVICE, 0) ||
+	    crowd_kind(c, BOTH) != IOMMU_DIRTY_SOURCE_DEVICE ||
+	    crowd_dma(c, BOTH, FAR + 16 * PAGE, 5) ||
+	    reader_begin(&r, c, c->b.tracker_id, IOVA, RAM_SIZE))
+		return -1;
+	if (change) {
+		rc = attach_begin(&a, c, BOTH_2, c->b.ioas_id);
+		if (rc)
+			return rc;
+		call_is_done(&a.call, HELD_SHORT_MS);
+	}
+	rc = unmap_far(c);
+	rc = hold_release("hold_track") ?: rc;
+	if (change)
+		rc = call_end(&a.call) ?: rc;
+	rc = call_end(&r.call) ?: rc;
+	return rc ?: read_now(c, c->b.tracker_id, FAR, FAR_SIZE);
+}
+
+TEST_F(race_log, unmap_during_change_of_plan)
+{
+	EXPECT_EQ(5, change_of_plan(&self->c, true));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(&self->c, BOTH));
+}
+
+TEST_F(race_log, unmap_without_change_of_plan)
+{
+	EXPECT_EQ(5, change_of_plan(&self->c, false));
+}
+
+/*
+ * A report is under way, which has what was written before it; more is written, and
+ * then unmapped. The next report must be asked for it, though it is not mapped.
+ */
+TEST_F(race_log, unmap_during_report)
+{
+	struct crowd *c = &self->c;
+	struct reader r;
+	struct call unmap;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
+	ASSERT_EQ(0, reader_begin(&r, c, c->b.tracker_id, FAR, FAR_SIZE));
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 100 * PAGE, 3));
+	ASSERT_EQ(0, call_begin(&unmap, unmap_far, c));
+	/* It does not wait for a device */
+	EXPECT_TRUE(call_is_done(&unmap, HELD_LONG_MS / 3));
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(0, call_end(&unmap));
+	EXPECT_LE(5, call_end(&r.call));
+	/* What came while it was held may be in it, too */
+	EXPECT_EQ(8, r.call.rc + read_now(c, c->b.tracker_id, FAR, FAR_SIZE));
+	EXPECT_EQ(0, read_now(c, c->b.tracker_id, FAR, FAR_SIZE));
+}
+
+/* The same, where the report that is under way is about something else. */
+TEST_F(race_log, unmap_beside_report)
+{
+	struct crowd *c = &self->c;
+	struct reader r;
+	__u32 id;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	id = c->b.tracker_id;
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 4));
+	ASSERT_EQ(0, reader_begin(&r, c, id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, unmap_far(c));
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(4, call_end(&r.call));
+	/* Two READs of parts, and what lies between them */
+	EXPECT_EQ(2, read_now(c, id, FAR, 2 * PAGE));
+	EXPECT_EQ(1, read_now(c, id, FAR + 4 * PAGE, FAR_SIZE - 4 * PAGE));
+	EXPECT_EQ(2, read_now(c, id, FAR, FAR_SIZE));
+	EXPECT_EQ(0, read_now(c, id, FAR, FAR_SIZE));
+}
+
+/* Everything is unmapped, and mapped again, and only then READ. */
+TEST_F(race_log, unmap_and_map_again)
+{
+	struct crowd *c = &self->c;
+	struct oracle o;
+	__u64 unmapped;
+	unsigned int i;
+
+	ASSERT_EQ(0, oracle_open(&o));
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	oracle_started(&o);
+	ASSERT_EQ(0, fault("slow_track_ms", "20"));
+	ASSERT_EQ(0, crowd_write_on(c, LOG, IOVA, RAM_SIZE, 3000));
+	for (i = 0; i < 20; i++) {
+		struct reader r;
+
+		ASSERT_EQ(0, oracle_unmap(&o, c->b.fd, c->b.ioas_id, IOVA, RAM_SIZE));
+		ASSERT_EQ(0, bench_map(&c->b));
+		usleep(10000);
+		/* A READ of something else is under way meanwhile */
+		r = (struct reader){ .fd = c->b.fd, .tracker_id = c->b.tracker_id,
+				     .iova = FAR, .length = FAR_SIZE };
+		ASSERT_EQ(0, call_begin(&r.call, reader_read, &r));
+		ASSERT_EQ(0, oracle_unmap(&o, c->b.fd, c->b.ioas_id, IOVA, RAM_SIZE));
+		ASSERT_EQ(0, bench_map(&c->b));
+		ASSERT_EQ(0, call_end(&r.call));
+		if (i % 4 == 3) {
+			ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id,
+						 IOVA, RAM_SIZE));
+		}
+	}
+	ASSERT_EQ(0, vdev_stop(&c->dev[LOG]));
+	ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, oracle_check(&o));
+	EXPECT_LT(200, o.writes);
+	EXPECT_EQ(0, o.lost) {
+		TH_LOG("lost %llu of %llu, the first at %#llx", o.lost, o.writes,
+		       o.lost_iova);
+	}
+	oracle_close(&o);
+	ASSERT_EQ(0, iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, IOVA, RAM_SIZE,
+					&unmapped));
+}
+
+/* ---- Replace ---------------------------------------------------------------- */
+
+/* A log that waits to be asked by one tracker, and becomes another's. */
+TEST_F(race_log, other_tracker_asks_while_read_waits)
+{
+	struct crowd *c = &self->c;
+	struct attacher a;
+	struct reader r;
+	__u32 ioas, tracker;
+	char mask[16];
+
+	ASSERT_EQ(0, crowd_copy_ioas(c, &ioas));
+	ASSERT_EQ(0, tracker_alloc(c->b.fd, ioas, 0, 0, 0, &tracker));
+	ASSERT_EQ(0, tracker_set(c->b.fd, tracker, IOMMU_DIRTY_TRACKER_ENABLE, NULL,
+				 NULL));
+	ASSERT_EQ(0, crowd_attach(c, LOG_2, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	/* Only LOG_2 is slow, and the first READ waits for it */
+	snprintf(mask, sizeof(mask), "%u", 1 << LOG_2);
+	ASSERT_EQ(0, fault("tracker_devices", mask));
+	ASSERT_EQ(0, reader_begin(&r, c, c->b.tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, attach_begin(&a, c, LOG, ioas));
+	EXPECT_TRUE(call_is_done(&a.call, HELD_LONG_MS));
+	/* All may have been dirty as long as the log was the other tracker's */
+	ASSERT_LE(0, read_now(c, tracker, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 7));
+	ASSERT_LE(0, crowd_read(c, tracker, IOVA, RAM_SIZE));
+	EXPECT_EQ(0x7f, c->b.bits[0] & 0x7f);
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(0, call_end(&a.call));
+	EXPECT_EQ(0, call_end(&r.call));
+	ASSERT_LE(0, read_now(c, tracker, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, 3));
+	EXPECT_EQ(3, read_now(c, tracker, IOVA, RAM_SIZE));
+}
+
+/* To another IOAS and to no IOAS, while a READ waits for the device. */
+static int leave(struct crowd *c, bool detach)
+{
+	struct attacher a;
+	struct reader r;
+	__u32 ioas;
+	int rc;
+
+	if (crowd_copy_ioas(c, &ioas) || crowd_attach(c, LOG, c->b.ioas_id) ||
+	    crowd_start(c, 0, 0) || crowd_dma(c, LOG, IOVA, 5) ||
+	    reader_begin(&r, c, c->b.tracker_id, IOVA, HUGE) ||
+	    crowd_dma(c, LOG, IOVA + HUGE, 3) || crowd_dma(c, LOG, FAR, 2))
+		return -1;
+	a.dev = &c->dev[LOG];
+	a.pt_id = ioas;
+	rc = call_begin(&a.call, detach ? (int (*)(void *))vdev_detach :
+					  attacher_attach,
+			detach ? (void *)a.dev : &a);
+	if (rc)
+		return rc;
+	call_is_done(&a.call, HELD_SHORT_MS);
+	rc = hold_release("hold_track");
+	rc = call_end(&a.call) ?: rc;
+	if (rc)
+		return rc;
+	rc = call_end(&r.call);
+	if (rc < 0)
+		return rc;
+	/* May be in the first, in the second, and not in both */
+	rc += read_now(c, c->b.tracker_id, IOVA, RAM_SIZE);
+	return rc * 100 + read_now(c, c->b.tracker_id, FAR, FAR_SIZE);
+}
+
+TEST_F(race_log, replace_while_read_waits)
+{
+	EXPECT_EQ(802, leave(&self->c, false));
+	EXPECT_EQ(0, crowd_log_is_free(&self->c, LOG));
+}
+
+TEST_F(race_log, detach_while_read_waits)
+{
+	EXPECT_EQ(802, leave(&self->c, true));
+	EXPECT_EQ(0, crowd_log_is_free(&self->c, LOG));
+}
+
+/* Within its IOAS: the log goes on, and nobody is asked for that. */
+TEST_F(race_log, replace_within_the_ioas)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_source_info before, after;
+	struct oracle o;
+	unsigned int i;
+	__u32 hwpt[2];
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, crowd_hwpt(c, LOG, c->b.ioas_id, &hwpt[i]));
+	ASSERT_EQ(0, oracle_open(&o));
+	ASSERT_EQ(0, crowd_attach(c, LOG, hwpt[0]));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	oracle_started(&o);
+	ASSERT_EQ(0, crowd_write_on(c, LOG, IOVA, RAM_SIZE, 3000));
+	for (i = 1; i < 20; i++) {
+		ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &before));
+		ASSERT_EQ(0, crowd_attach(c, LOG, hwpt[i % 2]));
+		ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &after));
+		EXPECT_EQ(before.harvests, after.harvests);
+		EXPECT_EQ(before.dirty_bytes, after.dirty_bytes);
+		usleep(10000);
+		if (i % 3 == 0) {
+			ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id,
+						 IOVA, RAM_SIZE));
+		}
+	}
+	ASSERT_EQ(0, vdev_stop(&c->dev[LOG]));
+	EXPECT_EQ(0, vdev_read64(&c->dev[LOG], VIRT_DMA_FAULTS));
+	ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, oracle_check(&o));
+	EXPECT_LT(200, o.writes);
+	EXPECT_EQ(0, o.lost);
+	EXPECT_EQ(0, o.over);
+	oracle_close(&o);
+}
+
+/* ---- STOP and the end of a tracker ------------------------------------------ */
+
+static int stop_tracker(void *arg)
+{
+	struct crowd *c = arg;
+
+	return tracker_set(c->b.fd, c->b.tracker_id, 0, NULL, NULL);
+}
+
+static int destroy_tracker(void *arg)
+{
+	struct crowd *c = arg;
+
+	return iommufd_destroy(c->b.fd, c->b.tracker_id);
+}
+
+/* A process that waits for the device in a READ; killed and gone on return. */
+static int kill_a_read(struct crowd *c)
+{
+	pid_t pid;
+
+	if (fault("hold_track", "1"))
+		return -1;
+	pid = fork();
+	if (!pid)
+		exit(read_now(c, c->b.tracker_id, IOVA, RAM_SIZE) < 0);
+	if (pid < 0 || !waits_in_ioctl(pid))
+		return -1;
+	usleep(200000);
+	return kill(pid, SIGKILL) || waitpid(pid, NULL, 0) != pid ? -1 : 0;
+}
+
+TEST_F(race_log, stop_after_killed_read)
+{
+	struct crowd *c = &self->c;
+	struct call stop, destroy;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
+	ASSERT_EQ(0, kill_a_read(c));
+	ASSERT_EQ(0, call_begin(&stop, stop_tracker, c));
+	call_is_done(&stop, HELD_SHORT_MS);
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(0, call_end(&stop));
+	EXPECT_EQ(0, bench_start(&c->b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, 3));
+	/* The old report is not the new log's */
+	EXPECT_EQ(3, read_now(c, c->b.tracker_id, IOVA, RAM_SIZE));
+
+	ASSERT_EQ(0, kill_a_read(c));
+	ASSERT_EQ(0, call_begin(&destroy, destroy_tracker, c));
+	call_is_done(&destroy, HELD_SHORT_MS);
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(0, call_end(&destroy));
+	c->b.tracker_id = 0;
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, 4));
+	EXPECT_EQ(4, read_now(c, c->b.tracker_id, IOVA, RAM_SIZE));
+}
+
+/* What was in a READ that was killed is in the next one. */
+TEST_F(race_log, read_after_killed_read)
+{
+	struct crowd *c = &self->c;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
+	ASSERT_EQ(0, kill_a_read(c));
+	ASSERT_EQ(0, unmap_far(c));
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(5, read_now(c, c->b.tracker_id, IOVA, RAM_SIZE));
+}
+
+/* ---- What a log is asked for ------------------------------------------------ */
+
+/* Memory that the device may only read lies between two that it writes to. */
+TEST_F(race_log, read_only_memory_in_between)
+{
+	struct crowd *c = &self->c;
+	struct bench *b = &c->b;
+	__u64 unmapped;
+
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
+					&unmapped));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, HUGE, IOVA,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram + HUGE, HUGE,
+				      IOVA + HUGE, IOMMU_IOAS_MAP_READABLE));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram + 2 * HUGE, HUGE,
+				      IOVA + 2 * HUGE, IOMMUFD_MAP_RW));
+	/* and at the beginning, before the next that is written to */
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram + 3 * HUGE, HUGE,
+				      IOVA + 10 * GIB, IOMMU_IOAS_MAP_READABLE));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram + 4 * HUGE, HUGE,
+				      IOVA + 20 * GIB, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, crowd_attach(c, LOG, b->ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 3));
+	ASSERT_EQ(-EFAULT, crowd_dma(c, LOG, IOVA + HUGE, 3));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + 2 * HUGE, 4));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + 20 * GIB, 5));
+	EXPECT_EQ(4, read_now(c, b->tracker_id, IOVA + HUGE, 2 * HUGE));
+	EXPECT_EQ(8, read_now(c, b->tracker_id, IOVA, 21 * GIB));
+	EXPECT_EQ(0, read_now(c, b->tracker_id, IOVA, 21 * GIB));
+}
+
+/* Of two logs in a domain one does not reach as far as the other. */
+static int reach(struct crowd *c, unsigned int first, unsigned int second)
+{
+	struct bench *b = &c->b;
+	__u64 beyond = 1ull << 31;
+
+	if (iommufd_ioas_map(b->fd, b->ioas_id, c->far, FAR_SIZE, beyond,
+			     IOMMUFD_MAP_RW) ||
+	    crowd_attach(c, first, b->ioas_id) ||
+	    crowd_attach(c, second, b->ioas_id) || unmap_far(c) ||
+	    crowd_start(c, 0, 0) || crowd_dma(c, NARROW, beyond + 7 * PAGE, 3) ||
+	    crowd_dma(c, LOG, beyond + 17 * PAGE, 4) ||
+	    crowd_read(c, b->tracker_id, beyond, FAR_SIZE) < 0)
+		return -1;
+	return bench_bit(b, 7) + bench_bit(b, 8) + bench_bit(b, 9) +
+	       bench_bit(b, 17) + bench_bit(b, 18) + bench_bit(b, 19) +
+	       bench_bit(b, 20);
+}
+
+TEST_F(race_log, narrow_log_first)
+{
+	EXPECT_EQ(7, reach(&self->c, NARROW, LOG));
+}
+
+TEST_F(race_log, narrow_log_last)
+{
+	EXPECT_EQ(7, reach(&self->c, LOG, NARROW));
+}
+
+/* Where everything is reported anyway, no device is asked. */
+TEST_F(race_log, needless_harvest)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_source_info info;
+	unsigned int i;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_attach(c, UNTRACKED, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(RAM_PAGES, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
+	EXPECT_EQ(0, info.harvests);
+}
+
+/* ---- The end of a device ---------------------------------------------------- */
+
+/* 300 mappings that a report cannot have in common, with 5 dirty pages in one. */
+static int map_many(struct crowd *c)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 1; !rc && i <= 300; i++)
+		rc = iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, 8 * PAGE,
+				      FAR + i * GIB, IOMMUFD_MAP_RW);
+	return rc;
+}
+
+static int call_detach(void *dev)
+{
+	return vdev_detach(dev);
+}
+
+static int call_close(void *dev)
+{
+	vdev_close(dev);
+	return 0;
+}
+
+static void end_of_device(struct __test_metadata *_metadata, struct crowd *c,
+			  int (*end)(void *))
+{
+	double begin;
+
+	ASSERT_EQ(0, map_many(c));
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 300 * GIB, 5));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
+	ASSERT_EQ(0, fault("slow_track_ms", "20"));
+	begin = now();
+	ASSERT_EQ(0, end(&c->dev[LOG]));
+	TH_LOG("took %.2f s", now() - begin);
+	EXPECT_GT(2, now() - begin);
+	ASSERT_EQ(0, fault("slow_track_ms", "0"));
+	/* What could not be asked in time is dirty */
+	ASSERT_LE(5, read_now(c, c->b.tracker_id, IOVA, 5 * PAGE));
+	EXPECT_EQ(5, read_now(c, c->b.tracker_id, FAR + 300 * GIB, 5 * PAGE));
+}
+
+TEST_F(race_log, detach_does_not_ask_for_ever)
+{
+	end_of_device(_metadata, &self->c, call_detach);
+}
+
+TEST_F(race_log, close_does_not_ask_for_ever)
+{
+	end_of_device(_metadata, &self->c, call_close);
+}
+
+/* A VMM is killed. Another process has the iommufd, and the tracker, too. */
+TEST_F(race_log, exit_does_not_ask_for_ever)
+{
+	struct crowd *c = &self->c;
+	int up[2], down[2];
+	double begin;
+	pid_t pid;
+	char x;
+
+	ASSERT_EQ(0, map_many(c));
+	ASSERT_EQ(0, pipe(up));
+	ASSERT_EQ(0, pipe(down));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		x = crowd_attach(c, LOG, c->b.ioas_id) != 0;
+		if (write(up[1], &x, 1) != 1 || read(down[0], &x, 1) != 1)
+			exit(1);
+		x = crowd_dma(c, LOG, FAR + 300 * GIB, 5) ||
+		    crowd_dma(c, LOG, IOVA, 5);
+		if (write(up[1], &x, 1) != 1)
+			exit(1);
+		for (;;)
+			pause();
+	}
+	ASSERT_EQ(1, read(up[0], &x, 1));
+	ASSERT_EQ(0, x);
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(1, write(down[1], "", 1));
+	ASSERT_EQ(1, read(up[0], &x, 1));
+	ASSERT_EQ(0, x);
+	ASSERT_EQ(0, fault("slow_track_ms", "20"));
+	begin = now();
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	TH_LOG("took %.2f s", now() - begin);
+	EXPECT_GT(2, now() - begin);
+	ASSERT_EQ(0, fault("slow_track_ms", "0"));
+	EXPECT_EQ(5, read_now(c, c->b.tracker_id, IOVA, 5 * PAGE));
+	EXPECT_EQ(5, read_now(c, c->b.tracker_id, FAR + 300 * GIB, 5 * PAGE));
+}
+
+/*
+ * A device that is closed while it writes: bus mastering ends before it is blocked by
+ * the IOMMU, which on some machines is fatal; and what it wrote is reported.
+ */
+static void close_while_it_writes(struct __test_metadata *_metadata,
+				  struct crowd *c, unsigned int n)
+{
+	struct oracle o;
+	long blocked;
+
+	ASSERT_EQ(0, oracle_open(&o));
+	ASSERT_EQ(0, crowd_attach(c, n, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	oracle_started(&o);
+	ASSERT_EQ(0, crowd_write_on(c, n, IOVA, RAM_SIZE, 0));
+	usleep(20000);
+	blocked = virt_counter("blocked");
+	vdev_close(&c->dev[n]);
+	EXPECT_EQ(blocked, virt_counter("blocked"));
+	ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, oracle_check(&o));
+	EXPECT_LT(10, o.writes);
+	EXPECT_EQ(0, o.lost);
+	oracle_close(&o);
+}
+
+TEST_F(race_log, close_while_it_writes)
+{
+	close_while_it_writes(_metadata, &self->c, LOG);
+}
+
+TEST_F(race_log, close_while_it_writes_without_log)
+{
+	close_while_it_writes(_metadata, &self->c, INTEL);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * READs and UNMAPs at the same time, with devices' logs that take their time. None
+ * waits for more than the one report that is under way, however much somebody else
+ * has asked for; and each write is in one of them.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "crowd.h"
+#include "oracle.h"
+
+#define GIB (1ull << 30)
+/* So far apart that a log is asked for each by itself */
+#define MAPPINGS 250ull
+#define MAPPING_SIZE (8 * PAGE)
+/* For one report; a READ of all takes 5 seconds */
+#define REPORT_MS "20"
+
+FIXTURE(race_read) {
+	struct crowd c;
+};
+
+FIXTURE_SETUP(race_read)
+{
+	struct crowd *c = &self->c;
+	unsigned int i;
+
+	ASSERT_EQ(0, crowd_open(c, false));
+	for (i = 0; i < MAPPINGS; i++)
+		ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far,
+					      MAPPING_SIZE, FAR + i * GIB,
+					      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+}
+
+FIXTURE_TEARDOWN(race_read)
+{
+	EXPECT_EQ(0, crowd_close(&self->c));
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/**
+ * struct reader - A READ in a thread
+ * @call: the thread
+ * @c: the machine
+ * @iova: first byte
+ * @length: bytes
+ * @ranges: what it reported
+ */
+struct reader {
+	struct call call;
+	struct crowd *c;
+	__u64 iova;
+	__u64 length;
+	struct iommu_dirty_range ranges[2 * MAPPINGS];
+};
+
+/* Return: the number of pages. */
+static int reader_read(void *arg)
+{
+	struct reader *r = arg;
+	struct bench *b = &r->c->b;
+	struct tracker_read_out out;
+	int rc;
+
+	rc = tracker_read_ranges(b->fd, b->tracker_id, r->iova, r->length, PAGE,
+				 r->ranges, 2 * MAPPINGS, 0, &out);
+	return rc < 0 ? rc : (int)(out.dirty_bytes / PAGE);
+}
+
+static int reader_begin(struct reader *r, struct crowd *c, __u64 iova, __u64 length)
+{
+	*r = (struct reader){ .c = c, .iova = iova, .length = length };
+	return call_begin(&r->call, reader_read, r);
+}
+
+/* A device has written to three pages at each end, and somebody READs everything. */
+static int begin_long_read(struct crowd *c, struct reader *all)
+{
+	if (crowd_dma(c, LOG, FAR, 3) ||
+	    crowd_dma(c, LOG, FAR + (MAPPINGS - 1) * GIB, 3) ||
+	    parameter_set("iommufd_virt", "slow_track_ms", REPORT_MS) ||
+	    reader_begin(all, c, FAR, MAPPINGS * GIB))
+		return -1;
+	usleep(300000);
+	return 0;
+}
+
+/* A guest with a vIOMMU does that all the time. */
+TEST_F(race_read, unmap_beside_long_read)
+{
+	struct crowd *c = &self->c;
+	__u64 bits[1] = {};
+	struct iommu_dirty_tracker_unmap cmd = {
+		.tracker_id = c->b.tracker_id,
+		.iova = FAR + (MAPPINGS - 1) * GIB,
+		.length = MAPPING_SIZE,
+		.page_size = PAGE,
+		.data = (__u64)(unsigned long)bits,
+		.data_len = sizeof(bits),
+	};
+	struct reader all;
+	double begin;
+	int pages;
+
+	ASSERT_EQ(0, begin_long_read(c, &all));
+	begin = now();
+	ASSERT_EQ(0, tracker_unmap(c->b.fd, &cmd));
+	TH_LOG("took %.2f s", now() - begin);
+	EXPECT_GT(1, now() - begin);
+	pages = call_end(&all.call);
+	TH_LOG("and the READ beside it %.2f s", now() - begin);
+	/* Each page in at least one of the two */
+	EXPECT_LE(3, pages);
+	EXPECT_LE(6, pages + __builtin_popcountll(bits[0]));
+}
+
+TEST_F(race_read, small_read_beside_long_read)
+{
+	struct crowd *c = &self->c;
+	struct reader all, one;
+	double begin;
+	int pages;
+
+	ASSERT_EQ(0, begin_long_read(c, &all));
+	begin = now();
+	ASSERT_EQ(0, reader_begin(&one, c, FAR + (MAPPINGS - 1) * GIB,
+				  MAPPING_SIZE));
+	pages = call_end(&one.call);
+	TH_LOG("took %.2f s", now() - begin);
+	EXPECT_GT(1, now() - begin);
+	/* The long one may have got there before */
+	EXPECT_LE(0, pages);
+	EXPECT_LE(6, pages + call_end(&all.call));
+}
+
+/* INFO and IOAS_MAP ask no device. */
+TEST_F(race_read, others_beside_long_read)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_tracker_info info;
+	struct iommu_dirty_source_info sources[4];
+	struct reader all;
+	__u64 unmapped;
+	double begin;
+
+	ASSERT_EQ(0, begin_long_read(c, &all));
+	begin = now();
+	ASSERT_EQ(0, tracker_info(c->b.fd, c->b.tracker_id, &info, sources, 4));
+	TH_LOG("%.2f s after INFO", now() - begin);
+	ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, MAPPING_SIZE,
+				      FAR / 2, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR / 2, MAPPING_SIZE,
+					&unmapped));
+	TH_LOG("%.2f s after map and unmap", now() - begin);
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	TH_LOG("%.2f s after attach", now() - begin);
+	ASSERT_EQ(0, crowd_detach(c, BOTH));
+	TH_LOG("%.2f s after detach", now() - begin);
+	EXPECT_GT(1, now() - begin);
+	EXPECT_EQ(6, call_end(&all.call));
+}
+
+/* Halves, quarters and the whole at the same time, some killed, and devices write. */
+TEST_F(race_read, readers_of_all_sizes)
+{
+	struct crowd *c = &self->c;
+	unsigned int i, readers;
+	struct oracle o;
+
+	ASSERT_EQ(0, oracle_open(&o));
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	ASSERT_EQ(0, bench_start(&c->b));
+	oracle_started(&o);
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "3"));
+	ASSERT_EQ(0, crowd_write_on(c, LOG, IOVA, RAM_SIZE, 2000));
+	ASSERT_EQ(0, crowd_write_on(c, BOTH, IOVA, RAM_SIZE, 2000));
+	for (i = 0; i < 12; i++) {
+		readers = i % 4 + 1;
+		ASSERT_EQ(0, oracle_readers(&o, c->b.fd, c->b.tracker_id, IOVA,
+					    RAM_SIZE, readers,
+					    i % 3 == 2 ? 5000 : 0));
+		ASSERT_EQ(0, oracle_readers(&o, c->b.fd, c->b.tracker_id,
+					    IOVA + i % 2 * RAM_SIZE / 2,
+					    RAM_SIZE / 2, readers, 0));
+	}
+	ASSERT_EQ(0, vdev_stop(&c->dev[LOG]));
+	ASSERT_EQ(0, vdev_stop(&c->dev[BOTH]));
+	ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, oracle_check(&o));
+	EXPECT_LT(200, o.writes);
+	EXPECT_EQ(0, o.lost) {
+		TH_LOG("lost %llu of %llu, the first at %#llx", o.lost, o.writes,
+		       o.lost_iova);
+	}
+	oracle_close(&o);
+}
+
+TEST_HARNESS_MAIN
