@@ -142,6 +142,18 @@ static u8 execute(struct cx_command *cmd, u16 opcode)
 }
 
 /**
+ * cx_command_status() - how a command ended
+ * @cmd: the command
+ * @status: its status
+ */
+void cx_command_status(struct cx_command *cmd, u8 status)
+{
+	MLX5_SET(mbox_out, cmd->out, status, status);
+	if (status)
+		MLX5_SET(mbox_out, cmd->out, syndrome, cmd->syndrome);
+}
+
+/**
  * cx_command_run() - do what a command says
  * @cmd: at least CX_MBOX_SIZE bytes are there of input and output, even if less
  *	is used; op_mod is filled in here
@@ -155,7 +167,5 @@ void cx_command_run(struct cx_command *cmd)
 	atomic_inc(&commands);
 	if (!cx_fault_fail(opcode, &status))
 		status = execute(cmd, opcode);
-	MLX5_SET(mbox_out, cmd->out, status, status);
-	if (status)
-		MLX5_SET(mbox_out, cmd->out, syndrome, cmd->syndrome);
+	cx_command_status(cmd, status);
 }

@@ -24,6 +24,7 @@
 
 #include "../bus.h"
 #include "generator.h"
+#include "job.h"
 #include "migration.h"
 #include "state.h"
 
@@ -59,6 +60,7 @@ struct connectx;
  * @refused: of those, the ones that get an error for an answer
  * @held: entries whose answer is late on purpose
  * @due: when to serve them, in jiffies; for those in @held
+ * @running: entries whose command runs in the background
  * @quiesce: the driver is about to free the queue
  * @last: when a command was served, in jiffies
  */
@@ -74,6 +76,7 @@ struct cx_cmdq {
 	unsigned int faults;
 	u32 refused;
 	u32 held;
+	u32 running;
 	unsigned long due[CX_SLOTS];
 	bool quiesce;
 	unsigned long last;
@@ -113,6 +116,7 @@ struct cx_pages {
  * @generator: its traffic generator
  * @state: its device state
  * @migration: how far saving or loading is
+ * @job: SAVE or LOAD under way in the background, or NULL; changed by the PF's thread
  * @trackers: page trackers of its writes
  */
 struct cx_vhca {
@@ -134,6 +138,7 @@ struct cx_vhca {
 	struct cx_generator generator;
 	struct cx_state state;
 	struct cx_migration migration;
+	struct cx_job *job;
 	struct list_head trackers;
 };
 
@@ -156,6 +161,7 @@ struct connectx {
  * @out_len: bytes of @out
  * @op_mod: op_mod
  * @syndrome: more about a failure
+ * @later: it goes on in the background and is answered by cx_cmdq_answer()
  */
 struct cx_command {
 	struct cx_vhca *vhca;
@@ -165,6 +171,7 @@ struct cx_command {
 	u32 out_len;
 	u16 op_mod;
 	u32 syndrome;
+	bool later;
 };
 
 static inline bool cx_is_pf(const struct cx_vhca *vhca)
@@ -211,10 +218,13 @@ struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id);
 /* cmdq.c */
 void cx_cmdq_reset(struct cx_vhca *vhca);
 bool cx_cmdq_poll(struct cx_vhca *vhca);
+void cx_cmdq_answer(struct cx_command *cmd, u8 status);
+void cx_cmdq_forget(struct cx_command *cmd);
 void cx_cmdq_exit(void);
 
 /* command.c */
 void cx_command_run(struct cx_command *cmd);
+void cx_command_status(struct cx_command *cmd, u8 status);
 
 /* hca.c */
 u8 cx_enable_hca(struct cx_command *cmd);

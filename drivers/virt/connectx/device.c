@@ -112,6 +112,7 @@ static void config_write(struct virt_function *fn, int where, int size)
 static void reset_vf(struct cx_vhca *vhca)
 {
 	mutex_lock(&vhca->lock);
+	cx_job_abort(vhca);
 	vhca->no_initiator = false;
 	vhca->no_responder = false;
 	vhca->migration = (struct cx_migration) {};
@@ -129,6 +130,8 @@ void cx_forget(struct cx_vhca *vhca)
 {
 	unsigned int i;
 
+	if (cx_is_pf(vhca))
+		cx_jobs_cancel(vhca);
 	cx_objects_reset(vhca);
 	vhca->caps_set = false;
 	for (i = 0; cx_is_pf(vhca) && i <= vhca->cx->vfs; i++)
@@ -168,8 +171,10 @@ static void beat(struct cx_vhca *vhca)
 
 static bool poll_pf(struct cx_vhca *vhca)
 {
-	bool more = cx_cmdq_poll(vhca);
+	/* What a reset has aborted is over before the next command. */
+	bool more = cx_jobs_poll(vhca);
 
+	more |= cx_cmdq_poll(vhca);
 	more |= cx_tracker_poll(vhca);
 	cx_cq_poll(vhca);
 	cx_pages_poll(vhca);
@@ -223,6 +228,7 @@ static void destroy_vhcas(struct connectx *cx)
 {
 	unsigned int i;
 
+	cx_jobs_cancel(&cx->vhca[0]);
 	/* Trackers of the PF point to VFs: the PF goes first. */
 	for (i = 0; i <= cx->vfs; i++) {
 		struct cx_vhca *vhca = &cx->vhca[i];
