@@ -29,7 +29,7 @@
 #include "state.h"
 
 #define CX_MAX_VFS		8
-#define CX_VHCA_ID_BASE		0x10
+#define CX_VHCA_ID_BASE		0x10	/* plus 0x20 for each device */
 
 /* BAR 0; its first 0x2010 bytes are struct mlx5_init_seg. */
 #define CX_BAR_SIZE		SZ_1M
@@ -144,10 +144,12 @@ struct cx_vhca {
 
 /**
  * struct connectx - the device
+ * @index: number of the device, from 0
  * @vfs: virtual functions that it can have
  * @vhca: PF and VFs
  */
 struct connectx {
+	unsigned int index;
 	unsigned int vfs;
 	struct cx_vhca vhca[1 + CX_MAX_VFS];
 };

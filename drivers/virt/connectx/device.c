@@ -216,7 +216,7 @@ static int init_vhca(struct connectx *cx, unsigned int id)
 
 	vhca->cx = cx;
 	vhca->id = id;
-	vhca->vhca_id = CX_VHCA_ID_BASE + id;
+	vhca->vhca_id = CX_VHCA_ID_BASE + 0x20 * cx->index + id;
 	vhca->fn.ops = &connectx_ops;
 	xa_init_flags(&vhca->objects, XA_FLAGS_ALLOC);
 	mutex_init(&vhca->lock);
@@ -254,7 +254,7 @@ static int describe(struct connectx *cx)
 	virt_config_msix(pf, CX_VECTORS, 0, CX_BAR_MSIX, CX_BAR_PBA);
 	if (!cx->vfs)
 		return 0;
-	virt_config_sriov(pf, CX_DEVFN, VF_DEVICE_ID, cx->vfs, 1);
+	virt_config_sriov(pf, CX_DEVFN(cx->index), VF_DEVICE_ID, cx->vfs, 1);
 	for (i = 0; i < cx->vfs; i++) {
 		vfs[i] = &cx->vhca[i + 1].fn;
 		virt_config_vf(vfs[i], PCI_CLASS);
@@ -271,10 +271,11 @@ static int describe(struct connectx *cx)
 /**
  * virt_connectx_create() - make a ConnectX and put it on the bus
  * @iommu: the instance that all of its functions are behind
+ * @index: its number, below CX_MAX_DEVICES
  * @vfs: how many virtual functions it can have, CX_MAX_VFS at most
  */
 struct connectx *virt_connectx_create(struct virt_iommu *iommu,
-				      unsigned int vfs)
+				      unsigned int index, unsigned int vfs)
 {
 	struct connectx *cx = kvzalloc(sizeof(*cx), GFP_KERNEL);
 	unsigned int i, added = 0;
@@ -282,6 +283,7 @@ struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 
 	if (!cx)
 		return ERR_PTR(-ENOMEM);
+	cx->index = index;
 	cx->vfs = vfs;
 	for (i = 0; i <= vfs && !err; i++)
 		err = init_vhca(cx, i);
@@ -291,8 +293,8 @@ struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 	for (; added <= vfs && !err; added++) {
 		struct virt_function *fn = &cx->vhca[added].fn;
 
-		virt_requester_add(&fn->dma, iommu, CX_DEVFN + added);
-		err = virt_bus_add(fn, CX_DEVFN + added);
+		virt_requester_add(&fn->dma, iommu, CX_DEVFN(index) + added);
+		err = virt_bus_add(fn, CX_DEVFN(index) + added);
 	}
 	if (err) {
 		virt_bus_remove();
