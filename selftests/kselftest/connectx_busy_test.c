@@ -52,6 +52,7 @@ FIXTURE_TEARDOWN(busy)
 	EXPECT_EQ(0, virt_set("connectx_rate", "0"));
 	pair_close(&self->p);
 	EXPECT_EQ(0, virt_get("connectx_unknown"));
+	EXPECT_EQ(0, virt_get("connectx_invalid"));
 }
 
 /* With a rate and with a time for each, with pre-copy and without. */

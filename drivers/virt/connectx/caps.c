@@ -20,7 +20,7 @@ static void general(struct cx_vhca *vhca, void *caps)
 	MLX5_SET(cmd_hca_cap, caps, log_max_mkey, 22);
 	MLX5_SET(cmd_hca_cap, caps, log_max_mrw_sz, 62);
 	MLX5_SET(cmd_hca_cap, caps, log_max_pd, 16);
-	MLX5_SET(cmd_hca_cap, caps, log_max_msg, 30);
+	MLX5_SET(cmd_hca_cap, caps, log_max_msg, CX_LOG_MAX_MSG);
 	MLX5_SET(cmd_hca_cap, caps, port_type, MLX5_CAP_PORT_TYPE_IB);
 	MLX5_SET(cmd_hca_cap, caps, num_ports, 1);
 	MLX5_SET(cmd_hca_cap, caps, log_pg_sz, MLX5_ADAPTER_PAGE_SHIFT);

@@ -10,6 +10,7 @@
 #include <linux/printk.h>
 
 #include "connectx.h"
+#include "check.h"
 #include "command.h"
 #include "faults.h"
 #include "object.h"
@@ -60,7 +61,7 @@ static const struct entry table[] = {
 	ENTRY(QUERY_HCA_CAP, query_hca_cap, false, cx_query_hca_cap),
 	ENTRY(SET_HCA_CAP, set_hca_cap, false, cx_set_hca_cap),
 	ENTRY(INIT_HCA, init_hca, false, cx_nothing),
-	ENTRY(TEARDOWN_HCA, teardown_hca, false, cx_nothing),
+	ENTRY(TEARDOWN_HCA, teardown_hca, false, cx_teardown_hca),
 	ENTRY(QUERY_ADAPTER, query_adapter, false, cx_query_adapter),
 	ENTRY(MODIFY_HCA_VPORT_CONTEXT, modify_hca_vport_context, true, cx_nothing),
 
@@ -121,6 +122,7 @@ MODULE_PARM_DESC(connectx_unknown, "firmware commands with an unknown opcode");
 static u8 execute(struct cx_command *cmd, u16 opcode)
 {
 	unsigned int i;
+	u8 status;
 
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct entry *entry = &table[i];
@@ -133,7 +135,8 @@ static u8 execute(struct cx_command *cmd, u16 opcode)
 			return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
 		if (cmd->out_len < entry->out)
 			return MLX5_CMD_STAT_BAD_OUTP_LEN_ERR;
-		return entry->run(cmd);
+		status = cx_check_input(cmd, opcode);
+		return status ?: entry->run(cmd);
 	}
 	atomic_inc(&unknown);
 	pr_info_ratelimited("ConnectX function %u: unknown command %#x op_mod %#x\n",

@@ -43,6 +43,7 @@
 #define CX_SLOTS		BIT(CX_LOG_SLOTS)
 
 #define CX_MAX_EQS		32
+#define CX_LOG_MAX_MSG		30
 
 struct connectx;
 
@@ -234,6 +235,7 @@ u8 cx_disable_hca(struct cx_command *cmd);
 u8 cx_query_issi(struct cx_command *cmd);
 u8 cx_query_adapter(struct cx_command *cmd);
 u8 cx_access_reg(struct cx_command *cmd);
+u8 cx_teardown_hca(struct cx_command *cmd);
 u8 cx_nothing(struct cx_command *cmd);
 
 /* caps.c */
@@ -257,6 +259,8 @@ void cx_eq_completion(struct cx_vhca *vhca, u32 eqn, u32 cqn);
 /* mkey.c */
 u8 cx_create_mkey(struct cx_command *cmd);
 u8 cx_destroy_mkey(struct cx_command *cmd);
+bool cx_mkey_allows(struct cx_vhca *vhca, u32 key, u64 offset, u64 len,
+		    bool write);
 int cx_mkey_access(struct cx_vhca *vhca, u32 key, u64 offset, void *buf,
 		   size_t len, bool write);
 

@@ -105,6 +105,7 @@ static u8 run_at_once(struct cx_job *job)
 		status = job->ops->step(job, SLICE);
 	if (!status)
 		status = job->ops->finish(job);
+	cx_object_unuse(job->cmd->vhca, &job->user);
 	job->ops->release(job);
 	return status;
 }
@@ -163,6 +164,7 @@ static struct cx_command *end_job(struct cx_job *job)
 	mutex_lock(&job->vhca->lock);
 	job->vhca->job = NULL;
 	mutex_unlock(&job->vhca->lock);
+	cx_object_unuse(cmd->vhca, &job->user);
 	job->ops->release(job);
 	return cmd;
 }

@@ -7,6 +7,8 @@
 
 #include <linux/types.h>
 
+#include "object.h"
+
 struct cx_command;
 struct cx_job;
 struct cx_vhca;
@@ -32,12 +34,14 @@ struct cx_job_ops {
  * @size: bytes to move
  * @moved: bytes that have moved
  * @began_ns: when it began
+ * @user: uses the memory key
  * @aborted: by a reset of @vhca; under the lock of @vhca
  */
 struct cx_job {
 	const struct cx_job_ops *ops;
 	struct cx_command *cmd;
 	struct cx_vhca *vhca;
+	struct cx_object user;
 	u64 size;
 	u64 moved;
 	u64 began_ns;

@@ -20,8 +20,10 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
+#include "check.h"
 #include "connectx.h"
 #include "faults.h"
+#include "object.h"
 
 #define MAGIC		0x3154535852495643ull
 #define FLAG_LAST	1
@@ -201,6 +203,16 @@ u8 cx_query_migration_state(struct cx_command *cmd)
 	MLX5_SET(query_vhca_migration_state_out, cmd->out, required_umem_size,
 		 total);
 	return MLX5_CMD_STAT_OK;
+}
+
+/* The key that a SAVE or LOAD goes through is not destroyed meanwhile. */
+static u8 use_key(struct cx_command *cmd, struct cx_object *user, u32 key,
+		  u64 offset, u32 size, bool write)
+{
+	if (!cx_mkey_allows(cmd->vhca, key, offset, size, write))
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR,
+				  "the key does not allow this");
+	return cx_object_use(cmd, user, CX_MKEY, key >> 8);
 }
 
 /* ---- SAVE ---- */
@@ -417,6 +429,12 @@ u8 cx_save_vhca_state(struct cx_command *cmd)
 	save->track = MLX5_GET(save_vhca_state_in, cmd->in, set_track);
 	save->mkey = MLX5_GET(save_vhca_state_in, cmd->in, mkey);
 	save->at = MLX5_GET64(save_vhca_state_in, cmd->in, va);
+	status = use_key(cmd, &save->job.user, save->mkey, save->at, size, true);
+	if (status) {
+		status = save_failed(save, status);
+		kfree(save);
+		return status;
+	}
 	return cx_job_run(&save->job);
 }
 
@@ -583,8 +601,15 @@ u8 cx_load_vhca_state(struct cx_command *cmd)
 	load->job.size = size;
 	load->mkey = MLX5_GET(load_vhca_state_in, cmd->in, mkey);
 	load->at = MLX5_GET64(load_vhca_state_in, cmd->in, va);
+	status = use_key(cmd, &load->job.user, load->mkey, load->at, size,
+			 false);
+	if (status) {
+		kfree(load);
+		return status;
+	}
 	load->image = kvzalloc(size, GFP_KERNEL);
 	if (!load->image) {
+		cx_object_unuse(cmd->vhca, &load->job.user);
 		kfree(load);
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	}

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
+#include "check.h"
 #include "connectx.h"
 #include "faults.h"
 #include "object.h"
@@ -27,6 +28,8 @@
 #define LOG_MIN_PAGE		12
 #define LOG_MAX_PAGE		20
 #define LOG_MIN_SPACE		12
+#define TRACK_DIRTY		1	/* track_type: pages that are written */
+#define MODIFY_STATE_AND_RANGE	3	/* modify_field_select */
 #define STATUS_SHIFT		28	/* of the state in immediate data */
 
 static uint connectx_ranges = 4;
@@ -164,7 +167,8 @@ static bool within(unsigned int value, unsigned int low, unsigned int high)
 	return value >= low && value <= high;
 }
 
-static u8 take_ranges(struct tracker *tracker, const void *context)
+static u8 take_ranges(struct cx_command *cmd, struct tracker *tracker,
+		      const void *context)
 {
 	const void *range = MLX5_ADDR_OF(page_track, context, track_range);
 	u64 total = 0;
@@ -186,7 +190,8 @@ static u8 take_ranges(struct tracker *tracker, const void *context)
 }
 
 /* Check the limits and take everything but the ranges. */
-static u8 take_context(struct tracker *tracker, const void *context)
+static u8 take_context(struct cx_command *cmd, struct tracker *tracker,
+		       const void *context)
 {
 	unsigned int log_message = MLX5_GET(page_track, context, log_msg_size);
 
@@ -199,8 +204,9 @@ static u8 take_context(struct tracker *tracker, const void *context)
 	    !within(log_message, LOG_MIN_MESSAGE, max_message()) ||
 	    !within(tracker->log_space, LOG_MIN_SPACE,
 		    min(connectx_space, 63)) ||
-	    !within(tracker->range_count, 1, connectx_ranges))
-		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	    !within(tracker->range_count, 1, connectx_ranges) ||
+	    MLX5_GET(page_track, context, track_type) != TRACK_DIRTY)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "limits");
 	tracker->message_size = BIT(log_message);
 	tracker->message = kvmalloc(tracker->message_size, GFP_KERNEL);
 	tracker->ranges = kcalloc(tracker->range_count,
@@ -213,16 +219,19 @@ static u8 create(struct cx_command *cmd, struct tracker *tracker)
 {
 	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
 				     obj_context);
-	u8 status = take_context(tracker, context);
+	u8 status = cx_check_tracker(cmd, true);
 
+	if (!status)
+		status = take_context(cmd, tracker, context);
 	if (status)
 		return status;
-	if (cmd->in_len < MLX5_ST_SZ_BYTES(create_page_track_obj_in) +
+	if (cmd->in_len != MLX5_ST_SZ_BYTES(create_page_track_obj_in) +
 	    tracker->range_count * MLX5_ST_SZ_BYTES(page_track_range))
-		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
-	if (!cx_object_find(cmd->vhca, CX_QP, tracker->qpn))
-		return MLX5_CMD_STAT_BAD_RES_ERR;
-	status = take_ranges(tracker, context);
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_INP_LEN_ERR,
+				  "length of the input");
+	status = cx_object_use(cmd, &tracker->object, CX_QP, tracker->qpn);
+	if (!status)
+		status = take_ranges(cmd, tracker, context);
 	if (!status && cx_object_add(cmd->vhca, &tracker->object))
 		status = MLX5_CMD_STAT_NO_RES_ERR;
 	return status;
@@ -259,7 +268,7 @@ u8 cx_create_tracker(struct cx_command *cmd)
 	INIT_LIST_HEAD(&tracker->entry);
 	status = create(cmd, tracker);
 	if (status) {
-		release_tracker(cmd->vhca, &tracker->object);
+		cx_object_discard(cmd->vhca, &tracker->object);
 		return status;
 	}
 	/* From here on the function's thread sees it, and all of it is there. */
@@ -299,18 +308,24 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 	u64 start, length;
 	void *context;
 	u32 event;
+	u8 status;
 
 	if (!tracker)
 		return MLX5_CMD_STAT_BAD_RES_ERR;
-	if (cmd->in_len < MLX5_ST_SZ_BYTES(modify_page_track_obj_in))
-		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
+	if (cmd->in_len != MLX5_ST_SZ_BYTES(modify_page_track_obj_in))
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_INP_LEN_ERR,
+				  "length of the input");
+	status = cx_check_tracker(cmd, false);
+	if (status)
+		return status;
 	context = MLX5_ADDR_OF(modify_page_track_obj_in, cmd->in, obj_context);
 	start = MLX5_GET64(page_track, context, range_start_address);
 	length = MLX5_GET64(page_track, context, length);
 	if (MLX5_GET(page_track, context, state) !=
 	    MLX5_PAGE_TRACK_STATE_REPORTING || !length ||
-	    start + length - 1 < start)
-		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	    MLX5_GET64(page_track, context, modify_field_select) !=
+	    MODIFY_STATE_AND_RANGE || start + length - 1 < start)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "context");
 	if (tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
 		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 
@@ -363,7 +378,7 @@ u8 cx_destroy_tracker(struct cx_command *cmd)
 
 	if (!tracker)
 		return MLX5_CMD_STAT_BAD_RES_ERR;
-	return cx_object_destroy(cmd->vhca, CX_PAGE_TRACK, tracker->object.id);
+	return cx_object_destroy(cmd, CX_PAGE_TRACK, tracker->object.id);
 }
 
 static void record(struct tracker *tracker, unsigned long page)
