@@ -14,6 +14,7 @@
 #include "command.h"
 #include "faults.h"
 #include "object.h"
+#include "quirks.h"
 #include "tracker.h"
 
 /**
@@ -119,6 +120,23 @@ MODULE_PARM_DESC(connectx_commands, "firmware commands executed");
 module_param_cb(connectx_unknown, &counter_ops, &unknown, 0444);
 MODULE_PARM_DESC(connectx_unknown, "firmware commands with an unknown opcode");
 
+/* Does a command belong to a capability that is missing? */
+static bool lacks(u16 opcode)
+{
+	switch (opcode) {
+	case MLX5_CMD_OP_SUSPEND_VHCA:
+	case MLX5_CMD_OP_RESUME_VHCA:
+	case MLX5_CMD_OP_QUERY_VHCA_MIGRATION_STATE:
+	case MLX5_CMD_OP_SAVE_VHCA_STATE:
+	case MLX5_CMD_OP_LOAD_VHCA_STATE:
+		return !cx_has(CX_CAP_MIGRATION);
+	case MLX5_CMD_OP_CREATE_GENERAL_OBJECT:
+		return !cx_has(CX_CAP_ADV_VIRT);
+	default:
+		return false;
+	}
+}
+
 static u8 execute(struct cx_command *cmd, u16 opcode)
 {
 	unsigned int i;
@@ -131,6 +149,9 @@ static u8 execute(struct cx_command *cmd, u16 opcode)
 			continue;
 		if (entry->pf && !cx_is_pf(cmd->vhca))
 			return MLX5_CMD_STAT_BAD_OP_ERR;
+		if (lacks(opcode))
+			return cx_invalid(cmd, MLX5_CMD_STAT_BAD_OP_ERR,
+					  "without the capability");
 		if (cmd->in_len < entry->in)
 			return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
 		if (cmd->out_len < entry->out)

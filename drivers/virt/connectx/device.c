@@ -5,6 +5,7 @@
  */
 #include <linux/io.h>
 #include <linux/jiffies.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
@@ -122,6 +123,18 @@ static void reset_vf(struct cx_vhca *vhca)
 	mutex_unlock(&vhca->lock);
 }
 
+/* The vhca_ids, which are all different. */
+static void choose_vhca_ids(struct connectx *cx)
+{
+	u16 base = CX_VHCA_ID_BASE + 0x20 * cx->index;
+	unsigned int i;
+
+	if (cx_large_ids())
+		base = get_random_u32_inclusive(0x10, 0x3ff) * 0x10;
+	for (i = 0; i <= cx->vfs; i++)
+		WRITE_ONCE(cx->vhca[i].vhca_id, base + i);
+}
+
 /**
  * cx_forget() - all that the driver has given or created is the driver's again
  * @vhca: the function; on its thread
@@ -134,6 +147,8 @@ void cx_forget(struct cx_vhca *vhca)
 		cx_jobs_cancel(vhca);
 	cx_objects_reset(vhca);
 	vhca->caps_set = false;
+	if (cx_is_pf(vhca))
+		choose_vhca_ids(vhca->cx);
 	for (i = 0; cx_is_pf(vhca) && i <= vhca->cx->vfs; i++)
 		cx_pages_reset(&vhca->cx->vhca[i]);
 }
@@ -216,7 +231,6 @@ static int init_vhca(struct connectx *cx, unsigned int id)
 
 	vhca->cx = cx;
 	vhca->id = id;
-	vhca->vhca_id = CX_VHCA_ID_BASE + 0x20 * cx->index + id;
 	vhca->fn.ops = &connectx_ops;
 	xa_init_flags(&vhca->objects, XA_FLAGS_ALLOC);
 	mutex_init(&vhca->lock);

@@ -24,6 +24,7 @@
 #include "connectx.h"
 #include "faults.h"
 #include "object.h"
+#include "quirks.h"
 
 #define MAGIC		0x3154535852495643ull
 #define FLAG_LAST	1
@@ -74,7 +75,7 @@ MODULE_PARM_DESC(connectx_chunk,
  */
 bool cx_save_in_chunks(void)
 {
-	return connectx_chunk;
+	return connectx_chunk && cx_has(CX_CAP_CHUNKS);
 }
 
 static u64 mix(u64 sum, const void *data, size_t len)
@@ -128,6 +129,15 @@ u8 cx_suspend_vhca(struct cx_command *cmd)
 	return status;
 }
 
+/* RESUME of what is not suspended. */
+static u8 resume_running(void)
+{
+	if (cx_quirk(CX_RESUME_OK))
+		return MLX5_CMD_STAT_OK;
+	return cx_quirk(CX_RESUME_SYS) ? MLX5_CMD_STAT_BAD_SYS_STATE_ERR :
+					 MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+}
+
 /* RESUME_VHCA: responder, then initiator */
 u8 cx_resume_vhca(struct cx_command *cmd)
 {
@@ -145,8 +155,9 @@ u8 cx_resume_vhca(struct cx_command *cmd)
 		return status;
 	m = &vhca->migration;
 	mutex_lock(&vhca->lock);
-	if (responder ? !vhca->no_responder :
-			vhca->no_responder || !vhca->no_initiator) {
+	if (responder ? !vhca->no_responder : !vhca->no_initiator) {
+		status = resume_running();
+	} else if (!responder && vhca->no_responder) {
 		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 	} else if (m->loading && !m->loaded) {
 		pr_info("ConnectX function %u: does not resume, its state was loaded in part\n",
@@ -171,12 +182,17 @@ u8 cx_query_migration_state(struct cx_command *cmd)
 		MLX5_GET(query_vhca_migration_state_in, cmd->in, vhca_id));
 	bool incremental = MLX5_GET(query_vhca_migration_state_in, cmd->in,
 				    incremental);
-	u64 total;
+	bool chunk = MLX5_GET(query_vhca_migration_state_in, cmd->in, chunk);
+	u64 total, required;
+	bool nothing;
 	u32 pages;
 	u8 status;
 
 	if (!vhca)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	if (chunk && !cx_save_in_chunks())
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR,
+				  "without the capability");
 	/* The size of what is being saved is known when it is. */
 	status = incremental ? cx_job_conflict(vhca) : MLX5_CMD_STAT_OK;
 	if (status)
@@ -188,20 +204,21 @@ u8 cx_query_migration_state(struct cx_command *cmd)
 		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 	}
 	pages = incremental ? vhca->state.changes : vhca->state.count;
+	nothing = incremental && !pages && !vhca->no_responder &&
+		  cx_quirk(CX_QUERY_ZERO);
 	mutex_unlock(&vhca->lock);
 
-	total = size_of_record(pages);
-	if (MLX5_GET(query_vhca_migration_state_in, cmd->in, chunk)) {
-		MLX5_SET(query_vhca_migration_state_out, cmd->out,
-			 required_umem_size, size_of_chunk(pages));
-		MLX5_SET64(query_vhca_migration_state_out, cmd->out,
-			   remaining_total_size, total);
-		return MLX5_CMD_STAT_OK;
-	}
-	if (total > U32_MAX)
+	total = nothing ? 0 : size_of_record(pages);
+	required = chunk && total ? size_of_chunk(pages) : total;
+	if (required > U32_MAX)
 		return MLX5_CMD_STAT_LIM_ERR;
 	MLX5_SET(query_vhca_migration_state_out, cmd->out, required_umem_size,
-		 total);
+		 required);
+	if (cx_quirk(CX_TOTAL_LESS))
+		total = required / 2;
+	if (chunk)
+		MLX5_SET64(query_vhca_migration_state_out, cmd->out,
+			   remaining_total_size, total);
 	return MLX5_CMD_STAT_OK;
 }
 
@@ -347,6 +364,11 @@ static u8 save_step(struct cx_job *job, u64 bytes)
 	return status ? save_failed(save, status) : status;
 }
 
+static u32 size_of_next(u32 left)
+{
+	return size_of_chunk(left) + (cx_quirk(CX_NEXT_MORE) ? SZ_64K : 0);
+}
+
 static u8 save_finish(struct cx_job *job)
 {
 	struct save *save = to_save(job);
@@ -360,7 +382,7 @@ static u8 save_finish(struct cx_job *job)
 		 spoil(save, save->header.length));
 	if (left && !save->track && cx_save_in_chunks())
 		MLX5_SET(save_vhca_state_out, out, next_required_umem_size,
-			 size_of_chunk(left));
+			 size_of_next(left));
 	return MLX5_CMD_STAT_OK;
 }
 
@@ -376,13 +398,15 @@ static const struct cx_job_ops save_ops = {
 };
 
 /* Begin a stream, or go on with it. @pages: how many are to be saved. */
-static u8 begin_save(struct cx_vhca *vhca, bool incremental, u32 *pages)
+static u8 begin_save(struct cx_vhca *vhca, bool incremental, bool track,
+		     u32 *pages)
 {
 	struct cx_migration *m = &vhca->migration;
 	u8 status = MLX5_CMD_STAT_OK;
 
 	mutex_lock(&vhca->lock);
-	if (m->loading) {
+	if (m->loading || (track && vhca->no_initiator &&
+			   cx_quirk(CX_TRACK_RUNNING))) {
 		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 	} else if (!incremental) {
 		m->save_stream = get_random_u64();
@@ -402,12 +426,16 @@ u8 cx_save_vhca_state(struct cx_command *cmd)
 	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
 		MLX5_GET(save_vhca_state_in, cmd->in, vhca_id));
 	u32 size = MLX5_GET(save_vhca_state_in, cmd->in, size);
+	bool track = MLX5_GET(save_vhca_state_in, cmd->in, set_track);
 	struct save *save;
 	u32 pages;
 	u8 status;
 
 	if (!vhca || size < size_of_record(0))
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	if (track && !cx_has(CX_CAP_TRACKING))
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR,
+				  "without the capability");
 	status = cx_job_conflict(vhca);
 	if (status)
 		return status;
@@ -415,7 +443,10 @@ u8 cx_save_vhca_state(struct cx_command *cmd)
 	if (!save)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	status = begin_save(vhca, MLX5_GET(save_vhca_state_in, cmd->in,
-					   incremental), &pages);
+					   incremental), track, &pages);
+	if (!status && !cx_save_in_chunks() && size < size_of_record(pages) &&
+	    cx_quirk(CX_SAVE_WHOLE))
+		status = MLX5_CMD_STAT_LIM_ERR;
 	if (status) {
 		kfree(save);
 		return status;
@@ -426,7 +457,7 @@ u8 cx_save_vhca_state(struct cx_command *cmd)
 	save->job.cmd = cmd;
 	save->job.vhca = vhca;
 	save->job.size = (u64)pages * sizeof(struct page_entry);
-	save->track = MLX5_GET(save_vhca_state_in, cmd->in, set_track);
+	save->track = track;
 	save->mkey = MLX5_GET(save_vhca_state_in, cmd->in, mkey);
 	save->at = MLX5_GET64(save_vhca_state_in, cmd->in, va);
 	status = use_key(cmd, &save->job.user, save->mkey, save->at, size, true);
@@ -461,6 +492,8 @@ static const char *check_record(struct cx_vhca *vhca, struct header *header,
 		return "checksum";
 	if (header->total != vhca->state.count)
 		return "size of the state (connectx_state)";
+	if (header->record && !cx_has(CX_CAP_MULTI_LOAD))
+		return "number (migration_multi_load)";
 	if (header->record && (!m->loading || m->loaded ||
 			       header->stream != m->load_stream ||
 			       header->record != m->load_record))
