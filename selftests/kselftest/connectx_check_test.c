@@ -234,6 +234,20 @@ TEST_F(check, conflicts)
 	pair_close(&p);
 }
 
+/* A command that is not delivered is an error to its driver, and no other is. */
+TEST_F(check, not_delivered)
+{
+	struct pair p;
+	__u64 size;
+
+	ASSERT_EQ(0, pair_open(&p));
+	ASSERT_EQ(0, firmware_faults("0x117:deliver=4"));
+	EXPECT_GT(0, vf_data_size(&p.src, &size));
+	EXPECT_EQ(0, vf_data_size(&p.src, &size));
+	EXPECT_EQ(-EINVAL, firmware_faults("0x117:deliver=17"));
+	pair_close(&p);
+}
+
 /* What mlx5_core has not created itself is left when it goes. */
 TEST_F(check, objects_left)
 {

@@ -321,7 +321,7 @@ TEST_F_TIMEOUT(quirks, numbers_change, 200)
 	ASSERT_EQ(0, virt_set("connectx_ids", "1"));
 	ASSERT_EQ(0, firmware_faults("0x117:fatal"));
 	EXPECT_GT(0, vf_data_size(&p->src, &size));
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < (is_upstream() ? 15 : 60); i++) {
 		sleep(1);
 		rc = vf_reset(&p->src);
 		rc = rc ? rc : vf_reset(&p->dst);

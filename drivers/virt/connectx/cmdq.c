@@ -228,16 +228,14 @@ void cx_cmdq_forget(struct cx_command *cmd)
 	free_posted(posted);
 }
 
-/* Execute a command and answer it, now or later. @refused: it fails. */
-static void serve(struct posted *posted, bool refused)
+/* Execute a command, unless @delivery says otherwise, and answer it, now or later. */
+static void serve(struct posted *posted, u8 delivery)
 {
-	enum delivery delivery = FIRMWARE_ERROR;
-
-	if (!refused)
+	if (!delivery)
 		delivery = alloc_buffers(&posted->cmd);
-	if (!refused && !delivery)
+	if (!delivery)
 		delivery = read_input(posted);
-	if (!refused && !delivery) {
+	if (!delivery) {
 		cx_command_run(&posted->cmd);
 		if (posted->cmd.later) {
 			posted->cmd.vhca->cmdq.running |= BIT(posted->slot);
@@ -263,9 +261,10 @@ static void die(struct cx_vhca *vhca)
 
 /*
  * The faults that a command suffers before it is executed. Returns true if it is not
- * executed now.
+ * answered now. @delivery: set when it is answered and not executed.
  */
-static bool suffers(struct cx_vhca *vhca, unsigned int slot, u16 opcode)
+static bool suffers(struct cx_vhca *vhca, unsigned int slot, u16 opcode,
+		    u8 *delivery)
 {
 	struct cx_cmdq *cmdq = &vhca->cmdq;
 
@@ -273,6 +272,8 @@ static bool suffers(struct cx_vhca *vhca, unsigned int slot, u16 opcode)
 		die(vhca);
 		return true;
 	}
+	if (cx_fault_deliver(opcode, delivery))
+		return false;
 	if (cx_fault_drop(opcode)) {
 		cmdq->dropped |= BIT(slot);
 		cmdq->faults = cx_fault_generation();
@@ -291,6 +292,7 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 	u64 where = cmdq->address + slot * sizeof(struct mlx5_cmd_layout);
 	struct mlx5_cmd_layout entry;
 	bool refused = cmdq->refused & BIT(slot);
+	u8 delivery = refused ? FIRMWARE_ERROR : DELIVERED;
 	struct posted *posted;
 
 	if (cx_read(vhca, where, &entry, sizeof(entry)) ||
@@ -300,7 +302,8 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 		cmdq->refused &= ~BIT(slot);
 	else if (cmdq->held & BIT(slot))
 		cmdq->held &= ~BIT(slot);
-	else if (suffers(vhca, slot, MLX5_GET(mbox_in, entry.in, opcode)))
+	else if (suffers(vhca, slot, MLX5_GET(mbox_in, entry.in, opcode),
+			 &delivery))
 		return;
 	posted = kzalloc(sizeof(*posted), GFP_KERNEL | __GFP_NOFAIL);
 	posted->cmd.vhca = vhca;
@@ -310,7 +313,7 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 	posted->slot = slot;
 	/* The command that makes the events of commands has none itself. */
 	posted->event = cx_eq_takes(vhca, MLX5_EVENT_TYPE_CMD);
-	serve(posted, refused);
+	serve(posted, delivery);
 }
 
 /* Which entries belong to the firmware? */

@@ -152,7 +152,7 @@ void cx_job_abort(struct cx_vhca *vhca)
 {
 	if (!vhca->job || vhca->job->aborted)
 		return;
-	vhca->job->aborted = true;
+	WRITE_ONCE(vhca->job->aborted, true);
 	atomic_inc(&aborts);
 }
 
