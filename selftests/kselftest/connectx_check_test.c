@@ -15,10 +15,10 @@
 #define S(name) VFIO_DEVICE_STATE_##name
 
 /* Bits of linux/mlx5/mlx5_ifc.h */
-#define OP_MOD		0x30, 16
-#define ID		0x48, 24	/* pd, uar, mkey_index, cqn, qpn */
-#define VHCA_ID		0x50, 16
-#define UID		0x10, 16
+#define OP_MOD		0x30		/* 16 bits */
+#define ID		0x48		/* 24 bits: pd, uar, mkey_index, cqn, qpn */
+#define VHCA_ID		0x50		/* 16 bits */
+#define UID		0x10		/* 16 bits */
 #define MKC		0x80
 #define FIRST_VF	0x11		/* vhca_id */
 
@@ -56,20 +56,20 @@ struct wrong {
 };
 
 static const struct wrong wrongs[] = {
-	{ "op_mod of SUSPEND", CMD_SUSPEND, 16, 16, OP_MOD, 2, STAT_BAD_OP },
-	{ "op_mod of RESUME", CMD_RESUME, 16, 16, OP_MOD, 2, STAT_BAD_OP },
-	{ "op_mod of SAVE", CMD_SAVE, 32, 16, OP_MOD, 1, STAT_BAD_OP },
-	{ "op_mod of ALLOC_PD", CMD_ALLOC_PD, 16, 16, OP_MOD, 1, STAT_BAD_OP },
-	{ "uid", CMD_ALLOC_PD, 16, 16, UID, 1, STAT_BAD_PARAM },
+	{ "op_mod of SUSPEND", CMD_SUSPEND, 16, 16, OP_MOD, 16, 2, STAT_BAD_OP },
+	{ "op_mod of RESUME", CMD_RESUME, 16, 16, OP_MOD, 16, 2, STAT_BAD_OP },
+	{ "op_mod of SAVE", CMD_SAVE, 32, 16, OP_MOD, 16, 1, STAT_BAD_OP },
+	{ "op_mod of ALLOC_PD", CMD_ALLOC_PD, 16, 16, OP_MOD, 16, 1, STAT_BAD_OP },
+	{ "uid", CMD_ALLOC_PD, 16, 16, UID, 16, 1, STAT_BAD_PARAM },
 	{ "reserved word", CMD_ALLOC_PD, 16, 16, 0x60, 32, 1, STAT_BAD_PARAM },
 	{ "reserved bit", CMD_QUERY, 16, 64, 0x42, 1, 1, STAT_BAD_PARAM },
 	{ "last bit", CMD_SUSPEND, 16, 16, 0x7f, 1, 1, STAT_BAD_PARAM },
-	{ "short input", CMD_SAVE, 31, 16, VHCA_ID, FIRST_VF, STAT_BAD_INP_LEN },
-	{ "long input", CMD_SUSPEND, 20, 16, VHCA_ID, FIRST_VF,
+	{ "short input", CMD_SAVE, 31, 16, VHCA_ID, 16, FIRST_VF, STAT_BAD_INP_LEN },
+	{ "long input", CMD_SUSPEND, 20, 16, VHCA_ID, 16, FIRST_VF,
 	  STAT_BAD_INP_LEN },
-	{ "no such PD", CMD_DEALLOC_PD, 16, 16, ID, 0xabcd, STAT_BAD_RES },
-	{ "no such key", CMD_DESTROY_MKEY, 16, 16, ID, 0xabcd, STAT_BAD_RES },
-	{ "SAVE without a key", CMD_SAVE, 32, 16, VHCA_ID, FIRST_VF,
+	{ "no such PD", CMD_DEALLOC_PD, 16, 16, ID, 24, 0xabcd, STAT_BAD_RES },
+	{ "no such key", CMD_DESTROY_MKEY, 16, 16, ID, 24, 0xabcd, STAT_BAD_RES },
+	{ "SAVE without a key", CMD_SAVE, 32, 16, VHCA_ID, 16, FIRST_VF,
 	  STAT_BAD_PARAM },
 };
 
@@ -98,14 +98,14 @@ static int alloc(struct firmware *fw, unsigned int opcode, unsigned int *id)
 
 	firmware_begin(fw, opcode, 16, 16);
 	rc = firmware_exec(fw);
-	*id = firmware_get(fw, ID);
+	*id = firmware_get(fw, ID, 24);
 	return rc;
 }
 
 static int destroy(struct firmware *fw, unsigned int opcode, unsigned int id)
 {
 	firmware_begin(fw, opcode, 16, 16);
-	firmware_set(fw, ID, id);
+	firmware_set(fw, ID, 24, id);
 	return firmware_exec(fw);
 }
 
@@ -132,7 +132,7 @@ TEST_F(check, objects_in_use)
 	ASSERT_EQ(STAT_OK, alloc(fw, CMD_ALLOC_PD, &pd));
 	mkey_begin(fw, pd);
 	ASSERT_EQ(STAT_OK, firmware_exec(fw));
-	key = firmware_get(fw, ID);
+	key = firmware_get(fw, ID, 24);
 	EXPECT_EQ(STAT_BAD_RES_STATE, destroy(fw, CMD_DEALLOC_PD, pd));
 	EXPECT_EQ(self->invalid + 1, virt_get("connectx_invalid"));
 	EXPECT_EQ(STAT_OK, destroy(fw, CMD_DESTROY_MKEY, key));
@@ -189,9 +189,9 @@ TEST_F(check, access_bits)
 		mkey_begin(fw, pd);
 		firmware_set(fw, rows[i].clear, 1, 0);
 		ASSERT_EQ(STAT_OK, firmware_exec(fw));
-		key = firmware_get(fw, ID);
+		key = firmware_get(fw, ID, 24);
 		firmware_begin(fw, rows[i].opcode, 32, 16);
-		firmware_set(fw, VHCA_ID, FIRST_VF);
+		firmware_set(fw, VHCA_ID, 16, FIRST_VF);
 		firmware_set(fw, 0xc0, 32, key << 8);
 		firmware_set(fw, 0xe0, 32, 4096);
 		EXPECT_EQ(rows[i].status, firmware_exec(fw));
@@ -218,14 +218,14 @@ TEST_F(check, conflicts)
 	ASSERT_EQ(0, vf_set_state(&p.src, S(PRE_COPY), &fd));
 	for (i = 0; i < ARRAY_SIZE(opcodes); i++) {
 		firmware_begin(fw, opcodes[i], 16, 64);
-		firmware_set(fw, VHCA_ID, FIRST_VF);
+		firmware_set(fw, VHCA_ID, 16, FIRST_VF);
 		firmware_set(fw, 0x40, 1, opcodes[i] == CMD_QUERY);
 		EXPECT_EQ(STAT_RES_BUSY, firmware_exec(fw));
 		EXPECT_EQ(before + i + 1, virt_get("connectx_conflicts"));
 	}
 	/* The other function is as always */
 	firmware_begin(fw, CMD_QUERY, 16, 64);
-	firmware_set(fw, VHCA_ID, FIRST_VF + 1);
+	firmware_set(fw, VHCA_ID, 16, FIRST_VF + 1);
 	EXPECT_EQ(STAT_OK, firmware_exec(fw));
 	EXPECT_EQ(0, vf_set_state(&p.src, S(RUNNING), NULL));
 	close(fd);

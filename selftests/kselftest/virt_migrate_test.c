@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Migration of the virtual DMA device (iommufd-virt-vfio-pci): a run that was begun on
- * one device goes on on another, behind another IOMMU, with the access after the last.
+ * one device continues on another, behind another IOMMU, with the access after the last.
  * Ground truth says who wrote what; memory says that nothing is missing and nothing
  * came twice.
  */
