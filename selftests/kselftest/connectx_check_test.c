@@ -206,16 +206,25 @@ TEST_F(check, conflicts)
 {
 	static const unsigned int opcodes[] = { CMD_SUSPEND, CMD_RESUME,
 						CMD_QUERY };
-	unsigned long before = virt_get("connectx_conflicts");
 	struct firmware *fw = &self->fw;
+	unsigned long before;
 	unsigned int i;
 	struct pair p;
-	int fd;
+	int fd, rc;
 
 	ASSERT_EQ(0, pair_open(&p));
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_save_ms", "3000"));
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_busy", "6"));
 	ASSERT_EQ(0, vf_set_state(&p.src, S(PRE_COPY), &fd));
+	/* The SAVE is in the queue, and begins before long */
+	for (i = 0, rc = 0; i < 200 && rc != STAT_RES_BUSY; i++) {
+		firmware_begin(fw, CMD_QUERY, 16, 64);
+		firmware_set(fw, VHCA_ID, 16, FIRST_VF);
+		firmware_set(fw, 0x40, 1, 1);
+		rc = firmware_exec(fw);
+	}
+	ASSERT_EQ(STAT_RES_BUSY, rc);
+	before = virt_get("connectx_conflicts");
 	for (i = 0; i < ARRAY_SIZE(opcodes); i++) {
 		firmware_begin(fw, opcodes[i], 16, 64);
 		firmware_set(fw, VHCA_ID, 16, FIRST_VF);
