@@ -23,102 +23,16 @@
 
 #include "bus.h"
 #include "dma.h"
+#include "dma_device.h"
 #include "tracker.h"
-#include "virt_dma.h"
 
-#define BAR_REGS	0
-#define BAR_MSIX	2
 #define MSIX_TABLE	0x000
 #define MSIX_PBA	0x800
-
-#define ROUNDS		4	/* of the permutation */
-
-/**
- * struct virt_dma - a device
- * @fn: the PCI function
- * @tracker: of the pages that it writes, or NULL
- * @index: VIRT_DMA_INDEX
- * @buf: a page, for the data of an access
- * @running: a run is on; the rest is of this or the last run
- * @op: the register at START, as all to @rate
- * @pattern: PATTERN
- * @iova: IOVA
- * @size: SIZE
- * @offset: OFFSET
- * @stride: STRIDE
- * @src: SRC
- * @seed: SEED
- * @sweeps: SWEEPS
- * @rate: RATE
- * @unit_shift: log2 of UNIT
- * @units: number of units in the range
- * @steps: accesses in a sweep
- * @step: next access, in its sweep
- * @sweep: the sweep
- * @access: next access, over all sweeps
- * @start_ns: time of START
- * @half_bits: half the width of the permutation
- * @keys: of the permutation in this sweep
- * @done: DONE
- * @faults: FAULTS
- * @check: CHECK
- */
-struct virt_dma {
-	struct virt_function fn;
-	struct virt_tracker *tracker;
-	unsigned int index;
-	u64 *buf;
-
-	bool running;
-	u64 op;
-	u64 pattern;
-	u64 iova;
-	u64 size;
-	u64 offset;
-	u64 stride;
-	u64 src;
-	u64 seed;
-	u64 sweeps;
-	u64 rate;
-	unsigned int unit_shift;
-	u64 units;
-	u64 steps;
-
-	u64 step;
-	u64 sweep;
-	u64 access;
-	u64 start_ns;
-	unsigned int half_bits;
-	u64 keys[ROUNDS];
-
-	u64 done;
-	u64 faults;
-	u64 check;
-};
-
-static u64 get_reg(struct virt_dma *dma, unsigned int reg)
-{
-	return readq(dma->fn.bar[BAR_REGS] + reg);
-}
-
-static void set_reg(struct virt_dma *dma, unsigned int reg, u64 value)
-{
-	writeq(value, dma->fn.bar[BAR_REGS] + reg);
-}
 
 /* Should the access that is under way be dropped? */
 static bool interrupted(struct virt_dma *dma)
 {
-	return get_reg(dma, VIRT_DMA_CTRL) || virt_function_interrupted(&dma->fn);
-}
-
-static void begin_sweep(struct virt_dma *dma)
-{
-	unsigned int i;
-
-	dma->step = 0;
-	for (i = 0; i < ROUNDS; i++)
-		dma->keys[i] = virt_dma_value(dma->seed, dma->sweep, i);
+	return virt_dma_get(dma, VIRT_DMA_CTRL) || virt_function_interrupted(&dma->fn);
 }
 
 /* A Feistel network, walked until it falls on a unit that there is. */
@@ -131,7 +45,7 @@ static u64 permute(const struct virt_dma *dma, u64 x)
 		u64 right = x & mask;
 		unsigned int i;
 
-		for (i = 0; i < ROUNDS; i++) {
+		for (i = 0; i < VIRT_DMA_ROUNDS; i++) {
 			u64 mixed = virt_dma_value(dma->keys[i], right, i);
 
 			swap(left, right);
@@ -144,11 +58,11 @@ static u64 permute(const struct virt_dma *dma, u64 x)
 
 static u64 next_unit(const struct virt_dma *dma)
 {
-	switch (dma->pattern) {
+	switch (dma->run.pattern) {
 	case VIRT_DMA_PATTERN_RANDOM:
 		return permute(dma, dma->step);
 	case VIRT_DMA_PATTERN_STRIDE:
-		return dma->step * dma->stride;
+		return dma->step * dma->run.stride;
 	default:
 		return dma->step;
 	}
@@ -170,10 +84,10 @@ static int do_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 	size_t i;
 	int err;
 
-	switch (dma->op) {
+	switch (dma->run.op) {
 	case VIRT_DMA_OP_WRITE:
 		for (i = 0; i < len / sizeof(u64); i++)
-			dma->buf[i] = virt_dma_value(dma->seed, dma->access,
+			dma->buf[i] = virt_dma_value(dma->run.seed, dma->access,
 						     iova + i * sizeof(u64));
 		return write_part(dma, iova, len, fault);
 	case VIRT_DMA_OP_READ:
@@ -184,7 +98,7 @@ static int do_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 		return err;
 	default:
 		err = virt_function_access(&dma->fn,
-					   dma->src + (iova - dma->iova),
+					   dma->run.src + (iova - dma->run.iova),
 					   dma->buf, len, false, fault);
 		if (err)
 			return err;
@@ -195,9 +109,9 @@ static int do_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 /* Returns false if the access was dropped half way. */
 static bool do_access(struct virt_dma *dma)
 {
-	u64 iova = dma->iova + (next_unit(dma) << dma->unit_shift) +
-		   dma->offset;
-	u64 left = dma->size;
+	u64 iova = dma->run.iova + (next_unit(dma) << dma->unit_shift) +
+		   dma->run.offset;
+	u64 left = dma->run.size;
 	u64 fault;
 
 	while (left) {
@@ -205,9 +119,9 @@ static bool do_access(struct virt_dma *dma)
 
 		if (do_part(dma, iova, len, &fault)) {
 			dma->faults++;
-			set_reg(dma, VIRT_DMA_FAULT_IOVA, fault);
-			set_reg(dma, VIRT_DMA_FAULTS, dma->faults);
-			set_reg(dma, VIRT_DMA_STATUS,
+			virt_dma_set(dma, VIRT_DMA_FAULT_IOVA, fault);
+			virt_dma_set(dma, VIRT_DMA_FAULTS, dma->faults);
+			virt_dma_set(dma, VIRT_DMA_STATUS,
 				VIRT_DMA_STATUS_RUNNING |
 				VIRT_DMA_STATUS_FAULT);
 			return true;
@@ -223,10 +137,10 @@ static bool do_access(struct virt_dma *dma)
 
 static void publish(struct virt_dma *dma)
 {
-	set_reg(dma, VIRT_DMA_DONE, dma->done);
-	set_reg(dma, VIRT_DMA_FAULTS, dma->faults);
-	set_reg(dma, VIRT_DMA_CHECK, dma->check);
-	set_reg(dma, VIRT_DMA_STATUS,
+	virt_dma_set(dma, VIRT_DMA_DONE, dma->done);
+	virt_dma_set(dma, VIRT_DMA_FAULTS, dma->faults);
+	virt_dma_set(dma, VIRT_DMA_CHECK, dma->check);
+	virt_dma_set(dma, VIRT_DMA_STATUS,
 		(dma->running ? VIRT_DMA_STATUS_RUNNING : 0) |
 		(dma->faults ? VIRT_DMA_STATUS_FAULT : 0));
 }
@@ -235,81 +149,116 @@ static void end_run(struct virt_dma *dma)
 {
 	dma->running = false;
 	publish(dma);
-	if (get_reg(dma, VIRT_DMA_IRQ) & 1)
+	if (virt_dma_get(dma, VIRT_DMA_IRQ) & 1)
 		virt_msix_raise(&dma->fn, 0);
 }
 
-/* Take the registers. Returns what is wrong with them, or NULL. */
-static const char *load_registers(struct virt_dma *dma)
+/**
+ * virt_dma_check() - what is wrong with the registers of a run, or NULL
+ * @run: the registers
+ */
+const char *virt_dma_check(const struct virt_dma_run *run)
 {
-	u64 length = get_reg(dma, VIRT_DMA_LENGTH);
-	u64 unit = get_reg(dma, VIRT_DMA_UNIT);
 	u64 end;
 
-	dma->op = get_reg(dma, VIRT_DMA_OP);
-	dma->pattern = get_reg(dma, VIRT_DMA_PATTERN);
-	dma->iova = get_reg(dma, VIRT_DMA_IOVA);
-	dma->size = get_reg(dma, VIRT_DMA_SIZE);
-	dma->offset = get_reg(dma, VIRT_DMA_OFFSET);
-	dma->stride = get_reg(dma, VIRT_DMA_STRIDE);
-	dma->src = get_reg(dma, VIRT_DMA_SRC);
-	dma->seed = get_reg(dma, VIRT_DMA_SEED);
-	dma->sweeps = get_reg(dma, VIRT_DMA_SWEEPS);
-	dma->rate = get_reg(dma, VIRT_DMA_RATE);
-
-	if (dma->op > VIRT_DMA_OP_COPY)
+	if (run->op > VIRT_DMA_OP_COPY)
 		return "OP";
-	if (dma->pattern > VIRT_DMA_PATTERN_STRIDE)
+	if (run->pattern > VIRT_DMA_PATTERN_STRIDE)
 		return "PATTERN";
-	if (!is_power_of_2(unit) || unit < 8 || unit > SZ_1G)
+	if (!is_power_of_2(run->unit) || run->unit < 8 || run->unit > SZ_1G)
 		return "UNIT";
-	if (!dma->size || dma->size % 8 || dma->size > unit)
+	if (!run->size || run->size % 8 || run->size > run->unit)
 		return "SIZE";
-	if (dma->offset % 8 || dma->offset > unit - dma->size)
+	if (run->offset % 8 || run->offset > run->unit - run->size)
 		return "OFFSET";
-	if (!length || length % unit)
+	if (!run->length || run->length % run->unit)
 		return "LENGTH";
-	if (dma->iova % 8 || check_add_overflow(dma->iova, length - 1, &end))
+	if (run->iova % 8 ||
+	    check_add_overflow(run->iova, run->length - 1, &end))
 		return "IOVA";
-	if (dma->op == VIRT_DMA_OP_COPY &&
-	    (dma->src % 8 || check_add_overflow(dma->src, length - 1, &end)))
+	if (run->op == VIRT_DMA_OP_COPY &&
+	    (run->src % 8 ||
+	     check_add_overflow(run->src, run->length - 1, &end)))
 		return "SRC";
-	if (!dma->stride)
+	if (!run->stride)
 		return "STRIDE";
-
-	dma->unit_shift = ilog2(unit);
-	dma->units = length >> dma->unit_shift;
-	dma->steps = dma->units;
-	if (dma->pattern == VIRT_DMA_PATTERN_STRIDE)
-		dma->steps = div64_u64(dma->units - 1, dma->stride) + 1;
-	dma->half_bits = DIV_ROUND_UP(max(fls64(dma->units - 1), 2), 2);
 	return NULL;
+}
+
+/**
+ * virt_dma_derive() - all that follows from run and sweep
+ * @dma: the device; virt_dma_check() found nothing wrong with its run
+ */
+void virt_dma_derive(struct virt_dma *dma)
+{
+	unsigned int i;
+
+	dma->unit_shift = ilog2(dma->run.unit);
+	dma->units = dma->run.length >> dma->unit_shift;
+	dma->steps = dma->units;
+	if (dma->run.pattern == VIRT_DMA_PATTERN_STRIDE)
+		dma->steps = div64_u64(dma->units - 1, dma->run.stride) + 1;
+	dma->half_bits = DIV_ROUND_UP(max(fls64(dma->units - 1), 2), 2);
+	for (i = 0; i < VIRT_DMA_ROUNDS; i++)
+		dma->keys[i] = virt_dma_value(dma->run.seed, dma->sweep, i);
+}
+
+/**
+ * virt_dma_rebase() - RATE counts from now on
+ * @dma: the device
+ */
+void virt_dma_rebase(struct virt_dma *dma)
+{
+	dma->since = dma->access;
+	dma->since_ns = ktime_get_ns();
+}
+
+static void take_registers(struct virt_dma *dma)
+{
+	dma->run = (struct virt_dma_run) {
+		.op = virt_dma_get(dma, VIRT_DMA_OP),
+		.pattern = virt_dma_get(dma, VIRT_DMA_PATTERN),
+		.iova = virt_dma_get(dma, VIRT_DMA_IOVA),
+		.length = virt_dma_get(dma, VIRT_DMA_LENGTH),
+		.unit = virt_dma_get(dma, VIRT_DMA_UNIT),
+		.size = virt_dma_get(dma, VIRT_DMA_SIZE),
+		.offset = virt_dma_get(dma, VIRT_DMA_OFFSET),
+		.stride = virt_dma_get(dma, VIRT_DMA_STRIDE),
+		.src = virt_dma_get(dma, VIRT_DMA_SRC),
+		.seed = virt_dma_get(dma, VIRT_DMA_SEED),
+		.sweeps = virt_dma_get(dma, VIRT_DMA_SWEEPS),
+		.rate = virt_dma_get(dma, VIRT_DMA_RATE),
+	};
 }
 
 static void begin_run(struct virt_dma *dma)
 {
-	const char *wrong = load_registers(dma);
+	const char *wrong;
 
+	take_registers(dma);
+	wrong = virt_dma_check(&dma->run);
 	dma->running = true;
 	dma->sweep = 0;
+	dma->step = 0;
 	dma->access = 0;
 	dma->done = 0;
 	dma->faults = 0;
 	dma->check = 0;
-	dma->start_ns = ktime_get_ns();
-	begin_sweep(dma);
-	set_reg(dma, VIRT_DMA_FAULT_IOVA, 0);
+	virt_dma_rebase(dma);
+	virt_dma_set(dma, VIRT_DMA_FAULT_IOVA, 0);
 	if (wrong) {
 		pr_info_ratelimited("DMA device %u: START refused, see the limits of register %s in virt_dma.h\n",
 				    dma->index, wrong);
 		dma->faults = 1;
 		end_run(dma);
+		return;
 	}
+	virt_dma_derive(dma);
 }
 
 static void take_command(struct virt_dma *dma)
 {
-	u64 __iomem *ctrl = dma->fn.bar[BAR_REGS] + VIRT_DMA_CTRL;
+	u64 __iomem *ctrl = dma->fn.bar[VIRT_DMA_BAR_REGS] + VIRT_DMA_CTRL;
 	bool start = false;
 	u64 command;
 
@@ -337,11 +286,11 @@ static bool due(const struct virt_dma *dma)
 {
 	u64 elapsed;
 
-	if (!dma->rate)
+	if (!dma->run.rate)
 		return true;
-	elapsed = ktime_get_ns() - dma->start_ns;
-	return dma->access <=
-	       mul_u64_u64_div_u64(elapsed, dma->rate, NSEC_PER_SEC);
+	elapsed = ktime_get_ns() - dma->since_ns;
+	return dma->access - dma->since <=
+	       mul_u64_u64_div_u64(elapsed, dma->run.rate, NSEC_PER_SEC);
 }
 
 static bool virt_dma_poll(struct virt_function *fn)
@@ -350,7 +299,11 @@ static bool virt_dma_poll(struct virt_function *fn)
 	unsigned long end = jiffies + 1;
 
 	virt_tracker_poll(dma->tracker);
-	take_command(dma);
+	virt_dma_migrate_poll(dma);
+	if (!dma->no_regs)
+		take_command(dma);
+	if (dma->no_dma)
+		return false;
 	while (dma->running && !interrupted(dma) &&
 	       !virt_tracker_wants(dma->tracker) &&
 	       time_before_eq(jiffies, end)) {
@@ -361,12 +314,13 @@ static bool virt_dma_poll(struct virt_function *fn)
 		if (!do_access(dma))
 			break;
 		dma->access++;
-		set_reg(dma, VIRT_DMA_DONE, dma->done);
+		virt_dma_set(dma, VIRT_DMA_DONE, dma->done);
 		if (++dma->step < dma->steps)
 			continue;
 		dma->sweep++;
-		begin_sweep(dma);
-		if (dma->sweeps && dma->sweep == dma->sweeps)
+		dma->step = 0;
+		virt_dma_derive(dma);
+		if (dma->run.sweeps && dma->sweep == dma->run.sweeps)
 			end_run(dma);
 	}
 	return dma->running;
@@ -378,13 +332,14 @@ static void virt_dma_reset(struct virt_function *fn)
 
 	dma->running = false;
 	virt_tracker_reset(dma->tracker);
-	memset_io(fn->bar[BAR_REGS], 0, SZ_4K);
-	set_reg(dma, VIRT_DMA_ID, VIRT_DMA_MAGIC);
-	set_reg(dma, VIRT_DMA_INDEX, dma->index);
-	set_reg(dma, VIRT_DMA_UNIT, 4096);
-	set_reg(dma, VIRT_DMA_SIZE, 8);
-	set_reg(dma, VIRT_DMA_STRIDE, 1);
-	set_reg(dma, VIRT_DMA_SWEEPS, 1);
+	virt_dma_migrate_reset(dma);
+	memset_io(fn->bar[VIRT_DMA_BAR_REGS], 0, SZ_4K);
+	virt_dma_set(dma, VIRT_DMA_ID, VIRT_DMA_MAGIC);
+	virt_dma_set(dma, VIRT_DMA_INDEX, dma->index);
+	virt_dma_set(dma, VIRT_DMA_UNIT, 4096);
+	virt_dma_set(dma, VIRT_DMA_SIZE, 8);
+	virt_dma_set(dma, VIRT_DMA_STRIDE, 1);
+	virt_dma_set(dma, VIRT_DMA_SWEEPS, 1);
 }
 
 static const struct virt_function_ops virt_dma_ops = {
@@ -414,19 +369,23 @@ struct virt_dma *virt_dma_create(struct virt_iommu *iommu, unsigned int index,
 
 	virt_config_init(&dma->fn, VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID,
 			 PCI_CLASS_SYSTEM_OTHER << 8);
-	err = virt_bus_alloc_bar(&dma->fn, BAR_REGS, SZ_4K);
+	err = virt_bus_alloc_bar(&dma->fn, VIRT_DMA_BAR_REGS, SZ_4K);
 	if (err)
 		goto err_page;
-	err = virt_bus_alloc_bar(&dma->fn, BAR_MSIX, SZ_4K);
+	err = virt_bus_alloc_bar(&dma->fn, VIRT_DMA_BAR_MSIX, SZ_4K);
 	if (err)
 		goto err_page;
-	virt_config_msix(&dma->fn, 1, BAR_MSIX, MSIX_TABLE, MSIX_PBA);
+	virt_config_msix(&dma->fn, 1, VIRT_DMA_BAR_MSIX, MSIX_TABLE, MSIX_PBA);
 	if (iommu->tracker.present) {
 		dma->tracker = virt_tracker_create(&dma->fn, &iommu->tracker);
 		if (IS_ERR(dma->tracker)) {
 			err = PTR_ERR(dma->tracker);
 			goto err_page;
 		}
+	} else {
+		err = virt_bus_alloc_bar(&dma->fn, VIRT_DMA_BAR_HOST, SZ_4K);
+		if (err)
+			goto err_page;
 	}
 
 	virt_requester_add(&dma->fn.dma, iommu, index);

@@ -37,12 +37,12 @@ MODULE_PARM_DESC(iommus,
 static char *connectx = "";
 module_param(connectx, charp, 0444);
 MODULE_PARM_DESC(connectx,
-		 "a ConnectX: VFS[:INSTANCE], number of virtual functions (0 to 8) and of the IOMMU instance in iommus= (0 if not given)");
+		 "ConnectX devices, up to 2: VFS[:INSTANCE],..., number of virtual functions (0 to 8) and of the IOMMU instance in iommus= (0 if not given)");
 
 static LIST_HEAD(instances);
 static struct virt_dma *devices[MAX_DEVICES];
 static unsigned int device_count;
-static struct connectx *connectx_device;
+static struct connectx *connectx_devices[CX_MAX_DEVICES];
 
 static int parse_options(struct virt_iommu *iommu, char *options)
 {
@@ -188,36 +188,53 @@ static struct virt_iommu *find_instance(unsigned int number)
 	return NULL;
 }
 
-static int add_connectx(void)
+static int add_connectx(unsigned int index, const char *text)
 {
 	struct virt_iommu *iommu = NULL;
 	unsigned int vfs, number = 0;
+	struct connectx *cx;
 	char end;
 	int n;
 
-	if (!*connectx)
-		return 0;
-	n = sscanf(connectx, "%u:%u%c", &vfs, &number, &end);
-	if (n == 2 || (n == 1 && !strchr(connectx, ':')))
+	n = sscanf(text, "%u:%u%c", &vfs, &number, &end);
+	if (n == 2 || (n == 1 && !strchr(text, ':')))
 		iommu = find_instance(number);
-	if (!iommu || vfs > CX_MAX_VFS) {
-		pr_err("connectx: \"%s\" is not VFS[:INSTANCE] with up to %u virtual functions and an instance of iommus=\n",
-		       connectx, CX_MAX_VFS);
+	if (!iommu || vfs > CX_MAX_VFS || index == CX_MAX_DEVICES) {
+		pr_err("connectx: \"%s\" is not VFS[:INSTANCE] with up to %u virtual functions and an instance of iommus=, for up to %u devices\n",
+		       text, CX_MAX_VFS, CX_MAX_DEVICES);
 		return -EINVAL;
 	}
-	connectx_device = virt_connectx_create(iommu, vfs);
-	if (IS_ERR(connectx_device)) {
-		int err = PTR_ERR(connectx_device);
-
-		connectx_device = NULL;
-		return err;
-	}
+	cx = virt_connectx_create(iommu, index, vfs);
+	if (IS_ERR(cx))
+		return PTR_ERR(cx);
+	connectx_devices[index] = cx;
 	return 0;
+}
+
+static int add_connectx_devices(void)
+{
+	unsigned int index = 0;
+	char *copy, *rest, *text;
+	int err = 0;
+
+	if (!*connectx)
+		return 0;
+	copy = kstrdup(connectx, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	rest = copy;
+	while (!err && (text = strsep(&rest, ",")))
+		err = add_connectx(index++, text);
+	kfree(copy);
+	return err;
 }
 
 static void destroy_devices(void)
 {
-	virt_connectx_destroy(connectx_device);
+	unsigned int i;
+
+	for (i = 0; i < CX_MAX_DEVICES; i++)
+		virt_connectx_destroy(connectx_devices[i]);
 	while (device_count)
 		virt_dma_destroy(devices[--device_count]);
 }
@@ -261,7 +278,7 @@ static int __init virt_init(void)
 	err = add_devices();
 	if (err)
 		goto err_devices;
-	err = add_connectx();
+	err = add_connectx_devices();
 	if (err)
 		goto err_devices;
 	err = virt_truth_init();

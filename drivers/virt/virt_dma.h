@@ -127,6 +127,94 @@ static inline __u64 virt_dma_value(__u64 s, __u64 n, __u64 a)
 #define VIRT_TRACK_PAGE_MAX	((0x10000 - VIRT_TRACK_PAGES) / 8)
 
 /*
+ * Migration, BAR4 from 0x800 on; a BAR4 of 4 KiB has nothing else. It is for the
+ * host: whoever drives the device for a VMM keeps it to himself.
+ *
+ * Write CTRL; when it reads 0 again, RESULT is what came of the command. A
+ * function-level reset resumes the device.
+ *
+ * SUSPEND_DMA: when it is done the device makes no access and no interrupt, and
+ * none is in flight; registers work, a run that is started waits. SUSPEND_REGS, after
+ * that: registers are not looked at either. RESUME_* in the opposite order. SAVE and
+ * LOAD want both, and move struct virt_dma_image, which is all of the device's state,
+ * to and from IMAGE. A LOAD is done as a whole or not at all.
+ */
+#define VIRT_MIG_ID		0x800	/* RO: VIRT_MIG_MAGIC */
+#define VIRT_MIG_MAGIC		0x3147494d54524956ull	/* "VIRTMIG1" */
+#define VIRT_MIG_CTRL		0x808	/* WO; reads 0 when the command is done */
+#define VIRT_MIG_SUSPEND_DMA	1
+#define VIRT_MIG_SUSPEND_REGS	2
+#define VIRT_MIG_RESUME_REGS	3
+#define VIRT_MIG_RESUME_DMA	4
+#define VIRT_MIG_SAVE		5
+#define VIRT_MIG_LOAD		6
+#define VIRT_MIG_RESULT		0x810	/* RO: of the last command; 0 after a reset */
+#define VIRT_MIG_OK		1
+#define VIRT_MIG_BAD_STATE	2	/* not in this state, or no such command */
+#define VIRT_MIG_BAD_IMAGE	3	/* LOAD: see the kernel log */
+#define VIRT_MIG_STATE		0x818	/* RO: 1 no DMA, 2 registers are not looked at */
+#define VIRT_MIG_IMAGE		0x900
+
+/* The registers of the same names, as they were at START. */
+struct virt_dma_run {
+	__u64 op;
+	__u64 pattern;
+	__u64 iova;
+	__u64 length;
+	__u64 unit;
+	__u64 size;
+	__u64 offset;
+	__u64 stride;
+	__u64 src;
+	__u64 seed;
+	__u64 sweeps;
+	__u64 rate;
+};
+
+#define VIRT_DMA_REGS		21	/* up to INDEX */
+
+/**
+ * struct virt_dma_image - The state of a device
+ * @magic: VIRT_MIG_MAGIC
+ * @checksum: virt_dma_sum() of what follows
+ * @regs: BAR0, from 0 on
+ * @running: a run is on
+ * @run: with these registers
+ * @sweep: next sweep
+ * @step: next access in it
+ * @access: and over all sweeps
+ * @done: DONE
+ * @faults: FAULTS
+ * @check: CHECK
+ * @pending: interrupts that were not delivered
+ */
+struct virt_dma_image {
+	__u64 magic;
+	__u64 checksum;
+	__u64 regs[VIRT_DMA_REGS];
+	__u64 running;
+	struct virt_dma_run run;
+	__u64 sweep;
+	__u64 step;
+	__u64 access;
+	__u64 done;
+	__u64 faults;
+	__u64 check;
+	__u64 pending;
+};
+
+static inline __u64 virt_dma_sum(const struct virt_dma_image *image)
+{
+	const __u64 *word = image->regs;
+	__u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(*image) / 8 - 2; i++)
+		sum = virt_dma_value(sum, i, word[i]);
+	return sum;
+}
+
+/*
  * Ground truth, /dev/virt-truth: one record for every DMA write that reached
  * memory. open() starts with an empty log; one opener at a time (EBUSY);
  * logging is off while nobody has it open. read() gives whole records, oldest

@@ -157,6 +157,8 @@ TEST_F(pci, pf_unbound_and_bound)
 		ASSERT_EQ(0, sysfs_write(DRIVERS "mlx5_core/unbind", VF_PF));
 		EXPECT_STREQ("", driver_of(VF_PF));
 		EXPECT_EQ(0, vfs());
+		/* It has given back all that it had from the firmware */
+		EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_left"));
 		ASSERT_EQ(0, sysfs_write(DRIVERS "mlx5_core/bind", VF_PF));
 		EXPECT_STREQ("mlx5_core", driver_of(VF_PF));
 	}

@@ -41,6 +41,7 @@ FIXTURE_TEARDOWN(connectx)
 	close(self->truth);
 	/* Nothing that a driver asks for is unknown to the firmware */
 	EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_unknown"));
+	EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_invalid"));
 }
 
 /* What ground truth says that @device wrote; returns the number of writes. */

@@ -48,6 +48,8 @@ static const struct refusal refusals[] = {
 	{ SOMEWHERE "connectx=9", -EINVAL, "connectx: \"9\" is not VFS" },
 	{ SOMEWHERE "connectx=1:", -EINVAL, "connectx: \"1:\" is not VFS" },
 	{ SOMEWHERE "connectx=1:5", -EINVAL, "connectx: \"1:5\" is not VFS" },
+	{ SOMEWHERE "connectx=1,", -EINVAL, "connectx: \"\" is not VFS" },
+	{ SOMEWHERE "connectx=1,1,1", -EINVAL, "for up to 2 devices" },
 };
 
 static int load(const char *parameters)

@@ -2,7 +2,8 @@
 /*
  * vmigrate with two VFs and a DMA device in one address space: it migrates, again
  * and again, and when it does not, because the firmware was broken at a random
- * moment, the source runs on and nothing of it is missing.
+ * moment, the source runs on and nothing of it is missing. The firmware is another one
+ * each time (Documentation/virtual-platform.rst, "Other firmware").
  *
  * MIGRATIONS=n makes n without faults and 2n with (10 and 20 if it is not given),
  * DURATION=n as many as fit into n seconds; SEED=n repeats the random choices.
@@ -14,6 +15,7 @@
 
 #include "kselftest_harness.h"
 #include "pair.h"
+#include "personality.h"
 
 #define MAX_ARGS	32
 #define MAX_OUTPUT	16384
@@ -113,6 +115,7 @@ FIXTURE_TEARDOWN(vfs)
 {
 	EXPECT_EQ(0, firmware_faults(""));
 	EXPECT_EQ(0, parameter_set("iommufd_virt", "drop_record", "0"));
+	EXPECT_EQ(0, personality_use(NULL));
 	EXPECT_EQ(0, vf_create(0));
 }
 
@@ -270,6 +273,10 @@ static bool another(unsigned int i, unsigned int n, double begin)
 
 TEST_F_TIMEOUT(vfs, again_and_again, 100000)
 {
+	unsigned long conflicts = parameter_get("iommufd_virt",
+						"connectx_conflicts");
+	struct personality p;
+	char firmware[256];
 	unsigned int n = number("MIGRATIONS", 10), seed = number("SEED", 1);
 	unsigned int i, verified = 0;
 	double begin = seconds_now();
@@ -278,18 +285,28 @@ TEST_F_TIMEOUT(vfs, again_and_again, 100000)
 	for (i = 0; another(i, n, begin); i++) {
 		srandom(seed + i);
 		random_arguments(arguments, sizeof(arguments));
+		personality_random(&p, true);
+		ASSERT_EQ(0, personality_use(&p));
 		if (!run(&self->run, arguments)) {
 			verified++;
 			continue;
 		}
-		TH_LOG("SEED=%u: %s\n%s", seed + i, arguments, self->run.text);
+		personality_text(&p, firmware, sizeof(firmware));
+		TH_LOG("SEED=%u: %s; firmware %s\n%s", seed + i, arguments,
+		       firmware, self->run.text);
 	}
 	EXPECT_EQ(i, verified);
+	/* Nothing was given to it that it was too busy for, or did not understand */
+	EXPECT_EQ(conflicts, parameter_get("iommufd_virt",
+					   "connectx_conflicts"));
+	EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_invalid"));
 	TH_LOG("%u of %u migrations verified, SEED=%u", verified, i, seed);
 }
 
 TEST_F_TIMEOUT(vfs, again_and_again_with_faults, 100000)
 {
+	struct personality p;
+	char firmware[256];
 	unsigned int n = number("MIGRATIONS", 10) * 2, seed = number("SEED", 1);
 	unsigned int i, verified = 0, intact = 0;
 	double begin = seconds_now();
@@ -299,6 +316,8 @@ TEST_F_TIMEOUT(vfs, again_and_again_with_faults, 100000)
 		srandom(seed + i);
 		random_arguments(arguments, sizeof(arguments));
 		random_fault(fault, sizeof(fault));
+		personality_random(&p, false);
+		ASSERT_EQ(0, personality_use(&p));
 		switch (run_broken(&self->run, arguments, fault,
 				   below(1500000))) {
 		case 0:
@@ -308,8 +327,10 @@ TEST_F_TIMEOUT(vfs, again_and_again_with_faults, 100000)
 			intact++;
 			break;
 		default:
-			TH_LOG("SEED=%u: %s, with %s\n%s", seed + i, arguments,
-			       fault, self->run.text);
+			personality_text(&p, firmware, sizeof(firmware));
+			TH_LOG("SEED=%u: %s, with %s; firmware %s\n%s",
+			       seed + i, arguments, fault, firmware,
+			       self->run.text);
 		}
 	}
 	EXPECT_EQ(i, verified + intact);

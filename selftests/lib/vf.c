@@ -27,6 +27,29 @@ static int call(const struct vf *vf, unsigned long request, void *arg)
 	return ioctl(vf->fd, request, arg) < 0 ? -errno : 0;
 }
 
+static int pf_write(const char *pf, const char *attribute, const char *value)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pf,
+		 attribute);
+	return sysfs_write(path, value);
+}
+
+static int create(const char *pf, unsigned int count)
+{
+	char text[16];
+	int rc;
+
+	rc = pf_write(pf, "sriov_drivers_autoprobe", "0");
+	if (!rc)
+		rc = pf_write(pf, "sriov_numvfs", "0");
+	if (rc || !count)
+		return rc;
+	snprintf(text, sizeof(text), "%u", count);
+	return pf_write(pf, "sriov_numvfs", text);
+}
+
 /**
  * vf_pf_write - Write an attribute of the physical function
  * @attribute: its name
@@ -34,11 +57,7 @@ static int call(const struct vf *vf, unsigned long request, void *arg)
  */
 int vf_pf_write(const char *attribute, const char *value)
 {
-	char path[96];
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/" VF_PF "/%s",
-		 attribute);
-	return sysfs_write(path, value);
+	return pf_write(VF_PF, attribute, value);
 }
 
 /**
@@ -47,21 +66,18 @@ int vf_pf_write(const char *attribute, const char *value)
  */
 int vf_create(unsigned int count)
 {
-	char text[16];
-	int rc;
+	return create(VF_PF, count);
+}
 
-	rc = vf_pf_write("sriov_drivers_autoprobe", "0");
-	if (!rc)
-		rc = vf_pf_write("sriov_numvfs", "0");
-	if (rc || !count)
-		return rc;
-	snprintf(text, sizeof(text), "%u", count);
-	return vf_pf_write("sriov_numvfs", text);
+/** vf_create_second - The same for the PF of the second device */
+int vf_create_second(unsigned int count)
+{
+	return create(VF_PF_SECOND, count);
 }
 
 /**
  * vf_address - PCI address of a VF
- * @n: number of the VF, from 1
+ * @n: number of the VF, from 1; from VF_SECOND + 1 on, of the second device
  * @name: the address
  * @len: room at @name in bytes
  */

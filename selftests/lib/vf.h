@@ -18,6 +18,9 @@
 
 /* Of the physical function; its VFs follow. */
 #define VF_PF		"0010:00:10.0"
+/* Of the second device (connectx=N,N); its VFs have the numbers from VF_SECOND + 1 on. */
+#define VF_PF_SECOND	"0010:00:12.0"
+#define VF_SECOND	16
 #define VF_DRIVER	"mlx5_vfio_pci"
 
 /* The states of enum vfio_device_mig_state, from 0 on. */
@@ -66,6 +69,7 @@ struct vf_job {
 
 int vf_pf_write(const char *attribute, const char *value);
 int vf_create(unsigned int count);
+int vf_create_second(unsigned int count);
 void vf_address(unsigned int n, char *name, size_t len);
 
 int vf_open(struct vf *vf, int iommufd, const char *name, const char *driver);

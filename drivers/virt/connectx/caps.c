@@ -4,6 +4,7 @@
  * not there. The port is InfiniBand, which asks the least of a virtual device.
  */
 #include "connectx.h"
+#include "quirks.h"
 #include "tracker.h"
 
 static void general(struct cx_vhca *vhca, void *caps)
@@ -20,7 +21,7 @@ static void general(struct cx_vhca *vhca, void *caps)
 	MLX5_SET(cmd_hca_cap, caps, log_max_mkey, 22);
 	MLX5_SET(cmd_hca_cap, caps, log_max_mrw_sz, 62);
 	MLX5_SET(cmd_hca_cap, caps, log_max_pd, 16);
-	MLX5_SET(cmd_hca_cap, caps, log_max_msg, 30);
+	MLX5_SET(cmd_hca_cap, caps, log_max_msg, CX_LOG_MAX_MSG);
 	MLX5_SET(cmd_hca_cap, caps, port_type, MLX5_CAP_PORT_TYPE_IB);
 	MLX5_SET(cmd_hca_cap, caps, num_ports, 1);
 	MLX5_SET(cmd_hca_cap, caps, log_pg_sz, MLX5_ADAPTER_PAGE_SHIFT);
@@ -33,17 +34,21 @@ static void general(struct cx_vhca *vhca, void *caps)
 		return;
 	MLX5_SET(cmd_hca_cap, caps, vport_group_manager, 1);
 	MLX5_SET(cmd_hca_cap, caps, hca_cap_2, 1);
-	MLX5_SET(cmd_hca_cap, caps, migration, 1);
-	MLX5_SET(cmd_hca_cap, caps, adv_virtualization, 1);
+	MLX5_SET(cmd_hca_cap, caps, migration, cx_has(CX_CAP_MIGRATION));
+	MLX5_SET(cmd_hca_cap, caps, adv_virtualization,
+		 cx_has(CX_CAP_ADV_VIRT));
 	MLX5_SET(cmd_hca_cap, caps, vhca_resource_manager, 1);
 	MLX5_SET(cmd_hca_cap, caps, event_cap, 1);
 }
 
 static void general_2(struct cx_vhca *vhca, void *caps)
 {
-	MLX5_SET(cmd_hca_cap_2, caps, migratable, !cx_is_pf(vhca));
-	MLX5_SET(cmd_hca_cap_2, caps, migration_multi_load, 1);
-	MLX5_SET(cmd_hca_cap_2, caps, migration_tracking_state, 1);
+	MLX5_SET(cmd_hca_cap_2, caps, migratable,
+		 !cx_is_pf(vhca) && cx_has(CX_CAP_MIGRATABLE));
+	MLX5_SET(cmd_hca_cap_2, caps, migration_multi_load,
+		 cx_has(CX_CAP_MULTI_LOAD));
+	MLX5_SET(cmd_hca_cap_2, caps, migration_tracking_state,
+		 cx_has(CX_CAP_TRACKING));
 	MLX5_SET(cmd_hca_cap_2, caps, migration_in_chunks, cx_save_in_chunks());
 }
 
@@ -80,6 +85,8 @@ u8 cx_query_hca_cap(struct cx_command *cmd)
 		general_2(vhca, caps);
 		break;
 	case MLX5_CAP_ADV_VIRTUALIZATION:
+		if (!cx_has(CX_CAP_ADV_VIRT))
+			return MLX5_CMD_STAT_BAD_PARAM_ERR;
 		cx_tracker_caps(caps);
 		break;
 	case MLX5_CAP_DEV_EVENT:

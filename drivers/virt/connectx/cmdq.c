@@ -125,59 +125,126 @@ static int move_blocks(struct cx_vhca *vhca, u64 where, void *buf, u32 len,
 	return 0;
 }
 
-static enum delivery execute(struct cx_vhca *vhca,
-			     struct mlx5_cmd_layout *entry,
-			     struct cx_command *cmd)
+/**
+ * struct posted - a command that was read from the queue
+ * @cmd: the command, with buffers of its own
+ * @entry: its entry
+ * @slot: which entry
+ * @event: its answer makes an event
+ */
+struct posted {
+	struct cx_command cmd;
+	struct mlx5_cmd_layout entry;
+	unsigned int slot;
+	bool event;
+};
+
+static void free_posted(struct posted *posted)
 {
+	kvfree(posted->cmd.in);
+	kvfree(posted->cmd.out);
+	kfree(posted);
+}
+
+static enum delivery alloc_buffers(struct cx_command *cmd)
+{
+	if (cmd->in_len < CX_MBOX_MIN || cmd->in_len > MAX_LENGTH)
+		return BAD_IN_LENGTH;
+	if (cmd->out_len < CX_MBOX_MIN || cmd->out_len > MAX_LENGTH)
+		return BAD_OUT_LENGTH;
+	cmd->in = kvzalloc(max(cmd->in_len, CX_MBOX_SIZE), GFP_KERNEL);
+	cmd->out = kvzalloc(max(cmd->out_len, CX_MBOX_SIZE), GFP_KERNEL);
+	return cmd->in && cmd->out ? DELIVERED : FIRMWARE_ERROR;
+}
+
+static enum delivery read_input(struct posted *posted)
+{
+	struct cx_command *cmd = &posted->cmd;
 	u32 more = cmd->in_len - min(cmd->in_len, CX_MBOX_SIZE);
 
-	memcpy(cmd->in, entry->in, CX_MBOX_SIZE);
-	if (move_blocks(vhca, be64_to_cpu(entry->in_ptr),
+	memcpy(cmd->in, posted->entry.in, CX_MBOX_SIZE);
+	if (move_blocks(cmd->vhca, be64_to_cpu(posted->entry.in_ptr),
 			cmd->in + CX_MBOX_SIZE, more, false))
 		return BAD_BLOCK;
-	cx_command_run(cmd);
-	memcpy(entry->out, cmd->out, CX_MBOX_SIZE);
-	more = cmd->out_len - min(cmd->out_len, CX_MBOX_SIZE);
-	if (move_blocks(vhca, be64_to_cpu(entry->out_ptr),
+	return DELIVERED;
+}
+
+static enum delivery write_output(struct posted *posted)
+{
+	struct cx_command *cmd = &posted->cmd;
+	u32 more = cmd->out_len - min(cmd->out_len, CX_MBOX_SIZE);
+
+	memcpy(posted->entry.out, cmd->out, CX_MBOX_SIZE);
+	if (move_blocks(cmd->vhca, be64_to_cpu(posted->entry.out_ptr),
 			cmd->out + CX_MBOX_SIZE, more, true))
 		return BAD_BLOCK;
 	return DELIVERED;
 }
 
-static enum delivery serve(struct cx_vhca *vhca, struct mlx5_cmd_layout *entry)
-{
-	struct cx_command cmd = {
-		.vhca = vhca,
-		.in_len = be32_to_cpu(entry->inlen),
-		.out_len = be32_to_cpu(entry->outlen),
-	};
-	enum delivery delivery = FIRMWARE_ERROR;
-
-	if (cmd.in_len < CX_MBOX_MIN || cmd.in_len > MAX_LENGTH)
-		return BAD_IN_LENGTH;
-	if (cmd.out_len < CX_MBOX_MIN || cmd.out_len > MAX_LENGTH)
-		return BAD_OUT_LENGTH;
-	cmd.in = kvzalloc(max(cmd.in_len, CX_MBOX_SIZE), GFP_KERNEL);
-	cmd.out = kvzalloc(max(cmd.out_len, CX_MBOX_SIZE), GFP_KERNEL);
-	if (cmd.in && cmd.out)
-		delivery = execute(vhca, entry, &cmd);
-	kvfree(cmd.in);
-	kvfree(cmd.out);
-	return delivery;
-}
-
-static void complete_slot(struct cx_vhca *vhca, u64 where,
-			  struct mlx5_cmd_layout *entry,
-			  enum delivery delivery)
+/* Make the entry the driver's again. */
+static void complete_slot(struct posted *posted, enum delivery delivery)
 {
 	const size_t out = offsetof(struct mlx5_cmd_layout, out);
 	const size_t own = offsetof(struct mlx5_cmd_layout, status_own);
+	struct mlx5_cmd_layout *entry = &posted->entry;
+	struct cx_vhca *vhca = posted->cmd.vhca;
+	u64 where = vhca->cmdq.address + posted->slot * sizeof(*entry);
+	__be32 vector = cpu_to_be32(BIT(posted->slot));
 
 	cx_write(vhca, where + out, entry->out, sizeof(entry->out));
 	entry->status_own = delivery << 1;
 	/* The output is complete before the entry is the driver's. */
 	smp_wmb();
 	cx_write(vhca, where + own, &entry->status_own, 1);
+	if (posted->event)
+		cx_eq_event(vhca, MLX5_EVENT_TYPE_CMD, &vector, sizeof(vector));
+}
+
+/**
+ * cx_cmdq_answer() - a command that ran in the background has ended
+ * @cmd: the command, with later set; freed
+ * @status: its status
+ */
+void cx_cmdq_answer(struct cx_command *cmd, u8 status)
+{
+	struct posted *posted = container_of(cmd, struct posted, cmd);
+
+	cmd->vhca->cmdq.running &= ~BIT(posted->slot);
+	cx_command_status(cmd, status);
+	complete_slot(posted, write_output(posted));
+	cmd->vhca->cmdq.last = jiffies;
+	free_posted(posted);
+}
+
+/**
+ * cx_cmdq_forget() - its queue is gone: it is not answered
+ * @cmd: a command that runs in the background; freed
+ */
+void cx_cmdq_forget(struct cx_command *cmd)
+{
+	struct posted *posted = container_of(cmd, struct posted, cmd);
+
+	cmd->vhca->cmdq.running &= ~BIT(posted->slot);
+	free_posted(posted);
+}
+
+/* Execute a command, unless @delivery says otherwise, and answer it, now or later. */
+static void serve(struct posted *posted, u8 delivery)
+{
+	if (!delivery)
+		delivery = alloc_buffers(&posted->cmd);
+	if (!delivery)
+		delivery = read_input(posted);
+	if (!delivery) {
+		cx_command_run(&posted->cmd);
+		if (posted->cmd.later) {
+			posted->cmd.vhca->cmdq.running |= BIT(posted->slot);
+			return;
+		}
+		delivery = write_output(posted);
+	}
+	complete_slot(posted, delivery);
+	free_posted(posted);
 }
 
 /* The firmware has died: it says so, and serves nothing until it is reset. */
@@ -185,9 +252,38 @@ static void die(struct cx_vhca *vhca)
 {
 	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
 
+	if (cx_is_pf(vhca))
+		cx_jobs_cancel(vhca);
 	vhca->cmdq.address = 0;
 	iowrite8(SYNDROME_ASSERT, &iseg->health.synd);
 	iowrite8(SEVERITY_RESET, &iseg->health.rfr_severity);
+}
+
+/*
+ * The faults that a command suffers before it is executed. Returns true if it is not
+ * answered now. @delivery: set when it is answered and not executed.
+ */
+static bool suffers(struct cx_vhca *vhca, unsigned int slot, u16 opcode,
+		    u8 *delivery)
+{
+	struct cx_cmdq *cmdq = &vhca->cmdq;
+
+	if (cx_fault_fatal(opcode)) {
+		die(vhca);
+		return true;
+	}
+	if (cx_fault_deliver(opcode, delivery))
+		return false;
+	if (cx_fault_drop(opcode)) {
+		cmdq->dropped |= BIT(slot);
+		cmdq->faults = cx_fault_generation();
+		return true;
+	}
+	if (cx_fault_delay(opcode, &cmdq->due[slot])) {
+		cmdq->held |= BIT(slot);
+		return true;
+	}
+	return false;
 }
 
 static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
@@ -195,39 +291,29 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 	struct cx_cmdq *cmdq = &vhca->cmdq;
 	u64 where = cmdq->address + slot * sizeof(struct mlx5_cmd_layout);
 	struct mlx5_cmd_layout entry;
-	__be32 vector = cpu_to_be32(BIT(slot));
-	enum delivery delivery = FIRMWARE_ERROR;
-	bool refused = false;
-	bool event;
-	u16 opcode;
+	bool refused = cmdq->refused & BIT(slot);
+	u8 delivery = refused ? FIRMWARE_ERROR : DELIVERED;
+	struct posted *posted;
 
 	if (cx_read(vhca, where, &entry, sizeof(entry)) ||
 	    !(entry.status_own & OWNED))
 		return;
-	opcode = MLX5_GET(mbox_in, entry.in, opcode);
-	if (cmdq->refused & BIT(slot)) {
+	if (refused)
 		cmdq->refused &= ~BIT(slot);
-		refused = true;
-	} else if (cmdq->held & BIT(slot)) {
+	else if (cmdq->held & BIT(slot))
 		cmdq->held &= ~BIT(slot);
-	} else if (cx_fault_fatal(opcode)) {
-		die(vhca);
+	else if (suffers(vhca, slot, MLX5_GET(mbox_in, entry.in, opcode),
+			 &delivery))
 		return;
-	} else if (cx_fault_drop(opcode)) {
-		cmdq->dropped |= BIT(slot);
-		cmdq->faults = cx_fault_generation();
-		return;
-	} else if (cx_fault_delay(opcode, &cmdq->due[slot])) {
-		cmdq->held |= BIT(slot);
-		return;
-	}
+	posted = kzalloc(sizeof(*posted), GFP_KERNEL | __GFP_NOFAIL);
+	posted->cmd.vhca = vhca;
+	posted->cmd.in_len = be32_to_cpu(entry.inlen);
+	posted->cmd.out_len = be32_to_cpu(entry.outlen);
+	posted->entry = entry;
+	posted->slot = slot;
 	/* The command that makes the events of commands has none itself. */
-	event = cx_eq_takes(vhca, MLX5_EVENT_TYPE_CMD);
-	if (!refused)
-		delivery = serve(vhca, &entry);
-	complete_slot(vhca, where, &entry, delivery);
-	if (event)
-		cx_eq_event(vhca, MLX5_EVENT_TYPE_CMD, &vector, sizeof(vector));
+	posted->event = cx_eq_takes(vhca, MLX5_EVENT_TYPE_CMD);
+	serve(posted, delivery);
 }
 
 /* Which entries belong to the firmware? */
@@ -344,7 +430,8 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 	}
 	if (bell & REGULAR)
 		rung |= cmdq->owned & owned & REGULAR;
-	waiting = owned & ~cmdq->dropped & ~rung & ~cmdq->held;
+	waiting = owned & ~cmdq->dropped & ~rung & ~cmdq->held &
+		  ~cmdq->running;
 	for (slot = 0; slot < CX_SLOTS; slot++) {
 		if (cmdq->held & BIT(slot) &&
 		    time_after_eq(jiffies, cmdq->due[slot]))
@@ -363,7 +450,7 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 		rung |= stale | (bell & owned);
 		cmdq->early |= bell & ~owned;
 	}
-	rung &= ~cmdq->dropped;
+	rung &= ~(cmdq->dropped | cmdq->running);
 	cmdq->owned = waiting & ~rung;
 	return rung;
 }
@@ -399,6 +486,8 @@ bool cx_cmdq_poll(struct cx_vhca *vhca)
 		serve_slot(vhca, slot);
 		cmdq->last = jiffies;
 		if (cmdq->quiesce || !cmdq->address || virt_function_interrupted(&vhca->fn)) {
+			if (cx_is_pf(vhca))
+				cx_jobs_cancel(vhca);
 			cmdq->address = 0;
 			cmdq->quiesce = false;
 			return false;

@@ -10,9 +10,11 @@
 #include <linux/printk.h>
 
 #include "connectx.h"
+#include "check.h"
 #include "command.h"
 #include "faults.h"
 #include "object.h"
+#include "quirks.h"
 #include "tracker.h"
 
 /**
@@ -60,7 +62,7 @@ static const struct entry table[] = {
 	ENTRY(QUERY_HCA_CAP, query_hca_cap, false, cx_query_hca_cap),
 	ENTRY(SET_HCA_CAP, set_hca_cap, false, cx_set_hca_cap),
 	ENTRY(INIT_HCA, init_hca, false, cx_nothing),
-	ENTRY(TEARDOWN_HCA, teardown_hca, false, cx_nothing),
+	ENTRY(TEARDOWN_HCA, teardown_hca, false, cx_teardown_hca),
 	ENTRY(QUERY_ADAPTER, query_adapter, false, cx_query_adapter),
 	ENTRY(MODIFY_HCA_VPORT_CONTEXT, modify_hca_vport_context, true, cx_nothing),
 
@@ -118,9 +120,27 @@ MODULE_PARM_DESC(connectx_commands, "firmware commands executed");
 module_param_cb(connectx_unknown, &counter_ops, &unknown, 0444);
 MODULE_PARM_DESC(connectx_unknown, "firmware commands with an unknown opcode");
 
+/* Does a command belong to a capability that is missing? */
+static bool lacks(u16 opcode)
+{
+	switch (opcode) {
+	case MLX5_CMD_OP_SUSPEND_VHCA:
+	case MLX5_CMD_OP_RESUME_VHCA:
+	case MLX5_CMD_OP_QUERY_VHCA_MIGRATION_STATE:
+	case MLX5_CMD_OP_SAVE_VHCA_STATE:
+	case MLX5_CMD_OP_LOAD_VHCA_STATE:
+		return !cx_has(CX_CAP_MIGRATION);
+	case MLX5_CMD_OP_CREATE_GENERAL_OBJECT:
+		return !cx_has(CX_CAP_ADV_VIRT);
+	default:
+		return false;
+	}
+}
+
 static u8 execute(struct cx_command *cmd, u16 opcode)
 {
 	unsigned int i;
+	u8 status;
 
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct entry *entry = &table[i];
@@ -129,16 +149,32 @@ static u8 execute(struct cx_command *cmd, u16 opcode)
 			continue;
 		if (entry->pf && !cx_is_pf(cmd->vhca))
 			return MLX5_CMD_STAT_BAD_OP_ERR;
+		if (lacks(opcode))
+			return cx_invalid(cmd, MLX5_CMD_STAT_BAD_OP_ERR,
+					  "without the capability");
 		if (cmd->in_len < entry->in)
 			return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
 		if (cmd->out_len < entry->out)
 			return MLX5_CMD_STAT_BAD_OUTP_LEN_ERR;
-		return entry->run(cmd);
+		status = cx_check_input(cmd, opcode);
+		return status ?: entry->run(cmd);
 	}
 	atomic_inc(&unknown);
 	pr_info_ratelimited("ConnectX function %u: unknown command %#x op_mod %#x\n",
 			    cmd->vhca->id, opcode, cmd->op_mod);
 	return MLX5_CMD_STAT_BAD_OP_ERR;
+}
+
+/**
+ * cx_command_status() - how a command ended
+ * @cmd: the command
+ * @status: its status
+ */
+void cx_command_status(struct cx_command *cmd, u8 status)
+{
+	MLX5_SET(mbox_out, cmd->out, status, status);
+	if (status)
+		MLX5_SET(mbox_out, cmd->out, syndrome, cmd->syndrome);
 }
 
 /**
@@ -155,7 +191,5 @@ void cx_command_run(struct cx_command *cmd)
 	atomic_inc(&commands);
 	if (!cx_fault_fail(opcode, &status))
 		status = execute(cmd, opcode);
-	MLX5_SET(mbox_out, cmd->out, status, status);
-	if (status)
-		MLX5_SET(mbox_out, cmd->out, syndrome, cmd->syndrome);
+	cx_command_status(cmd, status);
 }

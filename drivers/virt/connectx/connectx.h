@@ -24,11 +24,12 @@
 
 #include "../bus.h"
 #include "generator.h"
+#include "job.h"
 #include "migration.h"
 #include "state.h"
 
 #define CX_MAX_VFS		8
-#define CX_VHCA_ID_BASE		0x10
+#define CX_VHCA_ID_BASE		0x10	/* plus 0x20 for each device */
 
 /* BAR 0; its first 0x2010 bytes are struct mlx5_init_seg. */
 #define CX_BAR_SIZE		SZ_1M
@@ -42,6 +43,7 @@
 #define CX_SLOTS		BIT(CX_LOG_SLOTS)
 
 #define CX_MAX_EQS		32
+#define CX_LOG_MAX_MSG		30
 
 struct connectx;
 
@@ -59,6 +61,7 @@ struct connectx;
  * @refused: of those, the ones that get an error for an answer
  * @held: entries whose answer is late on purpose
  * @due: when to serve them, in jiffies; for those in @held
+ * @running: entries whose command runs in the background
  * @quiesce: the driver is about to free the queue
  * @last: when a command was served, in jiffies
  */
@@ -74,6 +77,7 @@ struct cx_cmdq {
 	unsigned int faults;
 	u32 refused;
 	u32 held;
+	u32 running;
 	unsigned long due[CX_SLOTS];
 	bool quiesce;
 	unsigned long last;
@@ -113,6 +117,7 @@ struct cx_pages {
  * @generator: its traffic generator
  * @state: its device state
  * @migration: how far saving or loading is
+ * @job: SAVE or LOAD under way in the background, or NULL; changed by the PF's thread
  * @trackers: page trackers of its writes
  */
 struct cx_vhca {
@@ -134,15 +139,18 @@ struct cx_vhca {
 	struct cx_generator generator;
 	struct cx_state state;
 	struct cx_migration migration;
+	struct cx_job *job;
 	struct list_head trackers;
 };
 
 /**
  * struct connectx - the device
+ * @index: number of the device, from 0
  * @vfs: virtual functions that it can have
  * @vhca: PF and VFs
  */
 struct connectx {
+	unsigned int index;
 	unsigned int vfs;
 	struct cx_vhca vhca[1 + CX_MAX_VFS];
 };
@@ -156,6 +164,7 @@ struct connectx {
  * @out_len: bytes of @out
  * @op_mod: op_mod
  * @syndrome: more about a failure
+ * @later: it goes on in the background and is answered by cx_cmdq_answer()
  */
 struct cx_command {
 	struct cx_vhca *vhca;
@@ -165,6 +174,7 @@ struct cx_command {
 	u32 out_len;
 	u16 op_mod;
 	u32 syndrome;
+	bool later;
 };
 
 static inline bool cx_is_pf(const struct cx_vhca *vhca)
@@ -211,10 +221,13 @@ struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id);
 /* cmdq.c */
 void cx_cmdq_reset(struct cx_vhca *vhca);
 bool cx_cmdq_poll(struct cx_vhca *vhca);
+void cx_cmdq_answer(struct cx_command *cmd, u8 status);
+void cx_cmdq_forget(struct cx_command *cmd);
 void cx_cmdq_exit(void);
 
 /* command.c */
 void cx_command_run(struct cx_command *cmd);
+void cx_command_status(struct cx_command *cmd, u8 status);
 
 /* hca.c */
 u8 cx_enable_hca(struct cx_command *cmd);
@@ -222,6 +235,7 @@ u8 cx_disable_hca(struct cx_command *cmd);
 u8 cx_query_issi(struct cx_command *cmd);
 u8 cx_query_adapter(struct cx_command *cmd);
 u8 cx_access_reg(struct cx_command *cmd);
+u8 cx_teardown_hca(struct cx_command *cmd);
 u8 cx_nothing(struct cx_command *cmd);
 
 /* caps.c */
@@ -245,6 +259,8 @@ void cx_eq_completion(struct cx_vhca *vhca, u32 eqn, u32 cqn);
 /* mkey.c */
 u8 cx_create_mkey(struct cx_command *cmd);
 u8 cx_destroy_mkey(struct cx_command *cmd);
+bool cx_mkey_allows(struct cx_vhca *vhca, u32 key, u64 offset, u64 len,
+		    bool write);
 int cx_mkey_access(struct cx_vhca *vhca, u32 key, u64 offset, void *buf,
 		   size_t len, bool write);
 

@@ -5,6 +5,7 @@
  */
 #include <linux/io.h>
 #include <linux/jiffies.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
@@ -112,6 +113,7 @@ static void config_write(struct virt_function *fn, int where, int size)
 static void reset_vf(struct cx_vhca *vhca)
 {
 	mutex_lock(&vhca->lock);
+	cx_job_abort(vhca);
 	vhca->no_initiator = false;
 	vhca->no_responder = false;
 	vhca->migration = (struct cx_migration) {};
@@ -119,6 +121,18 @@ static void reset_vf(struct cx_vhca *vhca)
 	cx_state_reset(&vhca->state);
 	cx_generator_reset(vhca);
 	mutex_unlock(&vhca->lock);
+}
+
+/* The vhca_ids, which are all different. */
+static void choose_vhca_ids(struct connectx *cx)
+{
+	u16 base = CX_VHCA_ID_BASE + 0x20 * cx->index;
+	unsigned int i;
+
+	if (cx_large_ids())
+		base = get_random_u32_inclusive(0x10, 0x3ff) * 0x10;
+	for (i = 0; i <= cx->vfs; i++)
+		WRITE_ONCE(cx->vhca[i].vhca_id, base + i);
 }
 
 /**
@@ -129,8 +143,12 @@ void cx_forget(struct cx_vhca *vhca)
 {
 	unsigned int i;
 
+	if (cx_is_pf(vhca))
+		cx_jobs_cancel(vhca);
 	cx_objects_reset(vhca);
 	vhca->caps_set = false;
+	if (cx_is_pf(vhca))
+		choose_vhca_ids(vhca->cx);
 	for (i = 0; cx_is_pf(vhca) && i <= vhca->cx->vfs; i++)
 		cx_pages_reset(&vhca->cx->vhca[i]);
 }
@@ -168,8 +186,10 @@ static void beat(struct cx_vhca *vhca)
 
 static bool poll_pf(struct cx_vhca *vhca)
 {
-	bool more = cx_cmdq_poll(vhca);
+	/* What a reset has aborted is over before the next command. */
+	bool more = cx_jobs_poll(vhca);
 
+	more |= cx_cmdq_poll(vhca);
 	more |= cx_tracker_poll(vhca);
 	cx_cq_poll(vhca);
 	cx_pages_poll(vhca);
@@ -211,7 +231,6 @@ static int init_vhca(struct connectx *cx, unsigned int id)
 
 	vhca->cx = cx;
 	vhca->id = id;
-	vhca->vhca_id = CX_VHCA_ID_BASE + id;
 	vhca->fn.ops = &connectx_ops;
 	xa_init_flags(&vhca->objects, XA_FLAGS_ALLOC);
 	mutex_init(&vhca->lock);
@@ -223,6 +242,7 @@ static void destroy_vhcas(struct connectx *cx)
 {
 	unsigned int i;
 
+	cx_jobs_cancel(&cx->vhca[0]);
 	/* Trackers of the PF point to VFs: the PF goes first. */
 	for (i = 0; i <= cx->vfs; i++) {
 		struct cx_vhca *vhca = &cx->vhca[i];
@@ -248,7 +268,7 @@ static int describe(struct connectx *cx)
 	virt_config_msix(pf, CX_VECTORS, 0, CX_BAR_MSIX, CX_BAR_PBA);
 	if (!cx->vfs)
 		return 0;
-	virt_config_sriov(pf, CX_DEVFN, VF_DEVICE_ID, cx->vfs, 1);
+	virt_config_sriov(pf, CX_DEVFN(cx->index), VF_DEVICE_ID, cx->vfs, 1);
 	for (i = 0; i < cx->vfs; i++) {
 		vfs[i] = &cx->vhca[i + 1].fn;
 		virt_config_vf(vfs[i], PCI_CLASS);
@@ -265,10 +285,11 @@ static int describe(struct connectx *cx)
 /**
  * virt_connectx_create() - make a ConnectX and put it on the bus
  * @iommu: the instance that all of its functions are behind
+ * @index: its number, below CX_MAX_DEVICES
  * @vfs: how many virtual functions it can have, CX_MAX_VFS at most
  */
 struct connectx *virt_connectx_create(struct virt_iommu *iommu,
-				      unsigned int vfs)
+				      unsigned int index, unsigned int vfs)
 {
 	struct connectx *cx = kvzalloc(sizeof(*cx), GFP_KERNEL);
 	unsigned int i, added = 0;
@@ -276,6 +297,7 @@ struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 
 	if (!cx)
 		return ERR_PTR(-ENOMEM);
+	cx->index = index;
 	cx->vfs = vfs;
 	for (i = 0; i <= vfs && !err; i++)
 		err = init_vhca(cx, i);
@@ -285,8 +307,8 @@ struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 	for (; added <= vfs && !err; added++) {
 		struct virt_function *fn = &cx->vhca[added].fn;
 
-		virt_requester_add(&fn->dma, iommu, CX_DEVFN + added);
-		err = virt_bus_add(fn, CX_DEVFN + added);
+		virt_requester_add(&fn->dma, iommu, CX_DEVFN(index) + added);
+		err = virt_bus_add(fn, CX_DEVFN(index) + added);
 	}
 	if (err) {
 		virt_bus_remove();

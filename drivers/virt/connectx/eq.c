@@ -63,10 +63,13 @@ u8 cx_create_eq(struct cx_command *cmd)
 			      MLX5_ADDR_OF(create_eq_in, cmd->in, pas),
 			      (u64)sizeof(struct mlx5_eqe) << eq->log_size,
 			      MLX5_GET(eqc, eqc, log_page_size));
+	if (!status)
+		status = cx_object_use(cmd, &eq->object, CX_UAR,
+				       MLX5_GET(eqc, eqc, uar_page));
 	if (!status && cx_object_add(cmd->vhca, &eq->object))
 		status = MLX5_CMD_STAT_NO_RES_ERR;
 	if (status) {
-		release_eq(cmd->vhca, &eq->object);
+		cx_object_discard(cmd->vhca, &eq->object);
 		return status;
 	}
 	MLX5_SET(create_eq_out, cmd->out, eq_number, eq->object.id);
@@ -76,7 +79,7 @@ u8 cx_create_eq(struct cx_command *cmd)
 /* DESTROY_EQ */
 u8 cx_destroy_eq(struct cx_command *cmd)
 {
-	return cx_object_destroy(cmd->vhca, CX_EQ,
+	return cx_object_destroy(cmd, CX_EQ,
 				 MLX5_GET(destroy_eq_in, cmd->in, eq_number));
 }
 

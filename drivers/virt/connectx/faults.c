@@ -9,6 +9,8 @@
  * given: the next), TIMES of them (1 if not given; 0 for all) are broken:
  *
  *	fail=STATUS	the command fails with this status (1 if not given)
+ *	deliver=STATUS	it is not executed, and its entry says that it was not delivered
+ *			(1 if not given)
  *	drop		it is not executed, nor answered until the list is set
  *			anew; then with an error
  *	late=MS		it is executed and answered so many milliseconds late
@@ -38,6 +40,7 @@
 
 enum action {
 	FAIL,
+	DELIVER,
 	DROP,
 	LATE,
 	CUT,
@@ -49,6 +52,7 @@ enum action {
 
 static const char * const actions[] = {
 	[FAIL] = "fail",
+	[DELIVER] = "deliver",
 	[DROP] = "drop",
 	[LATE] = "late",
 	[CUT] = "cut",
@@ -115,6 +119,21 @@ bool cx_fault_fail(u16 opcode, u8 *status)
 	u32 argument;
 
 	if (!take(opcode, FAIL, &argument))
+		return false;
+	*status = argument;
+	return true;
+}
+
+/**
+ * cx_fault_deliver() - should this command not be delivered
+ * @opcode: of the command
+ * @status: of its delivery then, 1 to 0x10
+ */
+bool cx_fault_deliver(u16 opcode, u8 *status)
+{
+	u32 argument;
+
+	if (!take(opcode, DELIVER, &argument))
 		return false;
 	*status = argument;
 	return true;
@@ -240,10 +259,12 @@ static int parse_fault(struct fault *fault, char *text)
 	if (action < 0)
 		return -EINVAL;
 	fault->action = action;
-	fault->argument = action == FAIL ? MLX5_CMD_STAT_INT_ERR : 0;
+	fault->argument = action == FAIL || action == DELIVER ? 1 : 0;
 	if (text && kstrtou32(text, 0, &fault->argument))
 		return -EINVAL;
 	/* Event types that queues of events can take */
+	if (action == DELIVER && (!fault->argument || fault->argument > 0x10))
+		return -EINVAL;
 	if (action == EVENT && (!fault->argument || fault->argument > 63))
 		return -EINVAL;
 	fault->pass = nth - 1;
@@ -273,7 +294,7 @@ static int set_faults(const char *value, const struct kernel_param *kp)
 	}
 	kfree(copy);
 	if (err) {
-		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail drop late cut corrupt fatal lose event\n",
+		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail deliver drop late cut corrupt fatal lose event\n",
 		       MAX_FAULTS);
 		return err;
 	}
@@ -312,4 +333,4 @@ static const struct kernel_param_ops faults_ops = {
 };
 module_param_cb(connectx_faults, &faults_ops, NULL, 0644);
 MODULE_PARM_DESC(connectx_faults,
-		 "firmware commands to break: OPCODE:fail|drop|late|cut|corrupt|fatal|lose|event[=ARGUMENT][@NTH][*TIMES],...");
+		 "firmware commands to break: OPCODE:fail|deliver|drop|late|cut|corrupt|fatal|lose|event[=ARGUMENT][@NTH][*TIMES],...");

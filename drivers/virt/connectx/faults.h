@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 bool cx_fault_fail(u16 opcode, u8 *status);
+bool cx_fault_deliver(u16 opcode, u8 *status);
 bool cx_fault_drop(u16 opcode);
 unsigned int cx_fault_generation(void);
 bool cx_fault_delay(u16 opcode, unsigned long *due);

@@ -3,6 +3,7 @@
  * Commands that bring a function up and down, and those that only have to be
  * answered.
  */
+#include "check.h"
 #include "connectx.h"
 
 static const char psid[] = "VRT0000000001";
@@ -71,6 +72,13 @@ u8 cx_access_reg(struct cx_command *cmd)
 	if (cmd->in_len > head && cmd->out_len > head)
 		memcpy(cmd->out + head, cmd->in + head,
 		       min(cmd->in_len, cmd->out_len) - head);
+	return MLX5_CMD_STAT_OK;
+}
+
+/* TEARDOWN_HCA */
+u8 cx_teardown_hca(struct cx_command *cmd)
+{
+	cx_count_left(cmd->vhca);
 	return MLX5_CMD_STAT_OK;
 }
 

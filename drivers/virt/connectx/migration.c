@@ -20,8 +20,11 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
+#include "check.h"
 #include "connectx.h"
 #include "faults.h"
+#include "object.h"
+#include "quirks.h"
 
 #define MAGIC		0x3154535852495643ull
 #define FLAG_LAST	1
@@ -72,7 +75,7 @@ MODULE_PARM_DESC(connectx_chunk,
  */
 bool cx_save_in_chunks(void)
 {
-	return connectx_chunk;
+	return connectx_chunk && cx_has(CX_CAP_CHUNKS);
 }
 
 static u64 mix(u64 sum, const void *data, size_t len)
@@ -105,10 +108,13 @@ u8 cx_suspend_vhca(struct cx_command *cmd)
 		MLX5_GET(suspend_vhca_in, cmd->in, vhca_id));
 	bool initiator = cmd->op_mod ==
 			 MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_INITIATOR;
-	u8 status = MLX5_CMD_STAT_OK;
+	u8 status;
 
 	if (!vhca)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	status = cx_job_conflict(vhca);
+	if (status)
+		return status;
 	mutex_lock(&vhca->lock);
 	if (initiator ? vhca->no_initiator :
 			!vhca->no_initiator || vhca->no_responder) {
@@ -123,6 +129,15 @@ u8 cx_suspend_vhca(struct cx_command *cmd)
 	return status;
 }
 
+/* RESUME of what is not suspended. */
+static u8 resume_running(void)
+{
+	if (cx_quirk(CX_RESUME_OK))
+		return MLX5_CMD_STAT_OK;
+	return cx_quirk(CX_RESUME_SYS) ? MLX5_CMD_STAT_BAD_SYS_STATE_ERR :
+					 MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+}
+
 /* RESUME_VHCA: responder, then initiator */
 u8 cx_resume_vhca(struct cx_command *cmd)
 {
@@ -130,15 +145,19 @@ u8 cx_resume_vhca(struct cx_command *cmd)
 		MLX5_GET(resume_vhca_in, cmd->in, vhca_id));
 	bool responder = cmd->op_mod ==
 			 MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_RESPONDER;
-	u8 status = MLX5_CMD_STAT_OK;
 	struct cx_migration *m;
+	u8 status;
 
 	if (!vhca)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	status = cx_job_conflict(vhca);
+	if (status)
+		return status;
 	m = &vhca->migration;
 	mutex_lock(&vhca->lock);
-	if (responder ? !vhca->no_responder :
-			vhca->no_responder || !vhca->no_initiator) {
+	if (responder ? !vhca->no_responder : !vhca->no_initiator) {
+		status = resume_running();
+	} else if (!responder && vhca->no_responder) {
 		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 	} else if (m->loading && !m->loaded) {
 		pr_info("ConnectX function %u: does not resume, its state was loaded in part\n",
@@ -163,11 +182,21 @@ u8 cx_query_migration_state(struct cx_command *cmd)
 		MLX5_GET(query_vhca_migration_state_in, cmd->in, vhca_id));
 	bool incremental = MLX5_GET(query_vhca_migration_state_in, cmd->in,
 				    incremental);
-	u64 total;
+	bool chunk = MLX5_GET(query_vhca_migration_state_in, cmd->in, chunk);
+	u64 total, required;
+	bool nothing;
 	u32 pages;
+	u8 status;
 
 	if (!vhca)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	if (chunk && !cx_save_in_chunks())
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR,
+				  "without the capability");
+	/* The size of what is being saved is known when it is. */
+	status = incremental ? cx_job_conflict(vhca) : MLX5_CMD_STAT_OK;
+	if (status)
+		return status;
 	mutex_lock(&vhca->lock);
 	if (incremental && !vhca->migration.tracking &&
 	    !vhca->migration.saving) {
@@ -175,94 +204,120 @@ u8 cx_query_migration_state(struct cx_command *cmd)
 		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 	}
 	pages = incremental ? vhca->state.changes : vhca->state.count;
+	nothing = incremental && !pages && !vhca->no_responder &&
+		  cx_quirk(CX_QUERY_ZERO);
 	mutex_unlock(&vhca->lock);
 
-	total = size_of_record(pages);
-	if (MLX5_GET(query_vhca_migration_state_in, cmd->in, chunk)) {
-		MLX5_SET(query_vhca_migration_state_out, cmd->out,
-			 required_umem_size, size_of_chunk(pages));
-		MLX5_SET64(query_vhca_migration_state_out, cmd->out,
-			   remaining_total_size, total);
-		return MLX5_CMD_STAT_OK;
-	}
-	if (total > U32_MAX)
+	total = nothing ? 0 : size_of_record(pages);
+	required = chunk && total ? size_of_chunk(pages) : total;
+	if (required > U32_MAX)
 		return MLX5_CMD_STAT_LIM_ERR;
 	MLX5_SET(query_vhca_migration_state_out, cmd->out, required_umem_size,
-		 total);
+		 required);
+	if (cx_quirk(CX_TOTAL_LESS))
+		total = required / 2;
+	if (chunk)
+		MLX5_SET64(query_vhca_migration_state_out, cmd->out,
+			   remaining_total_size, total);
 	return MLX5_CMD_STAT_OK;
 }
 
+/* The key that a SAVE or LOAD goes through is not destroyed meanwhile. */
+static u8 use_key(struct cx_command *cmd, struct cx_object *user, u32 key,
+		  u64 offset, u32 size, bool write)
+{
+	if (!cx_mkey_allows(cmd->vhca, key, offset, size, write))
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR,
+				  "the key does not allow this");
+	return cx_object_use(cmd, user, CX_MKEY, key >> 8);
+}
+
+/* ---- SAVE ---- */
+
 /**
  * struct save - a SAVE under way
- * @cmd: the command
- * @vhca: whose state
+ * @job: the job
+ * @track: what changes from now on can be saved incrementally
  * @mkey: where it goes
  * @at: and from which offset on
+ * @index: the page to look at next
  * @header: the record's
  * @entry: a page of it
  */
 struct save {
-	struct cx_command *cmd;
-	struct cx_vhca *vhca;
+	struct cx_job job;
+	bool track;
 	u32 mkey;
 	u64 at;
+	u32 index;
 	struct header header;
 	struct page_entry entry;
 };
 
-/* Each page is copied under the lock, so that the function can run. */
-static u8 save_pages(struct save *save, u32 room)
+static struct save *to_save(struct cx_job *job)
 {
-	struct cx_vhca *vhca = save->vhca;
+	return container_of(job, struct save, job);
+}
+
+/* Each page is copied under the lock, so that the function can run. */
+static u8 save_page(struct save *save)
+{
+	struct cx_vhca *vhca = save->job.vhca;
 	struct header *header = &save->header;
-	u32 index = 0;
+	int err;
 
-	while (header->pages < room) {
-		int err;
-
-		mutex_lock(&vhca->lock);
-		err = cx_state_next(&vhca->state, &index, save->entry.data);
-		mutex_unlock(&vhca->lock);
-		if (err)
-			break;
-		save->entry.index = index++;
-		header->checksum = mix(header->checksum, &save->entry,
-				       sizeof(save->entry));
-		if (cx_mkey_access(save->cmd->vhca, save->mkey,
-				   save->at + size_of_record(header->pages),
-				   &save->entry, sizeof(save->entry), true))
-			return MLX5_CMD_STAT_BAD_PARAM_ERR;
-		header->pages++;
+	mutex_lock(&vhca->lock);
+	err = cx_state_next(&vhca->state, &save->index, save->entry.data);
+	mutex_unlock(&vhca->lock);
+	if (err) {
+		/* There are no more, or a reset has made them all unchanged. */
+		save->job.moved = save->job.size;
+		return MLX5_CMD_STAT_OK;
 	}
+	save->entry.index = save->index++;
+	header->checksum = mix(header->checksum, &save->entry,
+			       sizeof(save->entry));
+	if (cx_mkey_access(save->job.cmd->vhca, save->mkey,
+			   save->at + size_of_record(header->pages),
+			   &save->entry, sizeof(save->entry), true))
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	header->pages++;
+	save->job.moved += sizeof(save->entry);
 	return MLX5_CMD_STAT_OK;
 }
 
 /* Make the header and decide whether this is the last record. */
-static u8 save_header(struct save *save, bool track, u32 *left)
+static u8 save_header(struct save *save, u32 *left)
 {
-	struct cx_vhca *vhca = save->vhca;
+	struct cx_vhca *vhca = save->job.vhca;
 	struct cx_migration *m = &vhca->migration;
 	struct header *header = &save->header;
+	bool aborted;
 
 	mutex_lock(&vhca->lock);
-	*left = vhca->state.changes;
-	header->magic = MAGIC;
-	header->stream = m->save_stream;
-	header->record = m->save_record++;
-	header->total = vhca->state.count;
-	header->generator = vhca->generator.r;
-	header->pending = READ_ONCE(vhca->fn.msix_pending);
-	if (vhca->no_responder && !track && !*left)
-		header->flags = FLAG_LAST;
-	m->tracking = track;
-	m->saving = !track && *left;
+	aborted = save->job.aborted;
+	if (!aborted) {
+		*left = vhca->state.changes;
+		header->magic = MAGIC;
+		header->stream = m->save_stream;
+		header->record = m->save_record++;
+		header->total = vhca->state.count;
+		header->generator = vhca->generator.r;
+		header->pending = READ_ONCE(vhca->fn.msix_pending);
+		if (vhca->no_responder && !save->track && !*left)
+			header->flags = FLAG_LAST;
+		m->tracking = save->track;
+		m->saving = !save->track && *left;
+	}
 	mutex_unlock(&vhca->lock);
+	if (aborted)
+		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 
 	header->length = size_of_record(header->pages);
 	swap(header->checksum, save->entry.index);
 	header->checksum = 0;
 	header->checksum = mix(save->entry.index, header, sizeof(*header));
-	if (cx_mkey_access(save->cmd->vhca, save->mkey, save->at, header,
+	if (cx_mkey_access(save->job.cmd->vhca, save->mkey, save->at, header,
 			   sizeof(*header), true))
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
 	return MLX5_CMD_STAT_OK;
@@ -271,47 +326,87 @@ static u8 save_header(struct save *save, bool track, u32 *left)
 /* Cut the image or change a byte of it, if a test has asked for that. */
 static u32 spoil(struct save *save, u32 size)
 {
+	struct cx_vhca *pf = save->job.cmd->vhca;
 	u32 offset;
 	u8 byte;
 
 	if (cx_fault_corrupt(MLX5_CMD_OP_SAVE_VHCA_STATE, &offset)) {
 		offset %= size;
-		cx_mkey_access(save->cmd->vhca, save->mkey, save->at + offset,
-			       &byte, 1, false);
+		cx_mkey_access(pf, save->mkey, save->at + offset, &byte, 1,
+			       false);
 		byte ^= 0x10;
-		cx_mkey_access(save->cmd->vhca, save->mkey, save->at + offset,
-			       &byte, 1, true);
+		cx_mkey_access(pf, save->mkey, save->at + offset, &byte, 1,
+			       true);
 	}
 	return cx_fault_cut(MLX5_CMD_OP_SAVE_VHCA_STATE, size);
 }
 
-static u8 save_record(struct save *save, u32 room, bool track)
+/* Pages were taken that went nowhere: only a full SAVE helps. */
+static u8 save_failed(struct save *save, u8 status)
 {
-	void *out = save->cmd->out;
-	u32 left;
-	u8 status;
+	struct cx_vhca *vhca = save->job.vhca;
 
-	status = save_pages(save, room);
-	if (!status)
-		status = save_header(save, track, &left);
+	mutex_lock(&vhca->lock);
+	vhca->migration.tracking = false;
+	vhca->migration.saving = false;
+	mutex_unlock(&vhca->lock);
+	return status;
+}
+
+static u8 save_step(struct cx_job *job, u64 bytes)
+{
+	struct save *save = to_save(job);
+	u64 end = job->moved + bytes;
+	u8 status = MLX5_CMD_STAT_OK;
+
+	while (!status && job->moved < min(end, job->size))
+		status = save_page(save);
+	return status ? save_failed(save, status) : status;
+}
+
+static u32 size_of_next(u32 left)
+{
+	return size_of_chunk(left) + (cx_quirk(CX_NEXT_MORE) ? SZ_64K : 0);
+}
+
+static u8 save_finish(struct cx_job *job)
+{
+	struct save *save = to_save(job);
+	void *out = job->cmd->out;
+	u32 left;
+	u8 status = save_header(save, &left);
+
 	if (status)
-		return status;
+		return save_failed(save, status);
 	MLX5_SET(save_vhca_state_out, out, actual_image_size,
 		 spoil(save, save->header.length));
-	if (left && !track && cx_save_in_chunks())
+	if (left && !save->track && cx_save_in_chunks())
 		MLX5_SET(save_vhca_state_out, out, next_required_umem_size,
-			 size_of_chunk(left));
+			 size_of_next(left));
 	return MLX5_CMD_STAT_OK;
 }
 
-/* Begin a stream, or go on with it. */
-static u8 begin_save(struct cx_vhca *vhca, bool incremental)
+static void save_release(struct cx_job *job)
+{
+	kfree(to_save(job));
+}
+
+static const struct cx_job_ops save_ops = {
+	.step = save_step,
+	.finish = save_finish,
+	.release = save_release,
+};
+
+/* Begin a stream, or go on with it. @pages: how many are to be saved. */
+static u8 begin_save(struct cx_vhca *vhca, bool incremental, bool track,
+		     u32 *pages)
 {
 	struct cx_migration *m = &vhca->migration;
 	u8 status = MLX5_CMD_STAT_OK;
 
 	mutex_lock(&vhca->lock);
-	if (m->loading) {
+	if (m->loading || (track && vhca->no_initiator &&
+			   cx_quirk(CX_TRACK_RUNNING))) {
 		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 	} else if (!incremental) {
 		m->save_stream = get_random_u64();
@@ -320,6 +415,7 @@ static u8 begin_save(struct cx_vhca *vhca, bool incremental)
 	} else if (!m->tracking && !m->saving) {
 		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 	}
+	*pages = vhca->state.changes;
 	mutex_unlock(&vhca->lock);
 	return status;
 }
@@ -332,33 +428,48 @@ u8 cx_save_vhca_state(struct cx_command *cmd)
 	u32 size = MLX5_GET(save_vhca_state_in, cmd->in, size);
 	bool track = MLX5_GET(save_vhca_state_in, cmd->in, set_track);
 	struct save *save;
+	u32 pages;
 	u8 status;
 
 	if (!vhca || size < size_of_record(0))
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
-	status = begin_save(vhca, MLX5_GET(save_vhca_state_in, cmd->in,
-					   incremental));
+	if (track && !cx_has(CX_CAP_TRACKING))
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR,
+				  "without the capability");
+	status = cx_job_conflict(vhca);
 	if (status)
 		return status;
 	save = kzalloc(sizeof(*save), GFP_KERNEL);
 	if (!save)
 		return MLX5_CMD_STAT_NO_RES_ERR;
-	save->cmd = cmd;
-	save->vhca = vhca;
+	status = begin_save(vhca, MLX5_GET(save_vhca_state_in, cmd->in,
+					   incremental), track, &pages);
+	if (!status && !cx_save_in_chunks() && size < size_of_record(pages) &&
+	    cx_quirk(CX_SAVE_WHOLE))
+		status = MLX5_CMD_STAT_LIM_ERR;
+	if (status) {
+		kfree(save);
+		return status;
+	}
+	pages = min_t(u32, pages, (size - size_of_record(0)) /
+				  sizeof(struct page_entry));
+	save->job.ops = &save_ops;
+	save->job.cmd = cmd;
+	save->job.vhca = vhca;
+	save->job.size = (u64)pages * sizeof(struct page_entry);
+	save->track = track;
 	save->mkey = MLX5_GET(save_vhca_state_in, cmd->in, mkey);
 	save->at = MLX5_GET64(save_vhca_state_in, cmd->in, va);
-	status = save_record(save, (size - size_of_record(0)) /
-				   sizeof(struct page_entry), track);
-	kfree(save);
+	status = use_key(cmd, &save->job.user, save->mkey, save->at, size, true);
 	if (status) {
-		/* Pages were taken that went nowhere: only a full SAVE helps. */
-		mutex_lock(&vhca->lock);
-		vhca->migration.tracking = false;
-		vhca->migration.saving = false;
-		mutex_unlock(&vhca->lock);
+		status = save_failed(save, status);
+		kfree(save);
+		return status;
 	}
-	return status;
+	return cx_job_run(&save->job);
 }
+
+/* ---- LOAD ---- */
 
 /* What is wrong with a record, or NULL. */
 static const char *check_record(struct cx_vhca *vhca, struct header *header,
@@ -381,6 +492,8 @@ static const char *check_record(struct cx_vhca *vhca, struct header *header,
 		return "checksum";
 	if (header->total != vhca->state.count)
 		return "size of the state (connectx_state)";
+	if (header->record && !cx_has(CX_CAP_MULTI_LOAD))
+		return "number (migration_multi_load)";
 	if (header->record && (!m->loading || m->loaded ||
 			       header->stream != m->load_stream ||
 			       header->record != m->load_record))
@@ -414,15 +527,16 @@ static u8 apply_record(struct cx_vhca *vhca, const struct header *header)
 }
 
 /* All or nothing; from the first record on, resume waits for the last. */
-static u8 load_record(struct cx_vhca *vhca, struct header *header, u32 size)
+static u8 load_record(struct cx_job *job, struct header *header, u32 size)
 {
+	struct cx_vhca *vhca = job->vhca;
 	struct cx_migration *m = &vhca->migration;
 	const char *wrong;
 	u8 status;
 
 	mutex_lock(&vhca->lock);
 	wrong = check_record(vhca, header, size);
-	if (!vhca->no_responder) {
+	if (job->aborted || !vhca->no_responder) {
 		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 	} else if (wrong) {
 		pr_info("ConnectX function %u: image refused because of its %s\n",
@@ -440,30 +554,97 @@ static u8 load_record(struct cx_vhca *vhca, struct header *header, u32 size)
 	return status;
 }
 
+/**
+ * struct load - a LOAD under way
+ * @job: the job
+ * @mkey: where the image is
+ * @at: and from which offset on
+ * @image: what was read of it
+ */
+struct load {
+	struct cx_job job;
+	u32 mkey;
+	u64 at;
+	u8 *image;
+};
+
+static struct load *to_load(struct cx_job *job)
+{
+	return container_of(job, struct load, job);
+}
+
+static u8 load_step(struct cx_job *job, u64 bytes)
+{
+	struct load *load = to_load(job);
+	u64 part = min(bytes, job->size - job->moved);
+
+	if (cx_mkey_access(job->cmd->vhca, load->mkey, load->at + job->moved,
+			   load->image + job->moved, part, false))
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	job->moved += part;
+	return MLX5_CMD_STAT_OK;
+}
+
+static u8 load_finish(struct cx_job *job)
+{
+	struct load *load = to_load(job);
+	u32 size = job->size;
+	u32 offset;
+
+	if (cx_fault_corrupt(MLX5_CMD_OP_LOAD_VHCA_STATE, &offset))
+		load->image[offset % size] ^= 0x10;
+	size = cx_fault_cut(MLX5_CMD_OP_LOAD_VHCA_STATE, size);
+	return load_record(job, (void *)load->image, size);
+}
+
+static void load_release(struct cx_job *job)
+{
+	struct load *load = to_load(job);
+
+	kvfree(load->image);
+	kfree(load);
+}
+
+static const struct cx_job_ops load_ops = {
+	.step = load_step,
+	.finish = load_finish,
+	.release = load_release,
+};
+
 /* LOAD_VHCA_STATE */
 u8 cx_load_vhca_state(struct cx_command *cmd)
 {
 	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
 		MLX5_GET(load_vhca_state_in, cmd->in, vhca_id));
 	u32 size = MLX5_GET(load_vhca_state_in, cmd->in, size);
-	u8 status = MLX5_CMD_STAT_BAD_PARAM_ERR;
-	u32 offset;
-	u8 *image;
+	struct load *load;
+	u8 status;
 
 	if (!vhca || !size || size > size_of_record(vhca->state.count))
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
-	image = kvzalloc(size, GFP_KERNEL);
-	if (!image)
+	status = cx_job_conflict(vhca);
+	if (status)
+		return status;
+	load = kzalloc(sizeof(*load), GFP_KERNEL);
+	if (!load)
 		return MLX5_CMD_STAT_NO_RES_ERR;
-	if (!cx_mkey_access(cmd->vhca,
-			    MLX5_GET(load_vhca_state_in, cmd->in, mkey),
-			    MLX5_GET64(load_vhca_state_in, cmd->in, va),
-			    image, size, false)) {
-		if (cx_fault_corrupt(MLX5_CMD_OP_LOAD_VHCA_STATE, &offset))
-			image[offset % size] ^= 0x10;
-		size = cx_fault_cut(MLX5_CMD_OP_LOAD_VHCA_STATE, size);
-		status = load_record(vhca, (void *)image, size);
+	load->job.ops = &load_ops;
+	load->job.cmd = cmd;
+	load->job.vhca = vhca;
+	load->job.size = size;
+	load->mkey = MLX5_GET(load_vhca_state_in, cmd->in, mkey);
+	load->at = MLX5_GET64(load_vhca_state_in, cmd->in, va);
+	status = use_key(cmd, &load->job.user, load->mkey, load->at, size,
+			 false);
+	if (status) {
+		kfree(load);
+		return status;
 	}
-	kvfree(image);
-	return status;
+	load->image = kvzalloc(size, GFP_KERNEL);
+	if (!load->image) {
+		cx_object_unuse(cmd->vhca, &load->job.user);
+		kfree(load);
+		return MLX5_CMD_STAT_NO_RES_ERR;
+	}
+	return cx_job_run(&load->job);
 }

@@ -3,34 +3,66 @@
  * Objects that a driver creates by commands and names by number: one array per
  * vhca, indexed by kind and number. Only the thread of the vhca uses it.
  *
+ * An object that refers to others uses them, and one that is used cannot be destroyed.
+ * Numbers are the lowest that are free; with connectx_ids they are any that the
+ * interface has room for.
+ *
  * Here are also the objects that are nothing but a number.
  */
+#include <linux/moduleparam.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 
+#include "check.h"
 #include "connectx.h"
 #include "object.h"
 
-#define KIND_SHIFT	24
+#define KIND_SHIFT	32
 #define UAR_FIRST	(CX_BAR_UARS / SZ_4K)
+#define TRIES		64	/* for a free number */
 
-/* The numbers that a kind can have. */
+/* The numbers that a kind can have, and the last with connectx_ids. */
 static const struct {
 	u32 first;
 	u32 last;
+	u32 large;
 } numbers[] = {
-	[CX_PD] = { 1, 0xffff },
-	[CX_TRANSPORT_DOMAIN] = { 1, 0xffff },
-	[CX_UAR] = { UAR_FIRST, CX_BAR_SIZE / SZ_4K - 1 },
-	[CX_EQ] = { 1, CX_MAX_EQS },
-	[CX_MKEY] = { 1, 0x3fffff },
-	[CX_CQ] = { 1, 0xffff },
-	[CX_QP] = { 1, 0xffff },
-	[CX_PAGE_TRACK] = { 1, 0xffff },
+	[CX_PD] = { 1, 0xffff, 0xffffff },
+	[CX_TRANSPORT_DOMAIN] = { 1, 0xffff, 0xffffff },
+	[CX_UAR] = { UAR_FIRST, CX_BAR_SIZE / SZ_4K - 1,
+		     CX_BAR_SIZE / SZ_4K - 1 },
+	[CX_EQ] = { 1, CX_MAX_EQS, 0xff },
+	[CX_MKEY] = { 1, 0x3fffff, 0xffffff },
+	[CX_CQ] = { 1, 0xffff, 0xffffff },
+	[CX_QP] = { 1, 0xffff, 0xffffff },
+	[CX_PAGE_TRACK] = { 1, 0xffff, 0xffffffff },
 };
 
-static u32 index_of(enum cx_kind kind, u32 id)
+static bool connectx_ids;
+module_param(connectx_ids, bool, 0644);
+MODULE_PARM_DESC(connectx_ids,
+		 "numbers of objects are any that fit, and vhca_ids change with each reset of the PF");
+
+/**
+ * cx_large_ids() - are numbers any that fit
+ */
+bool cx_large_ids(void)
 {
-	return kind << KIND_SHIFT | id;
+	return READ_ONCE(connectx_ids);
+}
+
+static unsigned long index_of(enum cx_kind kind, u32 id)
+{
+	return (unsigned long)kind << KIND_SHIFT | id;
+}
+
+static u32 choose_number(enum cx_kind kind, unsigned int try)
+{
+	u32 first = numbers[kind].first;
+
+	if (!cx_large_ids())
+		return first + try;
+	return first + get_random_u32_below(numbers[kind].large - first) + 1;
 }
 
 /**
@@ -43,14 +75,16 @@ static u32 index_of(enum cx_kind kind, u32 id)
 int cx_object_add(struct cx_vhca *vhca, struct cx_object *object)
 {
 	enum cx_kind kind = object->kind;
-	u32 index;
-	int err;
+	unsigned int tries = cx_large_ids() ? TRIES :
+			     numbers[kind].last - numbers[kind].first + 1;
+	unsigned int try;
+	int err = -EBUSY;
 
-	err = xa_alloc(&vhca->objects, &index, object,
-		       XA_LIMIT(index_of(kind, numbers[kind].first),
-				index_of(kind, numbers[kind].last)),
-		       GFP_KERNEL);
-	object->id = index & (BIT(KIND_SHIFT) - 1);
+	for (try = 0; err == -EBUSY && try < tries; try++) {
+		object->id = choose_number(kind, try);
+		err = xa_insert(&vhca->objects, index_of(kind, object->id),
+				object, GFP_KERNEL);
+	}
 	return err;
 }
 
@@ -63,9 +97,51 @@ int cx_object_add(struct cx_vhca *vhca, struct cx_object *object)
 struct cx_object *cx_object_find(struct cx_vhca *vhca, enum cx_kind kind,
 				 u32 id)
 {
-	if (id < numbers[kind].first || id > numbers[kind].last)
-		return NULL;
 	return xa_load(&vhca->objects, index_of(kind, id));
+}
+
+/**
+ * cx_object_use() - an object refers to another one, until it goes
+ * @cmd: the command that says so
+ * @user: the object; not visible yet, or about to change
+ * @kind: what the other must be
+ * @id: its number
+ *
+ * Returns the status of the command.
+ */
+u8 cx_object_use(struct cx_command *cmd, struct cx_object *user,
+		 enum cx_kind kind, u32 id)
+{
+	struct cx_object *used = cx_object_find(cmd->vhca, kind, id);
+
+	if (!used)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_RES_ERR,
+				  "no such object");
+	if (WARN_ON(user->uses == CX_MAX_USES))
+		return MLX5_CMD_STAT_INT_ERR;
+	user->use[user->uses].kind = kind;
+	user->use[user->uses++].id = id;
+	used->users++;
+	return MLX5_CMD_STAT_OK;
+}
+
+/**
+ * cx_object_unuse() - an object does not refer to others any more
+ * @vhca: whose they are
+ * @user: the object
+ */
+void cx_object_unuse(struct cx_vhca *vhca, struct cx_object *user)
+{
+	while (user->uses) {
+		struct cx_object *used;
+
+		user->uses--;
+		used = cx_object_find(vhca, user->use[user->uses].kind,
+				      user->use[user->uses].id);
+		/* When all are destroyed, it may have gone before. */
+		if (used)
+			used->users--;
+	}
 }
 
 /**
@@ -79,18 +155,24 @@ struct cx_object *cx_object_find(struct cx_vhca *vhca, enum cx_kind kind,
 struct cx_object *cx_object_next(struct cx_vhca *vhca, enum cx_kind kind,
 				 u32 *id)
 {
-	unsigned long index = index_of(kind, *id + 1);
+	unsigned long index = index_of(kind, *id) + 1;
 	struct cx_object *object;
 
-	object = xa_find(&vhca->objects, &index,
-			 index_of(kind, numbers[kind].last), XA_PRESENT);
+	object = xa_find(&vhca->objects, &index, index_of(kind, U32_MAX),
+			 XA_PRESENT);
 	if (object)
 		*id = object->id;
 	return object;
 }
 
-static void release(struct cx_vhca *vhca, struct cx_object *object)
+/**
+ * cx_object_discard() - free an object that has no number, or none any more
+ * @vhca: whose it is
+ * @object: the object
+ */
+void cx_object_discard(struct cx_vhca *vhca, struct cx_object *object)
 {
+	cx_object_unuse(vhca, object);
 	if (object->release)
 		object->release(vhca, object);
 	else
@@ -99,19 +181,38 @@ static void release(struct cx_vhca *vhca, struct cx_object *object)
 
 /**
  * cx_object_destroy() - what a destroy command does; returns its status
- * @vhca: whose it is
+ * @cmd: the command
  * @kind: what it must be
  * @id: its number
  */
-u8 cx_object_destroy(struct cx_vhca *vhca, enum cx_kind kind, u32 id)
+u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id)
 {
-	struct cx_object *object = cx_object_find(vhca, kind, id);
+	struct cx_object *object = cx_object_find(cmd->vhca, kind, id);
 
 	if (!object)
-		return MLX5_CMD_STAT_BAD_RES_ERR;
-	xa_erase(&vhca->objects, index_of(kind, id));
-	release(vhca, object);
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_RES_ERR,
+				  "no such object");
+	if (object->users)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
+				  "the object is in use");
+	xa_erase(&cmd->vhca->objects, index_of(kind, id));
+	cx_object_discard(cmd->vhca, object);
 	return MLX5_CMD_STAT_OK;
+}
+
+/**
+ * cx_objects_count() - how many there are
+ * @vhca: whose they are
+ */
+unsigned int cx_objects_count(struct cx_vhca *vhca)
+{
+	struct cx_object *object;
+	unsigned int count = 0;
+	unsigned long index;
+
+	xa_for_each(&vhca->objects, index, object)
+		count++;
+	return count;
 }
 
 /**
@@ -125,7 +226,7 @@ void cx_objects_reset(struct cx_vhca *vhca)
 
 	xa_for_each(&vhca->objects, index, object) {
 		xa_erase(&vhca->objects, index);
-		release(vhca, object);
+		cx_object_discard(vhca, object);
 	}
 }
 
@@ -158,7 +259,7 @@ u8 cx_alloc_pd(struct cx_command *cmd)
 /* DEALLOC_PD */
 u8 cx_dealloc_pd(struct cx_command *cmd)
 {
-	return cx_object_destroy(cmd->vhca, CX_PD,
+	return cx_object_destroy(cmd, CX_PD,
 				 MLX5_GET(dealloc_pd_in, cmd->in, pd));
 }
 
@@ -175,7 +276,7 @@ u8 cx_alloc_uar(struct cx_command *cmd)
 /* DEALLOC_UAR */
 u8 cx_dealloc_uar(struct cx_command *cmd)
 {
-	return cx_object_destroy(cmd->vhca, CX_UAR,
+	return cx_object_destroy(cmd, CX_UAR,
 				 MLX5_GET(dealloc_uar_in, cmd->in, uar));
 }
 
@@ -192,7 +293,7 @@ u8 cx_alloc_transport_domain(struct cx_command *cmd)
 /* DEALLOC_TRANSPORT_DOMAIN */
 u8 cx_dealloc_transport_domain(struct cx_command *cmd)
 {
-	return cx_object_destroy(cmd->vhca, CX_TRANSPORT_DOMAIN,
+	return cx_object_destroy(cmd, CX_TRANSPORT_DOMAIN,
 				 MLX5_GET(dealloc_transport_domain_in, cmd->in,
 					  transport_domain));
 }

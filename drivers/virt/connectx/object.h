@@ -10,6 +10,8 @@
 struct cx_command;
 struct cx_vhca;
 
+#define CX_MAX_USES	4
+
 enum cx_kind {
 	CX_PD,
 	CX_TRANSPORT_DOMAIN,
@@ -25,11 +27,20 @@ enum cx_kind {
  * struct cx_object - the head of every object
  * @kind: what it is
  * @id: its number among its kind
+ * @users: how many objects and commands under way refer to it
+ * @uses: how many it refers to
+ * @use: which
  * @release: frees it, after it lost its number; NULL for kfree()
  */
 struct cx_object {
 	enum cx_kind kind;
 	u32 id;
+	unsigned int users;
+	unsigned int uses;
+	struct {
+		enum cx_kind kind;
+		u32 id;
+	} use[CX_MAX_USES];
 	void (*release)(struct cx_vhca *vhca, struct cx_object *object);
 };
 
@@ -38,7 +49,13 @@ struct cx_object *cx_object_find(struct cx_vhca *vhca, enum cx_kind kind,
 				 u32 id);
 struct cx_object *cx_object_next(struct cx_vhca *vhca, enum cx_kind kind,
 				 u32 *id);
-u8 cx_object_destroy(struct cx_vhca *vhca, enum cx_kind kind, u32 id);
+u8 cx_object_use(struct cx_command *cmd, struct cx_object *user,
+		 enum cx_kind kind, u32 id);
+void cx_object_unuse(struct cx_vhca *vhca, struct cx_object *user);
+u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id);
+unsigned int cx_objects_count(struct cx_vhca *vhca);
+bool cx_large_ids(void);
+void cx_object_discard(struct cx_vhca *vhca, struct cx_object *object);
 void cx_objects_reset(struct cx_vhca *vhca);
 
 u8 cx_alloc_pd(struct cx_command *cmd);

@@ -12,12 +12,14 @@
 #include <linux/mlx5/qp.h>
 #include <linux/slab.h>
 
+#include "check.h"
 #include "connectx.h"
 #include "object.h"
 #include "ring.h"
 
-#define MAX_LOG_ENTRIES	15
-#define NEVER		U32_MAX
+#define MAX_LOG_ENTRIES		15
+#define MIN_LOG_RECEIVES	2
+#define NEVER			U32_MAX
 
 /**
  * struct cx_cq - a completion queue
@@ -100,10 +102,9 @@ u8 cx_create_cq(struct cx_command *cmd)
 	u8 status;
 
 	if (MLX5_GET(cqc, cqc, cqe_sz) != CQE_STRIDE_64 ||
-	    MLX5_GET(cqc, cqc, log_cq_size) > MAX_LOG_ENTRIES)
-		return MLX5_CMD_STAT_BAD_PARAM_ERR;
-	if (!cx_object_find(cmd->vhca, CX_EQ, eqn))
-		return MLX5_CMD_STAT_BAD_RES_ERR;
+	    MLX5_GET(cqc, cqc, log_cq_size) > MAX_LOG_ENTRIES ||
+	    MLX5_GET64(cqc, cqc, dbr_addr) % 8)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "context");
 	cq = kzalloc(sizeof(*cq), GFP_KERNEL);
 	if (!cq)
 		return MLX5_CMD_STAT_NO_RES_ERR;
@@ -117,10 +118,15 @@ u8 cx_create_cq(struct cx_command *cmd)
 			      MLX5_ADDR_OF(create_cq_in, cmd->in, pas),
 			      (u64)sizeof(struct mlx5_cqe64) << cq->log_size,
 			      MLX5_GET(cqc, cqc, log_page_size));
+	if (!status)
+		status = cx_object_use(cmd, &cq->object, CX_EQ, eqn);
+	if (!status)
+		status = cx_object_use(cmd, &cq->object, CX_UAR,
+				       MLX5_GET(cqc, cqc, uar_page));
 	if (!status && cx_object_add(cmd->vhca, &cq->object))
 		status = MLX5_CMD_STAT_NO_RES_ERR;
 	if (status) {
-		release_cq(cmd->vhca, &cq->object);
+		cx_object_discard(cmd->vhca, &cq->object);
 		return status;
 	}
 	MLX5_SET(create_cq_out, cmd->out, cqn, cq->object.id);
@@ -130,18 +136,60 @@ u8 cx_create_cq(struct cx_command *cmd)
 /* DESTROY_CQ */
 u8 cx_destroy_cq(struct cx_command *cmd)
 {
-	return cx_object_destroy(cmd->vhca, CX_CQ,
+	return cx_object_destroy(cmd, CX_CQ,
 				 MLX5_GET(destroy_cq_in, cmd->in, cqn));
+}
+
+/* What is wrong with a QP, or NULL: a reliable one without a send queue. */
+static const char *check_qp(void *qpc)
+{
+	bool receives = MLX5_GET(qpc, qpc, rq_type) == MLX5_NON_ZERO_RQ;
+
+	if (MLX5_GET(qpc, qpc, st) != MLX5_QP_ST_RC)
+		return "type of QP";
+	if (MLX5_GET(qpc, qpc, pm_state) != MLX5_QPC_PM_STATE_MIGRATED)
+		return "path migration state";
+	if (!MLX5_GET(qpc, qpc, no_sq))
+		return "send queue";
+	if (!receives && MLX5_GET(qpc, qpc, rq_type) != MLX5_ZERO_LEN_RQ)
+		return "type of receive queue";
+	if (receives && (MLX5_GET(qpc, qpc, log_rq_size) < MIN_LOG_RECEIVES ||
+			 MLX5_GET(qpc, qpc, log_rq_size) > MAX_LOG_ENTRIES))
+		return "size of the receive queue";
+	if (MLX5_GET64(qpc, qpc, dbr_addr) % 8)
+		return "address of the doorbell record";
+	/* cqe_version 1: each QP has a number for the user, or none. */
+	if (MLX5_GET(qpc, qpc, user_index) != 0xffffff)
+		return "user index";
+	return NULL;
+}
+
+/* What a QP refers to. */
+static u8 use_objects(struct cx_command *cmd, struct cx_qp *qp, void *qpc)
+{
+	u8 status;
+
+	status = cx_object_use(cmd, &qp->object, CX_PD,
+			       MLX5_GET(qpc, qpc, pd));
+	if (!status)
+		status = cx_object_use(cmd, &qp->object, CX_UAR,
+				       MLX5_GET(qpc, qpc, uar_page));
+	if (!status && qp->ring.count)
+		status = cx_object_use(cmd, &qp->object, CX_CQ, qp->cqn);
+	return status;
 }
 
 /* CREATE_QP */
 u8 cx_create_qp(struct cx_command *cmd)
 {
 	void *qpc = MLX5_ADDR_OF(create_qp_in, cmd->in, qpc);
+	const char *wrong = check_qp(qpc);
 	u64 size = 0;
 	struct cx_qp *qp;
 	u8 status;
 
+	if (wrong)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, wrong);
 	qp = kzalloc(sizeof(*qp), GFP_KERNEL);
 	if (!qp)
 		return MLX5_CMD_STAT_NO_RES_ERR;
@@ -156,10 +204,12 @@ u8 cx_create_qp(struct cx_command *cmd)
 	status = cx_ring_init(&qp->ring, cmd,
 			      MLX5_ADDR_OF(create_qp_in, cmd->in, pas), size,
 			      MLX5_GET(qpc, qpc, log_page_size));
+	if (!status)
+		status = use_objects(cmd, qp, qpc);
 	if (!status && cx_object_add(cmd->vhca, &qp->object))
 		status = MLX5_CMD_STAT_NO_RES_ERR;
 	if (status) {
-		release_qp(cmd->vhca, &qp->object);
+		cx_object_discard(cmd->vhca, &qp->object);
 		return status;
 	}
 	MLX5_SET(create_qp_out, cmd->out, qpn, qp->object.id);
@@ -169,20 +219,22 @@ u8 cx_create_qp(struct cx_command *cmd)
 /* DESTROY_QP */
 u8 cx_destroy_qp(struct cx_command *cmd)
 {
-	return cx_object_destroy(cmd->vhca, CX_QP,
+	return cx_object_destroy(cmd, CX_QP,
 				 MLX5_GET(destroy_qp_in, cmd->in, qpn));
 }
 
-static u8 move_qp(struct cx_vhca *vhca, u32 qpn, enum cx_qp_state from,
+static u8 move_qp(struct cx_command *cmd, u32 qpn, enum cx_qp_state from,
 		  struct cx_qp **qp)
 {
-	struct cx_object *object = cx_object_find(vhca, CX_QP, qpn);
+	struct cx_object *object = cx_object_find(cmd->vhca, CX_QP, qpn);
 
 	if (!object)
-		return MLX5_CMD_STAT_BAD_RES_ERR;
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_RES_ERR,
+				  "no such object");
 	*qp = to_qp(object);
 	if ((*qp)->state != from)
-		return MLX5_CMD_STAT_BAD_QP_STATE_ERR;
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_QP_STATE_ERR,
+				  "state of the QP");
 	(*qp)->state = from + 1;
 	return MLX5_CMD_STAT_OK;
 }
@@ -190,9 +242,13 @@ static u8 move_qp(struct cx_vhca *vhca, u32 qpn, enum cx_qp_state from,
 /* RST2INIT_QP */
 u8 cx_rst2init_qp(struct cx_command *cmd)
 {
+	void *qpc = MLX5_ADDR_OF(rst2init_qp_in, cmd->in, qpc);
 	struct cx_qp *qp;
 
-	return move_qp(cmd->vhca, MLX5_GET(rst2init_qp_in, cmd->in, qpn),
+	if (MLX5_GET(qpc, qpc, primary_address_path.vhca_port_num) != 1 ||
+	    MLX5_GET(qpc, qpc, pm_state) != MLX5_QPC_PM_STATE_MIGRATED)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "context");
+	return move_qp(cmd, MLX5_GET(rst2init_qp_in, cmd->in, qpn),
 		       RESET, &qp);
 }
 
@@ -201,9 +257,14 @@ u8 cx_init2rtr_qp(struct cx_command *cmd)
 {
 	void *qpc = MLX5_ADDR_OF(init2rtr_qp_in, cmd->in, qpc);
 	struct cx_qp *qp;
-	u8 status = move_qp(cmd->vhca, MLX5_GET(init2rtr_qp_in, cmd->in, qpn),
-			    INIT, &qp);
+	u8 status;
 
+	/* IB_MTU_256 to IB_MTU_4096; two ports are connected within the device. */
+	if (MLX5_GET(qpc, qpc, primary_address_path.vhca_port_num) != 1 ||
+	    !MLX5_GET(qpc, qpc, mtu) || MLX5_GET(qpc, qpc, mtu) > 5 ||
+	    MLX5_GET(qpc, qpc, log_msg_max) > CX_LOG_MAX_MSG)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "context");
+	status = move_qp(cmd, MLX5_GET(init2rtr_qp_in, cmd->in, qpn), INIT, &qp);
 	if (!status)
 		qp->remote = MLX5_GET(qpc, qpc, remote_qpn);
 	return status;
@@ -214,7 +275,7 @@ u8 cx_rtr2rts_qp(struct cx_command *cmd)
 {
 	struct cx_qp *qp;
 
-	return move_qp(cmd->vhca, MLX5_GET(rtr2rts_qp_in, cmd->in, qpn),
+	return move_qp(cmd, MLX5_GET(rtr2rts_qp_in, cmd->in, qpn),
 		       READY_TO_RECEIVE, &qp);
 }
 

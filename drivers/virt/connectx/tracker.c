@@ -16,17 +16,20 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
+#include "check.h"
 #include "connectx.h"
 #include "faults.h"
 #include "object.h"
+#include "quirks.h"
 #include "tracker.h"
 
-#define LOG_MAX_TRACKERS	3
+#define MAX_TRACKERS		8
 #define LOG_MIN_MESSAGE		12
 #define LOG_MAX_MESSAGE		16
 #define LOG_MIN_PAGE		12
 #define LOG_MAX_PAGE		20
-#define LOG_MIN_SPACE		12
+#define TRACK_DIRTY		1	/* track_type: pages that are written */
+#define MODIFY_STATE_AND_RANGE	3	/* modify_field_select */
 #define STATUS_SHIFT		28	/* of the state in immediate data */
 
 static uint connectx_ranges = 4;
@@ -36,6 +39,15 @@ MODULE_PARM_DESC(connectx_ranges, "ranges that a page tracker can have, up to 25
 static uint connectx_space = 42;
 module_param(connectx_space, uint, 0444);
 MODULE_PARM_DESC(connectx_space, "log2 of the bytes that a page tracker can track, up to 63");
+
+static uint connectx_trackers = MAX_TRACKERS;
+module_param(connectx_trackers, uint, 0644);
+MODULE_PARM_DESC(connectx_trackers, "page trackers that a ConnectX can have, a power of two up to 8");
+
+static uint connectx_min_space = 12;
+module_param(connectx_min_space, uint, 0644);
+MODULE_PARM_DESC(connectx_min_space,
+		 "log2 of the bytes that a page tracker tracks at least, 12 or more");
 
 static uint connectx_message = LOG_MAX_MESSAGE;
 module_param(connectx_message, uint, 0444);
@@ -71,11 +83,14 @@ struct span {
  * @tell: the state has become an error, and the driver was not told
  * @log: the pages that were written, by number
  * @logged: how many they are
+ * @first: first page of the report
  * @cursor: first page that the report has not looked at
  * @last: its last page
  * @message: the message to send next
  * @ready: its bytes; those of an empty one are 0
  * @built: there is one
+ * @more: there are pages for another
+ * @empty: an empty one has gone out before it
  * @due_ns: not before this time
  */
 struct tracker {
@@ -94,17 +109,36 @@ struct tracker {
 	struct xarray log;
 	u32 logged;
 
+	unsigned long first;
 	unsigned long cursor;
 	unsigned long last;
 	__be64 *message;
 	u32 ready;
 	bool built;
+	bool more;
+	bool empty;
 	u64 due_ns;
 };
 
 static struct tracker *to_tracker(struct cx_object *object)
 {
 	return container_of(object, struct tracker, object);
+}
+
+static unsigned int max_trackers(void)
+{
+	return rounddown_pow_of_two(clamp_t(uint, READ_ONCE(connectx_trackers),
+					    1, MAX_TRACKERS));
+}
+
+static unsigned int max_space(void)
+{
+	return clamp_t(uint, connectx_space, 12, 63);
+}
+
+static unsigned int min_space(void)
+{
+	return clamp_t(uint, READ_ONCE(connectx_min_space), 12, max_space());
 }
 
 static unsigned int max_message(void)
@@ -119,13 +153,13 @@ static unsigned int max_message(void)
 void cx_tracker_caps(void *caps)
 {
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_num,
-		 LOG_MAX_TRACKERS);
+		 ilog2(max_trackers()));
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_max_num_range,
 		 min(connectx_ranges, 255));
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_min_addr_space,
-		 LOG_MIN_SPACE);
+		 min_space());
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_addr_space,
-		 min(connectx_space, 63));
+		 max_space());
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_min_msg_size,
 		 LOG_MIN_MESSAGE);
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_msg_size,
@@ -156,7 +190,7 @@ static bool may_create(struct cx_vhca *pf)
 
 	while (cx_object_next(pf, CX_PAGE_TRACK, &id))
 		count++;
-	return count < BIT(LOG_MAX_TRACKERS);
+	return count < max_trackers();
 }
 
 static bool within(unsigned int value, unsigned int low, unsigned int high)
@@ -164,7 +198,8 @@ static bool within(unsigned int value, unsigned int low, unsigned int high)
 	return value >= low && value <= high;
 }
 
-static u8 take_ranges(struct tracker *tracker, const void *context)
+static u8 take_ranges(struct cx_command *cmd, struct tracker *tracker,
+		      const void *context)
 {
 	const void *range = MLX5_ADDR_OF(page_track, context, track_range);
 	u64 total = 0;
@@ -186,7 +221,8 @@ static u8 take_ranges(struct tracker *tracker, const void *context)
 }
 
 /* Check the limits and take everything but the ranges. */
-static u8 take_context(struct tracker *tracker, const void *context)
+static u8 take_context(struct cx_command *cmd, struct tracker *tracker,
+		       const void *context)
 {
 	unsigned int log_message = MLX5_GET(page_track, context, log_msg_size);
 
@@ -197,10 +233,10 @@ static u8 take_context(struct tracker *tracker, const void *context)
 	tracker->range_count = MLX5_GET(page_track, context, num_ranges);
 	if (!within(tracker->log_page, LOG_MIN_PAGE, LOG_MAX_PAGE) ||
 	    !within(log_message, LOG_MIN_MESSAGE, max_message()) ||
-	    !within(tracker->log_space, LOG_MIN_SPACE,
-		    min(connectx_space, 63)) ||
-	    !within(tracker->range_count, 1, connectx_ranges))
-		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	    !within(tracker->log_space, min_space(), max_space()) ||
+	    !within(tracker->range_count, 1, connectx_ranges) ||
+	    MLX5_GET(page_track, context, track_type) != TRACK_DIRTY)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "limits");
 	tracker->message_size = BIT(log_message);
 	tracker->message = kvmalloc(tracker->message_size, GFP_KERNEL);
 	tracker->ranges = kcalloc(tracker->range_count,
@@ -213,19 +249,34 @@ static u8 create(struct cx_command *cmd, struct tracker *tracker)
 {
 	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
 				     obj_context);
-	u8 status = take_context(tracker, context);
+	u8 status = cx_check_tracker(cmd, true);
 
+	if (!status)
+		status = take_context(cmd, tracker, context);
 	if (status)
 		return status;
-	if (cmd->in_len < MLX5_ST_SZ_BYTES(create_page_track_obj_in) +
+	if (cmd->in_len != MLX5_ST_SZ_BYTES(create_page_track_obj_in) +
 	    tracker->range_count * MLX5_ST_SZ_BYTES(page_track_range))
-		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
-	if (!cx_object_find(cmd->vhca, CX_QP, tracker->qpn))
-		return MLX5_CMD_STAT_BAD_RES_ERR;
-	status = take_ranges(tracker, context);
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_INP_LEN_ERR,
+				  "length of the input");
+	status = cx_object_use(cmd, &tracker->object, CX_QP, tracker->qpn);
+	if (!status)
+		status = take_ranges(cmd, tracker, context);
 	if (!status && cx_object_add(cmd->vhca, &tracker->object))
 		status = MLX5_CMD_STAT_NO_RES_ERR;
 	return status;
+}
+
+/* OBJECT_CHANGE: of the tracker (@own), or of another object with its number. */
+static void send_event(struct cx_vhca *pf, struct tracker *tracker, bool own)
+{
+	struct mlx5_eqe_obj_change change = {
+		.obj_type = cpu_to_be16(own ? MLX5_OBJ_TYPE_PAGE_TRACK :
+					      MLX5_OBJ_TYPE_MKEY),
+		.obj_id = cpu_to_be32(tracker->object.id),
+	};
+
+	cx_eq_event(pf, MLX5_EVENT_TYPE_OBJECT_CHANGE, &change, sizeof(change));
 }
 
 /* CREATE_GENERAL_OBJECT of a page tracker */
@@ -259,13 +310,16 @@ u8 cx_create_tracker(struct cx_command *cmd)
 	INIT_LIST_HEAD(&tracker->entry);
 	status = create(cmd, tracker);
 	if (status) {
-		release_tracker(cmd->vhca, &tracker->object);
+		cx_object_discard(cmd->vhca, &tracker->object);
 		return status;
 	}
 	/* From here on the function's thread sees it, and all of it is there. */
 	mutex_lock(&tracker->vhca->lock);
 	list_add_tail(&tracker->entry, &tracker->vhca->trackers);
 	mutex_unlock(&tracker->vhca->lock);
+	/* Before the answer: the driver does not know the number yet. */
+	if (cx_quirk(CX_EVENTS))
+		send_event(cmd->vhca, tracker, true);
 	MLX5_SET(general_obj_out_cmd_hdr, cmd->out, obj_id,
 		 tracker->object.id);
 	return MLX5_CMD_STAT_OK;
@@ -299,26 +353,36 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 	u64 start, length;
 	void *context;
 	u32 event;
+	u8 status;
 
 	if (!tracker)
 		return MLX5_CMD_STAT_BAD_RES_ERR;
-	if (cmd->in_len < MLX5_ST_SZ_BYTES(modify_page_track_obj_in))
-		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
+	if (cmd->in_len != MLX5_ST_SZ_BYTES(modify_page_track_obj_in))
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_INP_LEN_ERR,
+				  "length of the input");
+	status = cx_check_tracker(cmd, false);
+	if (status)
+		return status;
 	context = MLX5_ADDR_OF(modify_page_track_obj_in, cmd->in, obj_context);
 	start = MLX5_GET64(page_track, context, range_start_address);
 	length = MLX5_GET64(page_track, context, length);
 	if (MLX5_GET(page_track, context, state) !=
 	    MLX5_PAGE_TRACK_STATE_REPORTING || !length ||
-	    start + length - 1 < start)
-		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	    MLX5_GET64(page_track, context, modify_field_select) !=
+	    MODIFY_STATE_AND_RANGE || start + length - 1 < start)
+		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "context");
 	if (tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
 		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 
 	if (cx_fault_event(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &event))
 		cx_qp_event(cmd->vhca, tracker->qpn, event);
-	tracker->cursor = start >> tracker->log_page;
+	tracker->first = start >> tracker->log_page;
+	tracker->cursor = tracker->first;
 	tracker->last = (start + length - 1) >> tracker->log_page;
 	tracker->built = false;
+	tracker->empty = false;
+	if (cx_quirk(CX_EVENTS))
+		send_event(cmd->vhca, tracker, false);
 	tracker->due_ns = ktime_get_ns() +
 			  (u64)READ_ONCE(connectx_report_us) * NSEC_PER_USEC;
 	mutex_lock(&tracker->vhca->lock);
@@ -363,7 +427,7 @@ u8 cx_destroy_tracker(struct cx_command *cmd)
 
 	if (!tracker)
 		return MLX5_CMD_STAT_BAD_RES_ERR;
-	return cx_object_destroy(cmd->vhca, CX_PAGE_TRACK, tracker->object.id);
+	return cx_object_destroy(cmd, CX_PAGE_TRACK, tracker->object.id);
 }
 
 static void record(struct tracker *tracker, unsigned long page)
@@ -408,7 +472,22 @@ static void spoil(struct tracker *tracker)
 				      tracker->ready);
 }
 
-/* Move pages from the log to a message; it is the last unless it is full. */
+/* Add what is legal and nobody expects, where there is room. */
+static u32 add_odd(struct tracker *tracker, u32 count, u32 room)
+{
+	u32 i, pages = count;
+
+	for (i = 0; cx_quirk(CX_DUPLICATES) && i < pages && count < room - 1; i++)
+		tracker->message[count++] = tracker->message[i];
+	if (cx_quirk(CX_OUTSIDE) && !tracker->more && tracker->first &&
+	    count < room - 1)
+		tracker->message[count++] =
+			cpu_to_be64((u64)(tracker->first - 1) <<
+				    tracker->log_page);
+	return count;
+}
+
+/* Move pages from the log to a message. */
 static void build(struct tracker *tracker)
 {
 	u32 room = tracker->message_size / sizeof(*tracker->message);
@@ -416,11 +495,14 @@ static void build(struct tracker *tracker)
 	u32 count = 0;
 	void *entry;
 
+	tracker->more = false;
 	mutex_lock(&tracker->vhca->lock);
 	xa_for_each_range(&tracker->log, page, entry, tracker->cursor,
 			  tracker->last) {
-		if (count == room)
+		if (count == room) {
+			tracker->more = true;
 			break;
+		}
 		xa_erase(&tracker->log, page);
 		tracker->logged--;
 		tracker->message[count++] =
@@ -428,10 +510,33 @@ static void build(struct tracker *tracker)
 		tracker->cursor = page + 1;
 	}
 	mutex_unlock(&tracker->vhca->lock);
+	/* A full message is not the last: an empty one follows. */
+	if (count == room && !cx_quirk(CX_FULL_LAST))
+		tracker->more = true;
+	count = add_odd(tracker, count, room);
 	tracker->ready = count * sizeof(*tracker->message);
 	if (count)
 		spoil(tracker);
 	tracker->built = true;
+}
+
+/* Send the message, or the empty one before it. */
+static int send(struct cx_vhca *pf, struct tracker *tracker, bool *last)
+{
+	bool empty = cx_quirk(CX_EMPTY_MESSAGE) && !tracker->empty;
+	int err;
+
+	*last = !tracker->more && !empty;
+	err = cx_qp_send(pf, tracker->qpn, tracker->message,
+			 empty ? 0 : tracker->ready,
+			 (u32)(*last ? MLX5_PAGE_TRACK_STATE_TRACKING :
+				       MLX5_PAGE_TRACK_STATE_REPORTING) <<
+			 STATUS_SHIFT);
+	if (err != -EAGAIN) {
+		tracker->empty = empty;
+		tracker->built = empty;
+	}
+	return err;
 }
 
 /* Send the next message of a report. Returns false when it has to wait. */
@@ -439,21 +544,15 @@ static bool report(struct cx_vhca *pf, struct tracker *tracker)
 {
 	u32 delay = READ_ONCE(connectx_report_us);
 	bool last;
-	u32 imm;
 	int err;
 
 	if (delay && ktime_get_ns() < tracker->due_ns)
 		return false;
 	if (!tracker->built)
 		build(tracker);
-	last = tracker->ready < tracker->message_size;
-	imm = last ? MLX5_PAGE_TRACK_STATE_TRACKING :
-		     MLX5_PAGE_TRACK_STATE_REPORTING;
-	err = cx_qp_send(pf, tracker->qpn, tracker->message, tracker->ready,
-			 imm << STATUS_SHIFT);
+	err = send(pf, tracker, &last);
 	if (err == -EAGAIN)
 		return false;
-	tracker->built = false;
 	tracker->due_ns = ktime_get_ns() + (u64)delay * NSEC_PER_USEC;
 	mutex_lock(&tracker->vhca->lock);
 	if (err)
@@ -466,13 +565,8 @@ static bool report(struct cx_vhca *pf, struct tracker *tracker)
 
 static void tell(struct cx_vhca *pf, struct tracker *tracker)
 {
-	struct mlx5_eqe_obj_change change = {
-		.obj_type = cpu_to_be16(MLX5_OBJ_TYPE_PAGE_TRACK),
-		.obj_id = cpu_to_be32(tracker->object.id),
-	};
-
 	tracker->tell = false;
-	cx_eq_event(pf, MLX5_EVENT_TYPE_OBJECT_CHANGE, &change, sizeof(change));
+	send_event(pf, tracker, true);
 }
 
 /**

@@ -7,13 +7,19 @@
 
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/vfio_pci_core.h>
 
-#define VIRT_VFIO_TRACK_BAR	4
+#define VIRT_VFIO_HOST_BAR	4
 
 /**
  * struct virt_vfio_device - a device
  * @core: the VFIO device
+ * @state_lock: @state, @data_file and the registers for migration. Before memory_lock
+ * @reset_lock: @was_reset, and that nobody misses it
+ * @was_reset: a reset has not been acted upon
+ * @state: of migration
+ * @data_file: the data FD of STOP_COPY or RESUMING
  * @log_lock: the registers of its page tracker, and the rest
  * @logging: it was started
  * @log_broken: a report was lost, and pages with it; until it is stopped
@@ -22,6 +28,11 @@
  */
 struct virt_vfio_device {
 	struct vfio_pci_core_device core;
+	struct mutex state_lock;
+	spinlock_t reset_lock;
+	bool was_reset;
+	enum vfio_device_mig_state state;
+	struct file *data_file;
 	struct mutex log_lock;
 	bool logging;
 	bool log_broken;
@@ -38,6 +49,12 @@ static inline struct virt_vfio_device *to_virt_vfio(struct vfio_device *vdev)
 extern const struct vfio_log_ops virt_vfio_log_ops;
 int virt_vfio_log_check(struct virt_vfio_device *vv);
 void virt_vfio_log_close(struct virt_vfio_device *vv);
+
+/* migrate.c */
+void virt_vfio_migrate_init(struct virt_vfio_device *vv);
+int virt_vfio_migrate_open(struct virt_vfio_device *vv);
+void virt_vfio_migrate_close(struct virt_vfio_device *vv);
+void virt_vfio_migrate_reset(struct virt_vfio_device *vv);
 
 /* scope.c */
 #ifdef CONFIG_IOMMUFD_DIRTY

@@ -26,13 +26,13 @@ MODULE_PARM_DESC(timeout_ms, "how long a command of the page tracker may take");
 static int get_reg(struct virt_vfio_device *vv, unsigned int reg, u64 *value)
 {
 	return vfio_pci_core_ioread64(&vv->core, true, value,
-				      vv->core.barmap[VIRT_VFIO_TRACK_BAR] + reg);
+				      vv->core.barmap[VIRT_VFIO_HOST_BAR] + reg);
 }
 
 static int set_reg(struct virt_vfio_device *vv, unsigned int reg, u64 value)
 {
 	return vfio_pci_core_iowrite64(&vv->core, true, value,
-				       vv->core.barmap[VIRT_VFIO_TRACK_BAR] + reg);
+				       vv->core.barmap[VIRT_VFIO_HOST_BAR] + reg);
 }
 
 static int result_to_errno(u64 result)
@@ -248,12 +248,12 @@ const struct vfio_log_ops virt_vfio_log_ops = {
 int virt_vfio_log_check(struct virt_vfio_device *vv)
 {
 	u64 id;
-	int ret = vfio_pci_core_setup_barmap(&vv->core, VIRT_VFIO_TRACK_BAR);
+	int ret = vfio_pci_core_setup_barmap(&vv->core, VIRT_VFIO_HOST_BAR);
 
 	ret = ret ?: get_reg(vv, VIRT_TRACK_ID, &id);
 	if (ret || id == VIRT_TRACK_MAGIC)
 		return ret;
-	pci_err(vv->core.pdev, "BAR %u is not that of a page tracker\n", VIRT_VFIO_TRACK_BAR);
+	pci_err(vv->core.pdev, "BAR %u is not that of a page tracker\n", VIRT_VFIO_HOST_BAR);
 	return -ENODEV;
 }
 

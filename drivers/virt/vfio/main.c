@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VFIO driver for virtual DMA devices: vfio-pci, and the page tracker of those
- * devices that have one (log.c).
+ * VFIO driver for virtual DMA devices: vfio-pci, migration (migrate.c), and the page
+ * tracker of those devices that have one (log.c).
  *
  * It stands for any vendor's driver. So it talks to the device through
  * registers only and is no part of iommufd-virt: what happens to a device (it is
@@ -10,7 +10,8 @@
  * nothing of who calls them; but for scope.c, which is about devices without a
  * page tracker.
  *
- * The registers of the tracker are the host's: a VMM does not see their BAR.
+ * The registers of the tracker and for migration are the host's: a VMM does not see
+ * their BAR.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -18,6 +19,8 @@
 
 #include "../virt_dma.h"
 #include "device.h"
+
+#define TRACKER_BAR_SIZE	SZ_64K	/* of a device that has one */
 
 static int device_init(struct vfio_device *vdev)
 {
@@ -27,7 +30,8 @@ static int device_init(struct vfio_device *vdev)
 	if (ret)
 		return ret;
 	mutex_init(&vv->log_lock);
-	if (pci_resource_len(vv->core.pdev, VIRT_VFIO_TRACK_BAR))
+	virt_vfio_migrate_init(vv);
+	if (pci_resource_len(vv->core.pdev, VIRT_VFIO_HOST_BAR) >= TRACKER_BAR_SIZE)
 		vdev->log_ops = &virt_vfio_log_ops;
 	return 0;
 }
@@ -39,7 +43,9 @@ static int device_open(struct vfio_device *vdev)
 
 	if (ret)
 		return ret;
-	ret = vdev->log_ops ? virt_vfio_log_check(vv) : virt_vfio_scope_open(vv);
+	ret = virt_vfio_migrate_open(vv);
+	if (!ret)
+		ret = vdev->log_ops ? virt_vfio_log_check(vv) : virt_vfio_scope_open(vv);
 	if (ret) {
 		vfio_pci_core_disable(&vv->core);
 		return ret;
@@ -50,15 +56,16 @@ static int device_open(struct vfio_device *vdev)
 
 static void device_close(struct vfio_device *vdev)
 {
+	virt_vfio_migrate_close(to_virt_vfio(vdev));
 	virt_vfio_log_close(to_virt_vfio(vdev));
 	vfio_pci_core_close_device(vdev);
 }
 
-/* ---- The BAR of the tracker ---- */
+/* ---- The BAR that is the host's ---- */
 
-static bool is_hidden(struct vfio_device *vdev, u64 index)
+static bool is_hidden(u64 index)
 {
-	return vdev->log_ops && index == VIRT_VFIO_TRACK_BAR;
+	return index == VIRT_VFIO_HOST_BAR;
 }
 
 /* As of a BAR that is not there. */
@@ -85,7 +92,7 @@ static long device_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned lo
 	if (cmd == VFIO_DEVICE_GET_REGION_INFO) {
 		if (get_user(index, &info->index))
 			return -EFAULT;
-		if (is_hidden(vdev, index))
+		if (is_hidden(index))
 			return hidden_region(info);
 	}
 	return vfio_pci_core_ioctl(vdev, cmd, arg);
@@ -94,7 +101,7 @@ static long device_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned lo
 static ssize_t device_read(struct vfio_device *vdev, char __user *buf, size_t count,
 			   loff_t *pos)
 {
-	if (is_hidden(vdev, VFIO_PCI_OFFSET_TO_INDEX(*pos)))
+	if (is_hidden(VFIO_PCI_OFFSET_TO_INDEX(*pos)))
 		return -EINVAL;
 	return vfio_pci_core_read(vdev, buf, count, pos);
 }
@@ -102,14 +109,14 @@ static ssize_t device_read(struct vfio_device *vdev, char __user *buf, size_t co
 static ssize_t device_write(struct vfio_device *vdev, const char __user *buf, size_t count,
 			    loff_t *pos)
 {
-	if (is_hidden(vdev, VFIO_PCI_OFFSET_TO_INDEX(*pos)))
+	if (is_hidden(VFIO_PCI_OFFSET_TO_INDEX(*pos)))
 		return -EINVAL;
 	return vfio_pci_core_write(vdev, buf, count, pos);
 }
 
 static int device_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 {
-	if (is_hidden(vdev, VFIO_PCI_OFFSET_TO_INDEX((u64)vma->vm_pgoff << PAGE_SHIFT)))
+	if (is_hidden(VFIO_PCI_OFFSET_TO_INDEX((u64)vma->vm_pgoff << PAGE_SHIFT)))
 		return -EINVAL;
 	return vfio_pci_core_mmap(vdev, vma);
 }
@@ -158,6 +165,18 @@ static void driver_remove(struct pci_dev *pdev)
 	vfio_put_device(&core->vdev);
 }
 
+static void driver_reset_done(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
+	virt_vfio_migrate_reset(to_virt_vfio(&core->vdev));
+}
+
+static const struct pci_error_handlers driver_err_handlers = {
+	.reset_done = driver_reset_done,
+	.error_detected = vfio_pci_core_aer_err_detected,
+};
+
 static const struct pci_device_id driver_ids[] = {
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID) },
 	{}
@@ -169,7 +188,7 @@ static struct pci_driver virt_vfio_driver = {
 	.id_table = driver_ids,
 	.probe = driver_probe,
 	.remove = driver_remove,
-	.err_handler = &vfio_pci_core_err_handlers,
+	.err_handler = &driver_err_handlers,
 	.driver_managed_dma = true,
 };
 module_pci_driver(virt_vfio_driver);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Other firmware: capabilities that it lacks, and what it does differently. See
+ * quirks.c.
+ */
+#ifndef _VIRT_CONNECTX_QUIRKS_H
+#define _VIRT_CONNECTX_QUIRKS_H
+
+#include <linux/types.h>
+
+/**
+ * enum cx_cap - capabilities, each of which can be missing
+ * @CX_CAP_MIGRATION: migration, of the PF
+ * @CX_CAP_MIGRATABLE: migratable, of a VF
+ * @CX_CAP_MULTI_LOAD: migration_multi_load: a state in several images
+ * @CX_CAP_TRACKING: migration_tracking_state: of a running function, incrementally
+ * @CX_CAP_CHUNKS: migration_in_chunks
+ * @CX_CAP_ADV_VIRT: adv_virtualization: page trackers
+ */
+enum cx_cap {
+	CX_CAP_MIGRATION,
+	CX_CAP_MIGRATABLE,
+	CX_CAP_MULTI_LOAD,
+	CX_CAP_TRACKING,
+	CX_CAP_CHUNKS,
+	CX_CAP_ADV_VIRT,
+	CX_CAPS,
+};
+
+/**
+ * enum cx_quirk - what firmware may do differently
+ * @CX_TRACK_RUNNING: SAVE with set_track of a suspended function: BAD_RES_STATE
+ * @CX_RESUME_OK: RESUME of a function that runs is OK
+ * @CX_RESUME_SYS: it is BAD_SYS_STATE
+ * @CX_QUERY_ZERO: an incremental QUERY of a running function that has not changed: 0
+ * @CX_TOTAL_LESS: QUERY: remaining_total_size is less than required_umem_size
+ * @CX_NEXT_MORE: SAVE: next_required_umem_size is more than the last was
+ * @CX_SAVE_WHOLE: SAVE, not in chunks, with a buffer that is too small by now: LIM_ERR
+ * @CX_FULL_LAST: the last message of a report can be full
+ * @CX_EMPTY_MESSAGE: an empty message before each that is not the last
+ * @CX_DUPLICATES: pages are twice in a message, where there is room
+ * @CX_OUTSIDE: the last message has a page from below the range
+ * @CX_EVENTS: OBJECT_CHANGE events that mean nothing
+ */
+enum cx_quirk {
+	CX_TRACK_RUNNING,
+	CX_RESUME_OK,
+	CX_RESUME_SYS,
+	CX_QUERY_ZERO,
+	CX_TOTAL_LESS,
+	CX_NEXT_MORE,
+	CX_SAVE_WHOLE,
+	CX_FULL_LAST,
+	CX_EMPTY_MESSAGE,
+	CX_DUPLICATES,
+	CX_OUTSIDE,
+	CX_EVENTS,
+	CX_QUIRKS,
+};
+
+bool cx_has(enum cx_cap cap);
+bool cx_quirk(enum cx_quirk quirk);
+
+#endif

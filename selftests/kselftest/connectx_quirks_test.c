@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Other firmware (connectx_lacks, connectx_quirks, connectx_ids and the limits of page
+ * trackers): each combination of capabilities, each quirk alone and any of them
+ * together. A driver offers what the firmware can do and no more, gives no command that
+ * it cannot execute, and migrates. What upstream's driver does not pass, and why, is in
+ * Documentation/virtual-platform.rst; the tables here say so.
+ *
+ * SEED=n repeats the random choices.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "kselftest_harness.h"
+#include "pair.h"
+#include "../lib/sysfs.h"
+#include "../lib/truth.h"
+
+#define DRIVER	"/sys/bus/pci/drivers/mlx5_core/"
+#define WRITES	1024		/* two messages of 4 KiB, if they are that small */
+
+static int virt_set(const char *name, const char *value)
+{
+	return parameter_set("iommufd_virt", name, *value ? value : "\n");
+}
+
+static unsigned long virt_get(const char *name)
+{
+	return parameter_get("iommufd_virt", name);
+}
+
+/* Ours has parameters, upstream's has none. */
+static bool is_upstream(void)
+{
+	return parameter_get("mlx5_vfio_pci", "cmd_timeout_ms") == ~0ul;
+}
+
+/* The PF is set up again, and its driver looks at capabilities. */
+static int restart_pf(void)
+{
+	int rc = vf_create(0);
+
+	if (!rc)
+		rc = sysfs_write(DRIVER "unbind", VF_PF);
+	if (!rc)
+		rc = sysfs_write(DRIVER "bind", VF_PF);
+	return rc;
+}
+
+FIXTURE(quirks) {
+	struct pair p;
+	unsigned long invalid;
+	unsigned long left;
+};
+
+FIXTURE_SETUP(quirks)
+{
+	self->invalid = virt_get("connectx_invalid");
+	self->left = virt_get("connectx_left");
+}
+
+FIXTURE_TEARDOWN(quirks)
+{
+	EXPECT_EQ(0, virt_set("connectx_lacks", ""));
+	EXPECT_EQ(0, virt_set("connectx_quirks", ""));
+	EXPECT_EQ(0, virt_set("connectx_ids", "0"));
+	EXPECT_EQ(0, virt_set("connectx_trackers", "8"));
+	EXPECT_EQ(0, virt_set("connectx_min_space", "12"));
+	EXPECT_EQ(0, restart_pf());
+	EXPECT_EQ(self->invalid, virt_get("connectx_invalid"));
+	EXPECT_EQ(self->left, virt_get("connectx_left"));
+	EXPECT_EQ(0, virt_get("connectx_unknown"));
+}
+
+static int log_begin(struct vf *vf)
+{
+	static const struct vfio_device_feature_dma_logging_range range = {
+		PAIR_BASE, PAIR_RAM
+	};
+	__u64 page_size = PAGE;
+
+	return log_start(vf->fd, &range, 1, &page_size);
+}
+
+/* A report has what was written, and nothing else. Returns 0 or -errno. */
+static int check_report(struct pair *p, struct vf *vf)
+{
+	static __u64 bits[PAIR_PAGES / 64], written[PAIR_PAGES / 64];
+	int truth = truth_open(), rc, ms;
+
+	memset(bits, 0, sizeof(bits));
+	memset(written, 0, sizeof(written));
+	if (truth < 0)
+		return truth;
+	rc = log_begin(vf);
+	p->job.end = WRITES;
+	if (!rc)
+		rc = pair_run(p, vf);
+	p->job.end = 0;
+	for (ms = 0; !rc && vf_read(vf, VIRT_CX_POSITION) < WRITES; ms++) {
+		usleep(1000);
+		if (ms == 10000)
+			rc = -ETIMEDOUT;
+	}
+	if (!rc)
+		rc = log_report(vf->fd, PAIR_BASE, PAIR_RAM, PAGE, bits);
+	pair_truth(vf, truth, written);
+	close(truth);
+	if (!rc && memcmp(bits, written, sizeof(bits)))
+		rc = -EILSEQ;
+	log_stop(vf->fd);
+	return rc;
+}
+
+/* With a report, and there and back again if that is possible. */
+static int check_migration(struct pair *p, bool precopy)
+{
+	struct vf was;
+	int i, rc = 0;
+
+	for (i = 0; i < 2 && !rc; i++) {
+		rc = pair_run(p, &p->src);
+		if (!rc)
+			rc = pair_migrate(p, precopy);
+		was = p->src;
+		p->src = p->dst;
+		p->dst = was;
+	}
+	return rc;
+}
+
+/* ---- Capabilities ---- */
+
+static const char * const caps[] = {
+	"migration", "migratable", "multi_load", "tracking_state", "in_chunks",
+	"adv_virtualization",
+};
+
+enum { MIGRATION, MIGRATABLE, MULTI_LOAD, TRACKING, IN_CHUNKS, ADV_VIRT };
+
+static void set_lacks(unsigned int lacks)
+{
+	char text[128] = "";
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(caps); i++)
+		if (lacks & 1u << i) {
+			strcat(text, caps[i]);
+			strcat(text, ",");
+		}
+	virt_set("connectx_lacks", text);
+}
+
+/* What a driver offers when these are missing; 0 for no migration. */
+static __u64 expected_flags(unsigned int lacks)
+{
+	const __u64 least = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P;
+	bool several = !(lacks & (1u << MULTI_LOAD | 1u << TRACKING));
+
+	if (lacks & (1u << MIGRATION | 1u << MIGRATABLE))
+		return 0;
+	if (!several && is_upstream())
+		return 0;
+	return several ? least | VFIO_MIGRATION_PRE_COPY : least;
+}
+
+TEST_F_TIMEOUT(quirks, capabilities, 200)
+{
+	struct pair *p = &self->p;
+	unsigned int lacks, rows = 0;
+
+	for (lacks = 0; lacks < 1u << ARRAY_SIZE(caps); lacks++) {
+		__u64 flags = 0, expected = expected_flags(lacks);
+		int rc;
+
+		/* Without migration the others mean nothing */
+		if (lacks & 3 && lacks & ~3u)
+			continue;
+		set_lacks(lacks);
+		ASSERT_EQ(0, restart_pf());
+		ASSERT_EQ(0, pair_open(p));
+		rc = vf_migration_flags(&p->src, &flags);
+		EXPECT_EQ(expected ? 0 : -ENOTTY, rc);
+		EXPECT_EQ(expected, flags) {
+			TH_LOG("without %#x", lacks);
+		}
+		if (expected & VFIO_MIGRATION_PRE_COPY)
+			EXPECT_EQ(0, check_migration(p, true)) {
+				TH_LOG("pre-copy without %#x", lacks);
+			}
+		if (expected)
+			EXPECT_EQ(0, check_migration(p, false)) {
+				TH_LOG("stop-copy without %#x", lacks);
+			}
+		rc = check_report(p, &p->src);
+		EXPECT_EQ(expected && !(lacks & 1u << ADV_VIRT) ? 0 : -ENOTTY,
+			  rc) {
+			TH_LOG("tracker without %#x", lacks);
+		}
+		pair_close(p);
+		EXPECT_EQ(self->invalid, virt_get("connectx_invalid")) {
+			TH_LOG("without %#x", lacks);
+		}
+		rows++;
+	}
+	TH_LOG("%u combinations", rows);
+}
+
+/* ---- Quirks ---- */
+
+/*
+ * @upstream, @ours: the driver does not pass, for the reason that is in the
+ * documentation, and is not run: upstream's WARNs about an empty message and can lose
+ * pages after an event that is not about its tracker.
+ */
+static const struct quirk {
+	const char *name;
+	bool upstream;
+	bool ours;
+} quirk_list[] = {
+	{ "track_running" },
+	{ "resume_ok" },
+	{ "resume_sys" },
+	{ "query_zero" },
+	{ "total_less" },
+	{ "next_more" },
+	{ "save_whole" },
+	{ "full_last" },
+	{ "empty_message", .upstream = true },
+	{ "duplicates" },
+	{ "outside", .ours = true },
+	{ "events", .upstream = true },
+};
+
+static bool passes(const struct quirk *q)
+{
+	return is_upstream() ? !q->upstream : !q->ours;
+}
+
+static int check_all(struct pair *p)
+{
+	int rc = check_report(p, &p->src);
+
+	if (!rc)
+		rc = check_report(p, &p->dst);
+	if (!rc)
+		rc = check_migration(p, true);
+	return rc ? rc : check_migration(p, false);
+}
+
+TEST_F_TIMEOUT(quirks, one_by_one, 200)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(quirk_list); i++) {
+		int rc;
+
+		if (!passes(&quirk_list[i]))
+			continue;
+		ASSERT_EQ(0, pair_open(&self->p));
+		ASSERT_EQ(0, virt_set("connectx_quirks", quirk_list[i].name));
+		rc = check_all(&self->p);
+		pair_close(&self->p);
+		EXPECT_EQ(0, rc) {
+			TH_LOG("%s: %d", quirk_list[i].name, rc);
+		}
+	}
+}
+
+TEST_F_TIMEOUT(quirks, together, 200)
+{
+	const char *value = getenv("SEED");
+	unsigned int seed = value && *value ? strtoul(value, NULL, 0) : 1;
+	unsigned int round, i;
+	char text[256];
+
+	for (round = 0; round < 5; round++) {
+		srandom(seed + round);
+		*text = '\0';
+		for (i = 0; i < ARRAY_SIZE(quirk_list); i++)
+			if (passes(&quirk_list[i]) && random() % 2) {
+				strcat(text, quirk_list[i].name);
+				strcat(text, ",");
+			}
+		ASSERT_EQ(0, pair_open(&self->p));
+		ASSERT_EQ(0, virt_set("connectx_quirks", text));
+		ASSERT_EQ(0, virt_set("connectx_ids", round % 2 ? "1" : "0"));
+		EXPECT_EQ(0, check_all(&self->p)) {
+			TH_LOG("SEED=%u: %s", seed + round, text);
+		}
+		pair_close(&self->p);
+	}
+}
+
+TEST(names)
+{
+	EXPECT_EQ(-EINVAL, virt_set("connectx_quirks", "full_last,odd"));
+	EXPECT_EQ(-EINVAL, virt_set("connectx_lacks", "everything"));
+}
+
+/* ---- Numbers and limits ---- */
+
+TEST_F(quirks, large_numbers)
+{
+	ASSERT_EQ(0, virt_set("connectx_ids", "1"));
+	ASSERT_EQ(0, restart_pf());
+	ASSERT_EQ(0, pair_open(&self->p));
+	EXPECT_EQ(0, check_all(&self->p));
+	pair_close(&self->p);
+}
+
+/* Firmware that has died and recovered calls its VFs otherwise. */
+TEST_F_TIMEOUT(quirks, numbers_change, 200)
+{
+	struct pair *p = &self->p;
+	__u64 size;
+	int i, rc = -1;
+
+	ASSERT_EQ(0, pair_open(p));
+	EXPECT_EQ(0, check_migration(p, true));
+	ASSERT_EQ(0, virt_set("connectx_ids", "1"));
+	ASSERT_EQ(0, firmware_faults("0x117:fatal"));
+	EXPECT_GT(0, vf_data_size(&p->src, &size));
+	for (i = 0; i < (is_upstream() ? 15 : 60); i++) {
+		sleep(1);
+		rc = vf_reset(&p->src);
+		rc = rc ? rc : vf_reset(&p->dst);
+		rc = rc ? rc : vf_data_size(&p->src, &size);
+		if (!rc)
+			break;
+	}
+	TH_LOG("%d after %d s", rc, i);
+	rc = rc ? rc : check_migration(p, true);
+	EXPECT_EQ(is_upstream(), !!rc);
+	pair_close(p);
+}
+
+TEST_F(quirks, trackers_run_out)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, virt_set("connectx_trackers", "1"));
+	ASSERT_EQ(0, virt_set("connectx_min_space", "30"));
+	ASSERT_EQ(0, restart_pf());
+	ASSERT_EQ(0, pair_open(p));
+	if (is_upstream()) {
+		/* Its ranges are less than the least */
+		EXPECT_EQ(-EOPNOTSUPP, log_begin(&p->src));
+		ASSERT_EQ(0, virt_set("connectx_min_space", "24"));
+		pair_close(p);
+		ASSERT_EQ(0, restart_pf());
+		ASSERT_EQ(0, pair_open(p));
+	}
+	ASSERT_EQ(0, log_begin(&p->src));
+	EXPECT_GT(0, log_begin(&p->dst));
+	ASSERT_EQ(0, log_stop(p->src.fd));
+	EXPECT_EQ(0, check_report(p, &p->dst));
+	EXPECT_EQ(0, check_report(p, &p->src));
+	pair_close(p);
+}
+
+TEST_HARNESS_MAIN
