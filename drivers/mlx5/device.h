@@ -3,8 +3,8 @@
  * The VF: what the files of this driver share.
  *
  * Who calls whom, from above: main.c; state.c, pf.c; tracker.c, save.c, load.c;
- * queue.c, report.c, pages.c, stream.c; device.c; buffer.c, cmd.c. No file calls
- * one above it.
+ * log.c, queue.c, compat.c; report.c, pages.c, stream.c; device.c; buffer.c, cmd.c.
+ * No file calls one above it.
  *
  * Locks, outermost first: mlx5vf_device.state_lock, then the use of the page
  * tracker's log (tracker.c), then the spinlocks. User memory is touched with none of

@@ -18,6 +18,7 @@
 
 #include "buffer.h"
 #include "cmd.h"
+#include "compat.h"
 #include "device.h"
 #include "load.h"
 #include "stream.h"
@@ -155,46 +156,6 @@ static int image_buffer(struct mlx5vf_loader *l, size_t length)
 
 /* ---- Records ---- */
 
-/* Is it of a VF that this firmware can go on with? */
-static int check_start(struct mlx5vf_loader *l, const char **why)
-{
-	const struct mlx5vf_start *start = (void *)l->small;
-	struct mlx5vf_device *mv = l->base.mv;
-	struct mlx5_core_dev *mdev = mv->mdev;
-	u32 flags = le32_to_cpu(start->flags), known = 0;
-	char psid[MLX5VF_PSID_LENGTH];
-
-	*why = "it is of another version of this driver";
-	if (start->version != cpu_to_le32(MLX5VF_STREAM_VERSION))
-		return -EOPNOTSUPP;
-	*why = "it is of another kind of device";
-	if (le16_to_cpu(start->vendor) != mv->core.pdev->vendor ||
-	    le16_to_cpu(start->device) != mv->core.pdev->device)
-		return -EOPNOTSUPP;
-
-	*why = "the firmware, which must be of the same board and version, is another one";
-	memcpy_and_pad(psid, sizeof(psid), mdev->board_id,
-		       strnlen(mdev->board_id, sizeof(psid)), 0);
-	if (memcmp(psid, start->psid, sizeof(psid)) ||
-	    le16_to_cpu(start->fw[0]) != fw_rev_maj(mdev) ||
-	    le16_to_cpu(start->fw[1]) != fw_rev_min(mdev) ||
-	    le16_to_cpu(start->fw[2]) != fw_rev_sub(mdev)) {
-		dev_err_ratelimited(mlx5vf_dev(mv), "the migration data is of firmware %u.%u.%04u, PSID %.*s; here it is %u.%u.%04u, PSID %.*s\n",
-				    le16_to_cpu(start->fw[0]), le16_to_cpu(start->fw[1]),
-				    le16_to_cpu(start->fw[2]), MLX5VF_PSID_LENGTH, start->psid,
-				    fw_rev_maj(mdev), fw_rev_min(mdev), fw_rev_sub(mdev),
-				    MLX5VF_PSID_LENGTH, psid);
-		return -EOPNOTSUPP;
-	}
-
-	*why = "the firmware cannot load state in so many parts";
-	if (mv->chunks)
-		known |= MLX5VF_START_CHUNKS;
-	if (mv->multi)
-		known |= MLX5VF_START_SEVERAL;
-	return flags & MLX5VF_START_REQUIRED & ~known ? -EOPNOTSUPP : 0;
-}
-
 /* So that the guest does not wait for it later. Can fail: it is a hint. */
 static int take_prepare(struct mlx5vf_loader *l)
 {
@@ -214,7 +175,7 @@ static int take_small(struct mlx5vf_loader *l, const char **why)
 		return ret;
 	switch (le32_to_cpu(l->head.tag)) {
 	case MLX5VF_TAG_START:
-		return check_start(l, why);
+		return mlx5vf_start_check(l->base.mv, (void *)l->small, why);
 	case MLX5VF_TAG_PREPARE:
 		*why = "the task was killed";
 		return take_prepare(l);

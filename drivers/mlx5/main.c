@@ -9,6 +9,7 @@
 #include <linux/vfio_pci_core.h>
 
 #include "device.h"
+#include "log.h"
 #include "pf.h"
 #include "state.h"
 #include "tracker.h"
@@ -49,7 +50,7 @@ static void device_find_pf(struct mlx5vf_device *mv)
 	if (!mlx5vf_pf_bind(mv))
 		return;
 	vdev->mig_ops = &migration_ops;
-	if (mlx5vf_tracker_capable(mv->mdev))
+	if (mlx5vf_log_capable(mv->mdev))
 		vdev->log_ops = &log_ops;
 	else
 		dev_info(mlx5vf_dev(mv), "the firmware cannot track the pages that the VF writes\n");

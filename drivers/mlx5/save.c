@@ -16,13 +16,13 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/memcontrol.h>
-#include <linux/random.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "buffer.h"
 #include "cmd.h"
+#include "compat.h"
 #include "device.h"
 #include "queue.h"
 #include "save.h"
@@ -516,29 +516,6 @@ static const struct file_operations saver_fops = {
 
 /* ---- What the arcs do ---- */
 
-static int queue_start(struct mlx5vf_saver *s, bool several)
-{
-	struct mlx5vf_device *mv = s->base.mv;
-	struct mlx5_core_dev *mdev = mv->mdev;
-	struct mlx5vf_start start = {
-		.stream = cpu_to_le64(get_random_u64()),
-		.version = cpu_to_le32(MLX5VF_STREAM_VERSION),
-		.vendor = cpu_to_le16(mv->core.pdev->vendor),
-		.device = cpu_to_le16(mv->core.pdev->device),
-		.fw = {
-			cpu_to_le16(fw_rev_maj(mdev)),
-			cpu_to_le16(fw_rev_min(mdev)),
-			cpu_to_le16(fw_rev_sub(mdev)),
-		},
-	};
-
-	start.flags = cpu_to_le32((mv->chunks ? MLX5VF_START_CHUNKS : 0) |
-				  (several ? MLX5VF_START_SEVERAL : 0));
-	memcpy_and_pad(start.psid, sizeof(start.psid), mdev->board_id,
-		       strnlen(mdev->board_id, sizeof(start.psid)), 0);
-	return mlx5vf_queue_start(&s->queue, &start, s->chunk);
-}
-
 static struct mlx5vf_saver *saver_alloc(struct mlx5vf_device *mv, bool precopy)
 {
 	struct mlx5vf_saver *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
@@ -579,10 +556,12 @@ static struct file *saver_open(struct mlx5vf_saver *s, const struct mlx5vf_size 
 {
 	unsigned int more = choose_buffers(s, size, precopy);
 	struct mlx5vf_piece *piece;
+	struct mlx5vf_start start;
 	struct file *file;
 	int ret;
 
-	ret = queue_start(s, precopy || size->total > size->required);
+	mlx5vf_start_make(s->base.mv, precopy || size->total > size->required, &start);
+	ret = mlx5vf_queue_start(&s->queue, &start, s->chunk);
 	if (ret)
 		return ERR_PTR(ret);
 	piece = saver_buffer(s, size->required);
@@ -712,18 +691,4 @@ int mlx5vf_save_untrack(struct mlx5vf_device *mv)
 			 ret);
 	mlx5vf_session_end(mv);
 	return 0;
-}
-
-/**
- * mlx5vf_save_stream_size - how long a stream would be that begins now
- * @size: what firmware says
- *
- * Return: an estimate in bytes, not too small if all chunks are full.
- */
-u64 mlx5vf_save_stream_size(const struct mlx5vf_size *size)
-{
-	u64 images = div64_u64(size->total, max_t(size_t, size->required, PAGE_SIZE)) + 2;
-
-	return size->total + images * (MLX5VF_IMAGE_HEAD + MLX5VF_IMAGE_TAIL) +
-	       MLX5VF_STREAM_HEAD + MLX5VF_STREAM_TAIL;
 }

@@ -6,12 +6,10 @@
 
 struct file;
 struct mlx5vf_device;
-struct mlx5vf_size;
 
 struct file *mlx5vf_save_begin(struct mlx5vf_device *mv, bool precopy);
 int mlx5vf_save_settle(struct mlx5vf_device *mv);
 int mlx5vf_save_final(struct mlx5vf_device *mv);
 int mlx5vf_save_untrack(struct mlx5vf_device *mv);
-u64 mlx5vf_save_stream_size(const struct mlx5vf_size *size);
 
 #endif

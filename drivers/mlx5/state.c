@@ -17,6 +17,7 @@
 #include "load.h"
 #include "save.h"
 #include "state.h"
+#include "stream.h"
 
 static const char * const state_names[] = {
 	[VFIO_DEVICE_STATE_ERROR]	 = "ERROR",
@@ -254,7 +255,7 @@ int mlx5vf_get_data_size(struct vfio_device *vdev, unsigned long *length)
 	if (!ret)
 		ret = mlx5vf_cmd_query_state(mv, false, &size);
 	if (!ret)
-		*length = mlx5vf_save_stream_size(&size);
+		*length = mlx5vf_stream_size(size.total, size.required);
 	mlx5vf_state_unlock(mv);
 	return ret;
 }

@@ -9,6 +9,8 @@
  * can also forge one, and then it is firmware that must hold.
  */
 #include <linux/errno.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 
 #include "cmd.h"
@@ -81,6 +83,21 @@ void mlx5vf_stream_seal(struct mlx5vf_stream *stream, void *record)
 
 	mlx5vf_stream_data(stream, head, sizeof(*head));
 	*sum = record_sum(stream, head, sum);
+}
+
+/**
+ * mlx5vf_stream_size - how long a stream of full images would be
+ * @total: bytes in the images
+ * @image: bytes of an image
+ *
+ * Return: an estimate in bytes, not too small.
+ */
+u64 mlx5vf_stream_size(u64 total, u64 image)
+{
+	u64 images = div64_u64(total, max_t(u64, image, PAGE_SIZE)) + 2;
+
+	return total + images * (MLX5VF_IMAGE_HEAD + MLX5VF_IMAGE_TAIL) +
+	       MLX5VF_STREAM_HEAD + MLX5VF_STREAM_TAIL;
 }
 
 /* ---- The loading side ---- */

@@ -146,6 +146,7 @@ enum mlx5vf_content {
 void mlx5vf_stream_begin(struct mlx5vf_stream *stream);
 void mlx5vf_stream_data(struct mlx5vf_stream *stream, const void *data, size_t n);
 size_t mlx5vf_stream_put(void *to, enum mlx5vf_tag tag, const void *content, size_t length);
+u64 mlx5vf_stream_size(u64 total, u64 image);
 void mlx5vf_stream_seal(struct mlx5vf_stream *stream, void *record);
 int mlx5vf_stream_head(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
 		       enum mlx5vf_content *content, const char **why);

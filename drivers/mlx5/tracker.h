@@ -8,7 +8,6 @@
 #include <linux/workqueue.h>
 
 struct iova_bitmap;
-struct mlx5_core_dev;
 struct mlx5vf_device;
 struct mlx5vf_log;
 struct rb_root_cached;
@@ -44,7 +43,6 @@ struct mlx5vf_tracker {
 };
 
 void mlx5vf_tracker_init(struct mlx5vf_device *mv);
-bool mlx5vf_tracker_capable(struct mlx5_core_dev *mdev);
 int mlx5vf_tracker_start(struct mlx5vf_device *mv, struct rb_root_cached *ranges,
 			 u32 nranges, u64 *page_size);
 int mlx5vf_tracker_stop(struct mlx5vf_device *mv);

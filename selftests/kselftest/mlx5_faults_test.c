@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <linux/pci_regs.h>
 #include <linux/userfaultfd.h>
 
 #include "kselftest_harness.h"
@@ -546,6 +547,171 @@ TEST_F(faults, saves_do_not_pile_up)
 	}
 	ASSERT_EQ(0, firmware_faults(""));
 	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+/* ---- What others do meanwhile ---- */
+
+struct writer {
+	struct pair *p;
+	int fd;
+	int rc;
+};
+
+static void *write_stream(void *arg)
+{
+	struct writer *w = arg;
+
+	w->rc = vf_stream_write(w->fd, w->p->stream, w->p->length);
+	return NULL;
+}
+
+/* The command register as the device has it, not as the user sees it. */
+static int command_of(const char *name)
+{
+	unsigned short value = 0;
+	char path[96];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = pread(fd, &value, sizeof(value), PCI_COMMAND);
+	close(fd);
+	return n == sizeof(value) ? value : -EIO;
+}
+
+/* What the user writes to the command register during a LOAD stays. */
+TEST_F(faults, command_register_during_load)
+{
+	struct pair *p = &self->p;
+	struct writer w = { .p = p };
+	pthread_t thread;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, pair_save(p, false));
+	ASSERT_EQ(0, vf_bus_master(&p->dst, false));
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RESUMING), &w.fd));
+	ASSERT_EQ(0, firmware_faults("0x119:late=1500"));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_stream, &w));
+	usleep(500000);
+	ASSERT_EQ(0, vf_bus_master(&p->dst, true));
+	EXPECT_EQ(PCI_COMMAND_MASTER,
+		  command_of(p->dst.name) & PCI_COMMAND_MASTER);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, w.rc);
+	close(w.fd);
+	EXPECT_EQ(PCI_COMMAND_MASTER,
+		  command_of(p->dst.name) & PCI_COMMAND_MASTER);
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RUNNING), NULL));
+	EXPECT_TRUE(pair_moves(&p->dst));
+}
+
+static void ignore(int sig)
+{
+}
+
+struct waiter {
+	int fd;
+	ssize_t n;
+	int error;
+};
+
+static void *wait_for_data(void *arg)
+{
+	static __thread char data[1 << 16];
+	struct waiter *w = arg;
+
+	do {
+		w->n = read(w->fd, data, sizeof(data));
+	} while (w->n > 0);
+	w->error = w->n ? errno : 0;
+	return NULL;
+}
+
+/* Two wait in read(); signals with SA_RESTART disturb neither. */
+TEST_F(faults, signals_in_read)
+{
+	struct sigaction action = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+	struct pair *p = &self->p;
+	struct waiter w[2] = {};
+	pthread_t threads[2];
+	unsigned int i, k;
+	int fd;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, firmware_faults("0x118:late=1500"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	for (i = 0; i < 2; i++) {
+		w[i].fd = fd;
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, wait_for_data,
+					    &w[i]));
+	}
+	for (k = 0; k < 10; k++) {
+		usleep(50000);
+		pthread_kill(threads[k & 1], SIGUSR1);
+	}
+	for (i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, w[i].n) {
+			TH_LOG("reader %u: errno %d", i, w[i].error);
+		}
+	}
+	close(fd);
+}
+
+static volatile bool racing;
+
+/* As udev rules do: as soon as it is there. */
+static void *bind_early(void *arg)
+{
+	const char *name = arg;
+	char path[128];
+	int rc;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override",
+		 name);
+	do {
+		rc = sysfs_write(path, VF_DRIVER);
+	} while (rc && racing);
+	if (!rc)
+		sysfs_write("/sys/bus/pci/drivers_probe", name);
+	return NULL;
+}
+
+/*
+ * A VF that is bound while sriov_numvfs is being written: it is bound, and when it is
+ * opened it can be migrated.
+ */
+TEST_F(faults, bound_while_vfs_come)
+{
+	struct pair *p = &self->p;
+	unsigned int i, early = 0;
+	pthread_t thread;
+	char name[16];
+
+	vf_address(2, name, sizeof(name));
+	for (i = 0; i < 10; i++) {
+		vf_close(&p->src);
+		vf_close(&p->dst);
+		ASSERT_EQ(0, vf_create(0));
+		kmsg_says(self->kmsg, "", "");
+		racing = true;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, bind_early, name));
+		ASSERT_EQ(0, vf_create(2));
+		racing = false;
+		pthread_join(thread, NULL);
+		early += kmsg_says(self->kmsg, name, "still making its VFs");
+		ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
+		ASSERT_EQ(0, pair_open_vf(p, &p->dst, 2));
+		EXPECT_EQ(S(RUNNING), vf_get_state(&p->dst)) {
+			TH_LOG("round %u", i);
+		}
+	}
+	TH_LOG("%u of %u were bound too early", early, i);
 	EXPECT_EQ(0, pair_sound(p));
 }
 

@@ -436,9 +436,9 @@ TEST_F(stream, of_another_firmware)
 	} cases[] = {
 		{ START_VERSION, "of another version of this driver" },
 		{ START_DEVICE, "of another kind of device" },
-		{ START_FW, "of the same board and version" },
+		{ START_FW, "the board and version must be the same" },
 		{ START_FW + 4, "the migration data is of firmware" },
-		{ START_PSID, "of the same board and version" },
+		{ START_PSID, "the board and version must be the same" },
 	};
 	int kmsg = kmsg_open();
 	unsigned int i;
