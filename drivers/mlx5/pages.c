@@ -10,8 +10,8 @@
  * Nothing is locked here.
  */
 #include <linux/bitmap.h>
-#include <linux/gfp.h>
 #include <linux/minmax.h>
+#include <linux/slab.h>
 
 #include "pages.h"
 
@@ -37,7 +37,7 @@ void mlx5vf_pages_destroy(struct mlx5vf_pages *p)
 	void *chunk;
 
 	xa_for_each(&p->chunks, index, chunk)
-		free_page((unsigned long)chunk);
+		kfree(chunk);
 	xa_destroy(&p->chunks);
 	p->all = false;
 }
@@ -46,12 +46,11 @@ static unsigned long *chunk_get(struct mlx5vf_pages *p, unsigned long index)
 {
 	unsigned long *chunk = xa_load(&p->chunks, index);
 
-	BUILD_BUG_ON(PAGE_SIZE < MLX5VF_PAGES_BITS / 8);
 	if (chunk)
 		return chunk;
-	chunk = (unsigned long *)get_zeroed_page(GFP_CHUNK);
+	chunk = kzalloc(MLX5VF_PAGES_BITS / 8, GFP_CHUNK);
 	if (chunk && xa_is_err(xa_store(&p->chunks, index, chunk, GFP_CHUNK))) {
-		free_page((unsigned long)chunk);
+		kfree(chunk);
 		chunk = NULL;
 	}
 	return chunk;
@@ -97,7 +96,7 @@ void mlx5vf_pages_add(struct mlx5vf_pages *p, u64 first, u64 last)
 /* The units that are wholly between two bytes; false if there is none. */
 static bool whole_units(u64 from, u64 last, u64 *first, u64 *end)
 {
-	u64 mask = BIT_ULL(MLX5VF_PAGE_SHIFT) - 1;
+	u64 mask = BIT(MLX5VF_PAGE_SHIFT) - 1;
 
 	*first = (from >> MLX5VF_PAGE_SHIFT) + !!(from & mask);
 	*end = last >> MLX5VF_PAGE_SHIFT;
@@ -146,7 +145,7 @@ bool mlx5vf_pages_take(struct mlx5vf_pages *p, u64 *from, u64 last, unsigned lon
 	}
 	if (bitmap_empty(chunk, MLX5VF_PAGES_BITS)) {
 		xa_erase(&p->chunks, index);
-		free_page((unsigned long)chunk);
+		kfree(chunk);
 	}
 	*from = *base + ((u64)MLX5VF_PAGES_BITS << MLX5VF_PAGE_SHIFT);
 	return true;
@@ -167,7 +166,7 @@ bool mlx5vf_pages_take(struct mlx5vf_pages *p, u64 *from, u64 last, unsigned lon
 bool mlx5vf_pages_take_all(struct mlx5vf_pages *p, u64 from, u64 last, u64 *first, u64 *end)
 {
 	u64 low = p->first << MLX5VF_PAGE_SHIFT;
-	u64 high = (p->last << MLX5VF_PAGE_SHIFT) | (BIT_ULL(MLX5VF_PAGE_SHIFT) - 1);
+	u64 high = (p->last << MLX5VF_PAGE_SHIFT) | (BIT(MLX5VF_PAGE_SHIFT) - 1);
 
 	if (!p->all || from > high || last < low)
 		return false;

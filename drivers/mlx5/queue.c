@@ -139,7 +139,7 @@ int mlx5vf_queue_start(struct mlx5vf_queue *q, const struct mlx5vf_start *start,
 void mlx5vf_queue_image(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size_t length)
 {
 	struct mlx5vf_next next = { .length = cpu_to_le64(length) };
-	__le64 sum = 0;
+	struct mlx5vf_sum sum = {};
 	size_t n;
 
 	n = mlx5vf_stream_put(piece->head, MLX5VF_TAG_NEXT, &next, sizeof(next));
@@ -164,7 +164,7 @@ void mlx5vf_queue_image(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size
 int mlx5vf_queue_end(struct mlx5vf_queue *q)
 {
 	struct mlx5vf_piece *piece = mlx5vf_piece_alloc();
-	__le64 sum = 0;
+	struct mlx5vf_sum sum = {};
 
 	if (!piece)
 		return -ENOMEM;
@@ -351,7 +351,7 @@ static int queue_look(struct mlx5vf_queue *q)
 }
 
 /* The records get their checksums when the reader comes to them. */
-static void seal(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size_t offset)
+static void queue_seal(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size_t offset)
 {
 	const struct mlx5vf_record *first = (void *)piece->head;
 	size_t n;
@@ -382,7 +382,7 @@ static ssize_t queue_copy(struct mlx5vf_queue *q, char __user *data, size_t coun
 	from = piece_at(piece, offset, &n, &image);
 	before = q->stream;
 	if (!image)
-		seal(q, piece, offset);
+		queue_seal(q, piece, offset);
 	ret = n;
 	if (copy_to_user(data, from, n)) {
 		/* It is read again. */

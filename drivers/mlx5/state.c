@@ -145,7 +145,7 @@ static const struct mlx5vf_arc {
 	ARC(RESUMING,		STOP,		load_finish),
 };
 
-static struct file *step(struct mlx5vf_device *mv, enum vfio_device_mig_state to)
+static struct file *arc_step(struct mlx5vf_device *mv, enum vfio_device_mig_state to)
 {
 	unsigned int i;
 
@@ -188,7 +188,7 @@ static struct file *set_state_locked(struct mlx5vf_device *mv, enum vfio_device_
 			return ERR_PTR(ret);
 		ret = mv->lost ? -ENOTCONN : mlx5vf_pf_ready(mv);
 		/* Only the last arc can open a session. */
-		file = ret ? ERR_PTR(ret) : step(mv, next);
+		file = ret ? ERR_PTR(ret) : arc_step(mv, next);
 		if (IS_ERR(file)) {
 			arc_failed(mv, next, PTR_ERR(file));
 			return file;

@@ -67,7 +67,8 @@ static __le64 record_sum(struct mlx5vf_stream *stream, const struct mlx5vf_recor
 {
 	size_t length = le64_to_cpu(head->length);
 
-	xxh64_update(&stream->sum, data + sizeof(__le64), length - sizeof(__le64));
+	xxh64_update(&stream->sum, data + sizeof(struct mlx5vf_sum),
+		     length - sizeof(struct mlx5vf_sum));
 	return cpu_to_le64(xxh64_digest(&stream->sum));
 }
 
@@ -79,10 +80,10 @@ static __le64 record_sum(struct mlx5vf_stream *stream, const struct mlx5vf_recor
 void mlx5vf_stream_seal(struct mlx5vf_stream *stream, void *record)
 {
 	struct mlx5vf_record *head = record;
-	__le64 *sum = (void *)(head + 1);
+	struct mlx5vf_sum *content = (void *)(head + 1);
 
 	mlx5vf_stream_data(stream, head, sizeof(*head));
-	*sum = record_sum(stream, head, sum);
+	content->sum = record_sum(stream, head, content);
 }
 
 /**
@@ -118,9 +119,9 @@ static bool ours_fits(const struct mlx5vf_stream *stream, u32 tag, u64 length)
 	case MLX5VF_TAG_NEXT:
 		return between && length >= sizeof(struct mlx5vf_next);
 	case MLX5VF_TAG_SUM:
-		return stream->unchecked && length >= sizeof(__le64);
+		return stream->unchecked && length >= sizeof(struct mlx5vf_sum);
 	default:
-		return between && stream->images && length >= sizeof(__le64);
+		return between && stream->images && length >= sizeof(struct mlx5vf_sum);
 	}
 }
 
@@ -231,7 +232,7 @@ int mlx5vf_stream_small(struct mlx5vf_stream *stream, const struct mlx5vf_record
 		return 0;
 	}
 	*why = "it is damaged, or something before it is missing";
-	if (record_sum(stream, head, data) != *(const __le64 *)data)
+	if (record_sum(stream, head, data) != ((const struct mlx5vf_sum *)data)->sum)
 		return -EBADMSG;
 	switch (tag) {
 	case MLX5VF_TAG_NEXT:

@@ -8,9 +8,9 @@
  *	PREPARE	  upstream __le64: bytes of the largest image that is expected
  *	NEXT	  ours	   struct mlx5vf_next: an IMAGE follows
  *	IMAGE	  upstream what firmware saved with one command
- *	SUM	  ours	   __le64 sum: the image is complete
+ *	SUM	  ours	   struct mlx5vf_sum: the image is complete
  *	...		   NEXT, IMAGE, SUM for each image
- *	END	  ours	   __le64 sum; the last record
+ *	END	  ours	   struct mlx5vf_sum; the last record
  *
  * Records of ours begin with a checksum of all of the stream up to their own end,
  * except such checksums. So each also says that nothing before it was cut, changed,
@@ -101,12 +101,20 @@ struct mlx5vf_next {
 	__le64 length;
 } __packed;
 
+/**
+ * struct mlx5vf_sum - what SUM and END hold, and how NEXT and START begin
+ * @sum: checksum
+ */
+struct mlx5vf_sum {
+	__le64 sum;
+} __packed;
+
 /* Longest content that is kept of a record that is no image. */
 #define MLX5VF_SMALL		256
 
 /* Bytes in front of an image and behind it. */
 #define MLX5VF_IMAGE_HEAD	(2 * sizeof(struct mlx5vf_record) + sizeof(struct mlx5vf_next))
-#define MLX5VF_IMAGE_TAIL	(sizeof(struct mlx5vf_record) + sizeof(__le64))
+#define MLX5VF_IMAGE_TAIL	(sizeof(struct mlx5vf_record) + sizeof(struct mlx5vf_sum))
 /* Bytes of START and PREPARE together, and of END. */
 #define MLX5VF_STREAM_HEAD	(2 * sizeof(struct mlx5vf_record) +		\
 				 sizeof(struct mlx5vf_start) + sizeof(__le64))

@@ -501,7 +501,8 @@ static void check(size_t done)
 	mutex_lock(&vf.state_lock);
 	if (vf.session) {
 		ret = mlx5vf_load_finish(&vf);
-		if (!ret && done && !same && !forged)
+		/* One without checksums can end behind any record */
+		if (!ret && done && !same && !forged && checked)
 			fuzz_bug("a damaged stream was loaded");
 		if (ret && same && !starved && !forged && parts_fit)
 			fuzz_bug("a good stream was refused: %d", ret);

@@ -36,6 +36,9 @@
 #define BIT_ULL(n)		(1ULL << (n))
 #define min_t(t, x, y)		min((t)(x), (t)(y))
 #define max_t(t, x, y)		((t)(x) > (t)(y) ? (t)(x) : (t)(y))
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#endif
 #define div64_u64(x, y)		((x) / (y))
 #define module_param(...)
 #define MODULE_PARM_DESC(...)

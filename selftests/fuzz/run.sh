@@ -81,7 +81,7 @@ mutant deliver iommufd/deliver.c "$(of_unit clear-before-copy)"
 mutant deliver iommufd/deliver.c "$(of_unit clear-before-chunk)"
 mutant window iommufd/window.c "$(of_unit wrap)"
 mutant load drivers/mlx5/stream.c \
-	's/record_sum(stream, head, data) != \*(const __le64 \*)data/false/'
+	's/record_sum(stream, head, data) != ((const struct mlx5vf_sum \*)data)->sum/false/'
 
 for target in "${targets[@]}"; do
 	found=$out/found/$target status=0
