@@ -178,7 +178,7 @@ struct mlx5_core_dev {
 #define fw_rev_maj(mdev)	((void)(mdev), 1)
 #define fw_rev_min(mdev)	((void)(mdev), 2)
 #define fw_rev_sub(mdev)	((void)(mdev), 3)
-#define MLX5_ST_SZ_DW(name)	4
+#define MLX5_ST_SZ_DW(name)	(sizeof(#name) ? 4 : 4)
 
 enum dma_data_direction {
 	DMA_TO_DEVICE,
