@@ -205,10 +205,12 @@ run_plan()
 
 		args=(--file "$BUILD/tools/vmigrate" --iommu "$(xargs <<<"${iommu:-none}")")
 		modules=$(xargs <<<"${modules:-}")
-		if [[ $modules == *upstream:* ]]; then
+		if [[ "$modules ${options:-}" == *upstream* ]]; then
 			# Built for the kernel that was not built here
 			[ -z "${DEBUG:-}" ] || continue
 			"$TOP/build-aux/upstream.sh"
+		fi
+		if [[ $modules == *upstream:* ]]; then
 			args+=(--module "$BUILD/upstream-mlx5/mlx5-vfio-pci.ko")
 			modules=${modules//upstream:/}
 		fi

@@ -60,18 +60,21 @@ int mlx5vf_buffer_grow(struct mlx5vf_buffer *buf, size_t size)
 		return -EINVAL;
 	while (buf->npages < want) {
 		/* Few at a time, so that a killed task stops. */
-		unsigned int n = min(want, buf->npages + 1024), filled;
+		unsigned int n = min(want - buf->npages, 1024U);
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		/*
-		 * Zeroed, since firmware could say that it has written more
-		 * than it has. Counts what is there already.
+		 * Zeroed, since firmware could say that it has written more than
+		 * it has. Of what is charged to a cgroup, one page comes at a
+		 * time, behind those that are there: so not from the beginning.
 		 */
-		filled = alloc_pages_bulk_array(GFP_KERNEL_ACCOUNT | __GFP_ZERO, n, buf->pages);
-		if (filled <= buf->npages)
+		n = alloc_pages_bulk_array(GFP_KERNEL_ACCOUNT | __GFP_ZERO, n,
+					   buf->pages + buf->npages);
+		if (!n)
 			return -ENOMEM;
-		buf->npages = filled;
+		buf->npages += n;
+		cond_resched();
 	}
 	return 0;
 }
@@ -82,9 +85,11 @@ static void buffer_free(struct kref *ref)
 	unsigned int i;
 
 	WARN_ON(buf->mapped);
-	if (!buf->stuck)
-		for (i = 0; i < buf->npages; i++)
-			__free_page(buf->pages[i]);
+	for (i = 0; i < buf->npages && !buf->stuck; i++) {
+		__free_page(buf->pages[i]);
+		if (!(i & 0xfff))
+			cond_resched();
+	}
 	kvfree(buf->pages);
 	kfree(buf);
 }
@@ -182,7 +187,7 @@ void mlx5vf_buffer_unmap(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 	if (!buf->mapped)
 		return;
 	buf->mapped = false;
-	ret = mlx5vf_insist(mlx5_core_destroy_mkey(mv->mdev, buf->mkey));
+	ret = mlx5vf_retry_nomem(mlx5_core_destroy_mkey(mv->mdev, buf->mkey));
 	if (ret) {
 		buf->stuck = true;
 		dev_warn(mlx5vf_dev(mv), "the firmware does not give back %zu bytes of memory (error %d); they are lost until the next boot\n",

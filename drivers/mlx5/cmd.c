@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Firmware commands, one function each; linux/mlx5/mlx5_ifc.h has the layouts.
- * Decides how long an answer is waited for, and whether what firmware says can
- * be; what it means for the device's state is the callers' business. All go to
- * the PF's firmware and name the VF by its vhca_id.
+ * Firmware commands; linux/mlx5/mlx5_ifc.h has the layouts. Decides how long an
+ * answer is waited for, what became of a command, and whether what firmware says
+ * can be; what that means for the device's state is the callers' business. All
+ * commands go to the PF's firmware and name the VF by its vhca_id.
  *
- * A command cannot be taken back. Who waits for it can be killed or lose
- * patience, and then the command goes on without him as an orphan: whether it was
- * obeyed is unknown, and no other is given until it has been answered. (mlx5_core
- * has a limit of its own, after which it answers for the firmware.)
+ * A command cannot be taken back. When the caller is killed, loses patience or
+ * has no more use for the answer, the command is abandoned: it is still under way,
+ * and no other command of the migration states is given before it was answered
+ * (mlx5vf_cmd_wait_abandoned()). So there is at most one SAVE or LOAD of a VF
+ * under way, and a VF takes few of the PF's command slots. mlx5_core has a time
+ * limit of its own, after which it answers for the firmware.
  *
- * A reset can overtake a command, waited for or not. So it is noted what firmware
- * said last about suspending the VF (MLX5VF_NO_*), and state.c compares.
- *
- * SAVE_VHCA_STATE is in save.c, and the commands of the page tracker in report.c
- * and tracker.c.
+ * A reset can overtake a command, waited for or not. cmd_answered() notes what
+ * firmware said last about suspending the VF (MLX5VF_NO_*), and device.c compares.
  */
 #include <linux/delay.h>
 #include <linux/mlx5/vport.h>
 #include <linux/module.h>
-#include <linux/refcount.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "cmd.h"
 #include "device.h"
@@ -29,77 +28,7 @@ static unsigned int cmd_timeout_ms = 60000;
 module_param(cmd_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(cmd_timeout_ms, "Longest wait for the answer to a firmware command, in ms");
 
-enum mlx5vf_phase { WAITED_FOR, ANSWERED, ORPHANED };
-
-/**
- * struct mlx5vf_cmd - a command that was given
- * @work: mlx5_core's part
- * @mv: the VF
- * @refs: one of who waits, one of mlx5_core until it has answered
- * @phase: enum mlx5vf_phase; who changes it from WAITED_FOR decides what it is
- * @opcode: of the command
- * @op_mod: of the command
- * @answered: by firmware, or by mlx5_core for it
- * @status: the answer, as mlx5_cmd_check() takes it
- * @out: what firmware wrote
- */
-struct mlx5vf_cmd {
-	struct mlx5_async_work work;
-	struct mlx5vf_device *mv;
-	refcount_t refs;
-	atomic_t phase;
-	u16 opcode;
-	u16 op_mod;
-	struct completion answered;
-	int status;
-	u8 out[] __aligned(8);
-};
-
-static void cmd_put(struct mlx5vf_cmd *cmd)
-{
-	if (refcount_dec_and_test(&cmd->refs))
-		kfree(cmd);
-}
-
-/* What firmware has done, for when a reset has come in between. */
-static void note_obeyed(const struct mlx5vf_cmd *cmd)
-{
-	unsigned long *flags = &cmd->mv->flags;
-
-	if (cmd->opcode == MLX5_CMD_OP_SUSPEND_VHCA)
-		set_bit(cmd->op_mod == MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_INITIATOR ?
-			MLX5VF_NO_INITIATOR : MLX5VF_NO_RESPONDER, flags);
-	else if (cmd->opcode == MLX5_CMD_OP_RESUME_VHCA)
-		clear_bit(cmd->op_mod == MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_INITIATOR ?
-			  MLX5VF_NO_INITIATOR : MLX5VF_NO_RESPONDER, flags);
-}
-
-/* Possibly in an interrupt. */
-static void cmd_answered(int status, struct mlx5_async_work *work)
-{
-	struct mlx5vf_cmd *cmd = container_of(work, struct mlx5vf_cmd, work);
-
-	cmd->status = status;
-	if (!status)
-		note_obeyed(cmd);
-	if (atomic_cmpxchg(&cmd->phase, WAITED_FOR, ANSWERED) == ORPHANED) {
-		/* The note first; pairs with mlx5vf_pf_ready(). */
-		atomic_dec_return_release(&cmd->mv->orphans);
-		queue_work(cmd->mv->wq, &cmd->mv->late_work);
-	}
-	complete(&cmd->answered);
-	cmd_put(cmd);
-}
-
-/* True if the command is an orphan now, false if it was answered just before. */
-static bool cmd_abandon(struct mlx5vf_cmd *cmd)
-{
-	atomic_inc(&cmd->mv->orphans);
-	if (atomic_cmpxchg(&cmd->phase, WAITED_FOR, ORPHANED) == WAITED_FOR)
-		return true;
-	atomic_dec(&cmd->mv->orphans);
-	return false;
-}
+enum mlx5vf_phase { CMD_PENDING, CMD_ANSWERED, CMD_ABANDONED };
 
 /**
  * mlx5vf_cmd_limit - how long an answer is waited for, in jiffies
@@ -111,79 +40,286 @@ unsigned long mlx5vf_cmd_limit(void)
 	return msecs_to_jiffies(clamp(READ_ONCE(cmd_timeout_ms), 1U, 600000U));
 }
 
-/* mlx5_core takes few commands on general objects at a time, and says EBUSY. */
-static int cmd_give(struct mlx5vf_cmd *cmd, void *in, int inlen, int outlen)
+/* ---- Outcomes ---- */
+
+/**
+ * mlx5vf_refused_state - did firmware refuse since something was not in a state for it?
+ * @result: of the command
+ */
+bool mlx5vf_refused_state(struct mlx5vf_result result)
+{
+	return result.outcome == MLX5VF_REFUSED &&
+	       result.status == MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+}
+
+/**
+ * mlx5vf_had_no_effect - is it certain that firmware did nothing of a command?
+ * @result: of the command
+ *
+ * An internal error of the firmware can come in the middle.
+ */
+bool mlx5vf_had_no_effect(struct mlx5vf_result result)
+{
+	return result.outcome == MLX5VF_NOT_GIVEN ||
+	       (result.outcome == MLX5VF_REFUSED && result.status != MLX5_CMD_STAT_INT_ERR);
+}
+
+static struct mlx5vf_result not_given(struct mlx5vf_cmd *cmd, int err)
+{
+	/* For firmware that is gone mlx5_core has answers of its own. */
+	err = mlx5_cmd_check(cmd->mv->mdev, err, cmd->in, cmd->out) ?: -EIO;
+	dev_err_ratelimited(mlx5vf_dev(cmd->mv), "%s could not be given to the firmware: error %d\n",
+			    cmd->what, err);
+	return (struct mlx5vf_result){ .outcome = MLX5VF_NOT_GIVEN, .err = err };
+}
+
+/**
+ * mlx5vf_cmd_result - what became of a command
+ * @cmd: the command, answered
+ *
+ * Return: the result; an error is in the kernel's log.
+ */
+struct mlx5vf_result mlx5vf_cmd_result(struct mlx5vf_cmd *cmd)
+{
+	struct mlx5vf_result result = {};
+
+	if (!cmd->status)
+		return result;
+	result.err = mlx5_cmd_check(cmd->mv->mdev, cmd->status, cmd->in, cmd->out) ?: -EIO;
+	if (cmd->status == -EREMOTEIO) {
+		result.outcome = MLX5VF_REFUSED;
+		result.status = MLX5_GET(suspend_vhca_out, cmd->out, status);
+	} else {
+		result.outcome = MLX5VF_UNKNOWN;
+	}
+	dev_err_ratelimited(mlx5vf_dev(cmd->mv), "%s failed: error %d\n", cmd->what, result.err);
+	return result;
+}
+
+/* ---- The life of a command ---- */
+
+/**
+ * mlx5vf_cmd_alloc - make a command
+ * @mv: the VF
+ * @what: the command's name, for messages
+ * @outlen: size of the answer in bytes
+ *
+ * Return: the command with one reference, or NULL.
+ */
+struct mlx5vf_cmd *mlx5vf_cmd_alloc(struct mlx5vf_device *mv, const char *what, int outlen)
+{
+	struct mlx5vf_cmd *cmd;
+
+	cmd = kzalloc(struct_size(cmd, out, outlen), GFP_KERNEL_ACCOUNT);
+	if (!cmd)
+		return NULL;
+	cmd->mv = mv;
+	cmd->what = what;
+	cmd->outlen = outlen;
+	init_completion(&cmd->answered);
+	atomic_set(&cmd->phase, CMD_PENDING);
+	refcount_set(&cmd->refs, 1);
+	return cmd;
+}
+
+/**
+ * mlx5vf_cmd_put - give back a reference
+ * @cmd: the command, or NULL
+ */
+void mlx5vf_cmd_put(struct mlx5vf_cmd *cmd)
+{
+	if (cmd && refcount_dec_and_test(&cmd->refs))
+		kfree(cmd);
+}
+
+/* What firmware has done, for when a reset has come in between. */
+static void note_suspended(const struct mlx5vf_cmd *cmd)
+{
+	u16 op_mod = MLX5_GET(suspend_vhca_in, cmd->in, op_mod);
+	unsigned long *flags = &cmd->mv->flags;
+
+	switch (MLX5_GET(suspend_vhca_in, cmd->in, opcode)) {
+	case MLX5_CMD_OP_SUSPEND_VHCA:
+		set_bit(op_mod == MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_INITIATOR ?
+			MLX5VF_NO_INITIATOR : MLX5VF_NO_RESPONDER, flags);
+		break;
+	case MLX5_CMD_OP_RESUME_VHCA:
+		clear_bit(op_mod == MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_INITIATOR ?
+			  MLX5VF_NO_INITIATOR : MLX5VF_NO_RESPONDER, flags);
+		break;
+	}
+}
+
+/* Possibly in an interrupt. */
+static void cmd_answered(int status, struct mlx5_async_work *work)
+{
+	struct mlx5vf_cmd *cmd = container_of(work, struct mlx5vf_cmd, work);
+	struct mlx5vf_device *mv = cmd->mv;
+
+	cmd->status = status;
+	if (!status)
+		note_suspended(cmd);
+	complete_all(&cmd->answered);
+	if (cmd->done)
+		cmd->done(cmd);
+	if (atomic_cmpxchg(&cmd->phase, CMD_PENDING, CMD_ANSWERED) == CMD_ABANDONED) {
+		/* The note first; pairs with mlx5vf_cmd_wait_abandoned(). */
+		atomic_dec_return_release(&mv->abandoned);
+		wake_up_all(&mv->idle);
+		queue_work(mv->wq, &mv->late_work);
+	}
+	mlx5vf_cmd_put(cmd);
+}
+
+/**
+ * mlx5vf_cmd_give - give a command to the firmware
+ * @cmd: the command, not given before; the VF is attached
+ * @in: what is sent
+ * @inlen: bytes of it
+ *
+ * mlx5_core takes few commands on general objects at a time, and says EBUSY; that
+ * is waited for, killable and with a limit.
+ *
+ * Return: MLX5VF_DONE if it is under way now, or MLX5VF_NOT_GIVEN.
+ */
+struct mlx5vf_result mlx5vf_cmd_give(struct mlx5vf_cmd *cmd, void *in, int inlen)
 {
 	unsigned long end = jiffies + mlx5vf_cmd_limit();
 	int ret;
 
+	memcpy(cmd->in, in, min_t(size_t, inlen, sizeof(cmd->in)));
+	refcount_inc(&cmd->refs);
 	for (;;) {
-		ret = mlx5_cmd_exec_cb(&cmd->mv->async, in, inlen, cmd->out, outlen,
+		ret = mlx5_cmd_exec_cb(&cmd->mv->async, in, inlen, cmd->out, cmd->outlen,
 				       cmd_answered, &cmd->work);
-		if (ret != -EBUSY || time_after(jiffies, end))
-			return ret;
-		if (fatal_signal_pending(current))
-			return ret;
+		if (!ret)
+			return (struct mlx5vf_result){};
+		if (ret != -EBUSY || time_after(jiffies, end) || fatal_signal_pending(current))
+			break;
 		usleep_range(500, 2000);
 	}
+	mlx5vf_cmd_put(cmd);
+	return not_given(cmd, ret);
+}
+
+/**
+ * mlx5vf_cmd_is_answered - has the answer come?
+ * @cmd: a command that was given
+ */
+bool mlx5vf_cmd_is_answered(struct mlx5vf_cmd *cmd)
+{
+	return completion_done(&cmd->answered);
+}
+
+/**
+ * mlx5vf_cmd_wait - wait for the answer
+ * @cmd: a command that was given
+ *
+ * Return: 0; -EINTR if killed; -ETIMEDOUT. It is still under way after an error.
+ */
+int mlx5vf_cmd_wait(struct mlx5vf_cmd *cmd)
+{
+	long left = wait_for_completion_killable_timeout(&cmd->answered, mlx5vf_cmd_limit());
+
+	if (left > 0)
+		return 0;
+	dev_err_ratelimited(mlx5vf_dev(cmd->mv), "%s: %s before the firmware answered\n",
+			    cmd->what, left ? "killed" : "the time limit was over");
+	return left ? -EINTR : -ETIMEDOUT;
+}
+
+/**
+ * mlx5vf_cmd_abandon - nobody wants to know the answer any more
+ * @cmd: a command that was given; the reference stays the caller's
+ *
+ * Return: true if it is still under way, false if it was answered just before.
+ */
+bool mlx5vf_cmd_abandon(struct mlx5vf_cmd *cmd)
+{
+	struct mlx5vf_device *mv = cmd->mv;
+
+	atomic_inc(&mv->abandoned);
+	if (atomic_cmpxchg(&cmd->phase, CMD_PENDING, CMD_ABANDONED) == CMD_PENDING)
+		return true;
+	atomic_dec(&mv->abandoned);
+	wake_up_all(&mv->idle);
+	return false;
+}
+
+/**
+ * mlx5vf_cmd_wait_abandoned - wait until no abandoned command is under way
+ * @mv: the VF
+ *
+ * Killable, and no longer than for the answer to one command.
+ *
+ * Return: 0; -EINTR if killed; -EBUSY if there still is one.
+ */
+int mlx5vf_cmd_wait_abandoned(struct mlx5vf_device *mv)
+{
+	long left;
+
+	/* Pairs with cmd_answered(). */
+	left = wait_event_killable_timeout(mv->idle, !atomic_read_acquire(&mv->abandoned),
+					   mlx5vf_cmd_limit());
+	if (left > 0)
+		return 0;
+	dev_err_ratelimited(mlx5vf_dev(mv), "the firmware has not answered an earlier command yet\n");
+	return left ? -EINTR : -EBUSY;
+}
+
+/* Give it, wait, and give back the reference; *@left has it if it is under way yet. */
+static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen,
+				     struct mlx5vf_cmd **left)
+{
+	struct mlx5vf_result result;
+	int ret;
+
+	*left = NULL;
+	result = mlx5vf_cmd_give(cmd, in, inlen);
+	if (!result.err) {
+		ret = mlx5vf_cmd_wait(cmd);
+		if (ret && mlx5vf_cmd_abandon(cmd)) {
+			*left = cmd;
+			return (struct mlx5vf_result){ .outcome = MLX5VF_UNKNOWN, .err = ret };
+		}
+		result = mlx5vf_cmd_result(cmd);
+	}
+	mlx5vf_cmd_put(cmd);
+	return result;
 }
 
 /**
  * mlx5vf_exec - give a command and wait for its answer
- * @mv: the VF; attached, and state_lock or track_lock held
+ * @mv: the VF; attached, and cannot be detached meanwhile
  * @what: the command's name, for messages
  * @in: the command
  * @inlen: its size
  * @out: the answer, or NULL if only success counts
  * @outlen: size of the answer
  *
- * Return: 0; -EINTR if killed or -ETIMEDOUT while waiting, see
- * mlx5vf_outcome_unknown(); or the firmware's error.
+ * Return: what became of it; MLX5VF_UNKNOWN with -EINTR if the caller was killed, or
+ * -ETIMEDOUT, and then the command is abandoned.
  */
-int mlx5vf_exec(struct mlx5vf_device *mv, const char *what, void *in, int inlen,
-		void *out, int outlen)
+struct mlx5vf_result mlx5vf_exec(struct mlx5vf_device *mv, const char *what, void *in,
+				 int inlen, void *out, int outlen)
 {
-	struct mlx5vf_cmd *cmd;
-	long left;
-	int ret;
+	struct mlx5vf_cmd *cmd, *left;
+	struct mlx5vf_result result;
 
-	cmd = kzalloc(struct_size(cmd, out, outlen), GFP_KERNEL_ACCOUNT);
+	cmd = mlx5vf_cmd_alloc(mv, what, outlen);
 	if (!cmd)
-		return -ENOMEM;
-	cmd->mv = mv;
-	/* All commands begin with it. */
-	cmd->opcode = MLX5_GET(suspend_vhca_in, in, opcode);
-	cmd->op_mod = MLX5_GET(suspend_vhca_in, in, op_mod);
-	init_completion(&cmd->answered);
-	atomic_set(&cmd->phase, WAITED_FOR);
-	refcount_set(&cmd->refs, 2);
-
-	ret = cmd_give(cmd, in, inlen, outlen);
-	if (ret) {
-		ret = mlx5_cmd_check(mv->mdev, ret, in, cmd->out);
-		dev_err_ratelimited(mlx5vf_dev(mv), "%s could not be given to the firmware: error %d\n",
-			what, ret);
-		kfree(cmd);
-		/* What mlx5_core answers for a firmware that is gone. */
-		return ret ?: -EIO;
-	}
-
-	left = wait_for_completion_killable_timeout(&cmd->answered, mlx5vf_cmd_limit());
-	if (left <= 0 && cmd_abandon(cmd)) {
-		ret = left ? -EINTR : -ETIMEDOUT;
-		dev_err_ratelimited(mlx5vf_dev(mv), "%s: %s before the firmware answered\n", what,
-			left ? "killed" : "the time limit was over");
-		cmd_put(cmd);
-		return ret;
-	}
-	ret = mlx5_cmd_check(mv->mdev, cmd->status, in, cmd->out);
-	if (ret)
-		dev_err_ratelimited(mlx5vf_dev(mv), "%s failed: error %d\n", what, ret);
-	else if (out)
+		return (struct mlx5vf_result){ .outcome = MLX5VF_NOT_GIVEN, .err = -ENOMEM };
+	/* For the answer, also when there was none. */
+	refcount_inc(&cmd->refs);
+	result = cmd_exec(cmd, in, inlen, &left);
+	if (!result.err && out)
 		memcpy(out, cmd->out, outlen);
-	cmd_put(cmd);
-	return ret;
+	mlx5vf_cmd_put(left);
+	mlx5vf_cmd_put(cmd);
+	return result;
 }
+
+/* ---- Commands of the migration states; SAVE is in save.c ---- */
 
 /**
  * mlx5vf_cmd_query_function - ask whether the VF can be migrated
@@ -210,28 +346,29 @@ int mlx5vf_cmd_query_function(struct mlx5vf_device *mv, bool *migratable)
 
 /**
  * mlx5vf_cmd_query_vhca_id - ask for the VF's name in migration commands
- * @mv: the VF, of which vhca_id is set
+ * @mv: the VF, attached, of which vhca_id is set
  *
  * Return: 0 or an error.
  */
 int mlx5vf_cmd_query_vhca_id(struct mlx5vf_device *mv)
 {
 	u32 in[MLX5_ST_SZ_DW(query_hca_cap_in)] = {};
+	struct mlx5vf_result result;
+	int outlen = MLX5_ST_SZ_BYTES(query_hca_cap_out);
 	void *out;
-	int ret;
 
-	out = kzalloc(MLX5_ST_SZ_BYTES(query_hca_cap_out), GFP_KERNEL);
+	out = kzalloc(outlen, GFP_KERNEL);
 	if (!out)
 		return -ENOMEM;
 	MLX5_SET(query_hca_cap_in, in, opcode, MLX5_CMD_OP_QUERY_HCA_CAP);
 	MLX5_SET(query_hca_cap_in, in, op_mod, MLX5_CAP_GENERAL << 1 | HCA_CAP_OPMOD_GET_CUR);
 	MLX5_SET(query_hca_cap_in, in, other_function, 1);
 	MLX5_SET(query_hca_cap_in, in, function_id, mv->vf_id + 1);
-	ret = mlx5_cmd_exec_inout(mv->mdev, query_hca_cap, in, out);
-	if (!ret)
+	result = mlx5vf_exec(mv, "QUERY_HCA_CAP", in, sizeof(in), out, outlen);
+	if (!result.err)
 		mv->vhca_id = MLX5_GET(query_hca_cap_out, out, capability.cmd_hca_cap.vhca_id);
 	kfree(out);
-	return ret;
+	return result.err;
 }
 
 /**
@@ -239,9 +376,9 @@ int mlx5vf_cmd_query_vhca_id(struct mlx5vf_device *mv)
  * @mv: the VF; attached, state_lock held
  * @part: the initiator is stopped first, the responder after it
  *
- * Return: 0 or an error.
+ * Return: what became of it.
  */
-int mlx5vf_cmd_suspend(struct mlx5vf_device *mv, enum mlx5vf_part part)
+struct mlx5vf_result mlx5vf_cmd_suspend(struct mlx5vf_device *mv, enum mlx5vf_part part)
 {
 	u32 in[MLX5_ST_SZ_DW(suspend_vhca_in)] = {};
 	bool initiator = part == MLX5VF_INITIATOR;
@@ -262,9 +399,9 @@ int mlx5vf_cmd_suspend(struct mlx5vf_device *mv, enum mlx5vf_part part)
  * @mv: the VF; attached, state_lock held
  * @part: the responder goes on first, the initiator after it
  *
- * Return: 0 or an error.
+ * Return: what became of it.
  */
-int mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_part part)
+struct mlx5vf_result mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_part part)
 {
 	u32 in[MLX5_ST_SZ_DW(resume_vhca_in)] = {};
 	bool initiator = part == MLX5VF_INITIATOR;
@@ -286,14 +423,14 @@ int mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_part part)
  * @incremental: only of what changed since the last SAVE that tracks
  * @size: the answer
  *
- * Return: 0; -EFBIG if firmware wants a buffer above MLX5VF_MAX_IMAGE; or an error.
+ * Return: 0 or an error; the VF is as it was.
  */
 int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 			   struct mlx5vf_size *size)
 {
 	u32 out[MLX5_ST_SZ_DW(query_vhca_migration_state_out)];
 	u32 in[MLX5_ST_SZ_DW(query_vhca_migration_state_in)] = {};
-	int ret;
+	struct mlx5vf_result result;
 
 	lockdep_assert_held(&mv->state_lock);
 	MLX5_SET(query_vhca_migration_state_in, in, opcode,
@@ -301,22 +438,24 @@ int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 	MLX5_SET(query_vhca_migration_state_in, in, incremental, incremental);
 	MLX5_SET(query_vhca_migration_state_in, in, chunk, mv->chunks);
 	MLX5_SET(query_vhca_migration_state_in, in, vhca_id, mv->vhca_id);
-	ret = mlx5vf_exec(mv, "QUERY_VHCA_MIGRATION_STATE", in, sizeof(in), out, sizeof(out));
-	if (ret)
-		/* Whatever became of it, the VF is as it was. */
-		return mlx5vf_outcome_unknown(ret) ? -EIO : ret;
+	result = mlx5vf_exec(mv, "QUERY_VHCA_MIGRATION_STATE", in, sizeof(in), out, sizeof(out));
+	if (result.outcome == MLX5VF_UNKNOWN)
+		return -EIO;
+	if (result.err)
+		return result.err;
 
 	size->required = MLX5_GET(query_vhca_migration_state_out, out, required_umem_size);
-	if (size->required > MLX5VF_MAX_IMAGE) {
-		dev_err_ratelimited(mlx5vf_dev(mv), "the firmware wants a buffer of %zu bytes to save; at most %u are given\n",
-			size->required, MLX5VF_MAX_IMAGE);
-		return -EFBIG;
-	}
 	size->total = size->required;
 	if (mv->chunks)
 		size->total = max_t(u64, size->total,
 				    MLX5_GET64(query_vhca_migration_state_out, out,
 					       remaining_total_size));
+	/* In the last page of what 32 bits can say: a buffer would not fit. */
+	if (size->required > MLX5VF_MAX_IMAGE) {
+		dev_err_ratelimited(mlx5vf_dev(mv), "the firmware wants a buffer of %zu bytes to save, and no command can name more than %zu\n",
+				    size->required, MLX5VF_MAX_IMAGE);
+		size->required = MLX5VF_MAX_IMAGE;
+	}
 	return 0;
 }
 
@@ -325,18 +464,28 @@ int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
  * @mv: the VF; attached, state_lock held
  * @mkey: of the buffer with the image
  * @length: of the image, in bytes
+ * @done: called when it was answered, if it was given; possibly in an interrupt
+ * @owner: for @done
+ * @left: set to the command if it is still under way, abandoned, and reads the buffer
  *
- * Return: 0 or an error; after an error the VF's state is undefined.
+ * Return: what became of it; unless it was done, the VF's state is undefined.
  */
-int mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length)
+struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length,
+				     void (*done)(struct mlx5vf_cmd *cmd), void *owner,
+				     struct mlx5vf_cmd **left)
 {
 	u32 in[MLX5_ST_SZ_DW(load_vhca_state_in)] = {};
+	struct mlx5vf_cmd *cmd;
 
 	lockdep_assert_held(&mv->state_lock);
 	MLX5_SET(load_vhca_state_in, in, opcode, MLX5_CMD_OP_LOAD_VHCA_STATE);
 	MLX5_SET(load_vhca_state_in, in, vhca_id, mv->vhca_id);
 	MLX5_SET(load_vhca_state_in, in, mkey, mkey);
 	MLX5_SET(load_vhca_state_in, in, size, length);
-	return mlx5vf_exec(mv, "LOAD_VHCA_STATE", in, sizeof(in), NULL,
-			   MLX5_ST_SZ_BYTES(load_vhca_state_out));
+	cmd = mlx5vf_cmd_alloc(mv, "LOAD_VHCA_STATE", MLX5_ST_SZ_BYTES(load_vhca_state_out));
+	if (!cmd)
+		return (struct mlx5vf_result){ .outcome = MLX5VF_NOT_GIVEN, .err = -ENOMEM };
+	cmd->done = done;
+	cmd->owner = owner;
+	return cmd_exec(cmd, in, sizeof(in), left);
 }

@@ -2,23 +2,27 @@
 #ifndef MLX5VF_CMD_H
 #define MLX5VF_CMD_H
 
+#include <linux/bits.h>
+#include <linux/completion.h>
 #include <linux/errno.h>
-#include <linux/sizes.h>
+#include <linux/mlx5/device.h>
+#include <linux/mlx5/driver.h>
+#include <linux/mm.h>
+#include <linux/refcount.h>
 #include <linux/types.h>
 
-struct mlx5_async_work;
 struct mlx5vf_device;
 
 /*
- * The largest image that is saved or loaded with one command. Commands have 32
- * bits for it; more than this is a mistake of the firmware or a forged stream.
+ * The largest image that one command saves or loads: its size has 32 bits, and
+ * buffers are whole pages.
  */
-#define MLX5VF_MAX_IMAGE	SZ_1G
+#define MLX5VF_MAX_IMAGE	((size_t)(BIT_ULL(32) - PAGE_SIZE))
 
 /**
  * struct mlx5vf_size - what firmware says about the state
  * @required: bytes of buffer that the next SAVE needs, at most MLX5VF_MAX_IMAGE
- * @total: bytes in all; more than @required if it is saved in chunks
+ * @total: bytes that are left to save; more than @required if that takes chunks
  */
 struct mlx5vf_size {
 	size_t required;
@@ -31,25 +35,72 @@ enum mlx5vf_part {
 	MLX5VF_RESPONDER,	/* what lets it react to accesses */
 };
 
-/*
- * After these, nobody knows whether firmware did, or will yet do, what it was
- * told.
+/**
+ * enum mlx5vf_outcome - what became of a command
+ * @MLX5VF_DONE: firmware executed it
+ * @MLX5VF_REFUSED: firmware refused it
+ * @MLX5VF_NOT_GIVEN: firmware never saw it
+ * @MLX5VF_UNKNOWN: it was given, and there is no answer that says more
  */
-static inline bool mlx5vf_outcome_unknown(int err)
-{
-	return err == -EINTR || err == -ETIMEDOUT || err == -ECANCELED;
-}
+enum mlx5vf_outcome {
+	MLX5VF_DONE,
+	MLX5VF_REFUSED,
+	MLX5VF_NOT_GIVEN,
+	MLX5VF_UNKNOWN,
+};
 
 /**
- * mlx5vf_insist - give a command that ends something until there is memory for it
+ * struct mlx5vf_result - how a command ended
+ * @outcome: what became of it
+ * @status: of the firmware, if @outcome is MLX5VF_REFUSED; only cmd.c reads it
+ * @err: what the user is told; 0 if @outcome is MLX5VF_DONE, else negative
+ */
+struct mlx5vf_result {
+	enum mlx5vf_outcome outcome;
+	u8 status;
+	int err;
+};
+
+/**
+ * struct mlx5vf_cmd - a command
+ * @work: mlx5_core's part
+ * @mv: the VF
+ * @what: its name, for messages
+ * @done: called when it was answered, possibly in an interrupt; may be NULL
+ * @owner: for @done
+ * @refs: one of the caller, one of mlx5_core until it has answered
+ * @phase: enum mlx5vf_phase of cmd.c; who changes it first decides
+ * @answered: completed by the answer
+ * @in: how the command begins, which is the same for all
+ * @outlen: bytes of @out
+ * @status: the answer, as mlx5_cmd_check() takes it
+ * @out: what firmware wrote
+ */
+struct mlx5vf_cmd {
+	struct mlx5_async_work work;
+	struct mlx5vf_device *mv;
+	const char *what;
+	void (*done)(struct mlx5vf_cmd *cmd);
+	void *owner;
+	refcount_t refs;
+	atomic_t phase;
+	struct completion answered;
+	u32 in[MLX5_ST_SZ_DW(suspend_vhca_in)];
+	int outlen;
+	int status;
+	u8 out[] __aligned(8);
+};
+
+/**
+ * mlx5vf_retry_nomem - give a command that frees something until it has memory
  * @command: an expression that is 0 or an error
  *
- * A command takes a little memory of the kernel; what it would have given back is
+ * A command takes a little memory of the kernel; what it would have freed is
  * lost until the next boot without it. Sleeps, for a second at most.
  *
  * Return: what the last one returned.
  */
-#define mlx5vf_insist(command)						\
+#define mlx5vf_retry_nomem(command)					\
 ({									\
 	unsigned int __left = 50;					\
 	int __ret;							\
@@ -64,14 +115,28 @@ static inline bool mlx5vf_outcome_unknown(int err)
 })
 
 unsigned long mlx5vf_cmd_limit(void);
-int mlx5vf_exec(struct mlx5vf_device *mv, const char *what, void *in, int inlen,
-		void *out, int outlen);
+bool mlx5vf_refused_state(struct mlx5vf_result result);
+bool mlx5vf_had_no_effect(struct mlx5vf_result result);
+
+struct mlx5vf_cmd *mlx5vf_cmd_alloc(struct mlx5vf_device *mv, const char *what, int outlen);
+void mlx5vf_cmd_put(struct mlx5vf_cmd *cmd);
+struct mlx5vf_result mlx5vf_cmd_give(struct mlx5vf_cmd *cmd, void *in, int inlen);
+bool mlx5vf_cmd_is_answered(struct mlx5vf_cmd *cmd);
+int mlx5vf_cmd_wait(struct mlx5vf_cmd *cmd);
+bool mlx5vf_cmd_abandon(struct mlx5vf_cmd *cmd);
+struct mlx5vf_result mlx5vf_cmd_result(struct mlx5vf_cmd *cmd);
+int mlx5vf_cmd_wait_abandoned(struct mlx5vf_device *mv);
+
+struct mlx5vf_result mlx5vf_exec(struct mlx5vf_device *mv, const char *what, void *in,
+				 int inlen, void *out, int outlen);
 int mlx5vf_cmd_query_function(struct mlx5vf_device *mv, bool *migratable);
 int mlx5vf_cmd_query_vhca_id(struct mlx5vf_device *mv);
-int mlx5vf_cmd_suspend(struct mlx5vf_device *mv, enum mlx5vf_part part);
-int mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_part part);
+struct mlx5vf_result mlx5vf_cmd_suspend(struct mlx5vf_device *mv, enum mlx5vf_part part);
+struct mlx5vf_result mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_part part);
 int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 			   struct mlx5vf_size *size);
-int mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length);
+struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length,
+				     void (*done)(struct mlx5vf_cmd *cmd), void *owner,
+				     struct mlx5vf_cmd **left);
 
 #endif

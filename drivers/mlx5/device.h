@@ -2,35 +2,78 @@
 /*
  * The VF: what the files of this driver share.
  *
- * Locks, outermost first: mlx5vf_device.state_lock, then track_lock, then
- * vfio_pci_core's igate and memory_lock, then the spinlocks. No lock that a reset
- * or a close needs is held while user memory is touched: a fault can need
- * memory_lock, which a reset holds when it gets to us.
+ * Who calls whom, from above: main.c; state.c, pf.c; tracker.c, save.c, load.c;
+ * log.c, queue.c, compat.c; report.c, pages.c, stream.c; device.c; buffer.c, cmd.c.
+ * No file calls one above it.
+ *
+ * Locks, outermost first: mlx5vf_device.state_lock, then the use of the page
+ * tracker's log (tracker.c), then the spinlocks. User memory is touched with none of
+ * them held: a page fault can need vfio_pci_core's memory_lock, which a reset holds
+ * when it gets to us, and it can last for as long as the user likes (userfaultfd),
+ * while the PF waits for these locks when it goes down.
  */
 #ifndef MLX5VF_DEVICE_H
 #define MLX5VF_DEVICE_H
 
+#include <linux/kref.h>
 #include <linux/mlx5/driver.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/vfio_pci_core.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "tracker.h"
 
-struct mlx5vf_loader;
-struct mlx5vf_saver;
+struct mlx5vf_session;
 
 /* Bits of mlx5vf_device.flags. */
 enum {
-	/* Reset, and not yet acted upon; who unlocks state_lock does. */
+	/* Reset, and not yet acted upon; done by mlx5vf_state_lock(), _unlock(). */
 	MLX5VF_WAS_RESET,
 	/*
 	 * Firmware has said, since the last reset began, that it suspended the
-	 * initiator or the responder, and not that it let it go on.
+	 * initiator or the responder, and not that it resumed it.
 	 */
 	MLX5VF_NO_INITIATOR,
 	MLX5VF_NO_RESPONDER,
+};
+
+/**
+ * struct mlx5vf_session_ops - what differs between saving and loading
+ * @end: the session ends: readers and writers fail from now on. Gives no command,
+ *	waits for nothing. Under state_lock.
+ * @release: destroy what firmware knows of. Under state_lock, after @end, when no
+ *	command of the session is under way.
+ * @is_busy: is a command of the session under way? Under state_lock.
+ * @free: the last reference was given back
+ */
+struct mlx5vf_session_ops {
+	void (*end)(struct mlx5vf_session *s);
+	void (*release)(struct mlx5vf_session *s);
+	bool (*is_busy)(struct mlx5vf_session *s);
+	void (*free)(struct mlx5vf_session *s);
+};
+
+/**
+ * struct mlx5vf_session - a data session, of the saving states or of RESUMING
+ * @ref: one of mlx5vf_device.session, one of the file, one of @work while it is
+ *	queued or a command of the session is under way
+ * @mv: the VF, of which it holds a reference
+ * @ops: as above
+ * @work: acts upon answers, and releases the session when it has ended
+ * @pd: protection domain
+ * @dead: it has ended; set under state_lock
+ * @released: @ops->release was called
+ */
+struct mlx5vf_session {
+	struct kref ref;
+	struct mlx5vf_device *mv;
+	const struct mlx5vf_session_ops *ops;
+	struct work_struct work;
+	u32 pd;
+	bool dead;
+	bool released;
 };
 
 /**
@@ -38,27 +81,28 @@ enum {
  * @core: vfio-pci-core's part
  * @mdev: the PF's mlx5_core device; commands only while @attached
  * @nb: tells when the PF takes the VF down and brings it back
- * @wq: where answers are acted upon that nobody waits for, one at a time
- * @late_work: mlx5vf_state_late()
+ * @wq: for answers that no task waits for, and what must not be waited for
+ * @late_work: resumes the VF if firmware suspended it after a reset
  * @vf_id: number of the VF, from 0; firmware's function number is one more
+ * @find_again: the PF could not be asked yet
  * @migratable: firmware can migrate the VF, and the other fields are valid
  * @chunks: firmware can save in chunks, so that no buffer holds the whole state
+ * @multi: firmware can load several images
  * @async: accounts the commands that are under way
- * @orphans: commands of which nobody waits for the answer any more, but which
- *	firmware has not answered
+ * @abandoned: commands under way whose answer no task wants
+ * @idle: woken when @abandoned becomes smaller
  * @flags: bits as above
  * @state_lock: protects the fields below, and the firmware's migration commands.
- *	Released with mlx5vf_state_unlock().
- * @attached: the PF is up; changed with @track_lock held too, so either lock will
- *	do to read it
+ *	Taken and released with mlx5vf_state_lock(), mlx5vf_state_unlock().
+ * @attached: the PF is up
  * @lost: the PF went down since the last reset, and with it the VF's state
+ * @unsure: since the last reset, a SUSPEND, RESUME or LOAD had an outcome that is
+ *	not known
  * @vhca_known: @vhca_id is valid
  * @vhca_id: firmware's name for the VF in migration commands
  * @state: migration state
- * @saver: data session of the saving states, or NULL; owns a reference
- * @loader: data session of RESUMING, or NULL; owns a reference
- * @track_lock: protects @tracker
- * @tracker: the page tracker
+ * @session: the data session, or NULL; owns a reference
+ * @tracker: the page tracker, which has a lock of its own
  */
 struct mlx5vf_device {
 	struct vfio_pci_core_device core;
@@ -67,22 +111,24 @@ struct mlx5vf_device {
 	struct workqueue_struct *wq;
 	struct work_struct late_work;
 	int vf_id;
+	bool find_again;
 	bool migratable;
 	bool chunks;
+	bool multi;
 	struct mlx5_async_ctx async;
-	atomic_t orphans;
+	atomic_t abandoned;
+	wait_queue_head_t idle;
 	unsigned long flags;
 
 	struct mutex state_lock;
 	bool attached;
 	bool lost;
+	bool unsure;
 	bool vhca_known;
 	u16 vhca_id;
 	enum vfio_device_mig_state state;
-	struct mlx5vf_saver *saver;
-	struct mlx5vf_loader *loader;
+	struct mlx5vf_session *session;
 
-	struct mutex track_lock;
 	struct mlx5vf_tracker tracker;
 };
 
@@ -97,19 +143,21 @@ static inline struct device *mlx5vf_dev(struct mlx5vf_device *mv)
 	return &mv->core.pdev->dev;
 }
 
-/* pf.c */
-int mlx5vf_pf_bind(struct mlx5vf_device *mv);
-void mlx5vf_pf_unbind(struct mlx5vf_device *mv);
-int mlx5vf_pf_ready(struct mlx5vf_device *mv);
-
-/* state.c */
-extern const struct vfio_migration_ops mlx5vf_migration_ops;
+void mlx5vf_device_init(struct mlx5vf_device *mv);
+int mlx5vf_state_lock(struct mlx5vf_device *mv);
 void mlx5vf_state_unlock(struct mlx5vf_device *mv);
-void mlx5vf_state_opened(struct mlx5vf_device *mv);
-void mlx5vf_state_reset_begins(struct mlx5vf_device *mv);
-void mlx5vf_state_reset(struct mlx5vf_device *mv);
-void mlx5vf_state_late(struct work_struct *work);
-int mlx5vf_state_let_go(struct mlx5vf_device *mv);
-void mlx5vf_end_sessions(struct mlx5vf_device *mv);
+int mlx5vf_pf_ready(struct mlx5vf_device *mv);
+void mlx5vf_resume_stray(struct mlx5vf_device *mv);
+void mlx5vf_opened(struct mlx5vf_device *mv);
+void mlx5vf_closing(struct mlx5vf_device *mv);
+void mlx5vf_reset_begins(struct mlx5vf_device *mv);
+void mlx5vf_reset_done(struct mlx5vf_device *mv);
+
+void mlx5vf_session_init(struct mlx5vf_session *s, struct mlx5vf_device *mv,
+			 const struct mlx5vf_session_ops *ops, work_func_t work);
+void mlx5vf_session_put(struct mlx5vf_session *s);
+void mlx5vf_session_kick(struct mlx5vf_session *s);
+void mlx5vf_session_end(struct mlx5vf_device *mv);
+void mlx5vf_session_release(struct mlx5vf_session *s);
 
 #endif

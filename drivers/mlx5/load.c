@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The data session of RESUMING: takes a stream (stream.h) through write() and
- * loads its images. Decides what firmware gets to see: nothing but whole images,
- * checked, in order. Anything wrong ends the session for good, and RESUMING can
- * then be left through ERROR and a reset only.
+ * loads its images. Decides what firmware gets to see: whole images, in order, and,
+ * if the stream has checksums, only after those were right. Anything wrong ends the
+ * session for good, and RESUMING can then be left through ERROR and a reset only.
  *
  * A header makes us allocate nothing but a bounded reserve; memory for an image
  * comes as its bytes come.
@@ -11,152 +11,128 @@
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/xxhash.h>
 
 #include "buffer.h"
 #include "cmd.h"
+#include "compat.h"
 #include "device.h"
 #include "load.h"
 #include "stream.h"
+
+static bool require_checked_streams;
+module_param(require_checked_streams, bool, 0644);
+MODULE_PARM_DESC(require_checked_streams, "Refuse migration data without checksums, which upstream's driver makes");
 
 /* The most that is made ready because a stream says that it will be needed. */
 #define MAX_PREPARE	SZ_64M
 
 /**
  * struct mlx5vf_loader - the session
- * @ref: one of the file, one of mlx5vf_device.loader
- * @mv: the VF, of which it holds references, to both devices
+ * @base: what all sessions have
  * @write_lock: one write() at a time; taken before state_lock, and not by what
- *	ends the session. Protects the fields up to @error; @buf is changed with
- *	state_lock held too.
+ *	ends the session. Protects the rest; @buf is changed with state_lock held too.
  * @head: header of the current record
  * @head_got: bytes of it that were written
- * @small: what follows it, if it is not an image
+ * @content: what is to be done with what follows it
+ * @small: what follows it, if it is kept
  * @data_got: bytes of what follows that were written
- * @sum: of them
  * @buf: for the image; mapped only while it is loaded
+ * @cmd: a LOAD that is still under way, abandoned; under state_lock
+ * @stored: bytes of an image that is complete and was not loaded
  * @stream: the place
- * @complete: END has come, and all was right
+ * @records: number of records so far
+ * @begun: a byte was written
+ * @closed: the file was closed
+ * @complete: the VF can leave RESUMING as far as the stream is concerned
  * @error: what went wrong, or 0
- * @pd: protection domain; this and the rest under state_lock
- * @dead: the session has ended
  */
 struct mlx5vf_loader {
-	struct kref ref;
-	struct mlx5vf_device *mv;
+	struct mlx5vf_session base;
 
 	struct mutex write_lock;
 	struct mlx5vf_record head;
 	size_t head_got;
+	enum mlx5vf_content content;
 	u8 small[MLX5VF_SMALL] __aligned(8);
-	size_t data_got;
-	struct xxh64_state sum;
+	u64 data_got;
 	struct mlx5vf_buffer *buf;
+	struct mlx5vf_cmd *cmd;
+	size_t stored;
 	struct mlx5vf_stream stream;
+	u32 records;
+	bool begun;
+	bool closed;
 	bool complete;
 	int error;
-
-	u32 pd;
-	bool dead;
 };
 
-static void loader_free(struct kref *ref)
+static struct mlx5vf_loader *to_loader(struct mlx5vf_session *base)
 {
-	struct mlx5vf_loader *l = container_of(ref, struct mlx5vf_loader, ref);
-
-	mlx5vf_buffer_put(l->buf);
-	pci_dev_put(l->mv->core.pdev);
-	vfio_put_device(&l->mv->core.vdev);
-	kfree(l);
+	return container_of(base, struct mlx5vf_loader, base);
 }
 
 /* Nothing more is taken. */
-static int refuse(struct mlx5vf_loader *l, int error, const char *why)
+static int loader_refuse(struct mlx5vf_loader *l, int error, const char *why)
 {
 	lockdep_assert_held(&l->write_lock);
-	if (!READ_ONCE(l->dead))
-		dev_err_ratelimited(mlx5vf_dev(l->mv), "the migration data is refused at record %u: %s (error %d); VFIO_DEVICE_RESET makes the device usable again\n",
-			l->stream.seq, why, error);
+	if (!READ_ONCE(l->base.dead))
+		dev_err_ratelimited(mlx5vf_dev(l->base.mv), "the migration data is refused at record %u: %s (error %d); VFIO_DEVICE_RESET makes the device usable again\n",
+				    l->records, why, error);
 	WRITE_ONCE(l->error, error);
 	return error;
 }
 
-/*
- * What the PCI core and the interrupt code have put into the device is theirs,
- * also if an image has other values. Interrupts can be set up at any time
- * (VFIO_DEVICE_SET_IRQS), which igate keeps out here, and what they have set is
- * written again after each image.
- */
-static void keep_pci(struct mlx5vf_device *mv, u16 command)
-{
-	struct vfio_pci_core_device *core = &mv->core;
-	struct pci_dev *pdev = core->pdev;
-	u16 now;
+/* ---- Images ---- */
 
-	mutex_lock(&core->igate);
-	down_write(&core->memory_lock);
-	pci_read_config_word(pdev, PCI_COMMAND, &now);
-	/* Asleep, and then they are written when it wakes up; or gone. */
-	if (pdev->current_state != PCI_D0 || PCI_POSSIBLE_ERROR(now))
-		goto unlock;
-	if (now != command)
-		dev_warn(mlx5vf_dev(mv), "the loaded state changed the PCI command register from %#x to %#x; it is set back\n",
-			 command, now);
-	/* The MSI-X table is behind a BAR. */
-	pci_write_config_word(pdev, PCI_COMMAND, command | PCI_COMMAND_MEMORY);
-	pci_restore_msi_state(pdev);
-	pci_write_config_word(pdev, PCI_COMMAND, command);
-unlock:
-	up_write(&core->memory_lock);
-	mutex_unlock(&core->igate);
-}
-
-/* May firmware be spoken to? Under state_lock. */
-static int loader_ready(struct mlx5vf_loader *l)
+/* Possibly in an interrupt. The reference that the command had goes to the work. */
+static void loader_answered(struct mlx5vf_cmd *cmd)
 {
-	lockdep_assert_held(&l->mv->state_lock);
-	return l->dead ? -ENODEV : mlx5vf_pf_ready(l->mv);
+	struct mlx5vf_loader *l = cmd->owner;
+
+	if (!queue_work(l->base.mv->wq, &l->base.work))
+		mlx5vf_session_put(&l->base);
 }
 
 static int load_image(struct mlx5vf_loader *l, size_t length)
 {
-	struct mlx5vf_device *mv = l->mv;
-	u16 command;
+	struct mlx5vf_device *mv = l->base.mv;
+	struct mlx5vf_result result;
 	int ret;
 
-	/* Nothing to load, and no buffer to map. */
-	if (!length)
-		return 0;
-	ret = mutex_lock_killable(&mv->state_lock);
+	ret = mlx5vf_state_lock(mv);
 	if (ret)
 		return ret;
-	ret = loader_ready(l);
+	ret = l->base.dead ? -ENODEV : mlx5vf_pf_ready(mv);
 	if (ret)
 		goto unlock;
 	if (!l->buf->mapped)
-		ret = mlx5vf_buffer_map(mv, l->buf, l->pd);
+		ret = mlx5vf_buffer_map(mv, l->buf, l->base.pd);
 	if (ret)
 		goto unlock;
 	mlx5vf_buffer_for_device(mv, l->buf);
-	pci_read_config_word(mv->core.pdev, PCI_COMMAND, &command);
-	ret = mlx5vf_cmd_load(mv, l->buf->mkey, length);
-	keep_pci(mv, command);
-	mlx5vf_buffer_for_cpu(mv, l->buf);
-	if (ret)
-		/* Maybe still being read. */
-		mlx5vf_buffer_unmap(mv, l->buf);
+	kref_get(&l->base.ref);
+	result = mlx5vf_cmd_load(mv, l->buf->mkey, length, loader_answered, l, &l->cmd);
+	ret = result.err;
+	if (result.outcome == MLX5VF_NOT_GIVEN)
+		mlx5vf_session_put(&l->base);
+	else if (result.outcome == MLX5VF_UNKNOWN)
+		mv->unsure = true;
+	/* While it is being read, the buffer stays. */
+	if (!l->cmd)
+		mlx5vf_buffer_for_cpu(mv, l->buf);
 unlock:
 	mlx5vf_state_unlock(mv);
 	return ret;
 }
 
-/* A buffer for an image of this size, empty or of some memory, but not mapped. */
+/* A buffer for an image of this size, empty or of some memory. */
 static int image_buffer(struct mlx5vf_loader *l, size_t length)
 {
-	struct mlx5vf_device *mv = l->mv;
+	struct mlx5vf_device *mv = l->base.mv;
 	struct mlx5vf_buffer *buf;
 	int ret;
 
@@ -165,12 +141,12 @@ static int image_buffer(struct mlx5vf_loader *l, size_t length)
 	buf = mlx5vf_buffer_alloc(length, DMA_TO_DEVICE);
 	if (IS_ERR(buf))
 		return PTR_ERR(buf);
-	ret = mutex_lock_killable(&mv->state_lock);
+	ret = mlx5vf_state_lock(mv);
 	if (ret) {
 		mlx5vf_buffer_put(buf);
 		return ret;
 	}
-	if (l->buf && !l->dead)
+	if (l->buf && !l->base.released)
 		mlx5vf_buffer_unmap(mv, l->buf);
 	mlx5vf_buffer_put(l->buf);
 	l->buf = buf;
@@ -178,68 +154,74 @@ static int image_buffer(struct mlx5vf_loader *l, size_t length)
 	return 0;
 }
 
-static int take_start(struct mlx5vf_loader *l, const char **why)
-{
-	const struct mlx5vf_start *start = (void *)l->small;
-	struct mlx5vf_device *mv = l->mv;
-	u64 prepare = le64_to_cpu(start->prepare);
-	int ret;
+/* ---- Records ---- */
 
-	if (le16_to_cpu(start->vendor) != mv->core.pdev->vendor ||
-	    le16_to_cpu(start->device) != mv->core.pdev->device) {
-		*why = "it is of another kind of device";
-		return -EOPNOTSUPP;
-	}
-	if ((le32_to_cpu(start->flags) & ~MLX5VF_START_CHUNKS) ||
-	    ((le32_to_cpu(start->flags) & MLX5VF_START_CHUNKS) && !mv->chunks)) {
-		*why = "the firmware cannot load state in chunks";
-		return -EOPNOTSUPP;
-	}
-	if (!prepare)
-		return 0;
-	/* So that the guest does not wait for it later. Can fail: it is a hint. */
-	ret = image_buffer(l, min_t(u64, prepare, MAX_PREPARE));
-	if (!ret)
-		mlx5vf_buffer_grow(l->buf, min_t(u64, prepare, MAX_PREPARE));
+/* So that the guest does not wait for it later. Can fail: it is a hint. */
+static int take_prepare(struct mlx5vf_loader *l)
+{
+	u64 size = le64_to_cpu(*(__le64 *)l->small);
+
+	size = min_t(u64, size, MAX_PREPARE);
+	if (size && !image_buffer(l, size))
+		mlx5vf_buffer_grow(l->buf, size);
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
-static int take_end(struct mlx5vf_loader *l, const char **why)
+static int take_small(struct mlx5vf_loader *l, const char **why)
 {
-	int ret;
+	int ret = mlx5vf_stream_small(&l->stream, &l->head, l->small, why);
 
-	ret = mlx5vf_stream_check_end(&l->stream, (void *)l->small, why);
-	if (!ret)
+	if (ret)
+		return ret;
+	switch (le32_to_cpu(l->head.tag)) {
+	case MLX5VF_TAG_START:
+		return mlx5vf_start_check(l->base.mv, (void *)l->small, why);
+	case MLX5VF_TAG_PREPARE:
+		*why = "the task was killed";
+		return take_prepare(l);
+	case MLX5VF_TAG_SUM:
+		*why = "the image cannot be loaded";
+		ret = load_image(l, l->stored);
+		l->stored = 0;
+		return ret;
+	case MLX5VF_TAG_END:
 		WRITE_ONCE(l->complete, true);
-	return ret;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int take_image(struct mlx5vf_loader *l, const char **why)
+{
+	/* Nothing to load, and no state to leave RESUMING with. */
+	if (!l->data_got)
+		return 0;
+	mlx5vf_stream_image(&l->stream);
+	if (l->stream.checked) {
+		l->stored = l->data_got;
+		return 0;
+	}
+	*why = "the image cannot be loaded";
+	return load_image(l, l->data_got);
 }
 
 /* All of a record is here. */
 static int take_record(struct mlx5vf_loader *l, const char **why)
 {
-	int ret;
+	int ret = 0;
 
-	if (xxh64_digest(&l->sum) != le64_to_cpu(l->head.data_sum)) {
-		*why = "it is damaged";
-		return -EBADMSG;
-	}
-	*why = "the task was killed";
-	switch (le16_to_cpu(l->head.type)) {
-	case MLX5VF_RECORD_START:
-		ret = take_start(l, why);
-		break;
-	case MLX5VF_RECORD_IMAGE:
-		*why = "the image cannot be loaded";
-		ret = load_image(l, le64_to_cpu(l->head.length));
-		break;
-	default:
-		ret = take_end(l, why);
-		break;
-	}
+	if (l->content == MLX5VF_CONTENT_SMALL)
+		ret = take_small(l, why);
+	else if (l->content == MLX5VF_CONTENT_IMAGE)
+		ret = take_image(l, why);
 	if (ret)
 		return ret;
-	mlx5vf_stream_passed(&l->stream, &l->head);
+	l->records++;
 	l->head_got = 0;
+	/* A stream of upstream's driver can end behind any record. */
+	if (!l->stream.checked)
+		WRITE_ONCE(l->complete, l->stream.images);
 	return 0;
 }
 
@@ -248,12 +230,17 @@ static int take_head(struct mlx5vf_loader *l, const char **why)
 {
 	int ret;
 
-	ret = mlx5vf_stream_check(&l->stream, &l->head, why);
+	ret = mlx5vf_stream_head(&l->stream, &l->head, &l->content, why);
 	if (ret)
 		return ret;
+	if (!l->records && !l->stream.checked) {
+		*why = "it has no checksums, and require_checked_streams is set";
+		if (READ_ONCE(require_checked_streams))
+			return -EOPNOTSUPP;
+		dev_info(mlx5vf_dev(l->base.mv), "the migration data is of upstream's driver, and has no checksums\n");
+	}
 	l->data_got = 0;
-	xxh64_reset(&l->sum, mlx5vf_stream_seed(&l->stream));
-	if (le16_to_cpu(l->head.type) != MLX5VF_RECORD_IMAGE || !l->head.length)
+	if (l->content != MLX5VF_CONTENT_IMAGE || !l->head.length)
 		return 0;
 	*why = "there is no memory for an image";
 	return image_buffer(l, le64_to_cpu(l->head.length));
@@ -262,16 +249,23 @@ static int take_head(struct mlx5vf_loader *l, const char **why)
 /* Where the next bytes of the current record's content go; *n is cut to fit. */
 static int data_at(struct mlx5vf_loader *l, size_t *n, void **to)
 {
-	size_t left = le64_to_cpu(l->head.length) - l->data_got;
+	u64 left = le64_to_cpu(l->head.length) - l->data_got;
 	int ret;
 
-	*n = min(*n, left);
-	if (le16_to_cpu(l->head.type) != MLX5VF_RECORD_IMAGE) {
+	*n = min_t(u64, *n, left);
+	switch (l->content) {
+	case MLX5VF_CONTENT_SMALL:
 		*to = l->small + l->data_got;
 		return 0;
+	case MLX5VF_CONTENT_SKIP:
+		*n = min(*n, sizeof(l->small));
+		*to = l->small;
+		return 0;
+	default:
+		break;
 	}
 	if (l->data_got >= mlx5vf_buffer_size(l->buf)) {
-		ret = mlx5vf_buffer_grow(l->buf, l->data_got + min_t(size_t, left, SZ_4M));
+		ret = mlx5vf_buffer_grow(l->buf, l->data_got + min_t(u64, left, SZ_4M));
 		if (ret)
 			return ret;
 	}
@@ -279,14 +273,36 @@ static int data_at(struct mlx5vf_loader *l, size_t *n, void **to)
 	return 0;
 }
 
+static int took_head(struct mlx5vf_loader *l, size_t n, const char **why)
+{
+	int ret;
+
+	l->head_got += n;
+	/* It does not end where it could have. */
+	if (!l->stream.checked)
+		WRITE_ONCE(l->complete, false);
+	if (l->head_got < sizeof(l->head))
+		return 0;
+	ret = take_head(l, why);
+	return ret || l->head.length ? ret : take_record(l, why);
+}
+
+static int took_data(struct mlx5vf_loader *l, const void *data, size_t n, const char **why)
+{
+	if (l->stream.checked && l->content != MLX5VF_CONTENT_SMALL)
+		mlx5vf_stream_data(&l->stream, data, n);
+	l->data_got += n;
+	return l->data_got == le64_to_cpu(l->head.length) ? take_record(l, why) : 0;
+}
+
 /* Take some bytes; returns how many, or an error that ends the session. */
 static ssize_t take_some(struct mlx5vf_loader *l, const char __user *data, size_t count,
 			 const char **why)
 {
-	size_t n = count;
 	bool in_head = l->head_got < sizeof(l->head);
+	size_t n = count;
 	void *to;
-	int ret = 0;
+	int ret;
 
 	if (in_head) {
 		n = min(n, sizeof(l->head) - l->head_got);
@@ -299,21 +315,12 @@ static ssize_t take_some(struct mlx5vf_loader *l, const char __user *data, size_
 	}
 	if (copy_from_user(to, data, n))
 		return 0;
-	if (in_head) {
-		l->head_got += n;
-		if (l->head_got < sizeof(l->head))
-			return n;
-		ret = take_head(l, why);
-		if (!ret && !l->head.length)
-			ret = take_record(l, why);
-	} else {
-		xxh64_update(&l->sum, to, n);
-		l->data_got += n;
-		if (l->data_got == le64_to_cpu(l->head.length))
-			ret = take_record(l, why);
-	}
+	WRITE_ONCE(l->begun, true);
+	ret = in_head ? took_head(l, n, why) : took_data(l, to, n, why);
 	return ret ?: n;
 }
+
+/* ---- The file ---- */
 
 static ssize_t loader_write(struct file *file, const char __user *data, size_t count, loff_t *pos)
 {
@@ -324,17 +331,17 @@ static ssize_t loader_write(struct file *file, const char __user *data, size_t c
 	n = mutex_lock_killable(&l->write_lock);
 	if (n)
 		return n;
-	n = READ_ONCE(l->dead) ? -ENODEV : l->error;
+	n = READ_ONCE(l->base.dead) ? -ENODEV : l->error;
 	if (n)
 		goto out;
 	while (done < count) {
-		if (l->complete) {
-			n = refuse(l, -EBADMSG, "something follows its end");
+		if (l->stream.ended) {
+			n = loader_refuse(l, -EBADMSG, "something follows its end");
 			goto out;
 		}
 		n = take_some(l, data + done, count - done, &why);
 		if (n < 0) {
-			refuse(l, n, why);
+			loader_refuse(l, n, why);
 			goto out;
 		}
 		if (!n) {
@@ -342,7 +349,7 @@ static ssize_t loader_write(struct file *file, const char __user *data, size_t c
 			goto out;
 		}
 		done += n;
-		if (READ_ONCE(l->dead)) {
+		if (READ_ONCE(l->base.dead)) {
 			n = -ENODEV;
 			goto out;
 		}
@@ -356,19 +363,72 @@ out:
 	return n;
 }
 
-static int loader_release(struct inode *inode, struct file *file)
+static int loader_release_file(struct inode *inode, struct file *file)
 {
 	struct mlx5vf_loader *l = file->private_data;
 
-	kref_put(&l->ref, loader_free);
+	WRITE_ONCE(l->closed, true);
+	mlx5vf_session_put(&l->base);
 	return 0;
 }
 
 static const struct file_operations loader_fops = {
 	.owner = THIS_MODULE,
 	.write = loader_write,
-	.release = loader_release,
+	.release = loader_release_file,
 };
+
+/* ---- The session ends ---- */
+
+static void loader_end(struct mlx5vf_session *base)
+{
+}
+
+static bool loader_is_busy(struct mlx5vf_session *base)
+{
+	struct mlx5vf_loader *l = to_loader(base);
+
+	return l->cmd && !mlx5vf_cmd_is_answered(l->cmd);
+}
+
+/* A write() that fills the buffer goes on, in memory that firmware has left. */
+static void loader_release(struct mlx5vf_session *base)
+{
+	struct mlx5vf_loader *l = to_loader(base);
+
+	if (l->buf)
+		mlx5vf_buffer_unmap(base->mv, l->buf);
+	mlx5_core_dealloc_pd(base->mv->mdev, base->pd);
+}
+
+static void loader_free(struct mlx5vf_session *base)
+{
+	struct mlx5vf_loader *l = to_loader(base);
+
+	mlx5vf_cmd_put(l->cmd);
+	mlx5vf_buffer_put(l->buf);
+	pci_dev_put(base->mv->core.pdev);
+	kfree(l);
+}
+
+static const struct mlx5vf_session_ops loader_ops = {
+	.end = loader_end,
+	.release = loader_release,
+	.is_busy = loader_is_busy,
+	.free = loader_free,
+};
+
+static void loader_work(struct work_struct *work)
+{
+	struct mlx5vf_session *s = container_of(work, struct mlx5vf_session, work);
+
+	mutex_lock(&s->mv->state_lock);
+	mlx5vf_session_release(s);
+	mlx5vf_state_unlock(s->mv);
+	mlx5vf_session_put(s);
+}
+
+/* ---- What the arcs do ---- */
 
 /**
  * mlx5vf_load_begin - open a session for loading
@@ -386,13 +446,12 @@ struct file *mlx5vf_load_begin(struct mlx5vf_device *mv)
 	l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
 	if (!l)
 		return ERR_PTR(-ENOMEM);
-	kref_init(&l->ref);
-	mutex_init(&l->write_lock);
-	l->mv = mv;
-	get_device(&mv->core.vdev.device);
+	mlx5vf_session_init(&l->base, mv, &loader_ops, loader_work);
 	pci_dev_get(mv->core.pdev);
+	mutex_init(&l->write_lock);
+	mlx5vf_stream_begin(&l->stream);
 
-	ret = mlx5_core_alloc_pd(mv->mdev, &l->pd);
+	ret = mlx5_core_alloc_pd(mv->mdev, &l->base.pd);
 	if (ret)
 		goto put;
 	file = anon_inode_getfile("[mlx5vf-load]", &loader_fops, l, O_WRONLY);
@@ -401,57 +460,37 @@ struct file *mlx5vf_load_begin(struct mlx5vf_device *mv)
 		goto dealloc;
 	}
 	stream_open(file_inode(file), file);
-	kref_get(&l->ref);
-	mv->loader = l;
+	kref_get(&l->base.ref);
+	mv->session = &l->base;
 	return file;
 
 dealloc:
-	mlx5_core_dealloc_pd(mv->mdev, l->pd);
+	mlx5_core_dealloc_pd(mv->mdev, l->base.pd);
 put:
-	kref_put(&l->ref, loader_free);
+	mlx5vf_session_put(&l->base);
 	return ERR_PTR(ret);
 }
 
 /**
  * mlx5vf_load_finish - leave RESUMING
- * @mv: the VF; state_lock held
+ * @mv: the VF in RESUMING; state_lock held
  *
- * Return: 0 if a whole stream was loaded, and the session is over; -ENODATA if
- * some is still missing, and the session goes on; or what went wrong with it.
+ * Return: 0 if a stream was loaded or nothing was written at all, and the session is
+ * over; -ENODATA if some is still missing and can still come, and the session goes
+ * on; or why it cannot go on.
  */
 int mlx5vf_load_finish(struct mlx5vf_device *mv)
 {
-	struct mlx5vf_loader *l = mv->loader;
+	struct mlx5vf_loader *l;
 
 	lockdep_assert_held(&mv->state_lock);
-	if (!l)
+	if (!mv->session)
 		return -ENODEV;
+	l = to_loader(mv->session);
 	if (READ_ONCE(l->error))
 		return READ_ONCE(l->error);
-	if (!READ_ONCE(l->complete))
-		return -ENODATA;
-	mlx5vf_load_end(mv);
+	if (READ_ONCE(l->begun) && !READ_ONCE(l->complete))
+		return READ_ONCE(l->closed) ? -EBADMSG : -ENODATA;
+	mlx5vf_session_end(mv);
 	return 0;
-}
-
-/**
- * mlx5vf_load_end - end the session, if there is one
- * @mv: the VF; attached, state_lock held
- *
- * Writes fail from now on; nothing is waited for.
- */
-void mlx5vf_load_end(struct mlx5vf_device *mv)
-{
-	struct mlx5vf_loader *l = mv->loader;
-
-	lockdep_assert_held(&mv->state_lock);
-	if (!l)
-		return;
-	mv->loader = NULL;
-	WRITE_ONCE(l->dead, true);
-	/* A write() that fills it goes on, in memory that firmware has left. */
-	if (l->buf)
-		mlx5vf_buffer_unmap(mv, l->buf);
-	mlx5_core_dealloc_pd(mv->mdev, l->pd);
-	kref_put(&l->ref, loader_free);
 }

@@ -7,6 +7,5 @@ struct mlx5vf_device;
 
 struct file *mlx5vf_load_begin(struct mlx5vf_device *mv);
 int mlx5vf_load_finish(struct mlx5vf_device *mv);
-void mlx5vf_load_end(struct mlx5vf_device *mv);
 
 #endif

@@ -1,14 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VFIO driver for virtual functions of ConnectX: PCI driver and VFIO device. A VF
- * is vfio_pci_core's in all but migration (state.c) and its page tracker
- * (tracker.c).
+ * VFIO driver for virtual functions of ConnectX: PCI driver and VFIO device, and the
+ * tables of what VFIO calls. A VF is vfio_pci_core's in all but migration (state.c)
+ * and its page tracker (tracker.c).
  */
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/vfio_pci_core.h>
 
 #include "device.h"
+#include "log.h"
+#include "pf.h"
+#include "state.h"
+#include "tracker.h"
+
+static const struct vfio_migration_ops migration_ops = {
+	.migration_set_state = mlx5vf_set_state,
+	.migration_get_state = mlx5vf_get_state,
+	.migration_get_data_size = mlx5vf_get_data_size,
+};
+
+static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges, u32 nranges,
+		     u64 *page_size)
+{
+	return mlx5vf_tracker_start(mlx5vf_of(vdev), ranges, nranges, page_size);
+}
+
+static int log_stop(struct vfio_device *vdev)
+{
+	return mlx5vf_tracker_stop(mlx5vf_of(vdev));
+}
+
+static int log_read_and_clear(struct vfio_device *vdev, unsigned long iova,
+			      unsigned long length, struct iova_bitmap *bitmap)
+{
+	return mlx5vf_tracker_harvest(mlx5vf_of(vdev), iova, length, bitmap);
+}
+
+static const struct vfio_log_ops log_ops = {
+	.log_start = log_start,
+	.log_stop = log_stop,
+	.log_read_and_clear = log_read_and_clear,
+};
+
+static void device_find_pf(struct mlx5vf_device *mv)
+{
+	struct vfio_device *vdev = &mv->core.vdev;
+
+	if (!mlx5vf_pf_bind(mv))
+		return;
+	vdev->mig_ops = &migration_ops;
+	if (mlx5vf_log_capable(mv->mdev))
+		vdev->log_ops = &log_ops;
+	else
+		dev_info(mlx5vf_dev(mv), "the firmware cannot track the pages that the VF writes\n");
+}
 
 static int device_init(struct vfio_device *vdev)
 {
@@ -18,11 +64,10 @@ static int device_init(struct vfio_device *vdev)
 	ret = vfio_pci_core_init_dev(vdev);
 	if (ret)
 		return ret;
-	ret = mlx5vf_pf_bind(mv);
-	if (ret)
-		/* After an error here, nobody calls release. */
-		vfio_pci_core_release_dev(vdev);
-	return ret;
+	mlx5vf_device_init(mv);
+	mlx5vf_tracker_init(mv);
+	device_find_pf(mv);
+	return 0;
 }
 
 static int device_open(struct vfio_device *vdev)
@@ -30,10 +75,12 @@ static int device_open(struct vfio_device *vdev)
 	struct mlx5vf_device *mv = mlx5vf_of(vdev);
 	int ret;
 
+	if (mv->find_again)
+		device_find_pf(mv);
 	ret = vfio_pci_core_enable(&mv->core);
 	if (ret)
 		return ret;
-	mlx5vf_state_opened(mv);
+	mlx5vf_opened(mv);
 	vfio_pci_core_finish_enable(&mv->core);
 	return 0;
 }
@@ -43,9 +90,7 @@ static void device_close(struct vfio_device *vdev)
 	struct mlx5vf_device *mv = mlx5vf_of(vdev);
 
 	mlx5vf_tracker_stop(mv);
-	mutex_lock(&mv->state_lock);
-	mlx5vf_end_sessions(mv);
-	mlx5vf_state_unlock(mv);
+	mlx5vf_closing(mv);
 	vfio_pci_core_close_device(vdev);
 }
 
@@ -105,16 +150,16 @@ static void driver_remove(struct pci_dev *pdev)
 
 static void driver_reset_prepare(struct pci_dev *pdev)
 {
-	mlx5vf_state_reset_begins(driver_device(pdev));
+	mlx5vf_reset_begins(driver_device(pdev));
 }
 
 static void driver_reset_done(struct pci_dev *pdev)
 {
-	mlx5vf_state_reset(driver_device(pdev));
+	mlx5vf_reset_done(driver_device(pdev));
 }
 
 static const struct pci_device_id driver_ids[] = {
-	/* Virtual functions of ConnectX-4 Lx and later. */
+	/* Virtual functions of ConnectX-6 Dx, 6 Lx, 7 and of BlueField-2, -3. */
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_VENDOR_ID_MELLANOX, 0x101e) },
 	{}
 };

@@ -14,58 +14,26 @@
 
 #include "cmd.h"
 #include "device.h"
-
-/**
- * mlx5vf_pf_ready - can commands be given now?
- * @mv: the VF; state_lock held
- *
- * Return: 0; -ENOTCONN if the PF is down; -EBUSY if firmware has not answered an
- * earlier command; or an error from finding the VF again, or from letting it go on
- * (mlx5vf_state_let_go()).
- */
-int mlx5vf_pf_ready(struct mlx5vf_device *mv)
-{
-	int ret;
-
-	lockdep_assert_held(&mv->state_lock);
-	if (!mv->attached) {
-		dev_err_ratelimited(mlx5vf_dev(mv), "the PF is down, so there is no migration\n");
-		return -ENOTCONN;
-	}
-	/* Pairs with cmd_answered(). */
-	if (atomic_read_acquire(&mv->orphans)) {
-		dev_err_ratelimited(mlx5vf_dev(mv), "the firmware has not answered an earlier command yet\n");
-		return -EBUSY;
-	}
-	if (!mv->vhca_known) {
-		ret = mlx5vf_cmd_query_vhca_id(mv);
-		if (ret)
-			return ret;
-		mv->vhca_known = true;
-	}
-	return mlx5vf_state_let_go(mv);
-}
+#include "pf.h"
 
 static void pf_detach(struct mlx5vf_device *mv)
 {
-	/* So that whoever is waiting in there gives up. */
-	mlx5vf_tracker_break(mv, "the PF goes down");
-
+	mlx5vf_tracker_down(mv);
 	mutex_lock(&mv->state_lock);
-	mutex_lock(&mv->track_lock);
 	if (mv->attached) {
-		mlx5vf_tracker_free(mv);
-		mlx5vf_end_sessions(mv);
+		mlx5vf_session_end(mv);
 		mv->attached = false;
 		mv->vhca_known = false;
 		mv->lost = mv->state != VFIO_DEVICE_STATE_RUNNING;
 		if (mv->lost)
 			dev_warn(mlx5vf_dev(mv), "the PF goes down, and the device's state is lost; it needs VFIO_DEVICE_RESET\n");
 	}
-	mutex_unlock(&mv->track_lock);
 	mlx5vf_state_unlock(mv);
 
-	/* What is under way still uses the PF; mlx5_core limits the time. */
+	/*
+	 * What is under way still uses the PF; mlx5_core limits the time. Then
+	 * sessions that have ended release what firmware knows.
+	 */
 	mlx5_cmd_cleanup_async_ctx(&mv->async);
 	flush_workqueue(mv->wq);
 	mlx5_cmd_init_async_ctx(mv->mdev, &mv->async);
@@ -74,10 +42,9 @@ static void pf_detach(struct mlx5vf_device *mv)
 static void pf_attach(struct mlx5vf_device *mv)
 {
 	mutex_lock(&mv->state_lock);
-	mutex_lock(&mv->track_lock);
 	mv->attached = true;
-	mutex_unlock(&mv->track_lock);
 	mlx5vf_state_unlock(mv);
+	mlx5vf_tracker_up(mv);
 }
 
 static int pf_event(struct notifier_block *nb, unsigned long event, void *data)
@@ -100,7 +67,7 @@ static const char *pf_capable(struct mlx5vf_device *mv)
 {
 	struct mlx5_core_dev *mdev = mv->mdev;
 	struct vfio_device *vdev = &mv->core.vdev;
-	bool multi, migratable;
+	bool migratable;
 
 	if (!MLX5_CAP_GEN(mdev, migration))
 		return "the firmware cannot migrate VFs";
@@ -113,75 +80,77 @@ static const char *pf_capable(struct mlx5vf_device *mv)
 	mv->vhca_known = true;
 
 	/* A state that comes in parts must be loaded in parts. */
-	multi = MLX5_CAP_GEN_2(mdev, migration_multi_load);
-	mv->chunks = multi && MLX5_CAP_GEN_2(mdev, migration_in_chunks);
+	mv->multi = MLX5_CAP_GEN_2(mdev, migration_multi_load);
+	mv->chunks = mv->multi && MLX5_CAP_GEN_2(mdev, migration_in_chunks);
 	vdev->migration_flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P;
-	if (multi && MLX5_CAP_GEN_2(mdev, migration_tracking_state))
+	if (mv->multi && MLX5_CAP_GEN_2(mdev, migration_tracking_state))
 		vdev->migration_flags |= VFIO_MIGRATION_PRE_COPY;
 	return NULL;
 }
 
+/* mlx5_core takes notifiers when all VFs have come. */
+static const char *pf_register(struct mlx5vf_device *mv)
+{
+	mv->attached = true;
+	mv->nb.notifier_call = pf_event;
+	if (!mlx5_sriov_blocking_notifier_register(mv->mdev, mv->vf_id, &mv->nb))
+		return NULL;
+	mv->attached = false;
+	mv->find_again = true;
+	return "the PF is still making its VFs; it is asked again when the device is opened";
+}
+
+static const char *pf_find(struct mlx5vf_device *mv)
+{
+	struct pci_dev *pdev = mv->core.pdev;
+	const char *lacks;
+
+	if (!pdev->is_virtfn)
+		return "it is not a VF";
+	mv->vf_id = pci_iov_vf_id(pdev);
+	if (mv->vf_id < 0)
+		return "mlx5_core does not drive the PF";
+	/* It cannot go away until it is put back. */
+	mv->mdev = mlx5_vf_get_core_dev(pdev);
+	if (!mv->mdev)
+		return "mlx5_core does not drive the PF";
+
+	lacks = "there is no memory for a workqueue";
+	mv->wq = alloc_workqueue("mlx5vf-%s", WQ_UNBOUND, 0, pci_name(pdev));
+	if (!mv->wq)
+		goto put;
+	mlx5_cmd_init_async_ctx(mv->mdev, &mv->async);
+	lacks = pf_capable(mv);
+	if (!lacks)
+		lacks = pf_register(mv);
+	if (lacks) {
+		mlx5_cmd_cleanup_async_ctx(&mv->async);
+		destroy_workqueue(mv->wq);
+	}
+put:
+	mlx5_vf_put_core_dev(mv->mdev);
+	return lacks;
+}
+
 /**
  * mlx5vf_pf_bind - find out what the PF can do for the VF
- * @mv: the VF, not yet registered
+ * @mv: the VF, not yet registered, or not yet open and @find_again set
  *
  * A VF that cannot be migrated is still good for being passed through, so this is
  * no error, but a message.
  *
- * Return: 0 or -ENOMEM.
+ * Return: whether the VF can be migrated.
  */
-int mlx5vf_pf_bind(struct mlx5vf_device *mv)
+bool mlx5vf_pf_bind(struct mlx5vf_device *mv)
 {
-	struct pci_dev *pdev = mv->core.pdev;
 	const char *lacks;
-	int ret = 0;
 
-	mutex_init(&mv->state_lock);
-	mutex_init(&mv->track_lock);
-	mlx5vf_tracker_init(mv);
-	mv->state = VFIO_DEVICE_STATE_RUNNING;
-
-	lacks = "it is not a VF";
-	if (!pdev->is_virtfn)
-		goto none;
-	lacks = "mlx5_core does not drive the PF";
-	mv->vf_id = pci_iov_vf_id(pdev);
-	if (mv->vf_id < 0)
-		goto none;
-	/* It cannot go away until it is put back. */
-	mv->mdev = mlx5_vf_get_core_dev(pdev);
-	if (!mv->mdev)
-		goto none;
-	lacks = pf_capable(mv);
-	if (lacks)
-		goto put;
-
-	mv->wq = alloc_ordered_workqueue("mlx5vf-%s", 0, pci_name(pdev));
-	if (!mv->wq) {
-		ret = -ENOMEM;
-		goto put;
-	}
-	INIT_WORK(&mv->late_work, mlx5vf_state_late);
-	mlx5_cmd_init_async_ctx(mv->mdev, &mv->async);
-	mv->attached = true;
-	mv->nb.notifier_call = pf_event;
-	ret = mlx5_sriov_blocking_notifier_register(mv->mdev, mv->vf_id, &mv->nb);
-	if (ret) {
-		destroy_workqueue(mv->wq);
-		goto put;
-	}
-	mv->migratable = true;
-	mv->core.vdev.mig_ops = &mlx5vf_migration_ops;
-	if (mlx5vf_tracker_capable(mv->mdev))
-		mv->core.vdev.log_ops = &mlx5vf_log_ops;
-	else
-		dev_info(mlx5vf_dev(mv), "the firmware cannot track the pages that the VF writes\n");
-put:
-	mlx5_vf_put_core_dev(mv->mdev);
-none:
+	mv->find_again = false;
+	lacks = pf_find(mv);
+	mv->migratable = !lacks;
 	if (lacks)
 		dev_info(mlx5vf_dev(mv), "no migration: %s\n", lacks);
-	return ret;
+	return mv->migratable;
 }
 
 /**
@@ -193,7 +162,14 @@ void mlx5vf_pf_unbind(struct mlx5vf_device *mv)
 	if (!mv->migratable)
 		return;
 	mlx5_sriov_blocking_notifier_unregister(mv->mdev, mv->vf_id, &mv->nb);
-	/* Nothing is open any more, but an answer may still be on its way. */
+	/*
+	 * Nothing is open any more, but an answer may still be on its way, and leave
+	 * the VF suspended to the next driver. mlx5_core limits the time.
+	 */
+	wait_event(mv->idle, !atomic_read_acquire(&mv->abandoned));
+	mutex_lock(&mv->state_lock);
+	mlx5vf_resume_stray(mv);
+	mlx5vf_state_unlock(mv);
 	pf_detach(mv);
 	destroy_workqueue(mv->wq);
 }

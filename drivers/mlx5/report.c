@@ -2,7 +2,8 @@
 /*
  * Where the page tracker's reports arrive: a queue pair of ours that receives what
  * a queue pair of the firmware sends, a completion queue, and memory for messages.
- * Decides how much can be under way; what a message says is tracker.c's business.
+ * Decides how much can be under way, and wakes who waits for messages; what a message
+ * says is tracker.c's business.
  *
  * Each receive entry always has the same slot of the memory, since firmware takes
  * them in order, which is checked. Firmware waits when no slot is free.
@@ -18,6 +19,7 @@
 #include "buffer.h"
 #include "cmd.h"
 #include "device.h"
+#include "report.h"
 
 /* Memory for messages, if they are not so large that more is needed. */
 #define REPORT_SIZE	SZ_2M
@@ -43,20 +45,54 @@ static void fill_pas(__be64 *pas, dma_addr_t dma, size_t size)
 		*pas++ = cpu_to_be64(dma + at);
 }
 
+/**
+ * mlx5vf_report_event - something may have changed: have the reader look
+ * @r: the report
+ */
+void mlx5vf_report_event(struct mlx5vf_report *r)
+{
+	atomic_inc(&r->events);
+	wake_up_all(&r->wait);
+}
+
+/**
+ * mlx5vf_report_break - let readers fail from now on; the first reason counts
+ * @r: the report
+ * @why: a string that lives for ever
+ */
+void mlx5vf_report_break(struct mlx5vf_report *r, const char *why)
+{
+	cmpxchg(&r->broken, NULL, why);
+	mlx5vf_report_event(r);
+}
+
+/**
+ * mlx5vf_report_wait - sleep until there is reason to look
+ * @r: the report
+ * @seen: r->events when there was none
+ * @timeout: look by oneself after so many jiffies
+ *
+ * Return: 0, or -EINTR if killed.
+ */
+int mlx5vf_report_wait(struct mlx5vf_report *r, int seen, unsigned long timeout)
+{
+	long ret;
+
+	ret = wait_event_killable_timeout(r->wait, atomic_read(&r->events) != seen, timeout);
+	return ret < 0 ? -EINTR : 0;
+}
+
 /* In an interrupt. */
 static void cq_completed(struct mlx5_core_cq *cq, struct mlx5_eqe *eqe)
 {
-	mlx5vf_tracker_event(container_of(cq, struct mlx5vf_tracker, report.cq));
+	mlx5vf_report_event(container_of(cq, struct mlx5vf_report, cq));
 }
 
 static void cq_failed(struct mlx5_core_cq *cq, enum mlx5_event type)
 {
-	struct mlx5vf_tracker *t = container_of(cq, struct mlx5vf_tracker, report.cq);
-
-	if (type != MLX5_EVENT_TYPE_CQ_ERROR)
-		return;
-	cmpxchg(&t->broken, NULL, "its completion queue failed");
-	mlx5vf_tracker_event(t);
+	if (type == MLX5_EVENT_TYPE_CQ_ERROR)
+		mlx5vf_report_break(container_of(cq, struct mlx5vf_report, cq),
+				    "its completion queue failed");
 }
 
 static int create_cq(struct mlx5_core_dev *mdev, struct mlx5vf_report *r)
@@ -89,7 +125,6 @@ static int create_cq(struct mlx5_core_dev *mdev, struct mlx5vf_report *r)
 	MLX5_SET64(cqc, cqc, dbr_addr, r->db.dma);
 	fill_pas(MLX5_ADDR_OF(create_cq_in, in, pas), r->cqes_dma, cqes_size(r));
 
-	memset(&r->cq, 0, sizeof(r->cq));
 	r->cq.cqe_sz = sizeof(*r->cqes);
 	r->cq.set_ci_db = r->db.db;
 	r->cq.arm_db = r->db.db + 1;
@@ -148,7 +183,7 @@ static int destroy_qp(struct mlx5_core_dev *mdev, u32 qpn)
 
 	MLX5_SET(destroy_qp_in, in, opcode, MLX5_CMD_OP_DESTROY_QP);
 	MLX5_SET(destroy_qp_in, in, qpn, qpn);
-	return mlx5vf_insist(mlx5_cmd_exec_in(mdev, destroy_qp, in));
+	return mlx5vf_retry_nomem(mlx5_cmd_exec_in(mdev, destroy_qp, in));
 }
 
 static int qp_to_init(struct mlx5_core_dev *mdev, u32 qpn)
@@ -196,14 +231,14 @@ static int qp_to_send(struct mlx5_core_dev *mdev, u32 qpn)
 	return mlx5_cmd_exec_in(mdev, rtr2rts_qp, in);
 }
 
-static void ring(struct mlx5vf_report *r)
+static void report_ring(struct mlx5vf_report *r)
 {
 	/* What the entries say, before their number. */
 	dma_wmb();
 	r->qp_db.db[MLX5_RCV_DBR] = cpu_to_be32((r->received + r->slots) & 0xffff);
 }
 
-static int connect(struct mlx5_core_dev *mdev, struct mlx5vf_report *r)
+static int connect_qps(struct mlx5_core_dev *mdev, struct mlx5vf_report *r)
 {
 	u32 i;
 	int ret;
@@ -219,7 +254,7 @@ static int connect(struct mlx5_core_dev *mdev, struct mlx5vf_report *r)
 		r->wqes[i].addr = cpu_to_be64((u64)i * r->message);
 	}
 	r->received = 0;
-	ring(r);
+	report_ring(r);
 	ret = qp_to_receive(mdev, r->qpn, r->fw_qpn);
 	if (!ret)
 		ret = qp_to_receive(mdev, r->fw_qpn, r->qpn);
@@ -250,21 +285,31 @@ static void queues_stuck(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_report_open - make it
- * @mv: the VF; attached, track_lock held
- * @r: what is made
+ * mlx5vf_report_init - before anything else
+ * @r: the report, otherwise zero
  * @message: largest message in bytes, a power of two
- *
- * Return: 0 or an error.
  */
-int mlx5vf_report_open(struct mlx5vf_device *mv, struct mlx5vf_report *r, u32 message)
+void mlx5vf_report_init(struct mlx5vf_report *r, u32 message)
+{
+	init_waitqueue_head(&r->wait);
+	r->message = message;
+	r->slots = max_t(u32, REPORT_SIZE / message, MIN_SLOTS);
+}
+
+/**
+ * mlx5vf_report_open - make it
+ * @mv: the VF; attached
+ * @r: what is made; opened once only
+ *
+ * Return: 0; -EADDRINUSE if it failed, and firmware did not give back all: the
+ * memory of @r must not be freed; or another error.
+ */
+int mlx5vf_report_open(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 {
 	struct mlx5_core_dev *mdev = mv->mdev;
 	bool stuck = false;
 	int ret;
 
-	r->message = message;
-	r->slots = max_t(u32, REPORT_SIZE / message, MIN_SLOTS);
 	r->uar = mlx5_get_uars_page(mdev);
 	if (IS_ERR(r->uar))
 		return PTR_ERR(r->uar);
@@ -293,7 +338,7 @@ int mlx5vf_report_open(struct mlx5vf_device *mv, struct mlx5vf_report *r, u32 me
 	ret = create_qp(mdev, r, false, &r->fw_qpn);
 	if (ret)
 		goto destroy_qp;
-	ret = connect(mdev, r);
+	ret = connect_qps(mdev, r);
 	if (ret)
 		goto destroy_fw_qp;
 	mlx5vf_report_arm(r);
@@ -310,7 +355,7 @@ free_wqes:
 	if (!stuck)
 		dma_free_coherent(mdev->device, wqes_size(r), r->wqes, r->wqes_dma);
 destroy_cq:
-	stuck |= !!mlx5vf_insist(mlx5_core_destroy_cq(mdev, &r->cq));
+	stuck |= !!mlx5vf_retry_nomem(mlx5_core_destroy_cq(mdev, &r->cq));
 	if (stuck) {
 		queues_stuck(mv);
 		goto dealloc_pd;
@@ -324,17 +369,19 @@ dealloc_pd:
 	mlx5_core_dealloc_pd(mdev, r->pd);
 put_uar:
 	mlx5_put_uars_page(mdev, r->uar);
-	return ret;
+	return stuck ? -EADDRINUSE : ret;
 }
 
 /**
  * mlx5vf_report_close - undo mlx5vf_report_open()
- * @mv: the VF; attached, track_lock held
+ * @mv: the VF; attached
  * @r: what was made
  *
  * Memory that firmware does not let go of is not freed.
+ *
+ * Return: false if the memory of @r must not be freed either.
  */
-void mlx5vf_report_close(struct mlx5vf_device *mv, struct mlx5vf_report *r)
+bool mlx5vf_report_close(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 {
 	struct mlx5_core_dev *mdev = mv->mdev;
 	bool stuck;
@@ -347,7 +394,7 @@ void mlx5vf_report_close(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 	}
 	mlx5vf_buffer_unmap(mv, r->buf);
 	mlx5vf_buffer_put(r->buf);
-	if (!mlx5vf_insist(mlx5_core_destroy_cq(mdev, &r->cq))) {
+	if (!mlx5vf_retry_nomem(mlx5_core_destroy_cq(mdev, &r->cq))) {
 		dma_free_coherent(mdev->device, cqes_size(r), r->cqes, r->cqes_dma);
 		mlx5_db_free(mdev, &r->db);
 	} else {
@@ -357,6 +404,7 @@ void mlx5vf_report_close(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 	mlx5_put_uars_page(mdev, r->uar);
 	if (stuck)
 		queues_stuck(mv);
+	return !stuck;
 }
 
 /**
@@ -413,5 +461,5 @@ void mlx5vf_report_done(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 {
 	mlx5vf_buffer_for_device(mv, r->buf);
 	r->received++;
-	ring(r);
+	report_ring(r);
 }

@@ -1,105 +1,137 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The data session of the saving states, the firmware's side: SAVE commands, and
- * what becomes of their answers. save_arcs.c decides which are given, save_fd.c is
+ * The data session of the saving states, the firmware's side: decides what firmware
+ * is told to save, with how much memory, and what becomes of its answers. queue.c is
  * the reader's side.
  *
- * There is at most one SAVE at a time. Its answer comes in an interrupt, which
- * only notes it; it is acted upon under state_lock, by the work or by an arc that
- * waits for it. Then the image gets its header and goes to the reader, and if
- * firmware has more, the next SAVE is given, unless the reader is two images
- * behind already; it then follows when one was read.
+ * There is at most one SAVE at a time. Its answer is acted upon under state_lock, by
+ * the work or by an arc that waits for it. Then the image goes to the reader, and if
+ * firmware has more, the next SAVE is given, unless the reader is two images behind
+ * already; it then follows when one was read.
  *
- * A session that ends while firmware is writing to a buffer leaves that buffer to
- * the work, which frees it when the answer has come. So nobody waits for it but
- * the PF when it goes down.
+ * A session that ends while firmware is writing to a buffer abandons the command
+ * (cmd.c), and the work frees the buffer when the answer has come.
  */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/xxhash.h>
+#include <linux/uaccess.h>
 
 #include "buffer.h"
+#include "cmd.h"
+#include "compat.h"
 #include "device.h"
+#include "queue.h"
 #include "save.h"
 
-static void piece_free(struct kref *ref)
-{
-	struct mlx5vf_piece *piece = container_of(ref, struct mlx5vf_piece, ref);
+/* Where the state comes in chunks, they are of this size, if firmware lets us. */
+#define CHUNK_SIZE	SZ_8M
+/* How many images wait to be read before firmware makes another. */
+#define MAX_READY	2
 
-	mlx5vf_buffer_put(piece->buf);
-	kfree(piece);
-}
-
-/**
- * mlx5vf_piece_put - give back a reference
- * @piece: the piece
- */
-void mlx5vf_piece_put(struct mlx5vf_piece *piece)
-{
-	kref_put(&piece->ref, piece_free);
-}
-
-static struct mlx5vf_piece *piece_alloc(void)
-{
-	struct mlx5vf_piece *piece = kzalloc(sizeof(*piece), GFP_KERNEL_ACCOUNT);
-
-	if (piece)
-		kref_init(&piece->ref);
-	return piece;
-}
-
-static void saver_free(struct kref *ref)
-{
-	struct mlx5vf_saver *s = container_of(ref, struct mlx5vf_saver, ref);
-
-	vfio_put_device(&s->mv->core.vdev);
-	kfree(s);
-}
+/* What a SAVE command is for. */
+enum mlx5vf_save_kind {
+	MLX5VF_SAVE_TRACK,	/* pre-copy: from now on, track what changes */
+	MLX5VF_SAVE_FINAL,	/* of a stopped VF: the rest, maybe in chunks */
+	MLX5VF_SAVE_CLEANUP,	/* end the tracking; the data is of no use */
+};
 
 /**
- * mlx5vf_saver_put - give back a reference
- * @s: the session
+ * struct mlx5vf_saver - the session; all but @queue is under state_lock
+ * @base: what all sessions have
+ * @memcg: who is charged for what the work allocates, or NULL
+ * @cmd: the SAVE of which the answer was not acted upon, or NULL
+ * @kind: what it is for
+ * @piece: where firmware puts the data
+ * @chunk: size of a buffer at least, in bytes
+ * @next: firmware has more, and wants a buffer of so many bytes for it
+ * @full: the last SAVE must be of everything, since pre-copy failed
+ * @idle: pieces with buffers that can be used again
+ * @queue: what waits to be read
  */
-void mlx5vf_saver_put(struct mlx5vf_saver *s)
+struct mlx5vf_saver {
+	struct mlx5vf_session base;
+	struct mem_cgroup *memcg;
+	struct mlx5vf_cmd *cmd;
+	enum mlx5vf_save_kind kind;
+	struct mlx5vf_piece *piece;
+	size_t chunk;
+	size_t next;
+	bool full;
+	struct list_head idle;
+	struct mlx5vf_queue queue;
+};
+
+static struct mlx5vf_saver *to_saver(struct mlx5vf_session *base)
 {
-	kref_put(&s->ref, saver_free);
+	return container_of(base, struct mlx5vf_saver, base);
 }
 
-/**
- * mlx5vf_saver_kick - have the work look at the session
- * @s: the session; its VF's workqueue exists, which a command under way and a
- *	session that is not dead (under its lock) warrant
- */
-void mlx5vf_saver_kick(struct mlx5vf_saver *s)
+/* The session of a VF in a saving state; or NULL. */
+static struct mlx5vf_saver *saver_of(struct mlx5vf_device *mv)
 {
-	kref_get(&s->ref);
-	if (!queue_work(s->mv->wq, &s->work))
-		mlx5vf_saver_put(s);
+	lockdep_assert_held(&mv->state_lock);
+	switch (mv->state) {
+	case VFIO_DEVICE_STATE_PRE_COPY:
+	case VFIO_DEVICE_STATE_PRE_COPY_P2P:
+	case VFIO_DEVICE_STATE_STOP_COPY:
+		return mv->session ? to_saver(mv->session) : NULL;
+	default:
+		return NULL;
+	}
 }
+
+/* There will be no more data; the VF itself is as it was. */
+static void saver_fail(struct mlx5vf_saver *s, int error, const char *why)
+{
+	dev_err_ratelimited(mlx5vf_dev(s->base.mv), "saving the device's state failed: %s (error %d)\n",
+			    why, error);
+	mlx5vf_queue_fail(&s->queue, error);
+}
+
+/* ---- Buffers ---- */
 
 /* Take a piece away from firmware, and forget it. */
 static void piece_drop(struct mlx5vf_saver *s, struct mlx5vf_piece *piece)
 {
 	if (piece->buf)
-		mlx5vf_buffer_unmap(s->mv, piece->buf);
+		mlx5vf_buffer_unmap(s->base.mv, piece->buf);
 	mlx5vf_piece_put(piece);
 }
 
-/**
- * mlx5vf_saver_buffer - a piece with a buffer, mapped
- * @s: the session; ready, state_lock held
- * @size: bytes that it must have; no less than @s->chunk are made
- *
- * Return: the piece, which is the caller's, or an ERR_PTR.
- */
-struct mlx5vf_piece *mlx5vf_saver_buffer(struct mlx5vf_saver *s, size_t size)
+static struct mlx5vf_piece *piece_make(struct mlx5vf_saver *s, size_t size)
 {
-	struct mlx5vf_piece *piece;
+	struct mlx5vf_piece *piece = mlx5vf_piece_alloc();
 	int ret;
 
+	if (!piece)
+		return ERR_PTR(-ENOMEM);
+	piece->buf = mlx5vf_buffer_alloc(size, DMA_FROM_DEVICE);
+	if (IS_ERR(piece->buf)) {
+		ret = PTR_ERR(piece->buf);
+		piece->buf = NULL;
+		goto put;
+	}
+	ret = mlx5vf_buffer_grow(piece->buf, size);
+	if (!ret)
+		ret = mlx5vf_buffer_map(s->base.mv, piece->buf, s->base.pd);
+	if (!ret)
+		return piece;
+put:
+	mlx5vf_piece_put(piece);
+	return ERR_PTR(ret);
+}
+
+/* A piece with a buffer of so many bytes at least, mapped; or an ERR_PTR. */
+static struct mlx5vf_piece *saver_buffer(struct mlx5vf_saver *s, size_t size)
+{
+	struct mlx5vf_piece *piece;
+
 	size = max(size, s->chunk);
-	spin_lock(&s->lock);
-	list_splice_init(&s->used, &s->idle);
-	spin_unlock(&s->lock);
+	mlx5vf_queue_reuse(&s->queue, &s->idle);
 	while (!list_empty(&s->idle)) {
 		piece = list_first_entry(&s->idle, struct mlx5vf_piece, link);
 		list_del(&piece->link);
@@ -107,302 +139,494 @@ struct mlx5vf_piece *mlx5vf_saver_buffer(struct mlx5vf_saver *s, size_t size)
 			return piece;
 		piece_drop(s, piece);
 	}
-	piece = piece_alloc();
-	if (!piece)
-		return ERR_PTR(-ENOMEM);
-	piece->buf = mlx5vf_buffer_alloc(size, DMA_FROM_DEVICE);
-	if (IS_ERR(piece->buf)) {
-		ret = PTR_ERR(piece->buf);
-		piece->buf = NULL;
-		goto drop;
+	return piece_make(s, size);
+}
+
+/* Have @count buffers that are not in use. */
+static int saver_prepare(struct mlx5vf_saver *s, unsigned int count)
+{
+	struct mlx5vf_piece *piece;
+	LIST_HEAD(pieces);
+	int ret = 0;
+
+	while (count-- && !ret) {
+		piece = saver_buffer(s, 0);
+		ret = PTR_ERR_OR_ZERO(piece);
+		if (!ret)
+			list_add(&piece->link, &pieces);
 	}
-	ret = mlx5vf_buffer_grow(piece->buf, size);
-	if (!ret)
-		ret = mlx5vf_buffer_map(s->mv, piece->buf, s->pd);
-	if (ret)
-		goto drop;
-	return piece;
-
-drop:
-	mlx5vf_piece_put(piece);
-	return ERR_PTR(ret);
+	list_splice(&pieces, &s->idle);
+	return ret;
 }
 
-static void saver_queue(struct mlx5vf_saver *s, struct mlx5vf_piece *piece)
+/* ---- SAVE commands and their answers ---- */
+
+/* Possibly in an interrupt. The reference that the command had goes to the work. */
+static void saver_answered(struct mlx5vf_cmd *cmd)
 {
-	spin_lock(&s->lock);
-	list_add_tail(&piece->link, &s->ready);
-	s->queued += piece->head_length + piece->image_length;
-	if (piece->buf)
-		s->nready++;
-	spin_unlock(&s->lock);
+	struct mlx5vf_saver *s = cmd->owner;
+
+	if (!queue_work(s->base.mv->wq, &s->base.work))
+		mlx5vf_session_put(&s->base);
 }
 
-/**
- * mlx5vf_saver_queue_small - queue a record that is no image
- * @s: the session; state_lock held
- * @type: of the record
- * @data: what it holds
- * @length: bytes of that, at most MLX5VF_SMALL
- *
- * Return: 0 or -ENOMEM.
+/*
+ * Give a SAVE command; none is under way. The piece is the session's from here on.
+ * @incremental: only what has changed, or has not been saved.
  */
-int mlx5vf_saver_queue_small(struct mlx5vf_saver *s, enum mlx5vf_record_type type,
-			     const void *data, size_t length)
-{
-	struct mlx5vf_piece *piece = piece_alloc();
-
-	if (!piece)
-		return -ENOMEM;
-	memcpy(piece->head + sizeof(struct mlx5vf_record), data, length);
-	mlx5vf_stream_head(&s->stream, (void *)piece->head, type, length,
-			   xxh64(data, length, mlx5vf_stream_seed(&s->stream)));
-	piece->head_length = sizeof(struct mlx5vf_record) + length;
-	saver_queue(s, piece);
-	return 0;
-}
-
-static int saver_queue_end(struct mlx5vf_saver *s)
-{
-	struct mlx5vf_end end = {
-		.images = cpu_to_le64(s->stream.images),
-		.bytes = cpu_to_le64(s->stream.bytes),
-	};
-
-	return mlx5vf_saver_queue_small(s, MLX5VF_RECORD_END, &end, sizeof(end));
-}
-
-/**
- * mlx5vf_saver_fail - there will be no more data; the VF itself is as it was
- * @s: the session; state_lock held
- * @error: what the reader gets when it has read what there is
- * @why: for the message
- */
-void mlx5vf_saver_fail(struct mlx5vf_saver *s, int error, const char *why)
-{
-	dev_err_ratelimited(mlx5vf_dev(s->mv), "saving the device's state failed: %s (error %d)\n",
-			    why, error);
-	spin_lock(&s->lock);
-	s->saving = false;
-	if (!s->error)
-		s->error = error;
-	spin_unlock(&s->lock);
-	wake_up_all(&s->wait);
-}
-
-/* Possibly in an interrupt. */
-static void saver_answered(int status, struct mlx5_async_work *async)
-{
-	struct mlx5vf_saver *s = container_of(async, struct mlx5vf_saver, async);
-
-	s->status = status;
-	/* Pairs with saver_reap(). */
-	smp_store_release(&s->has_answer, true);
-	mlx5vf_saver_kick(s);
-	complete_all(&s->answered);
-}
-
-/**
- * mlx5vf_saver_issue - give a SAVE command
- * @s: the session; ready, state_lock held, no SAVE under way
- * @piece: where firmware puts the data; it is the session's from here on
- * @incremental: only what has changed, or has not been saved
- * @kind: what it is for
- *
- * Return: 0 or an error.
- */
-int mlx5vf_saver_issue(struct mlx5vf_saver *s, struct mlx5vf_piece *piece, bool incremental,
+static int saver_issue(struct mlx5vf_saver *s, struct mlx5vf_piece *piece, bool incremental,
 		       enum mlx5vf_save_kind kind)
 {
 	u32 in[MLX5_ST_SZ_DW(save_vhca_state_in)] = {};
-	int ret;
+	struct mlx5vf_device *mv = s->base.mv;
+	struct mlx5vf_result result;
+	struct mlx5vf_cmd *cmd;
 
-	lockdep_assert_held(&s->mv->state_lock);
+	lockdep_assert_held(&mv->state_lock);
 	MLX5_SET(save_vhca_state_in, in, opcode, MLX5_CMD_OP_SAVE_VHCA_STATE);
 	MLX5_SET(save_vhca_state_in, in, incremental, incremental);
 	MLX5_SET(save_vhca_state_in, in, set_track, kind == MLX5VF_SAVE_TRACK);
-	MLX5_SET(save_vhca_state_in, in, vhca_id, s->mv->vhca_id);
+	MLX5_SET(save_vhca_state_in, in, vhca_id, mv->vhca_id);
 	MLX5_SET(save_vhca_state_in, in, mkey, piece->buf->mkey);
 	MLX5_SET(save_vhca_state_in, in, size, mlx5vf_buffer_size(piece->buf));
-	mlx5vf_buffer_for_device(s->mv, piece->buf);
 
-	memset(s->out, 0, sizeof(s->out));
-	reinit_completion(&s->answered);
-	s->has_answer = false;
+	cmd = mlx5vf_cmd_alloc(mv, "SAVE_VHCA_STATE", MLX5_ST_SZ_BYTES(save_vhca_state_out));
+	if (!cmd) {
+		list_add(&piece->link, &s->idle);
+		return -ENOMEM;
+	}
+	cmd->done = saver_answered;
+	cmd->owner = s;
+	mlx5vf_buffer_for_device(mv, piece->buf);
+	mlx5vf_queue_expect(&s->queue, true);
+	kref_get(&s->base.ref);
+	result = mlx5vf_cmd_give(cmd, in, sizeof(in));
+	if (result.err) {
+		mlx5vf_session_put(&s->base);
+		mlx5vf_queue_expect(&s->queue, false);
+		list_add(&piece->link, &s->idle);
+		mlx5vf_cmd_put(cmd);
+		return result.err;
+	}
+	s->cmd = cmd;
 	s->piece = piece;
 	s->kind = kind;
-	s->busy = true;
 	s->next = 0;
-	spin_lock(&s->lock);
-	s->saving = true;
-	spin_unlock(&s->lock);
-	kref_get(&s->ref);
-	ret = mlx5_cmd_exec_cb(&s->mv->async, in, sizeof(in), s->out, sizeof(s->out),
-			       saver_answered, &s->async);
-	if (!ret)
-		return 0;
+	return 0;
+}
 
-	ret = mlx5_cmd_check(s->mv->mdev, ret, in, s->out) ?: -EIO;
-	s->busy = false;
-	s->piece = NULL;
-	list_add(&piece->link, &s->idle);
-	spin_lock(&s->lock);
-	s->saving = false;
-	spin_unlock(&s->lock);
-	mlx5vf_saver_put(s);
-	return ret;
+/* Ask how much there is, and have it saved. */
+static int saver_ask_and_issue(struct mlx5vf_saver *s, bool ask_incremental, bool incremental,
+			       enum mlx5vf_save_kind kind)
+{
+	struct mlx5vf_piece *piece;
+	struct mlx5vf_size size;
+	int ret;
+
+	ret = mlx5vf_cmd_query_state(s->base.mv, ask_incremental, &size);
+	if (ret)
+		return ret;
+	piece = saver_buffer(s, size.required);
+	if (IS_ERR(piece))
+		return PTR_ERR(piece);
+	return saver_issue(s, piece, incremental, kind);
 }
 
 /* Firmware has more to say: ask it to, if the reader keeps up. */
 static void saver_next(struct mlx5vf_saver *s)
 {
 	struct mlx5vf_piece *piece;
-	bool wanted;
 	int ret;
 
-	if (s->busy || !s->next)
+	if (s->cmd || !s->next || mlx5vf_queue_error(&s->queue) ||
+	    mlx5vf_queue_images(&s->queue) >= MAX_READY)
 		return;
-	spin_lock(&s->lock);
-	wanted = s->nready < MLX5VF_MAX_READY && !s->error;
-	spin_unlock(&s->lock);
-	if (!wanted)
-		return;
-	ret = mlx5vf_pf_ready(s->mv);
+	ret = mlx5vf_pf_ready(s->base.mv);
 	if (ret) {
-		mlx5vf_saver_fail(s, ret, "the firmware cannot be asked for more");
+		saver_fail(s, ret, "the firmware cannot be asked for more");
 		return;
 	}
-	piece = mlx5vf_saver_buffer(s, s->next);
+	piece = saver_buffer(s, s->next);
 	if (IS_ERR(piece)) {
-		mlx5vf_saver_fail(s, PTR_ERR(piece), "no buffer for the next part");
+		saver_fail(s, PTR_ERR(piece), "no buffer for the next part");
 		return;
 	}
 	/* Of this save, what has not been saved. */
-	ret = mlx5vf_saver_issue(s, piece, true, MLX5VF_SAVE_FINAL);
+	ret = saver_issue(s, piece, true, MLX5VF_SAVE_FINAL);
 	if (ret)
-		mlx5vf_saver_fail(s, ret, "SAVE_VHCA_STATE could not be given");
+		saver_fail(s, ret, "SAVE_VHCA_STATE could not be given");
 }
 
 /* Firmware has filled a piece. */
-static int saver_take_image(struct mlx5vf_saver *s, struct mlx5vf_piece *piece)
+static void saver_take_image(struct mlx5vf_saver *s, struct mlx5vf_piece *piece,
+			     const void *out)
 {
-	size_t length = MLX5_GET(save_vhca_state_out, s->out, actual_image_size);
-	size_t next = MLX5_GET(save_vhca_state_out, s->out, next_required_umem_size);
-	u64 seed = mlx5vf_stream_seed(&s->stream);
+	size_t length = MLX5_GET(save_vhca_state_out, out, actual_image_size);
+	size_t next = MLX5_GET(save_vhca_state_out, out, next_required_umem_size);
+	bool last;
+	int ret = 0;
 
 	if (length > mlx5vf_buffer_size(piece->buf) || next > MLX5VF_MAX_IMAGE) {
 		list_add(&piece->link, &s->idle);
-		mlx5vf_saver_fail(s, -EIO, "the firmware says that an image is larger than can be");
-		return -EIO;
-	}
-	mlx5vf_buffer_for_cpu(s->mv, piece->buf);
-	mlx5vf_stream_head(&s->stream, (void *)piece->head, MLX5VF_RECORD_IMAGE, length,
-			   mlx5vf_buffer_sum(piece->buf, length, seed));
-	piece->head_length = sizeof(struct mlx5vf_record);
-	piece->image_length = length;
-	saver_queue(s, piece);
-	if (s->kind == MLX5VF_SAVE_FINAL && s->mv->chunks)
-		s->next = next;
-	return 0;
-}
-
-static void saver_took_image(struct mlx5vf_saver *s)
-{
-	bool last = s->kind == MLX5VF_SAVE_FINAL && !s->next;
-	int ret = last ? saver_queue_end(s) : 0;
-
-	if (ret) {
-		mlx5vf_saver_fail(s, ret, "no memory for the end of the data");
+		saver_fail(s, -EIO, "the firmware says that an image is larger than can be");
 		return;
 	}
-	spin_lock(&s->lock);
-	if (!s->initial)
-		s->initial = s->queued;
-	s->saving = s->next;
-	s->ended = last;
-	spin_unlock(&s->lock);
-	wake_up_all(&s->wait);
+	mlx5vf_buffer_for_cpu(s->base.mv, piece->buf);
+	if (length)
+		mlx5vf_queue_image(&s->queue, piece, length);
+	else
+		list_add(&piece->link, &s->idle);
+	if (s->kind == MLX5VF_SAVE_FINAL && s->base.mv->chunks)
+		s->next = next;
+	last = s->kind == MLX5VF_SAVE_FINAL && !s->next;
+	if (last)
+		ret = mlx5vf_queue_end(&s->queue);
+	if (ret)
+		saver_fail(s, ret, "no memory for the end of the data");
+	else
+		mlx5vf_queue_expect(&s->queue, s->next);
 }
 
 /* A SAVE failed. What failed in pre-copy can be saved later, but then in full. */
-static void saver_failed(struct mlx5vf_saver *s)
+static void saver_failed(struct mlx5vf_saver *s, struct mlx5vf_result result)
 {
-	u32 in[MLX5_ST_SZ_DW(save_vhca_state_in)] = {};
-	bool fw = s->status == -EREMOTEIO;
-	int ret;
-
-	MLX5_SET(save_vhca_state_in, in, opcode, MLX5_CMD_OP_SAVE_VHCA_STATE);
-	ret = mlx5_cmd_check(s->mv->mdev, s->status, in, s->out) ?: -EIO;
-	if (s->kind == MLX5VF_SAVE_TRACK && fw &&
-	    MLX5_GET(save_vhca_state_out, s->out, status) == MLX5_CMD_STAT_BAD_RES_STATE_ERR) {
-		dev_warn(mlx5vf_dev(s->mv), "the firmware cannot track the device's state now; all of it will be saved when the device is stopped\n");
+	if (s->kind == MLX5VF_SAVE_TRACK && mlx5vf_refused_state(result)) {
+		dev_warn(mlx5vf_dev(s->base.mv), "the firmware cannot track the device's state now; all of it will be saved when the device is stopped\n");
 		s->full = true;
-		spin_lock(&s->lock);
-		s->saving = false;
-		spin_unlock(&s->lock);
-		wake_up_all(&s->wait);
+		mlx5vf_queue_expect(&s->queue, false);
 		return;
 	}
-	mlx5vf_saver_fail(s, ret, "SAVE_VHCA_STATE failed");
-}
-
-/* Give back what the firmware knows. The PF is up, no SAVE under way. */
-static void saver_release(struct mlx5vf_saver *s)
-{
-	struct mlx5vf_piece *piece, *tmp;
-
-	list_for_each_entry_safe(piece, tmp, &s->idle, link)
-		piece_drop(s, piece);
-	INIT_LIST_HEAD(&s->idle);
-	mlx5_core_dealloc_pd(s->mv->mdev, s->pd);
+	saver_fail(s, result.err, "SAVE_VHCA_STATE failed");
 }
 
 /* Act upon an answer, if there is one. */
 static void saver_reap(struct mlx5vf_saver *s)
 {
 	struct mlx5vf_piece *piece = s->piece;
+	struct mlx5vf_cmd *cmd = s->cmd;
+	struct mlx5vf_result result;
 
-	lockdep_assert_held(&s->mv->state_lock);
-	/* Pairs with saver_answered(). */
-	if (!s->busy || !smp_load_acquire(&s->has_answer))
+	lockdep_assert_held(&s->base.mv->state_lock);
+	if (!cmd || !mlx5vf_cmd_is_answered(cmd))
 		return;
-	/* It is in its last lines, and the reference is still its. */
-	wait_for_completion(&s->answered);
-	s->busy = false;
+	s->cmd = NULL;
 	s->piece = NULL;
-	if (s->dead) {
+	if (s->base.dead) {
 		list_add(&piece->link, &s->idle);
-		saver_release(s);
-	} else if (s->status) {
-		list_add(&piece->link, &s->idle);
-		saver_failed(s);
-	} else if (s->kind == MLX5VF_SAVE_CLEANUP) {
-		list_add(&piece->link, &s->idle);
-	} else if (!saver_take_image(s, piece)) {
-		saver_took_image(s);
+		mlx5vf_cmd_put(cmd);
+		return;
 	}
-	mlx5vf_saver_put(s);
+	result = mlx5vf_cmd_result(cmd);
+	if (!result.err && s->kind != MLX5VF_SAVE_CLEANUP) {
+		saver_take_image(s, piece, cmd->out);
+	} else {
+		list_add(&piece->link, &s->idle);
+		if (result.err)
+			saver_failed(s, result);
+	}
+	mlx5vf_cmd_put(cmd);
 }
 
-/**
- * mlx5vf_saver_work - act upon an answer, and go on with the next chunk
- * @work: of the session
- */
-void mlx5vf_saver_work(struct work_struct *work)
+static void saver_work(struct work_struct *work)
 {
-	struct mlx5vf_saver *s = container_of(work, struct mlx5vf_saver, work);
-	struct mlx5vf_device *mv = s->mv;
+	struct mlx5vf_saver *s = to_saver(container_of(work, struct mlx5vf_session, work));
+	struct mlx5vf_device *mv = s->base.mv;
+	struct mem_cgroup *memcg;
 
 	mutex_lock(&mv->state_lock);
+	memcg = set_active_memcg(s->memcg);
 	saver_reap(s);
-	if (!s->dead)
+	if (!s->base.dead)
 		saver_next(s);
+	mlx5vf_session_release(&s->base);
+	set_active_memcg(memcg);
 	mlx5vf_state_unlock(mv);
-	mlx5vf_saver_put(s);
+	mlx5vf_session_put(&s->base);
+}
+
+/* An image was read. Under the queue's lock, and the session is not over. */
+static void saver_room(struct mlx5vf_queue *q)
+{
+	mlx5vf_session_kick(&container_of(q, struct mlx5vf_saver, queue)->base);
+}
+
+static int saver_settle(struct mlx5vf_saver *s)
+{
+	if (!s->cmd)
+		return 0;
+	if (mlx5vf_cmd_wait(s->cmd))
+		return -EBUSY;
+	saver_reap(s);
+	return 0;
+}
+
+/* ---- The session ends ---- */
+
+static void saver_end(struct mlx5vf_session *base)
+{
+	struct mlx5vf_saver *s = to_saver(base);
+
+	mlx5vf_queue_die(&s->queue, &s->idle);
+	if (s->cmd)
+		mlx5vf_cmd_abandon(s->cmd);
+}
+
+static bool saver_is_busy(struct mlx5vf_session *base)
+{
+	struct mlx5vf_saver *s = to_saver(base);
+
+	saver_reap(s);
+	return s->cmd;
+}
+
+static void saver_release(struct mlx5vf_session *base)
+{
+	struct mlx5vf_saver *s = to_saver(base);
+	struct mlx5vf_piece *piece, *tmp;
+
+	list_for_each_entry_safe(piece, tmp, &s->idle, link)
+		piece_drop(s, piece);
+	INIT_LIST_HEAD(&s->idle);
+	mlx5_core_dealloc_pd(base->mv->mdev, base->pd);
+}
+
+static void saver_free(struct mlx5vf_session *base)
+{
+	struct mlx5vf_saver *s = to_saver(base);
+
+	mem_cgroup_put(s->memcg);
+	kfree(s);
+}
+
+static const struct mlx5vf_session_ops saver_ops = {
+	.end = saver_end,
+	.release = saver_release,
+	.is_busy = saver_is_busy,
+	.free = saver_free,
+};
+
+/* ---- The file ---- */
+
+static ssize_t saver_fop_read(struct file *file, char __user *data, size_t count, loff_t *pos)
+{
+	struct mlx5vf_saver *s = file->private_data;
+
+	return mlx5vf_queue_read(&s->queue, file, data, count);
+}
+
+static __poll_t saver_fop_poll(struct file *file, struct poll_table_struct *wait)
+{
+	struct mlx5vf_saver *s = file->private_data;
+
+	return mlx5vf_queue_poll(&s->queue, file, wait);
+}
+
+/* Save what changed, in pre-copy; no SAVE is under way. */
+static int saver_more(struct mlx5vf_saver *s, size_t size)
+{
+	struct mlx5vf_piece *piece = saver_buffer(s, size);
+	int ret;
+
+	ret = PTR_ERR_OR_ZERO(piece);
+	if (!ret)
+		ret = saver_issue(s, piece, true, MLX5VF_SAVE_TRACK);
+	if (ret)
+		saver_fail(s, ret, "what changed cannot be saved");
+	return ret;
+}
+
+/*
+ * How much is there to read, and how much would there be? If all was read and
+ * something has changed, it is saved now. A suspended VF changes nothing, and
+ * cannot be saved with tracking.
+ */
+static int saver_info(struct mlx5vf_saver *s, struct vfio_precopy_info *info)
+{
+	struct mlx5vf_device *mv = s->base.mv;
+	struct mlx5vf_size changed = {};
+	u64 unread, initial;
+	int ret;
+
+	if (s->base.dead || (mv->state != VFIO_DEVICE_STATE_PRE_COPY &&
+			     mv->state != VFIO_DEVICE_STATE_PRE_COPY_P2P))
+		return -EINVAL;
+	if (mv->state == VFIO_DEVICE_STATE_PRE_COPY) {
+		ret = mlx5vf_pf_ready(mv);
+		if (!ret)
+			ret = saver_settle(s);
+		if (!ret)
+			ret = mlx5vf_queue_error(&s->queue);
+		if (!ret && !s->full)
+			ret = mlx5vf_cmd_query_state(mv, true, &changed);
+		if (ret)
+			return ret;
+	}
+
+	unread = mlx5vf_queue_unread(&s->queue, &initial);
+	info->initial_bytes = initial;
+	info->dirty_bytes = unread - initial + changed.required;
+	if (unread || !changed.required)
+		return 0;
+	info->dirty_bytes += MLX5VF_IMAGE_HEAD + MLX5VF_IMAGE_TAIL;
+	return saver_more(s, changed.required);
+}
+
+static long saver_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	const size_t minsz = offsetofend(struct vfio_precopy_info, dirty_bytes);
+	struct mlx5vf_saver *s = file->private_data;
+	void __user *user = (void __user *)arg;
+	struct vfio_precopy_info info;
+	u32 argsz;
+	int ret;
+
+	if (cmd != VFIO_MIG_GET_PRECOPY_INFO)
+		return -ENOTTY;
+	if (get_user(argsz, (u32 __user *)user))
+		return -EFAULT;
+	if (argsz < minsz)
+		return -EINVAL;
+	info = (struct vfio_precopy_info){ .argsz = argsz };
+	ret = mlx5vf_state_lock(s->base.mv);
+	if (ret)
+		return ret;
+	ret = saver_info(s, &info);
+	mlx5vf_state_unlock(s->base.mv);
+	if (ret)
+		return ret;
+	return copy_to_user(user, &info, minsz) ? -EFAULT : 0;
+}
+
+static int saver_fop_release(struct inode *inode, struct file *file)
+{
+	struct mlx5vf_saver *s = file->private_data;
+
+	mlx5vf_session_put(&s->base);
+	return 0;
+}
+
+static const struct file_operations saver_fops = {
+	.owner = THIS_MODULE,
+	.read = saver_fop_read,
+	.poll = saver_fop_poll,
+	.unlocked_ioctl = saver_fop_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = saver_fop_release,
+};
+
+/* ---- What the arcs do ---- */
+
+static struct mlx5vf_saver *saver_alloc(struct mlx5vf_device *mv, bool precopy)
+{
+	struct mlx5vf_saver *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+
+	if (!s)
+		return NULL;
+	mlx5vf_session_init(&s->base, mv, &saver_ops, saver_work);
+	INIT_LIST_HEAD(&s->idle);
+	mlx5vf_queue_init(&s->queue, saver_room);
+	s->queue.precopy = precopy;
+	s->memcg = get_mem_cgroup_from_mm(current->mm);
+	return s;
+}
+
+/* How large buffers are, and how many are made beside the first. */
+static unsigned int choose_buffers(struct mlx5vf_saver *s, const struct mlx5vf_size *size,
+				   bool precopy)
+{
+	size_t required = max_t(size_t, size->required, PAGE_SIZE);
+
+	if (s->base.mv->chunks) {
+		s->chunk = max_t(size_t, required, min_t(u64, size->total, CHUNK_SIZE));
+		if (precopy)
+			return MAX_READY;
+		return size->total > s->chunk ? MAX_READY - 1 : 0;
+	}
+	s->chunk = required;
+	if (!precopy)
+		return 0;
+	/* It may grow until the VF is stopped. */
+	s->chunk = min_t(size_t, s->chunk + s->chunk / 8, MLX5VF_MAX_IMAGE);
+	return 1;
+}
+
+/* Everything that can fail and is not the first SAVE itself. */
+static struct file *saver_open(struct mlx5vf_saver *s, const struct mlx5vf_size *size,
+			       bool precopy, struct mlx5vf_piece **first)
+{
+	unsigned int more = choose_buffers(s, size, precopy);
+	struct mlx5vf_piece *piece;
+	struct mlx5vf_start start;
+	struct file *file;
+	int ret;
+
+	mlx5vf_start_make(s->base.mv, precopy || size->total > size->required, &start);
+	ret = mlx5vf_queue_start(&s->queue, &start, s->chunk);
+	if (ret)
+		return ERR_PTR(ret);
+	piece = saver_buffer(s, size->required);
+	if (IS_ERR(piece))
+		return ERR_CAST(piece);
+	/* For when the VF is stopped, and the guest waits. */
+	ret = saver_prepare(s, more);
+	file = ERR_PTR(ret);
+	if (!ret)
+		file = anon_inode_getfile("[mlx5vf-save]", &saver_fops, s, O_RDONLY);
+	if (IS_ERR(file)) {
+		list_add(&piece->link, &s->idle);
+		return file;
+	}
+	stream_open(file_inode(file), file);
+	*first = piece;
+	return file;
 }
 
 /**
- * mlx5vf_save_settle - wait until no SAVE is under way
+ * mlx5vf_save_begin - open a session and begin to save
+ * @mv: the VF; ready, state_lock held
+ * @precopy: the VF is running: save and track; else it is stopped: save all
+ *
+ * Return: the session's file, or an ERR_PTR.
+ */
+struct file *mlx5vf_save_begin(struct mlx5vf_device *mv, bool precopy)
+{
+	struct mlx5vf_piece *piece;
+	struct mlx5vf_size size;
+	struct mlx5vf_saver *s;
+	struct file *file;
+	int ret;
+
+	lockdep_assert_held(&mv->state_lock);
+	s = saver_alloc(mv, precopy);
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	ret = mlx5vf_cmd_query_state(mv, false, &size);
+	if (!ret)
+		ret = mlx5_core_alloc_pd(mv->mdev, &s->base.pd);
+	if (ret) {
+		mlx5vf_session_put(&s->base);
+		return ERR_PTR(ret);
+	}
+	/* One for the VF, and one for the file. */
+	mv->session = &s->base;
+	kref_get(&s->base.ref);
+	file = saver_open(s, &size, precopy, &piece);
+	if (IS_ERR(file)) {
+		mlx5vf_session_end(mv);
+		mlx5vf_session_put(&s->base);
+		return file;
+	}
+	ret = saver_issue(s, piece, false, precopy ? MLX5VF_SAVE_TRACK : MLX5VF_SAVE_FINAL);
+	if (ret) {
+		mlx5vf_session_end(mv);
+		fput(file);
+		return ERR_PTR(ret);
+	}
+	return file;
+}
+
+/**
+ * mlx5vf_save_settle - wait until the session has no SAVE under way
  * @mv: the VF; state_lock held
  *
  * Return: 0; -EBUSY if killed or it takes too long: the SAVE is still under way, and
@@ -410,64 +634,61 @@ void mlx5vf_saver_work(struct work_struct *work)
  */
 int mlx5vf_save_settle(struct mlx5vf_device *mv)
 {
-	struct mlx5vf_saver *s = mv->saver;
-	long left;
+	struct mlx5vf_saver *s = saver_of(mv);
 
-	lockdep_assert_held(&mv->state_lock);
-	if (!s || !s->busy)
-		return 0;
-	left = wait_for_completion_killable_timeout(&s->answered, mlx5vf_cmd_limit());
-	if (left <= 0) {
-		dev_err_ratelimited(mlx5vf_dev(mv), "SAVE_VHCA_STATE: %s before the firmware answered\n",
-			left ? "killed" : "the time limit was over");
-		return -EBUSY;
+	return s ? saver_settle(s) : 0;
+}
+
+/**
+ * mlx5vf_save_final - the VF was stopped after pre-copy: save the rest
+ * @mv: the VF; ready, state_lock held, no SAVE under way
+ *
+ * Return: 0 or an error; the session goes on, but has no more data then.
+ */
+int mlx5vf_save_final(struct mlx5vf_device *mv)
+{
+	struct mlx5vf_saver *s = saver_of(mv);
+	int ret;
+
+	if (!s)
+		return -ENODEV;
+	ret = mlx5vf_queue_error(&s->queue);
+	if (ret)
+		return ret;
+	ret = saver_ask_and_issue(s, !s->full, !s->full, MLX5VF_SAVE_FINAL);
+	if (ret) {
+		saver_fail(s, ret, "the last part cannot be saved");
+		return ret;
 	}
-	saver_reap(s);
+	mlx5vf_queue_stopped(&s->queue);
 	return 0;
 }
 
 /**
- * mlx5vf_save_more - save what changed, in pre-copy
- * @s: the session; ready, state_lock held, no SAVE under way
- * @size: what firmware wants for it
+ * mlx5vf_save_untrack - pre-copy is given up: let firmware stop tracking
+ * @mv: the VF; state_lock held
  *
- * Return: 0 or an error, which the reader gets too.
+ * Return: 0, and the session is over: the VF runs, whatever firmware answers. -EBUSY
+ * if there still is a SAVE under way, and then nothing has changed.
  */
-int mlx5vf_save_more(struct mlx5vf_saver *s, size_t size)
+int mlx5vf_save_untrack(struct mlx5vf_device *mv)
 {
-	struct mlx5vf_piece *piece = mlx5vf_saver_buffer(s, size);
+	struct mlx5vf_saver *s = saver_of(mv);
 	int ret;
 
-	ret = PTR_ERR_OR_ZERO(piece);
-	if (!ret)
-		ret = mlx5vf_saver_issue(s, piece, true, MLX5VF_SAVE_TRACK);
-	if (ret)
-		mlx5vf_saver_fail(s, ret, "what changed cannot be saved");
-	return ret;
-}
-
-/**
- * mlx5vf_save_end - end the session, if there is one
- * @mv: the VF; attached, state_lock held
- *
- * Nothing is waited for; see above.
- */
-void mlx5vf_save_end(struct mlx5vf_device *mv)
-{
-	struct mlx5vf_saver *s = mv->saver;
-
-	lockdep_assert_held(&mv->state_lock);
 	if (!s)
-		return;
-	mv->saver = NULL;
-	spin_lock(&s->lock);
-	s->dead = true;
-	s->saving = false;
-	list_splice_init(&s->ready, &s->idle);
-	list_splice_init(&s->used, &s->idle);
-	spin_unlock(&s->lock);
-	wake_up_all(&s->wait);
-	if (!s->busy)
-		saver_release(s);
-	mlx5vf_saver_put(s);
+		return 0;
+	ret = saver_settle(s);
+	if (ret)
+		return ret;
+	ret = saver_ask_and_issue(s, !s->full, false, MLX5VF_SAVE_CLEANUP);
+	if (!ret)
+		ret = saver_settle(s);
+	if (!ret)
+		ret = mlx5vf_queue_error(&s->queue);
+	if (ret)
+		dev_warn(mlx5vf_dev(mv), "the firmware may still be tracking the device's state (error %d)\n",
+			 ret);
+	mlx5vf_session_end(mv);
+	return 0;
 }

@@ -8,19 +8,6 @@
  * the user can go on or back, unless nobody knows what became of the VF: the
  * firmware did not answer, the PF went down, or a load failed. Then the state is
  * ERROR, and only a reset leads out of it.
- *
- * A reset is told to us with vfio_pci_core's memory_lock held, which a holder of
- * state_lock may be waiting for. So the reset only leaves a note, and whoever
- * holds state_lock, or takes it, acts upon the note before he lets it go.
- *
- * A reset can overtake a suspend: the command is given, the VF is reset, and then
- * firmware suspends it. After the reset the state is RUNNING, and the VF must be.
- * A suspend that was answered before the reset began was undone by it; one that is
- * answered later may have come after it. So the bits MLX5VF_NO_* are cleared when a
- * reset begins and set by answers, and a VF that is RUNNING with one of them set is
- * told to go on: as soon as this is so, by late_work, and before any other command.
- * It may be that the reset came last after all, and then firmware says that there
- * is nothing to resume.
  */
 #include <linux/file.h>
 #include <linux/mlx5/driver.h>
@@ -29,8 +16,8 @@
 #include "device.h"
 #include "load.h"
 #include "save.h"
-
-#define NOT_RUNNING	(BIT(MLX5VF_NO_INITIATOR) | BIT(MLX5VF_NO_RESPONDER))
+#include "state.h"
+#include "stream.h"
 
 static const char * const state_names[] = {
 	[VFIO_DEVICE_STATE_ERROR]	 = "ERROR",
@@ -43,164 +30,39 @@ static const char * const state_names[] = {
 	[VFIO_DEVICE_STATE_PRE_COPY_P2P] = "PRE_COPY_P2P",
 };
 
-/**
- * mlx5vf_end_sessions - end whatever data session there is
- * @mv: the VF; attached, state_lock held
- */
-void mlx5vf_end_sessions(struct mlx5vf_device *mv)
-{
-	mlx5vf_save_end(mv);
-	mlx5vf_load_end(mv);
-}
-
-static void after_reset(struct mlx5vf_device *mv)
-{
-	mlx5vf_end_sessions(mv);
-	mv->lost = false;
-	mv->state = VFIO_DEVICE_STATE_RUNNING;
-	if (READ_ONCE(mv->flags) & NOT_RUNNING)
-		queue_work(mv->wq, &mv->late_work);
-}
-
-/**
- * mlx5vf_state_unlock - release state_lock
- * @mv: the VF
- *
- * To be used instead of mutex_unlock(): acts upon resets that came meanwhile.
- */
-void mlx5vf_state_unlock(struct mlx5vf_device *mv)
-{
-	do {
-		while (test_and_clear_bit(MLX5VF_WAS_RESET, &mv->flags))
-			after_reset(mv);
-		mutex_unlock(&mv->state_lock);
-		/*
-		 * Pairs with mlx5vf_state_reset(): either it gets the lock, or
-		 * its note is seen here.
-		 */
-		smp_mb();
-	} while (test_bit(MLX5VF_WAS_RESET, &mv->flags) && mutex_trylock(&mv->state_lock));
-}
-
-/**
- * mlx5vf_state_reset_begins - the VF is about to be reset
- * @mv: the VF
- *
- * Waits for nothing.
- */
-void mlx5vf_state_reset_begins(struct mlx5vf_device *mv)
-{
-	clear_bit(MLX5VF_NO_INITIATOR, &mv->flags);
-	clear_bit(MLX5VF_NO_RESPONDER, &mv->flags);
-}
-
-/**
- * mlx5vf_state_reset - the VF was reset, so it is running
- * @mv: the VF
- *
- * Waits for nothing.
- */
-void mlx5vf_state_reset(struct mlx5vf_device *mv)
-{
-	if (!mv->migratable)
-		return;
-	set_bit(MLX5VF_WAS_RESET, &mv->flags);
-	/* Pairs with mlx5vf_state_unlock(). */
-	smp_mb__after_atomic();
-	if (mutex_trylock(&mv->state_lock))
-		mlx5vf_state_unlock(mv);
-}
-
-/**
- * mlx5vf_state_opened - the VF is opened, and vfio_pci_core has reset it
- * @mv: the VF
- */
-void mlx5vf_state_opened(struct mlx5vf_device *mv)
-{
-	mutex_lock(&mv->state_lock);
-	after_reset(mv);
-	mlx5vf_state_unlock(mv);
-}
-
-/* One part goes on. If firmware says that it does already, so much the better. */
-static int let_go(struct mlx5vf_device *mv, enum mlx5vf_part part, int bit)
-{
-	int ret;
-
-	if (!test_bit(bit, &mv->flags))
-		return 0;
-	ret = mlx5vf_cmd_resume(mv, part);
-	if (ret && ret != -EINVAL)
-		return ret;
-	clear_bit(bit, &mv->flags);
-	return 0;
-}
-
-/**
- * mlx5vf_state_let_go - have the VF go on if firmware suspended it after a reset
- * @mv: the VF; attached, state_lock held, no command under way
- *
- * Return: 0, or an error, and then the state is ERROR.
- */
-int mlx5vf_state_let_go(struct mlx5vf_device *mv)
-{
-	int ret;
-
-	lockdep_assert_held(&mv->state_lock);
-	if (mv->state != VFIO_DEVICE_STATE_RUNNING || !(READ_ONCE(mv->flags) & NOT_RUNNING))
-		return 0;
-	dev_warn(mlx5vf_dev(mv), "the firmware may have suspended the device after a reset; letting it go on\n");
-	ret = let_go(mv, MLX5VF_RESPONDER, MLX5VF_NO_RESPONDER);
-	if (!ret)
-		ret = let_go(mv, MLX5VF_INITIATOR, MLX5VF_NO_INITIATOR);
-	if (ret) {
-		dev_err(mlx5vf_dev(mv), "the device may be suspended, so its migration state is ERROR until VFIO_DEVICE_RESET\n");
-		mv->state = VFIO_DEVICE_STATE_ERROR;
-	}
-	return ret;
-}
-
-/**
- * mlx5vf_state_late - an answer has come that nobody waited for, or a reset has
- *	overtaken a suspend
- * @work: of the VF
- */
-void mlx5vf_state_late(struct work_struct *work)
-{
-	struct mlx5vf_device *mv = container_of(work, struct mlx5vf_device, late_work);
-
-	mutex_lock(&mv->state_lock);
-	/* With another command under way, its answer brings us here again. */
-	if (mv->attached && mv->vhca_known && !atomic_read(&mv->orphans))
-		mlx5vf_state_let_go(mv);
-	mlx5vf_state_unlock(mv);
-}
-
 /* ---- Arcs: NULL, the file of a new session, or an ERR_PTR ---- */
+
+/* Of a command, as an arc ends. */
+static struct file *arc_result(struct mlx5vf_device *mv, struct mlx5vf_result result)
+{
+	if (result.outcome == MLX5VF_UNKNOWN)
+		mv->unsure = true;
+	return ERR_PTR(result.err);
+}
 
 static struct file *suspend_initiator(struct mlx5vf_device *mv)
 {
 	/* Firmware may not be turning its tracking on just now. */
 	int ret = mlx5vf_save_settle(mv);
 
-	return ERR_PTR(ret ?: mlx5vf_cmd_suspend(mv, MLX5VF_INITIATOR));
+	return ret ? ERR_PTR(ret) : arc_result(mv, mlx5vf_cmd_suspend(mv, MLX5VF_INITIATOR));
 }
 
 static struct file *resume_initiator(struct mlx5vf_device *mv)
 {
 	int ret = mlx5vf_save_settle(mv);
 
-	return ERR_PTR(ret ?: mlx5vf_cmd_resume(mv, MLX5VF_INITIATOR));
+	return ret ? ERR_PTR(ret) : arc_result(mv, mlx5vf_cmd_resume(mv, MLX5VF_INITIATOR));
 }
 
 static struct file *suspend_responder(struct mlx5vf_device *mv)
 {
-	return ERR_PTR(mlx5vf_cmd_suspend(mv, MLX5VF_RESPONDER));
+	return arc_result(mv, mlx5vf_cmd_suspend(mv, MLX5VF_RESPONDER));
 }
 
 static struct file *resume_responder(struct mlx5vf_device *mv)
 {
-	return ERR_PTR(mlx5vf_cmd_resume(mv, MLX5VF_RESPONDER));
+	return arc_result(mv, mlx5vf_cmd_resume(mv, MLX5VF_RESPONDER));
 }
 
 static struct file *save_running(struct mlx5vf_device *mv)
@@ -216,36 +78,45 @@ static struct file *save_stopped(struct mlx5vf_device *mv)
 /* Two things with the firmware, of which the first can be taken back. */
 static struct file *save_rest(struct mlx5vf_device *mv)
 {
-	int ret, undone;
+	struct file *failed;
+	int ret;
 
 	ret = mlx5vf_save_settle(mv);
-	if (!ret)
-		ret = mlx5vf_cmd_suspend(mv, MLX5VF_RESPONDER);
 	if (ret)
 		return ERR_PTR(ret);
+	failed = suspend_responder(mv);
+	if (failed)
+		return failed;
 	ret = mlx5vf_save_final(mv);
-	if (!ret)
-		return NULL;
-	undone = mlx5vf_cmd_resume(mv, MLX5VF_RESPONDER);
-	/* With this, PRE_COPY_P2P would be a lie. */
-	return ERR_PTR(undone ? -ECANCELED : ret);
+	/* If it does not resume, PRE_COPY_P2P would be wrong. */
+	if (ret && resume_responder(mv))
+		mv->unsure = true;
+	return ERR_PTR(ret);
 }
 
 static struct file *save_untrack(struct mlx5vf_device *mv)
 {
-	mlx5vf_save_untrack(mv);
-	return NULL;
+	return ERR_PTR(mlx5vf_save_untrack(mv));
 }
 
+/* The next arc resumes the VF, which firmware must not be saving then. */
 static struct file *save_end(struct mlx5vf_device *mv)
 {
-	mlx5vf_save_end(mv);
-	return NULL;
+	int ret = mlx5vf_save_settle(mv);
+
+	if (!ret)
+		mlx5vf_session_end(mv);
+	return ERR_PTR(ret);
 }
 
 static struct file *load_finish(struct mlx5vf_device *mv)
 {
-	return ERR_PTR(mlx5vf_load_finish(mv));
+	int ret = mlx5vf_load_finish(mv);
+
+	/* What was loaded is not a state to run in. */
+	if (ret && ret != -ENODATA)
+		mv->unsure = true;
+	return ERR_PTR(ret);
 }
 
 #define ARC(from_, to_, go_) { VFIO_DEVICE_STATE_##from_, VFIO_DEVICE_STATE_##to_, go_ }
@@ -274,7 +145,7 @@ static const struct mlx5vf_arc {
 	ARC(RESUMING,		STOP,		load_finish),
 };
 
-static struct file *step(struct mlx5vf_device *mv, enum vfio_device_mig_state to)
+static struct file *arc_step(struct mlx5vf_device *mv, enum vfio_device_mig_state to)
 {
 	unsigned int i;
 
@@ -285,24 +156,17 @@ static struct file *step(struct mlx5vf_device *mv, enum vfio_device_mig_state to
 	return ERR_PTR(-EINVAL);
 }
 
-/* Does this error leave nothing but ERROR? */
-static bool is_fatal(struct mlx5vf_device *mv, int err)
-{
-	if (mlx5vf_outcome_unknown(err) || mv->lost)
-		return true;
-	return mv->state == VFIO_DEVICE_STATE_RESUMING && err != -ENODATA;
-}
-
 static void arc_failed(struct mlx5vf_device *mv, enum vfio_device_mig_state to, int err)
 {
-	bool fatal = is_fatal(mv, err);
+	/* Nobody knows what state it is in. */
+	bool fatal = mv->unsure || mv->lost;
 
 	dev_err_ratelimited(mlx5vf_dev(mv), "migration state %s could not become %s (error %d)%s\n",
-		state_names[mv->state], state_names[to], err,
-		fatal ? "; it is ERROR until VFIO_DEVICE_RESET" : "");
+			    state_names[mv->state], state_names[to], err,
+			    fatal ? "; it is ERROR until VFIO_DEVICE_RESET" : "");
 	if (!fatal)
 		return;
-	mlx5vf_end_sessions(mv);
+	mlx5vf_session_end(mv);
 	mv->state = VFIO_DEVICE_STATE_ERROR;
 }
 
@@ -317,21 +181,14 @@ static struct file *set_state_locked(struct mlx5vf_device *mv, enum vfio_device_
 	/* vfio_mig_get_next_state() must not be asked for the way out: there is none. */
 	if (mv->state == VFIO_DEVICE_STATE_ERROR)
 		return ERR_PTR(-EINVAL);
-	/* An answer that is no surprise is not worth a message. */
-	ret = vfio_mig_get_next_state(&mv->core.vdev, mv->state, to, &next);
-	if (ret)
-		return ERR_PTR(ret);
-	ret = mv->lost ? -ENOTCONN : mlx5vf_pf_ready(mv);
-	if (ret) {
-		arc_failed(mv, next, ret);
-		return ERR_PTR(ret);
-	}
 	while (mv->state != to) {
+		/* An answer that is no surprise is not worth a message. */
 		ret = vfio_mig_get_next_state(&mv->core.vdev, mv->state, to, &next);
 		if (ret)
 			return ERR_PTR(ret);
+		ret = mv->lost ? -ENOTCONN : mlx5vf_pf_ready(mv);
 		/* Only the last arc can open a session. */
-		file = step(mv, next);
+		file = ret ? ERR_PTR(ret) : arc_step(mv, next);
 		if (IS_ERR(file)) {
 			arc_failed(mv, next, PTR_ERR(file));
 			return file;
@@ -341,49 +198,64 @@ static struct file *set_state_locked(struct mlx5vf_device *mv, enum vfio_device_
 	return file;
 }
 
-static struct file *set_state(struct vfio_device *vdev, enum vfio_device_mig_state to)
+/**
+ * mlx5vf_set_state - migration_set_state of struct vfio_migration_ops
+ * @vdev: the VF
+ * @to: the new state
+ *
+ * Return: the data file if there is a new one, NULL, or an ERR_PTR.
+ */
+struct file *mlx5vf_set_state(struct vfio_device *vdev, enum vfio_device_mig_state to)
 {
 	struct mlx5vf_device *mv = mlx5vf_of(vdev);
 	struct file *file;
 
-	if (mutex_lock_killable(&mv->state_lock))
+	if (mlx5vf_state_lock(mv))
 		return ERR_PTR(-EINTR);
 	file = set_state_locked(mv, to);
 	mlx5vf_state_unlock(mv);
 	return file;
 }
 
-static int get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state)
+/**
+ * mlx5vf_get_state - migration_get_state of struct vfio_migration_ops
+ * @vdev: the VF
+ * @state: the state
+ *
+ * Return: 0, or -EINTR if killed.
+ */
+int mlx5vf_get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state)
 {
 	struct mlx5vf_device *mv = mlx5vf_of(vdev);
 
-	if (mutex_lock_killable(&mv->state_lock))
+	if (mlx5vf_state_lock(mv))
 		return -EINTR;
 	*state = mv->lost ? VFIO_DEVICE_STATE_ERROR : mv->state;
 	mlx5vf_state_unlock(mv);
 	return 0;
 }
 
-/* What a migration that stops the VF now would have to move; an estimate. */
-static int get_data_size(struct vfio_device *vdev, unsigned long *length)
+/**
+ * mlx5vf_get_data_size - migration_get_data_size of struct vfio_migration_ops
+ * @vdev: the VF
+ * @length: what a migration that stops the VF now would have to move, in bytes; an
+ *	estimate
+ *
+ * Return: 0 or an error.
+ */
+int mlx5vf_get_data_size(struct vfio_device *vdev, unsigned long *length)
 {
 	struct mlx5vf_device *mv = mlx5vf_of(vdev);
 	struct mlx5vf_size size;
 	int ret;
 
-	if (mutex_lock_killable(&mv->state_lock))
+	if (mlx5vf_state_lock(mv))
 		return -EINTR;
 	ret = mlx5vf_pf_ready(mv);
 	if (!ret)
 		ret = mlx5vf_cmd_query_state(mv, false, &size);
 	if (!ret)
-		*length = size.total + 3 * sizeof(struct mlx5vf_record) + 2 * MLX5VF_SMALL;
+		*length = mlx5vf_stream_size(size.total, size.required);
 	mlx5vf_state_unlock(mv);
 	return ret;
 }
-
-const struct vfio_migration_ops mlx5vf_migration_ops = {
-	.migration_set_state = set_state,
-	.migration_get_state = get_state,
-	.migration_get_data_size = get_data_size,
-};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The data stream's records (stream.h): making headers and checking them. Pure
- * functions; where the bytes come from or go to is the business of save.c and
+ * The data stream's records (stream.h): making them and checking them. Pure
+ * functions; where the bytes come from or go to is the business of queue.c and
  * load.c, and what is in an image is firmware's.
  *
  * The checks are against accidents and mistakes: data that was cut, reordered,
@@ -9,149 +9,253 @@
  * can also forge one, and then it is firmware that must hold.
  */
 #include <linux/errno.h>
-#include <linux/random.h>
-#include <linux/xxhash.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
 
 #include "cmd.h"
 #include "stream.h"
 
-static u64 head_sum(const struct mlx5vf_record *head)
-{
-	return xxh64(head, offsetof(struct mlx5vf_record, head_sum), 0);
-}
-
 /**
- * mlx5vf_stream_begin - start a stream
+ * mlx5vf_stream_begin - start a stream, on either side
  * @stream: its place
  */
 void mlx5vf_stream_begin(struct mlx5vf_stream *stream)
 {
-	*stream = (struct mlx5vf_stream){ .id = get_random_u64() };
+	*stream = (struct mlx5vf_stream){ .first = true };
+	xxh64_reset(&stream->sum, 0);
 }
 
 /**
- * mlx5vf_stream_seed - seed of the checksum of what the next record holds
+ * mlx5vf_stream_data - move over bytes that are no checksum
  * @stream: the place
- *
- * Return: the seed.
+ * @data: the bytes
+ * @n: how many
  */
-u64 mlx5vf_stream_seed(const struct mlx5vf_stream *stream)
+void mlx5vf_stream_data(struct mlx5vf_stream *stream, const void *data, size_t n)
 {
-	return stream->id + stream->seq;
+	xxh64_update(&stream->sum, data, n);
+}
+
+/* ---- The saving side ---- */
+
+/**
+ * mlx5vf_stream_put - make a record
+ * @to: where to
+ * @tag: of the record
+ * @content: what it holds; NULL if that is put elsewhere
+ * @length: bytes of that
+ *
+ * Return: bytes written at @to.
+ */
+size_t mlx5vf_stream_put(void *to, enum mlx5vf_tag tag, const void *content, size_t length)
+{
+	struct mlx5vf_record *head = to;
+
+	head->length = cpu_to_le64(length);
+	head->flags = cpu_to_le32(tag == MLX5VF_TAG_IMAGE ? 0 : MLX5VF_RECORD_OPTIONAL);
+	head->tag = cpu_to_le32(tag);
+	if (!content)
+		return sizeof(*head);
+	memcpy(head + 1, content, length);
+	return sizeof(*head) + length;
+}
+
+/* The checksum for a record of ours, whose content begins with room for it. */
+static __le64 record_sum(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
+			 const void *data)
+{
+	size_t length = le64_to_cpu(head->length);
+
+	xxh64_update(&stream->sum, data + sizeof(struct mlx5vf_sum),
+		     length - sizeof(struct mlx5vf_sum));
+	return cpu_to_le64(xxh64_digest(&stream->sum));
 }
 
 /**
- * mlx5vf_stream_head - make the header of the next record
- * @stream: the place, which moves behind the record
- * @head: where to
- * @type: of the record
- * @length: bytes that follow
- * @data_sum: their checksum, with mlx5vf_stream_seed()
+ * mlx5vf_stream_seal - move over a record of ours, and give it its checksum
+ * @stream: the place
+ * @record: made by mlx5vf_stream_put()
  */
-void mlx5vf_stream_head(struct mlx5vf_stream *stream, struct mlx5vf_record *head,
-			enum mlx5vf_record_type type, u64 length, u64 data_sum)
+void mlx5vf_stream_seal(struct mlx5vf_stream *stream, void *record)
 {
-	head->magic = cpu_to_le32(MLX5VF_RECORD_MAGIC);
-	head->version = cpu_to_le16(MLX5VF_STREAM_VERSION);
-	head->type = cpu_to_le16(type);
-	head->seq = cpu_to_le32(stream->seq);
-	head->flags = 0;
-	head->stream = cpu_to_le64(stream->id);
-	head->length = cpu_to_le64(length);
-	head->data_sum = cpu_to_le64(data_sum);
-	head->head_sum = cpu_to_le64(head_sum(head));
-	mlx5vf_stream_passed(stream, head);
+	struct mlx5vf_record *head = record;
+	struct mlx5vf_sum *content = (void *)(head + 1);
+
+	mlx5vf_stream_data(stream, head, sizeof(*head));
+	content->sum = record_sum(stream, head, content);
 }
 
-static bool length_fits(const struct mlx5vf_record *head)
+/**
+ * mlx5vf_stream_size - how long a stream of full images would be
+ * @total: bytes in the images
+ * @image: bytes of an image
+ *
+ * Return: an estimate in bytes, not too small.
+ */
+u64 mlx5vf_stream_size(u64 total, u64 image)
+{
+	u64 images = div64_u64(total, max_t(u64, image, PAGE_SIZE)) + 2;
+
+	return total + images * (MLX5VF_IMAGE_HEAD + MLX5VF_IMAGE_TAIL) +
+	       MLX5VF_STREAM_HEAD + MLX5VF_STREAM_TAIL;
+}
+
+/* ---- The loading side ---- */
+
+static bool is_ours(u32 tag)
+{
+	return (tag & ~0xffU) == MLX5VF_OUR_TAGS;
+}
+
+/* May this record of ours be here? */
+static bool ours_fits(const struct mlx5vf_stream *stream, u32 tag, u64 length)
+{
+	bool between = stream->checked && !stream->announced && !stream->unchecked;
+
+	switch (tag) {
+	case MLX5VF_TAG_START:
+		return stream->first && length >= sizeof(struct mlx5vf_start);
+	case MLX5VF_TAG_NEXT:
+		return between && length >= sizeof(struct mlx5vf_next);
+	case MLX5VF_TAG_SUM:
+		return stream->unchecked && length >= sizeof(struct mlx5vf_sum);
+	default:
+		return between && stream->images && length >= sizeof(struct mlx5vf_sum);
+	}
+}
+
+static int ours_head(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
+		     enum mlx5vf_content *content, const char **why)
+{
+	u64 length = le64_to_cpu(head->length);
+	u32 tag = le32_to_cpu(head->tag);
+
+	*why = "a record is missing, repeated or damaged";
+	if (head->flags != cpu_to_le32(MLX5VF_RECORD_OPTIONAL) ||
+	    (tag != MLX5VF_TAG_START && !stream->checked))
+		return -EBADMSG;
+	if (tag < MLX5VF_TAG_START || tag > MLX5VF_TAG_END) {
+		/* Of a later version. */
+		*content = MLX5VF_CONTENT_SKIP;
+		return length > MLX5VF_MAX_IMAGE ? -EBADMSG : 0;
+	}
+	*content = MLX5VF_CONTENT_SMALL;
+	if (length > MLX5VF_SMALL || !ours_fits(stream, tag, length))
+		return -EBADMSG;
+	if (tag == MLX5VF_TAG_START)
+		stream->checked = true;
+	return 0;
+}
+
+static int image_head(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
+		      const char **why)
 {
 	u64 length = le64_to_cpu(head->length);
 
-	switch (le16_to_cpu(head->type)) {
-	case MLX5VF_RECORD_START:
-		return length == sizeof(struct mlx5vf_start);
-	case MLX5VF_RECORD_IMAGE:
-		return length <= MLX5VF_MAX_IMAGE;
-	case MLX5VF_RECORD_END:
-		return length == sizeof(struct mlx5vf_end);
-	}
-	return false;
+	*why = "an image is announced with other words than it comes";
+	if (head->flags || (stream->checked && (!stream->announced || stream->next != length)))
+		return -EBADMSG;
+	*why = "an image is larger than can be loaded";
+	if (length > MLX5VF_MAX_IMAGE)
+		return -EFBIG;
+	stream->announced = false;
+	return 0;
 }
 
 /**
- * mlx5vf_stream_check - is this the header of the next record?
- * @stream: the place; the first record gives it the stream's number
+ * mlx5vf_stream_head - move over the header of the next record
+ * @stream: the place
  * @head: the header
+ * @content: what is to be done with what follows it
  * @why: what is wrong with it
  *
- * Return: 0; -EBADMSG if it is not; -EOPNOTSUPP if it is one of another version.
+ * Return: 0; -EBADMSG if it cannot be here; -EFBIG if an image is too large;
+ * -EOPNOTSUPP if it is of a kind that must not be skipped, and is not known.
  */
-int mlx5vf_stream_check(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
-			const char **why)
+int mlx5vf_stream_head(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
+		       enum mlx5vf_content *content, const char **why)
 {
-	u16 type = le16_to_cpu(head->type);
+	u32 tag = le32_to_cpu(head->tag);
+	int ret = 0;
 
-	if (head->magic != cpu_to_le32(MLX5VF_RECORD_MAGIC)) {
-		*why = "it is not of this driver, or bytes are missing";
+	*why = "something follows its end";
+	if (stream->ended)
 		return -EBADMSG;
-	}
-	if (head->head_sum != cpu_to_le64(head_sum(head))) {
-		*why = "a header is damaged";
+	*why = "an image is not followed by its checksum";
+	if (stream->unchecked && !is_ours(tag))
 		return -EBADMSG;
+	if (is_ours(tag)) {
+		ret = ours_head(stream, head, content, why);
+	} else if (tag == MLX5VF_TAG_IMAGE) {
+		*content = MLX5VF_CONTENT_IMAGE;
+		ret = image_head(stream, head, why);
+	} else if (!(head->flags & cpu_to_le32(MLX5VF_RECORD_OPTIONAL))) {
+		*why = "a record is of a kind that this driver does not know";
+		ret = -EOPNOTSUPP;
+	} else if (tag == MLX5VF_TAG_PREPARE) {
+		*content = MLX5VF_CONTENT_SMALL;
+		*why = "a record has the wrong length";
+		if (le64_to_cpu(head->length) != sizeof(__le64))
+			ret = -EBADMSG;
+	} else {
+		*content = MLX5VF_CONTENT_SKIP;
+		*why = "a record is longer than any can be";
+		if (le64_to_cpu(head->length) > MLX5VF_MAX_IMAGE)
+			ret = -EBADMSG;
 	}
-	if (head->version != cpu_to_le16(MLX5VF_STREAM_VERSION) || head->flags) {
-		*why = "it is of another version of this driver";
-		return -EOPNOTSUPP;
+	if (ret)
+		return ret;
+	stream->first = false;
+	if (stream->checked)
+		mlx5vf_stream_data(stream, head, sizeof(*head));
+	return 0;
+}
+
+/**
+ * mlx5vf_stream_small - move over what was kept of a record
+ * @stream: the place
+ * @head: the record's header, which mlx5vf_stream_head() took
+ * @data: what follows it, all of it
+ * @why: what is wrong with it
+ *
+ * Return: 0, or -EBADMSG.
+ */
+int mlx5vf_stream_small(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
+			const void *data, const char **why)
+{
+	u32 tag = le32_to_cpu(head->tag);
+
+	if (!is_ours(tag)) {
+		if (stream->checked)
+			mlx5vf_stream_data(stream, data, le64_to_cpu(head->length));
+		return 0;
 	}
-	if (le32_to_cpu(head->seq) != stream->seq) {
-		*why = "a record is missing or repeated";
+	*why = "it is damaged, or something before it is missing";
+	if (record_sum(stream, head, data) != ((const struct mlx5vf_sum *)data)->sum)
 		return -EBADMSG;
-	}
-	if (!stream->seq)
-		stream->id = le64_to_cpu(head->stream);
-	if (le64_to_cpu(head->stream) != stream->id) {
-		*why = "a record is of another stream";
-		return -EBADMSG;
-	}
-	if ((type == MLX5VF_RECORD_START) != !stream->seq) {
-		*why = "it does not begin with its start";
-		return -EBADMSG;
-	}
-	if (!length_fits(head)) {
-		*why = "a record is of unknown kind or wrong length";
-		return -EBADMSG;
+	switch (tag) {
+	case MLX5VF_TAG_NEXT:
+		stream->announced = true;
+		stream->next = le64_to_cpu(((const struct mlx5vf_next *)data)->length);
+		break;
+	case MLX5VF_TAG_SUM:
+		stream->unchecked = false;
+		break;
+	case MLX5VF_TAG_END:
+		stream->ended = true;
+		break;
 	}
 	return 0;
 }
 
 /**
- * mlx5vf_stream_check_end - is the stream complete?
- * @stream: the place before END
- * @end: what END says
- * @why: what is wrong
- *
- * Return: 0 or -EBADMSG.
- */
-int mlx5vf_stream_check_end(const struct mlx5vf_stream *stream, const struct mlx5vf_end *end,
-			    const char **why)
-{
-	if (stream->images && le64_to_cpu(end->images) == stream->images &&
-	    le64_to_cpu(end->bytes) == stream->bytes)
-		return 0;
-	*why = "images are missing";
-	return -EBADMSG;
-}
-
-/**
- * mlx5vf_stream_passed - move behind a record
+ * mlx5vf_stream_image - an image was moved over, with mlx5vf_stream_data() if the
+ *	stream is checked
  * @stream: the place
- * @head: the record's header
  */
-void mlx5vf_stream_passed(struct mlx5vf_stream *stream, const struct mlx5vf_record *head)
+void mlx5vf_stream_image(struct mlx5vf_stream *stream)
 {
-	stream->seq++;
-	if (le16_to_cpu(head->type) != MLX5VF_RECORD_IMAGE)
-		return;
 	stream->images++;
-	stream->bytes += le64_to_cpu(head->length);
+	stream->unchecked = stream->checked;
 }

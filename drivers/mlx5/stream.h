@@ -1,107 +1,165 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The data stream of a migration: a sequence of records, each a header and what
- * it announces. All numbers are little-endian.
+ * The data stream of a migration: records, each a header and what it announces,
+ * all numbers little-endian. The framing is that of upstream's driver, which skips
+ * records that are optional and unknown to it:
  *
- *	START	struct mlx5vf_start	first, once
- *	IMAGE	what firmware saved	any number, to be loaded in this order
- *	END	struct mlx5vf_end	last, once; nothing follows
+ *	START	  ours	   struct mlx5vf_start; the first record
+ *	PREPARE	  upstream __le64: bytes of the largest image that is expected
+ *	NEXT	  ours	   struct mlx5vf_next: an IMAGE follows
+ *	IMAGE	  upstream what firmware saved with one command
+ *	SUM	  ours	   struct mlx5vf_sum: the image is complete
+ *	...		   NEXT, IMAGE, SUM for each image
+ *	END	  ours	   struct mlx5vf_sum; the last record
  *
- * An image goes to firmware only when all of it is there and its checksum is
- * right, and the VF leaves RESUMING only after END, which counts the images and
- * their bytes.
+ * Records of ours begin with a checksum of all of the stream up to their own end,
+ * except such checksums. So each also says that nothing before it was cut, changed,
+ * repeated, reordered or taken from another stream.
+ *
+ * A stream without START is one of upstream's driver, in which nothing is checked.
+ *
+ * How it can grow: a later version may add optional records anywhere behind START,
+ * and fields at the end of the structures here; both are skipped. What must not be
+ * skipped needs one of the lower 16 bits of mlx5vf_start.flags, or, if nothing is
+ * as it was, another mlx5vf_start.version.
  */
 #ifndef MLX5VF_STREAM_H
 #define MLX5VF_STREAM_H
 
 #include <linux/bits.h>
 #include <linux/types.h>
+#include <linux/xxhash.h>
 
-#define MLX5VF_RECORD_MAGIC	0x56584c4d	/* "MLXV" */
 #define MLX5VF_STREAM_VERSION	1
 
-enum mlx5vf_record_type {
-	MLX5VF_RECORD_START	= 1,
-	MLX5VF_RECORD_IMAGE	= 2,
-	MLX5VF_RECORD_END	= 3,
+/* Bits 31 to 8 of our tags: "MLX". */
+#define MLX5VF_OUR_TAGS		0x4d4c5800
+
+enum mlx5vf_tag {
+	MLX5VF_TAG_IMAGE	= 0,
+	MLX5VF_TAG_PREPARE	= 1,
+	MLX5VF_TAG_START	= MLX5VF_OUR_TAGS | 1,
+	MLX5VF_TAG_NEXT		= MLX5VF_OUR_TAGS | 2,
+	MLX5VF_TAG_SUM		= MLX5VF_OUR_TAGS | 3,
+	MLX5VF_TAG_END		= MLX5VF_OUR_TAGS | 4,
 };
+
+/* Of mlx5vf_record.flags: who does not know the tag skips the record. */
+#define MLX5VF_RECORD_OPTIONAL	BIT(0)
 
 /**
  * struct mlx5vf_record - header of a record
- * @magic: MLX5VF_RECORD_MAGIC
- * @version: MLX5VF_STREAM_VERSION
- * @type: enum mlx5vf_record_type
- * @seq: number of the record, from 0
- * @flags: 0
- * @stream: random, the same in all records of a stream
  * @length: bytes that follow the header
- * @data_sum: xxh64 of them, seeded with @stream + @seq
- * @head_sum: xxh64 of the header without this field, seed 0
+ * @flags: MLX5VF_RECORD_OPTIONAL, or 0 for IMAGE
+ * @tag: enum mlx5vf_tag
  */
 struct mlx5vf_record {
-	__le32 magic;
-	__le16 version;
-	__le16 type;
-	__le32 seq;
-	__le32 flags;
-	__le64 stream;
 	__le64 length;
-	__le64 data_sum;
-	__le64 head_sum;
+	__le32 flags;
+	__le32 tag;
 } __packed;
 
-/* Where the stream comes from saved in chunks: LOAD must take several images. */
-#define MLX5VF_START_CHUNKS	BIT(0)
+/* Of mlx5vf_start.flags: what the loading side must be able to. */
+#define MLX5VF_START_CHUNKS	BIT(0)	/* images that are chunks */
+#define MLX5VF_START_SEVERAL	BIT(1)	/* more than one image */
+#define MLX5VF_START_REQUIRED	GENMASK(15, 0)
+
+#define MLX5VF_PSID_LENGTH	32
 
 /**
  * struct mlx5vf_start - what the other side should know first
+ * @sum: checksum
+ * @stream: random, so that no two streams have the same checksums
+ * @version: MLX5VF_STREAM_VERSION
+ * @flags: MLX5VF_START_*
  * @vendor: PCI vendor of the VF
  * @device: PCI device of the VF
- * @flags: MLX5VF_START_*
- * @prepare: size of the largest image that is expected; a hint
+ * @fw: version of the PF's firmware: major, minor, subminor
+ * @reserved: 0
+ * @psid: what board the PF is, and how its firmware was configured when it was made
+ *	(PSID); padded with 0
  */
 struct mlx5vf_start {
+	__le64 sum;
+	__le64 stream;
+	__le32 version;
+	__le32 flags;
 	__le16 vendor;
 	__le16 device;
-	__le32 flags;
-	__le64 prepare;
+	__le16 fw[3];
+	__le16 reserved[3];
+	char psid[MLX5VF_PSID_LENGTH];
 } __packed;
 
 /**
- * struct mlx5vf_end - what the other side must have got
- * @images: number of images
- * @bytes: bytes in them
+ * struct mlx5vf_next - an image follows
+ * @sum: checksum
+ * @length: bytes of the image
  */
-struct mlx5vf_end {
-	__le64 images;
-	__le64 bytes;
+struct mlx5vf_next {
+	__le64 sum;
+	__le64 length;
 } __packed;
 
-/* The largest that is not an image. */
-#define MLX5VF_SMALL	16
+/**
+ * struct mlx5vf_sum - what SUM and END hold, and how NEXT and START begin
+ * @sum: checksum
+ */
+struct mlx5vf_sum {
+	__le64 sum;
+} __packed;
+
+/* Longest content that is kept of a record that is no image. */
+#define MLX5VF_SMALL		256
+
+/* Bytes in front of an image and behind it. */
+#define MLX5VF_IMAGE_HEAD	(2 * sizeof(struct mlx5vf_record) + sizeof(struct mlx5vf_next))
+#define MLX5VF_IMAGE_TAIL	(sizeof(struct mlx5vf_record) + sizeof(struct mlx5vf_sum))
+/* Bytes of START and PREPARE together, and of END. */
+#define MLX5VF_STREAM_HEAD	(2 * sizeof(struct mlx5vf_record) +		\
+				 sizeof(struct mlx5vf_start) + sizeof(__le64))
+#define MLX5VF_STREAM_TAIL	MLX5VF_IMAGE_TAIL
 
 /**
  * struct mlx5vf_stream - place in a stream, on either side
- * @id: the stream's random number
- * @seq: number of the next record
- * @images: images before it
- * @bytes: bytes in them
+ * @sum: checksum of what was before it
+ *
+ * The rest is for the loading side:
+ * @first: nothing was before it
+ * @checked: it began with START
+ * @announced: NEXT was the last record, @next the length in it
+ * @unchecked: IMAGE was the last record, and a SUM must follow
+ * @ended: END was the last record
+ * @next: as said
+ * @images: number of images so far
  */
 struct mlx5vf_stream {
-	u64 id;
-	u32 seq;
+	struct xxh64_state sum;
+	bool first;
+	bool checked;
+	bool announced;
+	bool unchecked;
+	bool ended;
+	u64 next;
 	u64 images;
-	u64 bytes;
+};
+
+/* What is to be done with the content of a record. */
+enum mlx5vf_content {
+	MLX5VF_CONTENT_IMAGE,	/* for firmware */
+	MLX5VF_CONTENT_SMALL,	/* kept, at most MLX5VF_SMALL bytes of it */
+	MLX5VF_CONTENT_SKIP,	/* of a record that is not known */
 };
 
 void mlx5vf_stream_begin(struct mlx5vf_stream *stream);
-u64 mlx5vf_stream_seed(const struct mlx5vf_stream *stream);
-void mlx5vf_stream_head(struct mlx5vf_stream *stream, struct mlx5vf_record *head,
-			enum mlx5vf_record_type type, u64 length, u64 data_sum);
-int mlx5vf_stream_check(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
-			const char **why);
-int mlx5vf_stream_check_end(const struct mlx5vf_stream *stream, const struct mlx5vf_end *end,
-			    const char **why);
-void mlx5vf_stream_passed(struct mlx5vf_stream *stream, const struct mlx5vf_record *head);
+void mlx5vf_stream_data(struct mlx5vf_stream *stream, const void *data, size_t n);
+size_t mlx5vf_stream_put(void *to, enum mlx5vf_tag tag, const void *content, size_t length);
+u64 mlx5vf_stream_size(u64 total, u64 image);
+void mlx5vf_stream_seal(struct mlx5vf_stream *stream, void *record);
+int mlx5vf_stream_head(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
+		       enum mlx5vf_content *content, const char **why);
+int mlx5vf_stream_small(struct mlx5vf_stream *stream, const struct mlx5vf_record *head,
+			const void *data, const char **why);
+void mlx5vf_stream_image(struct mlx5vf_stream *stream);
 
 #endif

@@ -1,236 +1,155 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The page tracker: firmware notes which pages the VF writes in some ranges of its
- * address space, and reports and forgets them when asked. Decides what firmware is
- * asked to track. harvest.c is about its reports, report.c about their queues.
+ * The page tracker of a VF: firmware notes which pages the VF writes in some ranges
+ * of its address space, and reports and forgets them when asked. Decides when there is
+ * a log (log.c), who uses it, and how long a caller waits for it.
  *
- * Firmware is limited: in the number of ranges (the closest are merged, which can
- * only track more), in their length in all, and in its log, which overflows.
+ * START and STOP are many commands, some given by functions of mlx5_core that
+ * cannot be interrupted. So the tracker's work gives them, and the caller waits for
+ * the work: killable, and no longer than for the answer to one command. A START
+ * that nobody waits for any more is undone when it is done.
  *
- * The tracker has its own lock, so that migration states can change while a report
- * is waited for; and it goes on when the VF is reset.
+ * What firmware has reported is kept in the kernel (pages.c), and copied to the
+ * reader's bitmap when the reader holds nothing that another has to wait for: the
+ * bitmap can be memory of the user.
+ *
+ * The tracker goes on when the VF is reset.
  */
-#include <linux/delay.h>
-#include <linux/interval_tree.h>
-#include <linux/log2.h>
+#include <linux/bitmap.h>
+#include <linux/iova_bitmap.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
 
 #include "cmd.h"
 #include "device.h"
+#include "log.h"
+#include "tracker.h"
 
-/* 64 KiB, which is 8192 pages. */
-#define LOG_MESSAGE	16
-/* More than this is no message size. */
-#define MAX_LOG_MESSAGE	24
+static bool serialize_reports = true;
+module_param(serialize_reports, bool, 0644);
+MODULE_PARM_DESC(serialize_reports, "Report pages only while no migration state of the VF is being changed (Y)");
 
-/**
- * mlx5vf_tracker_event - something may have changed: have a harvest look
- * @t: the tracker
- */
-void mlx5vf_tracker_event(struct mlx5vf_tracker *t)
+/* How long STOP waits for what is destroyed; it goes on without being waited for. */
+#define STOP_LIMIT	(2 * HZ)
+
+/* ---- Phases ---- */
+
+static enum mlx5vf_tracker_phase tracker_phase(struct mlx5vf_tracker *t)
 {
-	atomic_inc(&t->events);
+	return READ_ONCE(t->phase);
+}
+
+/* Let nobody use the log any more, and have the work destroy it. Under lock. */
+static void tracker_give_up(struct mlx5vf_device *mv, const char *why)
+{
+	struct mlx5vf_tracker *t = &mv->tracker;
+
+	if (t->phase == MLX5VF_TRACKER_STARTING)
+		t->unwanted = true;
+	if (t->phase != MLX5VF_TRACKER_ON)
+		return;
+	mlx5vf_report_break(&t->log->report, why);
+	t->phase = MLX5VF_TRACKER_STOPPING;
+	/* Else by who is busy, at the end. */
+	if (!t->busy)
+		queue_work(mv->wq, &t->work);
+}
+
+/* A log was made, or could not be. Returns whether it is to be destroyed. */
+static bool tracker_started(struct mlx5vf_tracker *t, struct mlx5vf_log *log, int ret)
+{
+	bool destroy;
+
+	spin_lock(&t->lock);
+	destroy = t->unwanted || t->down;
+	if (destroy && !ret)
+		t->phase = MLX5VF_TRACKER_STOPPING;
+	else
+		t->phase = ret ? MLX5VF_TRACKER_OFF : MLX5VF_TRACKER_ON;
+	if (ret)
+		t->log = NULL;
+	log->result = ret ?: destroy ? -ENOTCONN : 0;
+	complete(&log->made);
+	spin_unlock(&t->lock);
+	if (ret)
+		mlx5vf_log_put(log);
+	wake_up_all(&t->wait);
+	return destroy && !ret;
+}
+
+static void tracker_work(struct work_struct *work)
+{
+	struct mlx5vf_tracker *t = container_of(work, struct mlx5vf_tracker, work);
+	struct mlx5vf_log *log = t->log;
+	struct mem_cgroup *memcg;
+
+	if (tracker_phase(t) == MLX5VF_TRACKER_STARTING) {
+		int ret;
+
+		memcg = set_active_memcg(log->memcg);
+		ret = mlx5vf_log_make(log);
+		set_active_memcg(memcg);
+		if (!tracker_started(t, log, ret))
+			return;
+	}
+	mlx5vf_log_unmake(log);
+	spin_lock(&t->lock);
+	t->log = NULL;
+	t->phase = MLX5VF_TRACKER_OFF;
+	spin_unlock(&t->lock);
+	mlx5vf_log_put(log);
 	wake_up_all(&t->wait);
 }
 
-/**
- * mlx5vf_tracker_break - let every harvest fail until the next start
- * @mv: the VF
- * @why: a string that lives for ever
- */
-void mlx5vf_tracker_break(struct mlx5vf_device *mv, const char *why)
+static bool tracker_is_settled(struct mlx5vf_tracker *t)
 {
-	cmpxchg(&mv->tracker.broken, NULL, why);
-	mlx5vf_tracker_event(&mv->tracker);
+	enum mlx5vf_tracker_phase phase = tracker_phase(t);
+
+	return phase == MLX5VF_TRACKER_OFF || phase == MLX5VF_TRACKER_ON;
 }
 
-/* Any event of the PF; in an interrupt. */
-static int tracker_notified(struct notifier_block *nb, unsigned long type, void *data)
-{
-	struct mlx5vf_tracker *t = mlx5_nb_cof(nb, struct mlx5vf_tracker, nb);
-	struct mlx5_eqe *eqe = data;
-	u32 id;
-
-	switch (type) {
-	case MLX5_EVENT_TYPE_WQ_CATAS_ERROR:
-	case MLX5_EVENT_TYPE_WQ_ACCESS_ERROR:
-	case MLX5_EVENT_TYPE_WQ_INVAL_REQ_ERROR:
-		id = be32_to_cpu(eqe->data.qp_srq.qp_srq_n) & 0xffffff;
-		if (eqe->data.qp_srq.type != MLX5_EVENT_QUEUE_TYPE_QP ||
-		    (id != t->report.qpn && id != t->report.fw_qpn))
-			return NOTIFY_OK;
-		cmpxchg(&t->broken, NULL, "its queue pair failed");
-		break;
-	case MLX5_EVENT_TYPE_OBJECT_CHANGE:
-		/* While it is being made, its name is not known yet. */
-		if (READ_ONCE(t->active) && be32_to_cpu(eqe->data.obj_change.obj_id) != t->id)
-			return NOTIFY_OK;
-		WRITE_ONCE(t->changed, true);
-		break;
-	default:
-		return NOTIFY_OK;
-	}
-	mlx5vf_tracker_event(t);
-	return NOTIFY_OK;
-}
-
-/* ---- Commands ---- */
-
-/* Firmware's limits: log2 of the length in all, or an error. */
-static int log_space(struct mlx5_core_dev *mdev, struct rb_root_cached *ranges)
-{
-	u8 lowest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_min_addr_space);
-	u8 highest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_max_addr_space);
-	struct interval_tree_node *node;
-	u64 total = 0;
-	int log;
-
-	for (node = interval_tree_iter_first(ranges, 0, ULONG_MAX); node;
-	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
-		u64 length = node->last - node->start + 1;
-
-		/* All of the address space has no length in 64 bits. */
-		if (!length || check_add_overflow(total, length, &total))
-			return -EOPNOTSUPP;
-	}
-	if (!total)
-		return -EINVAL;
-	/* The smallest log of which the power is not below. */
-	log = fls64(total - 1);
-	return log > highest ? -EOPNOTSUPP : max_t(int, log, lowest);
-}
-
-static int create_tracker(struct mlx5vf_device *mv, struct rb_root_cached *ranges, u32 nranges)
+/* Begin to make a log. */
+static int tracker_launch(struct mlx5vf_device *mv, struct mlx5vf_log *log)
 {
 	struct mlx5vf_tracker *t = &mv->tracker;
-	u32 out[MLX5_ST_SZ_DW(general_obj_out_cmd_hdr)] = {};
-	size_t one = MLX5_ST_SZ_BYTES(page_track_range), inlen;
-	struct interval_tree_node *node;
-	void *in, *obj, *range;
-	int log, ret;
+	int ret = 0;
 
-	log = log_space(mv->mdev, ranges);
-	if (log < 0)
-		return log;
-	inlen = MLX5_ST_SZ_BYTES(create_page_track_obj_in) + nranges * one;
-	in = kzalloc(inlen, GFP_KERNEL_ACCOUNT);
-	if (!in)
-		return -ENOMEM;
-	mlx5vf_tracker_header(in, MLX5_CMD_OP_CREATE_GENERAL_OBJECT, 0);
-	obj = MLX5_ADDR_OF(create_page_track_obj_in, in, obj_context);
-	MLX5_SET(page_track, obj, vhca_id, mv->vhca_id);
-	MLX5_SET(page_track, obj, track_type, 1);
-	MLX5_SET(page_track, obj, log_addr_space_size, log);
-	MLX5_SET(page_track, obj, log_page_size, ilog2(t->page_size));
-	MLX5_SET(page_track, obj, log_msg_size, ilog2(t->report.message));
-	MLX5_SET(page_track, obj, reporting_qpn, t->report.fw_qpn);
-	MLX5_SET(page_track, obj, num_ranges, nranges);
-	range = MLX5_ADDR_OF(page_track, obj, track_range);
-	for (node = interval_tree_iter_first(ranges, 0, ULONG_MAX); node;
-	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
-		if (WARN_ON(range + one > in + inlen))
-			break;
-		MLX5_SET64(page_track_range, range, start_address, node->start);
-		MLX5_SET64(page_track_range, range, length, node->last - node->start + 1);
-		range += one;
+	spin_lock(&t->lock);
+	if (t->phase != MLX5VF_TRACKER_OFF) {
+		ret = -EBUSY;
+	} else if (t->down) {
+		ret = -ENOTCONN;
+	} else {
+		t->phase = MLX5VF_TRACKER_STARTING;
+		t->log = log;
+		t->unwanted = false;
+		refcount_inc(&log->refs);
+		queue_work(mv->wq, &t->work);
 	}
-	ret = mlx5_cmd_exec(mv->mdev, in, inlen, out, sizeof(out));
-	kfree(in);
-	if (!ret)
-		t->id = MLX5_GET(general_obj_out_cmd_hdr, out, obj_id);
+	spin_unlock(&t->lock);
 	return ret;
 }
 
-static void destroy_tracker(struct mlx5vf_device *mv)
+/* Wait for a log that is being made. */
+static int tracker_wait_made(struct mlx5vf_device *mv, struct mlx5vf_log *log, u64 *page_size)
 {
-	u32 in[MLX5_ST_SZ_DW(general_obj_in_cmd_hdr)] = {};
-	u32 out[MLX5_ST_SZ_DW(general_obj_out_cmd_hdr)] = {};
-	int ret;
-
-	mlx5vf_tracker_header(in, MLX5_CMD_OP_DESTROY_GENERAL_OBJECT, mv->tracker.id);
-	ret = mlx5vf_insist(mlx5_cmd_exec(mv->mdev, in, sizeof(in), out, sizeof(out)));
-	if (ret)
-		dev_warn(mlx5vf_dev(mv), "the firmware does not give back the page tracker (error %d)\n",
-			 ret);
-}
-
-/* ---- Start and stop ---- */
-
-/* Within firmware's limits, and no larger than was wanted if it can be. */
-static u64 choose_page_size(struct mlx5_core_dev *mdev, u64 wanted)
-{
-	u8 lowest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_min_page_size);
-	u8 highest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_max_page_size);
-
-	return BIT_ULL(clamp_t(u8, ilog2(wanted), lowest, highest));
-}
-
-static u32 choose_message(struct mlx5_core_dev *mdev)
-{
-	u8 lowest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_min_msg_size);
-	u8 highest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_max_msg_size);
-
-	return BIT(clamp_t(u8, LOG_MESSAGE, lowest, highest));
-}
-
-/**
- * mlx5vf_tracker_capable - can the firmware track, within limits that make sense?
- * @mdev: the PF
- *
- * Return: whether it can.
- */
-bool mlx5vf_tracker_capable(struct mlx5_core_dev *mdev)
-{
-	u8 lowest, highest;
-
-	if (!MLX5_CAP_GEN(mdev, adv_virtualization) ||
-	    !MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_max_num_range))
-		return false;
-	lowest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_min_page_size);
-	highest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_max_page_size);
-	if (lowest > highest || highest < 12)
-		return false;
-	lowest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_min_msg_size);
-	highest = MLX5_CAP_ADV_VIRTUALIZATION(mdev, pg_track_log_max_msg_size);
-	return lowest <= highest && lowest <= MAX_LOG_MESSAGE && highest >= 6;
-}
-
-static int start(struct mlx5vf_device *mv, struct rb_root_cached *ranges, u32 nranges,
-		 u64 *page_size)
-{
-	u32 most = MLX5_CAP_ADV_VIRTUALIZATION(mv->mdev, pg_track_max_num_range);
 	struct mlx5vf_tracker *t = &mv->tracker;
-	struct interval_tree_node *node;
 	int ret;
+	long left;
 
-	if (t->active)
-		return -EBUSY;
-	if (!nranges || *page_size < SZ_4K || !is_power_of_2(*page_size))
-		return -EINVAL;
-	for (node = interval_tree_iter_first(ranges, 0, ULONG_MAX); node;
-	     node = interval_tree_iter_next(node, 0, ULONG_MAX))
-		if (node->start > node->last)
-			return -EINVAL;
-	if (nranges > most) {
-		vfio_combine_iova_ranges(ranges, nranges, most);
-		nranges = most;
+	left = wait_for_completion_killable_timeout(&log->made, mlx5vf_cmd_limit());
+	spin_lock(&t->lock);
+	if (left <= 0 && !completion_done(&log->made)) {
+		t->unwanted = true;
+		spin_unlock(&t->lock);
+		dev_err_ratelimited(mlx5vf_dev(mv), "the page tracker: %s before the firmware had made it\n",
+				    left ? "killed" : "the time limit was over");
+		return left ? -EINTR : -ETIMEDOUT;
 	}
-	t->page_size = choose_page_size(mv->mdev, *page_size);
-	WRITE_ONCE(t->broken, NULL);
-	WRITE_ONCE(t->changed, false);
-	ret = mlx5vf_report_open(mv, &t->report, choose_message(mv->mdev));
-	if (ret)
-		return ret;
-	MLX5_NB_INIT(&t->nb, tracker_notified, NOTIFY_ANY);
-	mlx5_eq_notifier_register(mv->mdev, &t->nb);
-	ret = create_tracker(mv, ranges, nranges);
-	if (ret) {
-		mlx5_eq_notifier_unregister(mv->mdev, &t->nb);
-		mlx5vf_report_close(mv, &t->report);
-		return ret;
-	}
-	WRITE_ONCE(t->active, true);
-	*page_size = t->page_size;
-	return 0;
+	ret = log->result;
+	*page_size = log->page_size;
+	spin_unlock(&t->lock);
+	return ret;
 }
 
 /**
@@ -241,59 +160,94 @@ static int start(struct mlx5vf_device *mv, struct rb_root_cached *ranges, u32 nr
  * @page_size: granule that is wanted, a power of two of at least 4 KiB; changed to
  *	what it is
  *
- * Return: 0; -EBUSY if it was started already; -EINVAL; -ENOTCONN if the PF is down;
- * -EOPNOTSUPP if the ranges are longer in all than firmware can track; or an error
- * of the firmware.
+ * Return: 0; -EBUSY if it was started already, or firmware has not finished with an
+ * earlier one; -EINVAL; -ENOTCONN if the PF is down; -EOPNOTSUPP if the ranges are
+ * longer in all than firmware can track; -EINTR if killed, -ETIMEDOUT if firmware
+ * does not answer, and tracking is off; or an error of the firmware.
  */
 int mlx5vf_tracker_start(struct mlx5vf_device *mv, struct rb_root_cached *ranges,
 			 u32 nranges, u64 *page_size)
 {
+	struct mlx5vf_tracker *t = &mv->tracker;
+	struct mlx5vf_log *log;
+	long left;
 	int ret;
 
-	/* state_lock is for the VF's name in commands. */
-	if (mutex_lock_killable(&mv->state_lock))
+	left = wait_event_killable_timeout(t->wait, tracker_is_settled(t), mlx5vf_cmd_limit());
+	if (left < 0)
 		return -EINTR;
+	if (tracker_phase(t) != MLX5VF_TRACKER_OFF)
+		return -EBUSY;
+	/* For the VF's name in commands. */
+	ret = mlx5vf_state_lock(mv);
+	if (ret)
+		return ret;
 	ret = mlx5vf_pf_ready(mv);
-	if (!ret) {
-		ret = mutex_lock_killable(&mv->track_lock);
-		if (!ret) {
-			ret = start(mv, ranges, nranges, page_size);
-			mutex_unlock(&mv->track_lock);
-		}
+	if (ret)
+		goto unlock;
+	log = mlx5vf_log_alloc(mv, ranges, nranges, *page_size);
+	if (IS_ERR(log)) {
+		ret = PTR_ERR(log);
+		goto unlock;
 	}
+	ret = tracker_launch(mv, log);
+	mlx5vf_state_unlock(mv);
+	if (!ret)
+		ret = tracker_wait_made(mv, log, page_size);
+	mlx5vf_log_put(log);
+	return ret;
+
+unlock:
 	mlx5vf_state_unlock(mv);
 	return ret;
-}
-
-/**
- * mlx5vf_tracker_free - stop tracking
- * @mv: the VF; attached, track_lock held
- */
-void mlx5vf_tracker_free(struct mlx5vf_device *mv)
-{
-	struct mlx5vf_tracker *t = &mv->tracker;
-
-	lockdep_assert_held(&mv->track_lock);
-	if (!t->active)
-		return;
-	WRITE_ONCE(t->active, false);
-	mlx5_eq_notifier_unregister(mv->mdev, &t->nb);
-	destroy_tracker(mv);
-	mlx5vf_report_close(mv, &t->report);
 }
 
 /**
  * mlx5vf_tracker_stop - stop tracking
  * @mv: the VF
  *
- * Return: 0, also if it was not started.
+ * Return: 0, also if it was not started, or firmware is slow to destroy it.
  */
 int mlx5vf_tracker_stop(struct mlx5vf_device *mv)
 {
-	mutex_lock(&mv->track_lock);
-	mlx5vf_tracker_free(mv);
-	mutex_unlock(&mv->track_lock);
+	struct mlx5vf_tracker *t = &mv->tracker;
+
+	spin_lock(&t->lock);
+	tracker_give_up(mv, "it was stopped");
+	spin_unlock(&t->lock);
+	wait_event_killable_timeout(t->wait, tracker_is_settled(t),
+				    min_t(unsigned long, STOP_LIMIT, mlx5vf_cmd_limit()));
 	return 0;
+}
+
+/**
+ * mlx5vf_tracker_down - the PF goes down: stop tracking, and start nothing
+ * @mv: the VF; state_lock not held
+ *
+ * Waits until firmware knows of no tracker; mlx5_core limits the time.
+ */
+void mlx5vf_tracker_down(struct mlx5vf_device *mv)
+{
+	struct mlx5vf_tracker *t = &mv->tracker;
+
+	spin_lock(&t->lock);
+	t->down = true;
+	tracker_give_up(mv, "the PF goes down");
+	spin_unlock(&t->lock);
+	wait_event(t->wait, tracker_phase(t) == MLX5VF_TRACKER_OFF);
+	/* And the work does not look at it any more. */
+	flush_work(&t->work);
+}
+
+/**
+ * mlx5vf_tracker_up - the PF is up again
+ * @mv: the VF
+ */
+void mlx5vf_tracker_up(struct mlx5vf_device *mv)
+{
+	spin_lock(&mv->tracker.lock);
+	mv->tracker.down = false;
+	spin_unlock(&mv->tracker.lock);
 }
 
 /**
@@ -302,30 +256,151 @@ int mlx5vf_tracker_stop(struct mlx5vf_device *mv)
  */
 void mlx5vf_tracker_init(struct mlx5vf_device *mv)
 {
-	init_waitqueue_head(&mv->tracker.wait);
+	struct mlx5vf_tracker *t = &mv->tracker;
+
+	INIT_WORK(&t->work, tracker_work);
+	init_waitqueue_head(&t->wait);
+	spin_lock_init(&t->lock);
 }
 
-/* ---- VFIO_DEVICE_FEATURE_DMA_LOGGING_* ---- */
+/* ---- Harvest ---- */
 
-static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges, u32 nranges,
-		     u64 *page_size)
+static bool tracker_enter_now(struct mlx5vf_tracker *t, struct mlx5vf_log **log, int *ret)
 {
-	return mlx5vf_tracker_start(mlx5vf_of(vdev), ranges, nranges, page_size);
+	bool done = true;
+
+	spin_lock(&t->lock);
+	*ret = 0;
+	if (t->phase != MLX5VF_TRACKER_ON || (*log && t->log != *log)) {
+		*ret = t->down ? -ENOTCONN : -EINVAL;
+	} else if (t->busy) {
+		done = false;
+	} else {
+		t->busy = true;
+		if (!*log) {
+			*log = t->log;
+			refcount_inc(&(*log)->refs);
+		}
+	}
+	spin_unlock(&t->lock);
+	return done;
 }
 
-static int log_stop(struct vfio_device *vdev)
+/*
+ * Be the one who uses the log: this one, or, if *@log is NULL, the one there is, to
+ * which it is set, with a reference. Killable.
+ */
+static int tracker_enter(struct mlx5vf_tracker *t, struct mlx5vf_log **log)
 {
-	return mlx5vf_tracker_stop(mlx5vf_of(vdev));
+	int ret;
+
+	if (wait_event_killable(t->wait, tracker_enter_now(t, log, &ret)))
+		return -EINTR;
+	return ret;
 }
 
-static int log_read_and_clear(struct vfio_device *vdev, unsigned long iova,
-			      unsigned long length, struct iova_bitmap *bitmap)
+static void tracker_leave(struct mlx5vf_device *mv)
 {
-	return mlx5vf_tracker_harvest(mlx5vf_of(vdev), iova, length, bitmap);
+	struct mlx5vf_tracker *t = &mv->tracker;
+
+	spin_lock(&t->lock);
+	t->busy = false;
+	if (t->phase == MLX5VF_TRACKER_STOPPING)
+		queue_work(mv->wq, &t->work);
+	spin_unlock(&t->lock);
+	wake_up_all(&t->wait);
 }
 
-const struct vfio_log_ops mlx5vf_log_ops = {
-	.log_start = log_start,
-	.log_stop = log_stop,
-	.log_read_and_clear = log_read_and_clear,
-};
+/* Copy what is kept for a range to the reader; nothing is held then. */
+static int tracker_deliver(struct mlx5vf_device *mv, struct mlx5vf_log *log, u64 first,
+			   u64 last, unsigned long *bits, struct iova_bitmap *bitmap)
+{
+	u64 at = first, base, low, high;
+	bool more, all;
+	int ret;
+
+	do {
+		unsigned long from, to;
+
+		ret = tracker_enter(&mv->tracker, &log);
+		if (ret)
+			return ret == -EINTR ? ret : -EIO;
+		all = mlx5vf_pages_take_all(&log->pages, first, last, &low, &high);
+		more = mlx5vf_pages_take(&log->pages, &at, last, bits, &base);
+		tracker_leave(mv);
+
+		if (all)
+			iova_bitmap_set(bitmap, low, high - low + 1);
+		if (!more)
+			break;
+		for_each_set_bitrange(from, to, bits, MLX5VF_PAGES_BITS) {
+			low = max(first, base + ((u64)from << MLX5VF_PAGE_SHIFT));
+			high = min(last, base + ((u64)to << MLX5VF_PAGE_SHIFT) - 1);
+			iova_bitmap_set(bitmap, low, high - low + 1);
+		}
+		cond_resched();
+	} while (at && at <= last);
+	return 0;
+}
+
+/* Migration states wait for the report, or do not. */
+static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u64 first,
+			   u64 last)
+{
+	bool serialize = READ_ONCE(serialize_reports);
+	int ret;
+
+	if (serialize) {
+		ret = mlx5vf_state_lock(mv);
+		if (ret)
+			return ret;
+	}
+	ret = tracker_enter(&mv->tracker, log);
+	if (!ret) {
+		ret = mlx5vf_log_collect(*log, first, last);
+		tracker_leave(mv);
+	}
+	if (serialize)
+		mlx5vf_state_unlock(mv);
+	return ret;
+}
+
+/**
+ * mlx5vf_tracker_harvest - report and clear
+ * @mv: the VF
+ * @iova: start of the range, in bytes
+ * @length: of the range
+ * @bitmap: where pages are set
+ *
+ * Firmware reports whole granules. What is reported and not in the range is kept
+ * for the next harvest that asks for it, to 4 KiB.
+ *
+ * Can be killed, and waits no longer than report_timeout_ms for each message.
+ *
+ * Return: 0; -EINVAL if it was not started, or a bad range; -ENOTCONN if the PF is
+ * down; -EIO if the log is broken, and pages may be missing: stop it and start it
+ * again.
+ */
+int mlx5vf_tracker_harvest(struct mlx5vf_device *mv, unsigned long iova,
+			   unsigned long length, struct iova_bitmap *bitmap)
+{
+	struct mlx5vf_log *log = NULL;
+	unsigned long *bits, last;
+	int ret;
+
+	if (length && check_add_overflow(iova, length - 1, &last))
+		return -EINVAL;
+	/* Before firmware forgets anything. */
+	bits = bitmap_alloc(MLX5VF_PAGES_BITS, GFP_KERNEL_ACCOUNT);
+	if (!bits)
+		return -ENOMEM;
+	ret = 0;
+	if (length)
+		ret = tracker_collect(mv, &log, iova, last);
+	if (!ret && length)
+		ret = tracker_deliver(mv, log, iova, last, bits, bitmap);
+	if (log)
+		mlx5vf_log_put(log);
+	bitmap_free(bits);
+	return ret;
+}

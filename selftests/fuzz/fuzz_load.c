@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The reader of mlx5's migration data (drivers/mlx5/load.c, stream.c), with
+ * The reader of mlx5's migration data (drivers/mlx5/load.c, stream.c, compat.c), with
  * streams that were damaged on the way: bits flipped, parts cut out, repeated,
  * exchanged, taken from another stream, or forged with right checksums; written
  * in pieces of any size, with faults, allocations that fail, and the session
  * ended in the middle.
  *
  * Firmware must see nothing but images of the stream as it was, in order; a
- * session is finished only with all of it; and nothing is left behind. Of a
- * forged stream only the last is expected.
+ * session is finished only with all of it; and nothing is left behind. Of a stream
+ * that is forged, or has no checksums, only the last is expected.
  */
 #include <mlx5/buffer.h>
 #include <mlx5/cmd.h>
+#include <mlx5/compat.h>
 #include <mlx5/device.h>
 #include <mlx5/load.h>
 #include <mlx5/stream.h>
@@ -26,14 +27,15 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 #define MAX_STREAM	(256 << 10)
 
 static struct pci_dev pdev;
+static struct mlx5_core_dev mdev;
 static struct mlx5vf_device vf;
 static struct file file;
 
 /* The stream as it was made, what becomes of it, and where its records begin. */
 static unsigned char *stream, *damaged;
-static size_t length, damaged_length, borders[IMAGES + 3];
+static size_t length, damaged_length, borders[3 * IMAGES + 4];
 static unsigned int nr_borders;
-static bool forged;
+static bool forged, checked;
 
 /* Its images, and how many of them firmware has. */
 static size_t image_at[IMAGES], image_length[IMAGES];
@@ -67,9 +69,72 @@ int mlx5vf_pf_ready(struct mlx5vf_device *mv)
 	return unready ? -ENODEV : 0;
 }
 
+int mlx5vf_state_lock(struct mlx5vf_device *mv)
+{
+	return mutex_lock_killable(&mv->state_lock);
+}
+
 void mlx5vf_state_unlock(struct mlx5vf_device *mv)
 {
 	mutex_unlock(&mv->state_lock);
+}
+
+void mlx5vf_session_init(struct mlx5vf_session *s, struct mlx5vf_device *mv,
+			 const struct mlx5vf_session_ops *ops, work_func_t work)
+{
+	(void)work;
+	kref_init(&s->ref);
+	s->mv = mv;
+	s->ops = ops;
+	get_device(&mv->core.vdev.device);
+}
+
+static void session_free(struct kref *ref)
+{
+	struct mlx5vf_session *s = container_of(ref, struct mlx5vf_session, ref);
+	struct mlx5vf_device *mv = s->mv;
+
+	s->ops->free(s);
+	vfio_put_device(&mv->core.vdev);
+}
+
+void mlx5vf_session_put(struct mlx5vf_session *s)
+{
+	kref_put(&s->ref, session_free);
+}
+
+void mlx5vf_session_release(struct mlx5vf_session *s)
+{
+	lockdep_assert_held(&s->mv->state_lock);
+	if (s->ops->is_busy(s))
+		fuzz_bug("a command of a session that has ended is under way");
+	s->released = true;
+	s->ops->release(s);
+}
+
+/* What the driver leaves to the session's work is done at once. */
+void mlx5vf_session_end(struct mlx5vf_device *mv)
+{
+	struct mlx5vf_session *s = mv->session;
+
+	lockdep_assert_held(&mv->state_lock);
+	mv->session = NULL;
+	s->dead = true;
+	s->ops->end(s);
+	mlx5vf_session_release(s);
+	mlx5vf_session_put(s);
+}
+
+bool mlx5vf_cmd_is_answered(struct mlx5vf_cmd *cmd)
+{
+	(void)cmd;
+	return true;
+}
+
+void mlx5vf_cmd_put(struct mlx5vf_cmd *cmd)
+{
+	if (cmd)
+		fuzz_bug("a command that was waited for is kept");
 }
 
 struct mlx5vf_buffer *mlx5vf_buffer_alloc(size_t size, enum dma_data_direction dir)
@@ -95,6 +160,8 @@ int mlx5vf_buffer_grow(struct mlx5vf_buffer *buf, size_t size)
 	if (want > buf->max_pages || (buf->mapped && want > buf->npages))
 		fuzz_bug("a buffer of %u pages grows to %u%s", buf->max_pages, want,
 			 buf->mapped ? " and is mapped" : "");
+	if (want <= buf->npages)
+		return 0;
 	/* As much as the largest image of a stream that is not forged */
 	if ((starved && rnd_chance(10)) || want > 2 * MAX_STREAM / PAGE_SIZE)
 		return -ENOMEM;
@@ -156,33 +223,41 @@ void mlx5vf_buffer_for_device(struct mlx5vf_device *mv, struct mlx5vf_buffer *bu
 	(void)buf;
 }
 
+static struct mlx5vf_result failed(enum mlx5vf_outcome outcome, int err)
+{
+	return (struct mlx5vf_result){ .outcome = outcome, .err = err };
+}
+
 /* Firmware gets an image. */
-int mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t n)
+struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t n,
+				     void (*done)(struct mlx5vf_cmd *cmd), void *owner,
+				     struct mlx5vf_cmd **left)
 {
 	struct mlx5vf_buffer *buf = mapped_last;
+	struct mlx5vf_cmd cmd = { .owner = owner };
 	size_t at;
 
 	lockdep_assert_held(&mv->state_lock);
 	(void)mkey;
+	*left = NULL;
 	if (!buf->mapped || !n || n > mlx5vf_buffer_size(buf))
 		fuzz_bug("%zu bytes are loaded from %zu", n, mlx5vf_buffer_size(buf));
-	while (loaded < nr_images && !image_length[loaded])
-		loaded++;
+	if (starved && rnd_chance(3))
+		return failed(MLX5VF_NOT_GIVEN, -ENOMEM);
 	if (!forged && (loaded == nr_images || image_length[loaded] != n))
 		fuzz_bug("image %u is not %zu bytes long", loaded, n);
 	for (at = 0; at < n && !forged; at++) {
-		size_t left = n - at;
-		unsigned char *byte = mlx5vf_buffer_at(buf, at, &left);
+		size_t left_over = n - at;
+		unsigned char *byte = mlx5vf_buffer_at(buf, at, &left_over);
 
 		if (*byte != stream[image_at[loaded] + at])
 			fuzz_bug("byte %zu of image %u is wrong", at, loaded);
 	}
+	done(&cmd);
 	if (starved && rnd_chance(5))
-		return -EIO;
+		return failed(MLX5VF_REFUSED, -EIO);
 	loaded++;
-	/* An image can hold what is the PCI core's */
-	pdev.command = 0;
-	return 0;
+	return (struct mlx5vf_result){};
 }
 
 struct file *anon_inode_getfile(const char *name, const struct file_operations *fops,
@@ -220,45 +295,100 @@ static void put(const void *data, size_t n)
 	length += n;
 }
 
-static void put_record(struct mlx5vf_stream *place, enum mlx5vf_record_type type,
-		       const void *data, size_t n)
+/* A record; of ours, if it is sealed. */
+static void put_record(struct mlx5vf_stream *place, u32 tag, bool seal, const void *data,
+		       size_t n)
 {
-	struct mlx5vf_record head;
+	size_t at = length;
 
-	borders[nr_borders++] = length;
-	mlx5vf_stream_head(place, &head, type, n,
-			   xxh64(data, n, mlx5vf_stream_seed(place)));
-	put(&head, sizeof(head));
-	put(data, n);
+	borders[nr_borders++] = at;
+	length += mlx5vf_stream_put(stream + at, tag, data, n);
+	if (seal)
+		mlx5vf_stream_seal(place, stream + at);
+	else
+		mlx5vf_stream_data(place, stream + at, length - at);
+}
+
+static void put_image(struct mlx5vf_stream *place, const void *image, size_t size)
+{
+	struct mlx5vf_next next = { .length = cpu_to_le64(size) };
+	__le64 sum = 0;
+
+	if (checked)
+		put_record(place, MLX5VF_TAG_NEXT, true, &next, sizeof(next));
+	image_at[nr_images] = length + sizeof(struct mlx5vf_record);
+	image_length[nr_images++] = size;
+	put_record(place, MLX5VF_TAG_IMAGE, false, image, size);
+	if (checked)
+		put_record(place, MLX5VF_TAG_SUM, true, &sum, sizeof(sum));
 }
 
 static void make_stream(void)
 {
-	struct mlx5vf_start start = {
-		.vendor = VENDOR, .device = DEVICE,
-		.flags = rnd_chance(50) ? MLX5VF_START_CHUNKS : 0,
-	};
 	static unsigned char image[32 << 10];
-	struct mlx5vf_stream place;
-	struct mlx5vf_end end;
 	unsigned int i, n = 1 + rnd_below(IMAGES);
+	struct mlx5vf_stream place;
+	struct mlx5vf_start start;
+	__le64 number;
 
 	length = nr_borders = nr_images = loaded = 0;
 	mlx5vf_stream_begin(&place);
-	start.prepare = rnd_chance(50) ? 0 : rnd_below(64 << 10);
-	put_record(&place, MLX5VF_RECORD_START, &start, sizeof(start));
+	mlx5vf_start_make(&vf, n > 1, &start);
+	if (checked)
+		put_record(&place, MLX5VF_TAG_START, true, &start, sizeof(start));
+	number = rnd_chance(50) ? 0 : rnd_below(64 << 10);
+	put_record(&place, MLX5VF_TAG_PREPARE, false, &number, sizeof(number));
 	for (i = 0; i < n; i++) {
-		size_t size = rnd_chance(20) ? rnd_below(sizeof(image)) : rnd_below(200);
+		size_t size = 1 + (rnd_chance(20) ? rnd_below(sizeof(image)) :
+						    rnd_below(200));
 
+		if (size > sizeof(image))
+			size = sizeof(image);
 		memset(image, rnd_below(256), size);
-		image_at[i] = length + sizeof(struct mlx5vf_record);
-		image_length[i] = size;
-		put_record(&place, MLX5VF_RECORD_IMAGE, image, size);
-		nr_images++;
+		put_image(&place, image, size);
 	}
-	end.images = place.images;
-	end.bytes = place.bytes;
-	put_record(&place, MLX5VF_RECORD_END, &end, sizeof(end));
+	number = 0;
+	if (checked)
+		put_record(&place, MLX5VF_TAG_END, true, &number, sizeof(number));
+	borders[nr_borders] = length;
+	memcpy(damaged, stream, length);
+	damaged_length = length;
+}
+
+/* Any records in any order, with right checksums. */
+static void forge_stream(void)
+{
+	static const u32 tags[] = {
+		MLX5VF_TAG_IMAGE, MLX5VF_TAG_PREPARE, MLX5VF_TAG_NEXT, MLX5VF_TAG_SUM,
+		MLX5VF_TAG_END, MLX5VF_TAG_START, MLX5VF_OUR_TAGS | 99, 99,
+	};
+	unsigned char data[2 * MLX5VF_SMALL] = {};
+	unsigned int i, n = rnd_below(3 * IMAGES);
+	struct mlx5vf_stream place;
+	struct mlx5vf_start start;
+	struct mlx5vf_record head;
+
+	forged = true;
+	length = nr_borders = 0;
+	mlx5vf_stream_begin(&place);
+	mlx5vf_start_make(&vf, true, &start);
+	if (rnd_chance(80))
+		put_record(&place, MLX5VF_TAG_START, true, &start, sizeof(start));
+	for (i = 0; i < n; i++) {
+		u32 tag = tags[rnd_below(ARRAY_SIZE(tags))];
+		size_t size = rnd_chance(70) ? sizeof(__le64) * (1 + rnd_below(2)) :
+					       8 + rnd_below(sizeof(data) - 8);
+
+		data[8] = rnd_chance(50) ? 8 : rnd_below(256);
+		put_record(&place, tag, tag > MLX5VF_TAG_PREPARE, data, size);
+	}
+	if (rnd_chance(20)) {
+		head.length = rnd_chance(50) ? rnd() : MLX5VF_MAX_IMAGE - rnd_below(2);
+		head.flags = rnd_below(2);
+		head.tag = tags[rnd_below(ARRAY_SIZE(tags))];
+		borders[nr_borders++] = length;
+		put(&head, sizeof(head));
+	}
 	borders[nr_borders] = length;
 	memcpy(damaged, stream, length);
 	damaged_length = length;
@@ -294,43 +424,6 @@ static void insert(size_t at, const unsigned char *from, size_t n)
 	free(copy);
 }
 
-/* A header with any values, but right checksums. */
-static void forge(void)
-{
-	struct mlx5vf_record head;
-	size_t at = borders[rnd_below(nr_borders)];
-
-	if (at + sizeof(head) > damaged_length)
-		return;
-	forged = true;
-	memcpy(&head, damaged + at, sizeof(head));
-	switch (rnd_below(6)) {
-	case 0:
-		head.type = rnd_below(5);
-		break;
-	case 1:
-		head.length = rnd();
-		break;
-	case 2:
-		head.length = rnd_below(sizeof(struct mlx5vf_record));
-		break;
-	case 3:
-		head.seq += rnd_below(3);
-		break;
-	case 4:
-		head.data_sum = xxh64(damaged + at + sizeof(head),
-				      min(head.length, (u64)(damaged_length - at -
-							     sizeof(head))),
-				      head.stream + head.seq);
-		break;
-	case 5:
-		head.length = MLX5VF_MAX_IMAGE - rnd_below(2);
-		break;
-	}
-	head.head_sum = xxh64(&head, offsetof(struct mlx5vf_record, head_sum), 0);
-	memcpy(damaged + at, &head, sizeof(head));
-}
-
 static void damage(void)
 {
 	size_t at = place(), to = place(), n = rnd_below(damaged_length + 1);
@@ -361,8 +454,6 @@ static void damage(void)
 		insert(at, stream, min(n, length));
 		break;
 	case 6:
-		forge();
-		break;
 	case 7:
 		break;
 	}
@@ -391,7 +482,7 @@ static size_t feed(void)
 		done += n;
 		if (rnd_chance(2)) {
 			mutex_lock(&vf.state_lock);
-			mlx5vf_load_end(&vf);
+			mlx5vf_session_end(&vf);
 			mutex_unlock(&vf.state_lock);
 			if (done < damaged_length &&
 			    file.fops->write(&file, (char *)damaged + done, 1, NULL) != -ENODEV)
@@ -406,20 +497,21 @@ static void check(size_t done)
 {
 	bool same = done == length && damaged_length == length &&
 		    !memcmp(stream, damaged, length);
-	bool chunks_fit;
+	bool parts_fit = vf.multi || nr_images < 2 || !checked;
 	int ret;
 
 	mutex_lock(&vf.state_lock);
-	if (vf.loader) {
+	if (vf.session) {
 		ret = mlx5vf_load_finish(&vf);
-		chunks_fit = vf.chunks ||
-			     !(((struct mlx5vf_start *)(stream + sizeof(struct mlx5vf_record)))->flags &
-			       MLX5VF_START_CHUNKS);
-		if (!ret && !same && !forged)
+		/* One without checksums can end behind any record */
+		if (!ret && done && !same && !forged && checked)
 			fuzz_bug("a damaged stream was loaded");
-		if (ret && same && !starved && chunks_fit)
+		if (ret && same && !starved && !forged && parts_fit)
 			fuzz_bug("a good stream was refused: %d", ret);
-		mlx5vf_load_end(&vf);
+		if (!ret == !!vf.session)
+			fuzz_bug("%d, and the session is %p", ret, (void *)vf.session);
+		if (vf.session)
+			mlx5vf_session_end(&vf);
 	}
 	mutex_unlock(&vf.state_lock);
 	file.fops->release(NULL, &file);
@@ -427,8 +519,6 @@ static void check(size_t done)
 	    vf.core.vdev.device.refs)
 		fuzz_bug("left behind: %d PDs, %d buffers, %d mappings, %ld objects",
 			 pds, buffers, mappings, shim.nr_live);
-	if (loaded && pdev.command != 6)
-		fuzz_bug("the PCI command register was not put back");
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
@@ -441,14 +531,24 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		damaged = malloc(2 * MAX_STREAM);
 	}
 	tape_load(data, size);
-	pdev = (struct pci_dev){ .vendor = VENDOR, .device = DEVICE, .command = 6 };
-	vf = (struct mlx5vf_device){ .core.pdev = &pdev, .chunks = rnd_chance(80) };
+	pdev = (struct pci_dev){ .vendor = VENDOR, .device = DEVICE };
+	vf = (struct mlx5vf_device){
+		.core.pdev = &pdev, .mdev = &mdev, .multi = rnd_chance(80),
+	};
 	forged = starved = unready = false;
 	fault_percent = 0;
-	make_stream();
+	checked = rnd_chance(80);
+	if (rnd_chance(20))
+		forge_stream();
+	else
+		make_stream();
 	n = rnd_below(4);
 	for (i = 0; i < n; i++)
 		damage();
+	/* Without START there are no checks */
+	if (damaged_length < sizeof(struct mlx5vf_record) || !checked ||
+	    memcmp(damaged, stream, sizeof(struct mlx5vf_record)))
+		forged |= damaged_length != length || memcmp(damaged, stream, length);
 	switch (rnd_below(4)) {
 	case 0:
 		fault_percent = rnd_below(50);

@@ -80,8 +80,8 @@ mutant set iommufd/dirty_set.c "$(of_unit add-hi)"
 mutant deliver iommufd/deliver.c "$(of_unit clear-before-copy)"
 mutant deliver iommufd/deliver.c "$(of_unit clear-before-chunk)"
 mutant window iommufd/window.c "$(of_unit wrap)"
-mutant load drivers/mlx5/load.c \
-	's/xxh64_digest(&l->sum) != le64_to_cpu(l->head.data_sum)/false/'
+mutant load drivers/mlx5/stream.c \
+	's/record_sum(stream, head, data) != ((const struct mlx5vf_sum \*)data)->sum/false/'
 
 for target in "${targets[@]}"; do
 	found=$out/found/$target status=0

@@ -11,7 +11,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+#include <linux/userfaultfd.h>
 
 #include "kselftest_harness.h"
 #include "pair.h"
@@ -270,11 +276,9 @@ TEST_F(faults, answers_are_late)
 	for (i = 0; i < ARRAY_SIZE(late); i++) {
 		ASSERT_EQ(0, driver_limit("cmd_timeout_ms", LIMIT));
 		suffer(_metadata, self, &late[i]);
-		/* A SAVE that nobody waits for has a session of its own */
 		rc = vf_set_state(late[i].step == LOAD ? &p->dst : &p->src,
 				  S(PRE_COPY), &fd);
-		if (!strstr(late[i].fault, "0x118") &&
-		    late[i].state == S(ERROR)) {
+		if (late[i].state == S(ERROR)) {
 			EXPECT_EQ(-EBUSY, rc) {
 				TH_LOG("after %s", late[i].fault);
 			}
@@ -376,7 +380,7 @@ TEST_F(faults, reset_overtakes_suspend)
 			       given_up ? "given up" : "waited for");
 		}
 	}
-	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name, "letting it go on"));
+	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name, "resuming it"));
 	EXPECT_EQ(0, pair_sound(p));
 }
 
@@ -417,7 +421,7 @@ TEST_F(faults, killed_while_it_waits)
 	}
 }
 
-/* Closed with a SAVE under way: neither waits for the other. */
+/* Closed with a SAVE under way: it is waited for, with a limit, before the reset. */
 TEST_F(faults, closed_while_saving)
 {
 	struct pair *p = &self->p;
@@ -425,17 +429,289 @@ TEST_F(faults, closed_while_saving)
 	char c;
 	int fd;
 
+	ASSERT_EQ(0, firmware_faults("0x118:late=2000"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	begin = seconds_now();
+	vf_close(&p->src);
+	EXPECT_LT(1.5, seconds_now() - begin);
+	EXPECT_EQ(-1, read(fd, &c, 1));
+	EXPECT_EQ(ENODEV, errno);
+	close(fd);
+	ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
+
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 300));
 	ASSERT_EQ(0, firmware_faults("0x118:late=4000"));
 	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
 	begin = seconds_now();
 	vf_close(&p->src);
 	EXPECT_GT(3, seconds_now() - begin);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
 	EXPECT_EQ(-1, read(fd, &c, 1));
 	EXPECT_EQ(ENODEV, errno);
 	close(fd);
 	ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
 	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
 	usleep(4500000);
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+/* ---- A SAVE is a command like any other ---- */
+
+/* Until it has answered the SAVE, firmware is told nothing else about the VF. */
+TEST_F(faults, resume_waits_for_save)
+{
+	struct pair *p = &self->p;
+	double begin;
+	int fd;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	ASSERT_EQ(0, firmware_faults("0x118:late=2000"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	begin = seconds_now();
+	EXPECT_EQ(0, vf_set_state(&p->src, S(RUNNING), NULL));
+	EXPECT_LT(1.5, seconds_now() - begin);
+	EXPECT_TRUE(pair_moves(&p->src));
+	close(fd);
+
+	/* A reset does not wait, and the arc after it does */
+	ASSERT_EQ(0, firmware_faults("0x118:late=2000"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	begin = seconds_now();
+	ASSERT_EQ(0, vf_reset(&p->src));
+	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
+	EXPECT_GT(1.5, seconds_now() - begin);
+	EXPECT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	EXPECT_LT(1.5, seconds_now() - begin);
+	close(fd);
+
+	/* With a limit, and then nothing has changed */
+	ASSERT_EQ(0, firmware_faults("0x118:late=2500"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 300));
+	EXPECT_EQ(-EBUSY, vf_set_state(&p->src, S(STOP), NULL));
+	EXPECT_EQ(S(STOP_COPY), vf_get_state(&p->src));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	EXPECT_EQ(0, read_all(p, fd));
+	EXPECT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	close(fd);
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+/* What the one session leaves under way does not get into the next. */
+TEST_F(faults, next_session_is_clean)
+{
+	struct pair *p = &self->p;
+	int fd, end;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	ASSERT_EQ(0, firmware_faults("0x118:late=1500"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	close(fd);
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	usleep(2000000);
+	p->length = vf_stream_read(fd, p->stream, PAIR_STREAM, &end);
+	EXPECT_EQ(0, end);
+	close(fd);
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	EXPECT_EQ(0, pair_load(p));
+}
+
+/* A user has at most one SAVE under way, and others are not kept waiting. */
+TEST_F(faults, saves_do_not_pile_up)
+{
+	struct pair *p = &self->p;
+	double begin, end;
+	unsigned int i;
+	__u64 size;
+	int fd, rc;
+
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 50));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	ASSERT_EQ(0, firmware_faults("0x118:late=4000*0"));
+	for (i = 0; i < 40; i++) {
+		rc = vf_set_state(&p->src, S(STOP_COPY), &fd);
+		if (!rc)
+			close(fd);
+		EXPECT_TRUE(!rc || rc == -EBUSY);
+		vf_reset(&p->src);
+	}
+	begin = seconds_now();
+	EXPECT_EQ(0, vf_data_size(&p->dst, &size));
+	end = seconds_now();
+	EXPECT_GT(1, end - begin) {
+		TH_LOG("another VF's QUERY took %.1f s", end - begin);
+	}
+	ASSERT_EQ(0, firmware_faults(""));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+/* ---- What others do meanwhile ---- */
+
+struct writer {
+	struct pair *p;
+	int fd;
+	int rc;
+};
+
+static void *write_stream(void *arg)
+{
+	struct writer *w = arg;
+
+	w->rc = vf_stream_write(w->fd, w->p->stream, w->p->length);
+	return NULL;
+}
+
+/* The command register as the device has it, not as the user sees it. */
+static int command_of(const char *name)
+{
+	unsigned short value = 0;
+	char path[96];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = pread(fd, &value, sizeof(value), PCI_COMMAND);
+	close(fd);
+	return n == sizeof(value) ? value : -EIO;
+}
+
+/* What the user writes to the command register during a LOAD stays. */
+TEST_F(faults, command_register_during_load)
+{
+	struct pair *p = &self->p;
+	struct writer w = { .p = p };
+	pthread_t thread;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, pair_save(p, false));
+	ASSERT_EQ(0, vf_bus_master(&p->dst, false));
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RESUMING), &w.fd));
+	ASSERT_EQ(0, firmware_faults("0x119:late=1500"));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_stream, &w));
+	usleep(500000);
+	ASSERT_EQ(0, vf_bus_master(&p->dst, true));
+	EXPECT_EQ(PCI_COMMAND_MASTER,
+		  command_of(p->dst.name) & PCI_COMMAND_MASTER);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, w.rc);
+	close(w.fd);
+	EXPECT_EQ(PCI_COMMAND_MASTER,
+		  command_of(p->dst.name) & PCI_COMMAND_MASTER);
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RUNNING), NULL));
+	EXPECT_TRUE(pair_moves(&p->dst));
+}
+
+static void ignore(int sig)
+{
+}
+
+struct waiter {
+	int fd;
+	ssize_t n;
+	int error;
+};
+
+static void *wait_for_data(void *arg)
+{
+	static __thread char data[1 << 16];
+	struct waiter *w = arg;
+
+	do {
+		w->n = read(w->fd, data, sizeof(data));
+	} while (w->n > 0);
+	w->error = w->n ? errno : 0;
+	return NULL;
+}
+
+/* Two wait in read(); signals with SA_RESTART disturb neither. */
+TEST_F(faults, signals_in_read)
+{
+	struct sigaction action = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+	struct pair *p = &self->p;
+	struct waiter w[2] = {};
+	pthread_t threads[2];
+	unsigned int i, k;
+	int fd;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, firmware_faults("0x118:late=1500"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	for (i = 0; i < 2; i++) {
+		w[i].fd = fd;
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, wait_for_data,
+					    &w[i]));
+	}
+	for (k = 0; k < 10; k++) {
+		usleep(50000);
+		pthread_kill(threads[k & 1], SIGUSR1);
+	}
+	for (i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, w[i].n) {
+			TH_LOG("reader %u: errno %d", i, w[i].error);
+		}
+	}
+	close(fd);
+}
+
+static volatile bool racing;
+
+/* As udev rules do: as soon as it is there. */
+static void *bind_early(void *arg)
+{
+	const char *name = arg;
+	char path[128];
+	int rc;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override",
+		 name);
+	do {
+		rc = sysfs_write(path, VF_DRIVER);
+	} while (rc && racing);
+	if (!rc)
+		sysfs_write("/sys/bus/pci/drivers_probe", name);
+	return NULL;
+}
+
+/*
+ * A VF that is bound while sriov_numvfs is being written: it is bound, and when it is
+ * opened it can be migrated.
+ */
+TEST_F(faults, bound_while_vfs_come)
+{
+	struct pair *p = &self->p;
+	unsigned int i, early = 0;
+	pthread_t thread;
+	char name[16];
+
+	vf_address(2, name, sizeof(name));
+	for (i = 0; i < 10; i++) {
+		vf_close(&p->src);
+		vf_close(&p->dst);
+		ASSERT_EQ(0, vf_create(0));
+		kmsg_says(self->kmsg, "", "");
+		racing = true;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, bind_early, name));
+		ASSERT_EQ(0, vf_create(2));
+		racing = false;
+		pthread_join(thread, NULL);
+		early += kmsg_says(self->kmsg, name, "still making its VFs");
+		ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
+		ASSERT_EQ(0, pair_open_vf(p, &p->dst, 2));
+		EXPECT_EQ(S(RUNNING), vf_get_state(&p->dst)) {
+			TH_LOG("round %u", i);
+		}
+	}
+	TH_LOG("%u of %u were bound too early", early, i);
 	EXPECT_EQ(0, pair_sound(p));
 }
 
@@ -507,6 +783,17 @@ TEST_F(faults, firmware_dies)
 	EXPECT_EQ(0, log_stop(p->src.fd));
 }
 
+static int bind_pf_again(struct pair *p)
+{
+	int rc;
+
+	pair_close(p);
+	rc = sysfs_write("/sys/bus/pci/drivers/mlx5_core/unbind", VF_PF);
+	if (!rc)
+		rc = sysfs_write("/sys/bus/pci/drivers/mlx5_core/bind", VF_PF);
+	return rc ? rc : pair_open(p);
+}
+
 /*
  * The PF is reset under its driver, in the middle of a migration. mlx5_core recovers
  * by itself once in 20 minutes; after that it has to be bound anew, as here.
@@ -529,13 +816,84 @@ TEST_F(faults, pf_is_reset)
 	TH_LOG("session over after %.1f s", seconds_now() - begin);
 	close(from);
 	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
-	pair_close(p);
-	ASSERT_EQ(0, sysfs_write("/sys/bus/pci/drivers/mlx5_core/unbind",
-				 VF_PF));
-	ASSERT_EQ(0, sysfs_write("/sys/bus/pci/drivers/mlx5_core/bind", VF_PF));
-	ASSERT_EQ(0, pair_open(p));
+	ASSERT_EQ(0, bind_pf_again(p));
 	EXPECT_EQ(0, pair_sound(p));
 }
+
+struct reporter {
+	struct pair *p;
+	__u64 *bits;
+	int rc;
+};
+
+static void *report_to(void *arg)
+{
+	struct reporter *r = arg;
+
+	r->rc = log_report(r->p->src.fd, PAIR_BASE, PAIR_RAM, PAGE, r->bits);
+	return NULL;
+}
+
+/*
+ * A bitmap whose memory comes when the user likes (userfaultfd) keeps the reader
+ * waiting, and nobody else: states change, the log stops, the PF goes down.
+ */
+TEST_F(faults, user_memory_is_late)
+{
+	struct vfio_device_feature_dma_logging_range range = {
+		PAIR_BASE, PAIR_RAM
+	};
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct reporter r = { .p = &self->p };
+	struct pair *p = &self->p;
+	struct uffdio_copy copy = { .len = PAGE };
+	pthread_t thread;
+	__u64 page_size = PAGE;
+	double begin;
+	int uffd, rc;
+
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (uffd < 0)
+		SKIP(return, "this kernel has no userfaultfd");
+	r.bits = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, r.bits);
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+	reg.range.start = (unsigned long)r.bits;
+	reg.range.len = PAGE;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+
+	ASSERT_EQ(0, log_start(p->src.fd, &range, 1, &page_size));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, report_to, &r));
+	usleep(500000);
+	/* It waits for a page; who else wants the device does not */
+	begin = seconds_now();
+	EXPECT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	EXPECT_EQ(0, log_stop(p->src.fd));
+	EXPECT_GT(1.5, seconds_now() - begin);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 1000));
+	ASSERT_EQ(0, vf_pf_write("reset", "1"));
+	vf_set_state(&p->src, S(RUNNING), NULL);
+	do {
+		usleep(100000);
+		rc = kmsg_says(self->kmsg, p->src.name, "the PF goes down");
+	} while (!rc && seconds_now() - begin < 60);
+	EXPECT_TRUE(rc);
+	TH_LOG("the PF went down after %.1f s", seconds_now() - begin);
+	copy.dst = (unsigned long)r.bits;
+	copy.src = (unsigned long)p->ram;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
+	pthread_join(thread, NULL);
+	close(uffd);
+	munmap(r.bits, PAGE);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	ASSERT_EQ(0, bind_pf_again(p));
+	EXPECT_EQ(0, pair_sound(p));
+}
+
 
 static pid_t write_later(const char *path, const char *value)
 {

@@ -11,21 +11,31 @@
 
 #include "kselftest_harness.h"
 #include "pair.h"
+#include "../lib/xxh64.h"
 
 #define MAX_RECORDS 64
 
 /* As in drivers/mlx5/stream.h */
 struct record {
-	__u32 magic;
-	__u16 version;
-	__u16 type;
-	__u32 seq;
-	__u32 flags;
-	__u64 stream;
 	__u64 length;
-	__u64 data_sum;
-	__u64 head_sum;
-} __attribute__((packed));
+	__u32 flags;
+	__u32 tag;
+};
+
+#define OPTIONAL	1
+#define TAG_IMAGE	0
+#define TAG_PREPARE	1
+#define TAG_START	0x4d4c5801
+#define TAG_SUM		0x4d4c5803
+#define TAG_END		0x4d4c5804
+#define OURS(tag)	(((tag) & ~0xffu) == 0x4d4c5800)
+
+/* What START holds, and where. */
+#define START_VERSION	16
+#define START_FLAGS	20
+#define START_DEVICE	26
+#define START_FW	28
+#define START_PSID	40
 
 FIXTURE(stream) {
 	struct pair p;
@@ -47,8 +57,6 @@ static int find_records(FIXTURE_DATA(stream) *self)
 		if (self->good_length - at < sizeof(head))
 			return -EPROTO;
 		memcpy(&head, self->good + at, sizeof(head));
-		if (le32toh(head.seq) != self->records)
-			return -EPROTO;
 		self->at[self->records++] = at;
 		at += sizeof(head) + le64toh(head.length);
 	}
@@ -70,8 +78,8 @@ FIXTURE_SETUP(stream)
 	ASSERT_NE(NULL, self->good);
 	memcpy(self->good, p->stream, p->length);
 	ASSERT_EQ(0, find_records(self));
-	/* START, images of pre-copy, of the end, END */
-	ASSERT_LE(4, self->records);
+	/* START, PREPARE, two images with NEXT and SUM, END */
+	ASSERT_LE(9, self->records);
 }
 
 FIXTURE_TEARDOWN(stream)
@@ -132,7 +140,9 @@ TEST_F(stream, truncated)
 	for (n = 0; n < self->records; n++) {
 		/* At a record, in a header, in what follows it */
 		self->p.length = self->at[n];
-		EXPECT_TRUE(refused(self));
+		/* Without a byte, nothing was begun */
+		if (n)
+			EXPECT_TRUE(refused(self));
 		self->p.length = self->at[n] + sizeof(struct record) / 2;
 		EXPECT_TRUE(refused(self));
 		self->p.length = self->at[n + 1] - 1;
@@ -214,7 +224,7 @@ TEST_F(stream, bit_flipped)
 
 	srandom(1);
 	for (n = 0; n < self->records; n++) {
-		end = self->at[n] + sizeof(struct record) + 16;
+		end = self->at[n] + sizeof(struct record) + 72;
 		for (at = self->at[n]; at < end && at < self->at[n + 1];
 		     at += 1 + random() % 7) {
 			put_good(self);
@@ -271,6 +281,181 @@ TEST_F(stream, mixed_up_with_another)
 	free(other);
 	put_good(self);
 	EXPECT_TRUE(taken(self));
+}
+
+/* ---- Streams that others make --------------------------------------------- */
+
+static void put_head(struct pair *p, __u32 tag, __u32 flags, __u64 length)
+{
+	struct record head = { htole64(length), htole32(flags), htole32(tag) };
+
+	put(p, &head, sizeof(head));
+}
+
+/* Only what upstream's driver would write, too; then @extra if there is one. */
+static void put_as_upstream(FIXTURE_DATA(stream) *self, __u32 extra, __u32 flags)
+{
+	struct record head;
+	unsigned int n;
+
+	self->p.length = 0;
+	for (n = 0; n < self->records; n++) {
+		memcpy(&head, self->good + self->at[n], sizeof(head));
+		if (OURS(head.tag))
+			continue;
+		put_record(self, n);
+		if (!extra)
+			continue;
+		put_head(&self->p, extra, flags, 1000);
+		put(&self->p, self->p.ram, 1000);
+	}
+}
+
+/* Right checksums, whatever was done to the stream in @p. */
+static int reseal(struct pair *p)
+{
+	char *bytes = malloc(p->length);
+	size_t at = 0, n = 0;
+	struct record head;
+	__u64 sum;
+
+	if (!bytes)
+		return -ENOMEM;
+	for (; at < p->length; at += sizeof(head) + head.length) {
+		char *content = p->stream + at + sizeof(head);
+
+		memcpy(&head, p->stream + at, sizeof(head));
+		memcpy(bytes + n, &head, sizeof(head));
+		n += sizeof(head);
+		if (head.tag < TAG_START || head.tag > TAG_END) {
+			memcpy(bytes + n, content, head.length);
+			n += head.length;
+			continue;
+		}
+		memcpy(bytes + n, content + 8, head.length - 8);
+		n += head.length - 8;
+		sum = htole64(xxh64(bytes, n));
+		memcpy(content, &sum, sizeof(sum));
+	}
+	free(bytes);
+	return 0;
+}
+
+/* The format does not drift: what is computed here is what the driver computes. */
+TEST_F(stream, has_the_checksums_that_are_documented)
+{
+	put_good(self);
+	ASSERT_EQ(0, reseal(&self->p));
+	EXPECT_EQ(0, memcmp(self->p.stream, self->good, self->good_length));
+	EXPECT_TRUE(taken(self));
+}
+
+TEST_F(stream, of_upstream)
+{
+	struct pair *p = &self->p;
+	int kmsg = kmsg_open(), fd;
+
+	ASSERT_LE(0, kmsg);
+	put_as_upstream(self, 0, 0);
+	EXPECT_TRUE(taken(self));
+	EXPECT_TRUE(kmsg_says(kmsg, p->dst.name, "of upstream's driver"));
+	/* A later upstream's */
+	put_as_upstream(self, 77, OPTIONAL);
+	EXPECT_TRUE(taken(self));
+	put_as_upstream(self, 77, 0);
+	EXPECT_TRUE(refused(self));
+	/* Cut at a record, or in one; without an image */
+	put_as_upstream(self, 0, 0);
+	p->length -= 1;
+	EXPECT_TRUE(refused(self));
+	put_as_upstream(self, 0, 0);
+	put_head(p, TAG_PREPARE, OPTIONAL, 8);
+	EXPECT_TRUE(refused(self));
+	put_as_upstream(self, 0, 0);
+	p->length = sizeof(struct record) + 8;
+	ASSERT_EQ(0, vf_set_state(&p->dst, VFIO_DEVICE_STATE_RESUMING, &fd));
+	ASSERT_EQ(0, vf_stream_write(fd, p->stream, p->length));
+	EXPECT_EQ(-ENODATA, vf_set_state(&p->dst, VFIO_DEVICE_STATE_STOP, NULL));
+	/* Only through its file, which is closed, could the rest come */
+	close(fd);
+	EXPECT_EQ(-EBADMSG, vf_set_state(&p->dst, VFIO_DEVICE_STATE_STOP, NULL));
+	EXPECT_EQ(VFIO_DEVICE_STATE_ERROR, vf_get_state(&p->dst));
+	ASSERT_EQ(0, vf_reset(&p->dst));
+
+	/* The control: such streams can be forbidden */
+	ASSERT_EQ(0, parameter_set("mlx5_vfio_pci", "require_checked_streams",
+				   "1"));
+	put_as_upstream(self, 0, 0);
+	EXPECT_TRUE(refused(self));
+	EXPECT_TRUE(kmsg_says(kmsg, p->dst.name, "require_checked_streams is set"));
+	put_good(self);
+	EXPECT_TRUE(taken(self));
+	ASSERT_EQ(0, parameter_set("mlx5_vfio_pci", "require_checked_streams",
+				   "0"));
+	close(kmsg);
+}
+
+/* Records and fields that this version does not know, and may skip. */
+TEST_F(stream, of_a_later_version)
+{
+	static const __u32 tags[] = { 0x4d4c5805, 0x4d4c58ff, 77 };
+	struct pair *p = &self->p;
+	struct record start;
+	unsigned int n;
+
+	p->length = 0;
+	memcpy(&start, self->good, sizeof(start));
+	put_head(p, TAG_START, OPTIONAL, start.length + 24);
+	put(p, self->good + sizeof(start), start.length);
+	put(p, p->ram, 24);
+	/* A flag that need not be known */
+	p->stream[sizeof(start) + START_FLAGS + 2] = 1;
+	for (n = 1; n < self->records; n++) {
+		put_head(p, tags[n % 3], OPTIONAL, 10000 * n);
+		put(p, p->ram, 10000 * n);
+		put_record(self, n);
+		/* Not between an image and its checksum */
+		memcpy(&start, self->good + self->at[n], sizeof(start));
+		if (start.tag == TAG_IMAGE)
+			put_record(self, ++n);
+	}
+	EXPECT_EQ(0, reseal(p));
+	EXPECT_TRUE(taken(self));
+	/* The control: one that must not be skipped */
+	p->stream[sizeof(start) + START_FLAGS + 1] = 1;
+	EXPECT_EQ(0, reseal(p));
+	EXPECT_TRUE(refused(self));
+}
+
+/* What another firmware has saved is refused before it is tried. */
+TEST_F(stream, of_another_firmware)
+{
+	static const struct {
+		size_t at;
+		const char *message;
+	} cases[] = {
+		{ START_VERSION, "of another version of this driver" },
+		{ START_DEVICE, "of another kind of device" },
+		{ START_FW, "the board and version must be the same" },
+		{ START_FW + 4, "the migration data is of firmware" },
+		{ START_PSID, "the board and version must be the same" },
+	};
+	int kmsg = kmsg_open();
+	unsigned int i;
+
+	ASSERT_LE(0, kmsg);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		put_good(self);
+		self->p.stream[sizeof(struct record) + cases[i].at] ^= 4;
+		ASSERT_EQ(0, reseal(&self->p));
+		EXPECT_TRUE(refused(self));
+		EXPECT_TRUE(kmsg_says(kmsg, self->p.dst.name, cases[i].message)) {
+			TH_LOG("%s", cases[i].message);
+		}
+		/* Ten messages in five seconds is what the driver may say */
+		usleep(1500000);
+	}
+	close(kmsg);
 }
 
 /* What looks right to the driver and is not: the firmware has the last word. */

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "pair.h"
@@ -36,7 +37,8 @@ FIXTURE_SETUP(tracker)
 FIXTURE_TEARDOWN(tracker)
 {
 	EXPECT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
-	EXPECT_EQ(0, driver_limit("report_timeout_ms", 10000));
+	EXPECT_EQ(0, driver_limit("report_timeout_ms", 60000));
+	EXPECT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports", "Y"));
 	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_log", "1048576"));
 	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us", "0"));
 	pair_close(&self->p);
@@ -107,7 +109,7 @@ static bool lost_and_found(FIXTURE_DATA(tracker) *self)
 	__u64 bits[WORDS] = {};
 
 	return report(&p->src, bits) == -EIO && report(&p->src, bits) == -EIO &&
-	       kmsg_says(self->kmsg, p->src.name, "of no use any more") &&
+	       kmsg_says(self->kmsg, p->src.name, "treat the whole tracked range as dirty") &&
 	       !firmware_faults("") &&
 	       !parameter_set("iommufd_virt", "connectx_log", "1048576") &&
 	       !parameter_set("iommufd_virt", "connectx_report_us", "0") &&
@@ -230,9 +232,6 @@ TEST_F(tracker, has_limits)
 		if (rc)
 			continue;
 		EXPECT_EQ(cases[i].got, page_size);
-		/* Of a page in part, all would be forgotten */
-		EXPECT_EQ(-EINVAL, log_report(vf->fd, page_size / 2, page_size,
-						 page_size, bits));
 		EXPECT_EQ(-EBUSY, start(vf));
 		EXPECT_EQ(0, log_stop(vf->fd));
 	}
@@ -266,7 +265,7 @@ TEST_F(tracker, is_lost)
 TEST_F(tracker, reports_nonsense)
 {
 	static const char * const nonsense[][2] = {
-		{ "0xa01:corrupt=0", "a report has a page not asked for" },
+		{ "0xa01:corrupt=0", "a report has an address that cannot be" },
 		{ "0xa01:cut=4", "a report has a part of an entry" },
 	};
 	struct pair *p = &self->p;
@@ -330,8 +329,9 @@ TEST_F(tracker, does_not_report)
 	p->job.end = 1000;
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	wait_until_written(&p->src);
-	ASSERT_EQ(0, firmware_faults("0xa01:fail"));
-	EXPECT_EQ(-EIO, report(&p->src, bits));
+	/* For want of resources; before anything was done */
+	ASSERT_EQ(0, firmware_faults("0xa01:fail=15"));
+	EXPECT_EQ(-EAGAIN, report(&p->src, bits));
 	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name,
 			      "MODIFY_GENERAL_OBJECT (page tracker) failed"));
 	EXPECT_EQ(0, report(&p->src, bits));
@@ -339,6 +339,17 @@ TEST_F(tracker, does_not_report)
 	EXPECT_EQ(1000, count(truth));
 	EXPECT_EQ(0, memcmp(bits, truth, sizeof(bits)));
 	close(fd);
+}
+
+/* With an internal error, nobody knows what it has forgotten. */
+TEST_F(tracker, fails_to_report)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, firmware_faults("0xa01:fail=1"));
+	EXPECT_TRUE(lost_and_found(self));
 }
 
 TEST_F(tracker, is_not_heard_of)
@@ -410,27 +421,181 @@ static void *report_slowly(void *p)
 	return (void *)(long)report(p, bits);
 }
 
-/* A report that takes its time holds up no migration state. */
-TEST_F(tracker, does_not_hold_up_states)
+/*
+ * A report that takes its time holds up no migration state, if firmware can be
+ * trusted with both at once (serialize_reports); else the one waits for the other.
+ */
+TEST_F(tracker, and_states)
 {
 	struct pair *p = &self->p;
+	unsigned int serialize;
 	pthread_t thread;
 	double begin;
 	void *rc;
 
 	ASSERT_EQ(0, start(&p->src));
 	ASSERT_EQ(0, pair_run(p, &p->src));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
-				   "5000000"));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, report_slowly, &p->src));
+	for (serialize = 0; serialize < 2; serialize++) {
+		ASSERT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports",
+					   serialize ? "Y" : "N"));
+		ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
+					   "3000000"));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, report_slowly,
+					    &p->src));
+		usleep(200000);
+		begin = seconds_now();
+		EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_STOP,
+					  NULL));
+		EXPECT_EQ(serialize, seconds_now() - begin > 2);
+		pthread_join(thread, &rc);
+		EXPECT_EQ(0, (long)rc);
+		EXPECT_LT(2, seconds_now() - begin);
+		EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_RUNNING,
+					  NULL));
+	}
+}
+
+/* ---- Ranges of any kind ---------------------------------------------------- */
+
+/*
+ * Granules of 64 KiB, read in parts that cut them: each part has what is dirty in
+ * it, once, and nothing is missing.
+ */
+TEST_F(tracker, is_read_in_parts)
+{
+	static const __u64 parts[] = { PAGE, 3 * PAGE, 16 * PAGE, 31 * PAGE };
+	struct pair *p = &self->p;
+	__u64 page_size = 16 * PAGE, bits[WORDS], again[WORDS], truth[WORDS] = {};
+	unsigned int i, k, wrong = 0;
+	int fd = truth_open();
+	__u64 at, n;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, log_start(p->src.fd, &all, 1, &page_size));
+	ASSERT_EQ(16 * PAGE, page_size);
+	p->job.end = 700;
+	for (k = 0; k < ARRAY_SIZE(parts); k++) {
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		wait_until_written(&p->src);
+		memset(bits, 0, sizeof(bits));
+		memset(again, 0, sizeof(again));
+		memset(truth, 0, sizeof(truth));
+		pair_truth(&p->src, fd, truth);
+		ASSERT_EQ(700, count(truth));
+		for (at = 0; at < PAIR_RAM; at += n) {
+			__u64 part[WORDS] = {};
+
+			n = PAIR_RAM - at < parts[k] ? PAIR_RAM - at : parts[k];
+			ASSERT_EQ(0, log_report(p->src.fd, PAIR_BASE + at, n,
+						PAGE, part));
+			for (i = 0; i < n / PAGE; i++)
+				if (part[i / 64] >> i % 64 & 1)
+					bits[(at / PAGE + i) / 64] |=
+						1ull << (at / PAGE + i) % 64;
+		}
+		/* All, no more than the granules around it, and once */
+		for (i = 0; i < PAIR_PAGES; i++) {
+			bool dirty = truth[i / 64] >> (i % 64 & ~15) & 0xffff;
+
+			wrong += dirty != (bits[i / 64] >> i % 64 & 1);
+		}
+		EXPECT_EQ(0, wrong) {
+			TH_LOG("in parts of %llu: %u pages wrong", parts[k],
+			       wrong);
+		}
+		ASSERT_EQ(0, report(&p->src, again));
+		EXPECT_EQ(0, count(again));
+	}
+	close(fd);
+}
+
+/* Not even whole pages: whoever asks for a part of one gets it. */
+TEST_F(tracker, is_read_in_parts_of_pages)
+{
+	struct pair *p = &self->p;
+	__u64 bits[WORDS] = {};
+
+	ASSERT_EQ(0, start(&p->src));
+	p->job.end = 1;
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	wait_until_written(&p->src);
+	EXPECT_EQ(0, log_report(p->src.fd, PAIR_BASE + 512, PAGE, PAGE, bits));
+	EXPECT_EQ(1, count(bits));
+	memset(bits, 0, sizeof(bits));
+	EXPECT_EQ(0, log_report(p->src.fd, PAIR_BASE, 512, PAGE, bits));
+	EXPECT_EQ(1, count(bits));
+	memset(bits, 0, sizeof(bits));
+	EXPECT_EQ(0, report(&p->src, bits));
+	EXPECT_EQ(1, count(bits));
+	memset(bits, 0, sizeof(bits));
+	EXPECT_EQ(0, report(&p->src, bits));
+	EXPECT_EQ(0, count(bits));
+	/* Beside and around what is tracked */
+	EXPECT_EQ(0, log_report(p->src.fd, 0, PAGE, PAGE, bits));
+	EXPECT_EQ(0, log_report(p->src.fd, PAIR_BASE + PAIR_RAM, PAGE, PAGE,
+				bits));
+	EXPECT_EQ(0, count(bits));
+}
+
+/* ---- Silent firmware ------------------------------------------------------- */
+
+/* START dies with who called it, has a limit, and then tracking is off. */
+TEST_F(tracker, start_is_not_waited_for)
+{
+	struct pair *p = &self->p;
+	double begin;
+	pid_t pid;
+
+	ASSERT_EQ(0, firmware_faults("0xa00:late=3000"));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		start(&p->src);
+		_exit(0);
+	}
+	ASSERT_TRUE(waits_in_ioctl(pid));
 	usleep(200000);
 	begin = seconds_now();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	EXPECT_GT(1, seconds_now() - begin);
+	/* States do not wait for it, nor does STOP for long */
 	EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_STOP, NULL));
 	EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_RUNNING, NULL));
+	EXPECT_GT(1.5, seconds_now() - begin);
+	/* The next waits until firmware is ready */
+	EXPECT_EQ(0, start(&p->src));
+	EXPECT_LT(0, exact(p, &p->src));
+	EXPECT_EQ(0, log_stop(p->src.fd));
+
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 300));
+	ASSERT_EQ(0, firmware_faults("0xa00:late=2000"));
+	begin = seconds_now();
+	EXPECT_EQ(-ETIMEDOUT, start(&p->src));
+	EXPECT_EQ(-EBUSY, start(&p->src));
+	EXPECT_GT(1.5, seconds_now() - begin);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	EXPECT_EQ(0, start(&p->src));
+	EXPECT_LT(0, exact(p, &p->src));
+}
+
+/* STOP and close leave it to itself after a while. */
+TEST_F(tracker, stop_is_not_waited_for_long)
+{
+	struct pair *p = &self->p;
+	double begin;
+
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, firmware_faults("0xa03:late=6000"));
+	begin = seconds_now();
+	EXPECT_EQ(0, log_stop(p->src.fd));
 	EXPECT_GT(4, seconds_now() - begin);
-	pthread_join(thread, &rc);
-	EXPECT_EQ(0, (long)rc);
-	EXPECT_LT(1, seconds_now() - begin);
+	vf_close(&p->src);
+	EXPECT_GT(5.5, seconds_now() - begin);
+	ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
+	EXPECT_EQ(0, start(&p->src));
+	EXPECT_LT(5, seconds_now() - begin);
+	EXPECT_LT(0, exact(p, &p->src));
 }
 
 /* Whatever the firmware refuses while it is made: an error, and nothing stays. */

@@ -101,3 +101,17 @@ static inline void bitmap_or(unsigned long *to, const unsigned long *a,
 	for (i = 0; i < (n + BITS_PER_LONG - 1) / BITS_PER_LONG; i++)
 		to[i] = a[i] | b[i];
 }
+
+static inline void bitmap_zero(unsigned long *map, unsigned int n)
+{
+	memset(map, 0, (n + BITS_PER_LONG - 1) / BITS_PER_LONG * sizeof(*map));
+}
+
+static inline void bitmap_and(unsigned long *to, const unsigned long *a,
+			      const unsigned long *b, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < (n + BITS_PER_LONG - 1) / BITS_PER_LONG; i++)
+		to[i] = a[i] & b[i];
+}

@@ -48,6 +48,11 @@ static inline void xa_init_flags(struct xarray *xa, gfp_t flags)
 	*xa = (struct xarray){};
 }
 
+static inline void xa_init(struct xarray *xa)
+{
+	xa_init_flags(xa, 0);
+}
+
 static inline bool xa_empty(const struct xarray *xa)
 {
 	return !xa->nr;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MLX5VF_REPORT_H
+#define MLX5VF_REPORT_H
+
+#include <linux/mlx5/cq.h>
+#include <linux/mlx5/driver.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+struct mlx5vf_buffer;
+struct mlx5vf_device;
+
+/**
+ * struct mlx5vf_report - where firmware's reports arrive
+ * @wait: for events and messages
+ * @events: counts them
+ * @broken: why there will be no more messages that can be trusted, or NULL
+ * @uar: page with the doorbells
+ * @pd: protection domain
+ * @db: doorbell records: of the CQ (two), behind them in @qp_db that of the QP
+ * @cq: the CQ; the interrupt knows it by this
+ * @cqes: its entries, @slots * 2 of them
+ * @cqes_dma: and where firmware sees them
+ * @qp_db: doorbell record of the receiving QP
+ * @wqes: the receiving QP's entries, @slots of them
+ * @wqes_dma: and where firmware sees them
+ * @qpn: number of the receiving QP
+ * @fw_qpn: number of the QP that firmware sends from
+ * @buf: memory for messages; slot i has @message bytes at i * @message
+ * @message: largest message, a power of two
+ * @slots: number of messages that can wait, a power of two
+ * @received: messages taken so far
+ */
+struct mlx5vf_report {
+	wait_queue_head_t wait;
+	atomic_t events;
+	const char *broken;
+	struct mlx5_uars_page *uar;
+	u32 pd;
+	struct mlx5_db db;
+	struct mlx5_core_cq cq;
+	struct mlx5_cqe64 *cqes;
+	dma_addr_t cqes_dma;
+	struct mlx5_db qp_db;
+	struct mlx5_wqe_data_seg *wqes;
+	dma_addr_t wqes_dma;
+	u32 qpn;
+	u32 fw_qpn;
+	struct mlx5vf_buffer *buf;
+	u32 message;
+	u32 slots;
+	u32 received;
+};
+
+/**
+ * struct mlx5vf_message - one message of a report
+ * @offset: where its entries begin in mlx5vf_report.buf
+ * @length: in bytes
+ * @state: of the tracker, enum MLX5_PAGE_TRACK_STATE_*
+ */
+struct mlx5vf_message {
+	size_t offset;
+	u32 length;
+	u8 state;
+};
+
+void mlx5vf_report_init(struct mlx5vf_report *r, u32 message);
+int mlx5vf_report_open(struct mlx5vf_device *mv, struct mlx5vf_report *r);
+bool mlx5vf_report_close(struct mlx5vf_device *mv, struct mlx5vf_report *r);
+void mlx5vf_report_event(struct mlx5vf_report *r);
+void mlx5vf_report_break(struct mlx5vf_report *r, const char *why);
+int mlx5vf_report_wait(struct mlx5vf_report *r, int seen, unsigned long timeout);
+void mlx5vf_report_arm(struct mlx5vf_report *r);
+int mlx5vf_report_next(struct mlx5vf_device *mv, struct mlx5vf_report *r,
+		       struct mlx5vf_message *message);
+void mlx5vf_report_done(struct mlx5vf_device *mv, struct mlx5vf_report *r);
+
+#endif

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mlx5-vfio-pci with images as large as the whole state (plan.txt): who pays for
+ * their memory, how long it takes to get it, and what is moved in one image.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "kselftest_harness.h"
+#include "pair.h"
+
+#define S(name)		VFIO_DEVICE_STATE_##name
+#define ROOT		"/run/cg"
+#define GROUP		ROOT "/group"
+#define PIECE		(1 << 20)
+/* Images above it take more memory than there is for two and all that */
+#define LARGE		(1ull << 30)
+
+FIXTURE(memory) {
+	struct pair p;
+	__u64 size;
+};
+
+FIXTURE_SETUP(memory)
+{
+	ASSERT_EQ(0, pair_open(&self->p));
+	ASSERT_EQ(0, vf_data_size(&self->p.src, &self->size));
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	pair_close(&self->p);
+}
+
+static int write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f)
+		return -errno;
+	fputs(text, f);
+	return fclose(f) ? -errno : 0;
+}
+
+/* A memory cgroup for this process. */
+static int enter_group(void)
+{
+	char pid[16];
+	int rc;
+
+	mkdir("/run", 0755);
+	mkdir(ROOT, 0700);
+	if (mount("none", ROOT, "cgroup2", 0, NULL))
+		return -errno;
+	rc = write_file(ROOT "/cgroup.subtree_control", "+memory");
+	if (rc)
+		return rc;
+	mkdir(GROUP, 0700);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	return write_file(GROUP "/cgroup.procs", pid);
+}
+
+static void leave_group(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	write_file(ROOT "/cgroup.procs", pid);
+	rmdir(GROUP);
+	umount(ROOT);
+}
+
+static __u64 charged(void)
+{
+	FILE *f = fopen(GROUP "/memory.current", "r");
+	unsigned long long n = 0;
+
+	if (!f || fscanf(f, "%llu", &n) != 1)
+		n = 0;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* How long it takes to get memory for a state that is saved as a whole. */
+static double to_stop_copy(struct vf *vf, int *fd)
+{
+	double begin;
+
+	*fd = -1;
+	if (vf_set_state(vf, S(STOP), NULL))
+		return -1;
+	begin = seconds_now();
+	if (vf_set_state(vf, S(STOP_COPY), fd))
+		return -1;
+	return seconds_now() - begin;
+}
+
+/*
+ * In a memory cgroup, which every host with systemd has, it takes at most twice as
+ * long, and a little for what else the machine does.
+ */
+TEST_F_TIMEOUT(memory, comes_as_fast_in_a_cgroup, 300)
+{
+	struct vf *vf = &self->p.src;
+	double without, within, took;
+	__u64 before;
+	int i, fd, rc;
+
+	if (self->size > LARGE)
+		SKIP(return, "the state is too large for this");
+	without = to_stop_copy(vf, &fd);
+	ASSERT_LT(0, without);
+	close(fd);
+	took = to_stop_copy(vf, &fd);
+	ASSERT_LT(0, took);
+	close(fd);
+	without = took > without ? took : without;
+	ASSERT_EQ(0, vf_set_state(vf, S(STOP), NULL));
+	/* What the work frees */
+	sleep(2);
+
+	rc = enter_group();
+	if (rc)
+		SKIP(leave_group(); return, "no memory cgroups: %d", rc);
+	within = 0;
+	for (i = 0; i < 2; i++) {
+		before = charged();
+		took = to_stop_copy(vf, &fd);
+		ASSERT_LT(0, took);
+		/* And this process is charged for it */
+		EXPECT_LE(self->size * 9 / 10, charged() - before);
+		close(fd);
+		within = took > within ? took : within;
+		ASSERT_EQ(0, vf_set_state(vf, S(STOP), NULL));
+		sleep(2);
+	}
+	leave_group();
+	TH_LOG("%llu MiB: %.3f s, %.3f s in a cgroup", self->size >> 20,
+	       without, within);
+	EXPECT_LT(within, 2 * without + 0.5);
+}
+
+/* No limit but that of the command: from one device right into the other. */
+TEST_F_TIMEOUT(memory, moves_an_image_of_any_size, 900)
+{
+	struct pair *p = &self->p;
+	__u64 position, sum, length = 0;
+	double begin = seconds_now();
+	int from, to, rc = 0;
+	ssize_t n;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &from));
+	position = vf_read(&p->src, VIRT_CX_POSITION);
+	sum = vf_read(&p->src, VIRT_CX_STATE_SUM);
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RESUMING), &to));
+	while (!rc && (n = read(from, p->stream, PIECE)) > 0) {
+		rc = vf_stream_write(to, p->stream, n);
+		length += n;
+	}
+	EXPECT_EQ(0, n);
+	EXPECT_EQ(0, rc);
+	close(from);
+	EXPECT_EQ(0, vf_set_state(&p->dst, S(STOP), NULL));
+	close(to);
+	EXPECT_EQ(position, vf_read(&p->dst, VIRT_CX_POSITION));
+	EXPECT_EQ(sum, vf_read(&p->dst, VIRT_CX_STATE_SUM));
+	EXPECT_LE(length, self->size);
+	EXPECT_LT(self->size * 9 / 10, length);
+	TH_LOG("%llu bytes in %.1f s", length, seconds_now() - begin);
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RUNNING), NULL));
+	EXPECT_TRUE(pair_moves(&p->dst));
+}
+
+/* And pre-copy begins, with buffers for two. */
+TEST_F_TIMEOUT(memory, is_there_for_precopy, 300)
+{
+	int fd;
+
+	ASSERT_EQ(0, vf_set_state(&self->p.src, S(PRE_COPY), &fd));
+	ASSERT_EQ(0, vf_set_state(&self->p.src, S(RUNNING), NULL));
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
