@@ -5,7 +5,7 @@
  *
  * iommufd_access_rw() is dirty when it has written. A page that is pinned for
  * writing can be written at any time: it is dirty at every READ, and when it is
- * unpinned once more. Pins for reading are not dirt. A driver that says itself
+ * unpinned once more. Pins for reading are not dirty. A driver that says itself
  * what it writes (iommufd_dirty_access_declare()) is taken at its word, and its
  * pins are not dirt either.
  *
@@ -20,8 +20,6 @@
 #include <linux/iommufd_dirty.h>
 #include <linux/slab.h>
 
-#include "io_pagetable.h"
-#include "iommufd_private.h"
 #include "test.h"
 #include "tracker.h"
 
@@ -40,36 +38,22 @@ struct dirty_pin {
 	bool write;
 };
 
-/* What of [first, last] is mapped writable was written. */
-static void publish_mapped(struct iommufd_access *access, unsigned long first,
+/* [first, last] was written; iova_rwsem is held, and the pages are accessed. */
+static void access_publish(struct iommufd_access *access, unsigned long first,
 			   unsigned long last)
 {
-	struct io_pagetable *iopt = &access->ioas_unpin->iopt;
-	struct iommufd_dirty_tracker *tracker;
-	struct iopt_area *area;
-	struct dirty_set set;
+	struct iommufd_dirty_tracker *tracker =
+		dirty_tracker_running(&access->ioas_unpin->iopt);
 
-	down_read(&iopt->domains_rwsem);
-	tracker = iommufd_dirty_running(iopt);
-	if (tracker && !dirty_test_break(DIRTY_BREAK_NO_ACCESS)) {
-		dirty_set_init(&set, tracker->shift);
-		down_read(&iopt->iova_rwsem);
-		for (area = iopt_area_iter_first(iopt, first, last); area;
-		     area = iopt_area_iter_next(area, first, last))
-			if (area->iommu_prot & IOMMU_WRITE)
-				dirty_set_add(&set,
-					      max(first, iopt_area_iova(area)),
-					      min(last, iopt_area_last_iova(area)));
-		up_read(&iopt->iova_rwsem);
-		atomic64_add(dirty_set_bytes(&set), &access->dirty.bytes);
-		iommufd_dirty_publish(tracker, &set);
-	}
-	up_read(&iopt->domains_rwsem);
+	if (!tracker || dirty_test_break(DIRTY_BREAK_NO_ACCESS))
+		return;
+	atomic64_add(last - first + 1, &access->dirty.bytes);
+	dirty_store_publish_range(tracker->store, first, last);
 }
 
 /**
- * iommufd_dirty_access_rw - iommufd_access_rw() is done, or has failed half way
- * @access: The access; its ioas_lock is held
+ * iommufd_dirty_access_rw() - iommufd_access_rw() is done, or has failed half way
+ * @access: The access; its ioas_lock and iova_rwsem (read) are held
  * @first: First byte
  * @last: Last byte, inclusive
  * @flags: enum IOMMUFD_ACCESS_RW_*
@@ -78,7 +62,7 @@ void iommufd_dirty_access_rw(struct iommufd_access *access, unsigned long first,
 			     unsigned long last, unsigned int flags)
 {
 	if (flags & IOMMUFD_ACCESS_RW_WRITE)
-		publish_mapped(access, first, last);
+		access_publish(access, first, last);
 }
 
 static struct dirty_pin *pin_find(struct iommufd_access *access,
@@ -107,7 +91,7 @@ static struct dirty_pin *pin_find(struct iommufd_access *access,
  * @last: Last byte, inclusive
  * @flags: enum IOMMUFD_ACCESS_RW_*
  *
- * Return: -ENOMEM; else to be undone with iommufd_dirty_access_unpin().
+ * Return: -ENOMEM; else to be undone with iommufd_dirty_access_forget().
  */
 int iommufd_dirty_access_pin(struct iommufd_access *access, unsigned long first,
 			     unsigned long last, unsigned int flags)
@@ -138,8 +122,8 @@ out_unlock:
 }
 
 /**
- * iommufd_dirty_access_unpin - Pages were unpinned
- * @access: The access; its ioas_lock is held
+ * iommufd_dirty_access_unpin() - Pages are about to be unpinned
+ * @access: The access; its ioas_lock and iova_rwsem (read) are held
  * @first: First byte
  * @last: Last byte, inclusive
  */
@@ -148,38 +132,54 @@ void iommufd_dirty_access_unpin(struct iommufd_access *access,
 {
 	struct iommufd_dirty_iopt *dirty = &access->ioas_unpin->iopt.dirty;
 	struct dirty_pin *pin;
-	bool write = false;
+	bool write;
 
 	mutex_lock(&dirty->pins_lock);
 	pin = pin_find(access, first, last);
-	if (!WARN_ON(!pin)) {
-		write = pin->write;
-		if (!--pin->count) {
-			interval_tree_remove(&pin->node, &dirty->pins);
-			kfree(pin);
-		}
-	}
+	write = pin && pin->write;
 	mutex_unlock(&dirty->pins_lock);
 	if (write)
-		publish_mapped(access, first, last);
+		access_publish(access, first, last);
+	dirty_test_delay("unpin");
 }
 
 /**
- * iommufd_dirty_access_harvest - What is pinned for writing is dirty
- * @tracker: The tracker; read_mutex is held, nothing else
+ * iommufd_dirty_access_forget() - Pages were unpinned, or could not be pinned
+ * @access: The access; its ioas_lock is held
  * @first: First byte
  * @last: Last byte, inclusive
  */
-void iommufd_dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
-				  unsigned long first, unsigned long last)
+void iommufd_dirty_access_forget(struct iommufd_access *access,
+				 unsigned long first, unsigned long last)
+{
+	struct iommufd_dirty_iopt *dirty = &access->ioas_unpin->iopt.dirty;
+	struct dirty_pin *pin;
+
+	mutex_lock(&dirty->pins_lock);
+	pin = pin_find(access, first, last);
+	if (!WARN_ON(!pin) && !--pin->count) {
+		interval_tree_remove(&pin->node, &dirty->pins);
+		kfree(pin);
+	}
+	mutex_unlock(&dirty->pins_lock);
+}
+
+/**
+ * dirty_access_harvest() - What is pinned for writing is dirty
+ * @tracker: The tracker; runs is held, nothing else
+ * @set: Private set of the READ
+ * @first: First byte
+ * @last: Last byte, inclusive
+ */
+void dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
+			  struct dirty_set *set, unsigned long first,
+			  unsigned long last)
 {
 	struct iommufd_dirty_iopt *dirty = &tracker->ioas->iopt.dirty;
 	struct interval_tree_node *node;
-	struct dirty_set set;
 
 	if (dirty_test_break(DIRTY_BREAK_NO_ACCESS))
 		return;
-	dirty_set_init(&set, tracker->shift);
 	mutex_lock(&dirty->pins_lock);
 	for (node = interval_tree_iter_first(&dirty->pins, first, last); node;
 	     node = interval_tree_iter_next(node, first, last)) {
@@ -190,11 +190,10 @@ void iommufd_dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
 
 		if (!pin->write)
 			continue;
-		dirty_set_add(&set, from, to);
+		dirty_store_round(tracker->store, set, from, to);
 		atomic64_add(to - from + 1, &pin->access->dirty.bytes);
 	}
 	mutex_unlock(&dirty->pins_lock);
-	iommufd_dirty_publish(tracker, &set);
 }
 
 /**
@@ -213,8 +212,24 @@ void iommufd_dirty_access_declare(struct iommufd_access *access)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_dirty_access_declare, IOMMUFD);
 
+/* What of [first, last] is mapped writable was written. */
+static void publish_mapped(struct iommufd_access *access, unsigned long first,
+			   unsigned long last)
+{
+	struct io_pagetable *iopt = &access->ioas_unpin->iopt;
+	struct iopt_area *area;
+
+	down_read(&iopt->iova_rwsem);
+	for (area = iopt_area_iter_first(iopt, first, last); area;
+	     area = iopt_area_iter_next(area, first, last))
+		if (area->iommu_prot & IOMMU_WRITE)
+			access_publish(access, max(first, iopt_area_iova(area)),
+				       min(last, iopt_area_last_iova(area)));
+	up_read(&iopt->iova_rwsem);
+}
+
 /**
- * iommufd_dirty_access_mark - A driver has written to pages that it has pinned
+ * iommufd_dirty_access_mark() - A driver has written to pages that it has pinned
  * @access: The access
  * @iova: First byte
  * @length: Bytes

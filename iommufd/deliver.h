@@ -10,14 +10,11 @@
 
 #include "dirty_set.h"
 
-struct iommufd_dirty_tracker;
-
 /* The buffer is full: not an error, but the end of this READ */
 #define DIRTY_DELIVER_FULL 1
 
 /**
  * struct dirty_read - One READ
- * @tracker: The tracker; delivery does not look at it
  * @flags: enum iommu_dirty_tracker_read_flags
  * @iova: First byte asked for
  * @last: Last byte asked for, inclusive
@@ -29,9 +26,9 @@ struct iommufd_dirty_tracker;
  * @range: The last of them, which the next run may continue
  * @dirty: Bytes delivered
  * @next: Where to go on
+ * @deadline: When to stop, in jiffies; 0 never. Delivery does not look at it
  */
 struct dirty_read {
-	struct iommufd_dirty_tracker *tracker;
 	u32 flags;
 	unsigned long iova;
 	unsigned long last;
@@ -43,6 +40,7 @@ struct dirty_read {
 	struct iommu_dirty_range range;
 	u64 dirty;
 	unsigned long next;
+	unsigned long deadline;
 };
 
 static inline bool dirty_read_clears(const struct dirty_read *rd)

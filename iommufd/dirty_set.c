@@ -20,6 +20,12 @@
 
 #define DIRTY_ALL xa_mk_value(1)
 
+/*
+ * A fallback stands ready, so it comes before the OOM killer, which an allocation
+ * of one page would call otherwise.
+ */
+#define DIRTY_SET_GFP (GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
+
 static unsigned long chunk_first(unsigned long index)
 {
 	return index << DIRTY_CHUNK_SHIFT;
@@ -145,7 +151,7 @@ static struct dirty_chunk *chunk_alloc(struct dirty_set *set)
 
 	if (dirty_test_fail_alloc())
 		return NULL;
-	chunk = kzalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	chunk = kzalloc(sizeof(*chunk), DIRTY_SET_GFP);
 	if (chunk)
 		set->nr_chunks++;
 	return chunk;
@@ -158,8 +164,7 @@ static bool chunk_store(struct dirty_set *set, unsigned long index, void *entry)
 
 	if (dirty_test_fail_alloc())
 		return false;
-	old = xa_store(&set->chunks, index, entry,
-		       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	old = xa_store(&set->chunks, index, entry, DIRTY_SET_GFP);
 	if (xa_is_err(old))
 		return false;
 	if (set->cur_index == index)
@@ -433,24 +438,65 @@ void dirty_set_merge(struct dirty_set *dst, struct dirty_set *src)
 	xa_destroy(&src->chunks);
 }
 
-/**
- * dirty_set_take - Move everything from one set to another, if that costs nothing
- * @dst: Where to
- * @src: Where from. Same granule as @dst
- * @first: First byte
- * @last: Last byte, inclusive
- *
- * That is so if @dst is empty, and all chunks of @src touch the range. May sleep.
- *
- * Return: false, with nothing moved, if it is not so.
- */
-bool dirty_set_take(struct dirty_set *dst, struct dirty_set *src,
-		    unsigned long first, unsigned long last)
+/* Move granules @lo to @hi of the chunk @entry of @src; the others stay there. */
+static void chunk_split(struct dirty_set *dst, struct dirty_set *src,
+			unsigned long index, void *entry, unsigned int lo,
+			unsigned int hi)
 {
-	unsigned long b = first >> src->shift, e = last >> src->shift;
-	unsigned long index = 0;
+	struct dirty_chunk *from = entry, *to;
+	unsigned int bit = lo;
 
-	dirty_set_settle(src);
+	if (xa_is_value(entry)) {
+		chunk_add(dst, index, lo, hi);
+		chunk_remove(src, index, entry, lo, hi);
+		return;
+	}
+	if (find_next_bit(from->words, hi + 1, lo) > hi)
+		return;
+	to = xa_load(&dst->chunks, index);
+	if (!to)
+		to = chunk_get(dst, index);
+	if (!to && !chunk_store(dst, index, DIRTY_ALL))
+		coarse_add(dst, chunk_first(index) + lo, chunk_first(index) + hi);
+	while (to && !xa_is_value(to)) {
+		unsigned int end;
+
+		bit = find_next_bit(from->words, hi + 1, bit);
+		if (bit > hi)
+			break;
+		end = find_next_zero_bit(from->words, hi + 1, bit);
+		bitmap_set(to->words, bit, end - bit);
+		bit = end;
+	}
+	bitmap_clear(from->words, lo, hi - lo + 1);
+	if (bitmap_empty(from->words, DIRTY_CHUNK_BITS))
+		dirty_set_drop_chunk(src, index);
+}
+
+/* Of coarse range @i of @src move what lies in granules @b to @e. */
+static void coarse_split(struct dirty_set *dst, struct dirty_set *src,
+			 unsigned int i, unsigned long b, unsigned long e)
+{
+	struct dirty_coarse c = src->coarse[i];
+
+	coarse_add(dst, max(c.first, b), min(c.last, e));
+	src->coarse[i] = src->coarse[--src->nr_coarse];
+	if (c.first < b)
+		coarse_add(src, c.first, b - 1);
+	if (c.last > e)
+		coarse_add(src, e + 1, c.last);
+}
+
+/*
+ * Take all of @src, if @dst is empty and every chunk of @src touches granules
+ * @b to @e; and give back what of the chunks at the ends lies outside.
+ */
+static bool set_take(struct dirty_set *dst, struct dirty_set *src,
+		     unsigned long b, unsigned long e)
+{
+	unsigned long index = 0;
+	void *entry;
+
 	if (!dirty_set_empty(dst) || src->nr_coarse)
 		return false;
 	if (xa_find(&src->chunks, &index, ULONG_MAX, XA_PRESENT) &&
@@ -460,42 +506,58 @@ bool dirty_set_take(struct dirty_set *dst, struct dirty_set *src,
 	if (xa_find_after(&src->chunks, &index, ULONG_MAX, XA_PRESENT))
 		return false;
 	set_swap(dst, src);
+	index = b >> DIRTY_CHUNK_SHIFT;
+	entry = xa_load(&dst->chunks, index);
+	if (entry && b > chunk_first(index))
+		chunk_split(src, dst, index, entry, 0,
+			    b % DIRTY_CHUNK_BITS - 1);
+	index = e >> DIRTY_CHUNK_SHIFT;
+	entry = xa_load(&dst->chunks, index);
+	if (entry && e < chunk_last(index))
+		chunk_split(src, dst, index, entry, e % DIRTY_CHUNK_BITS + 1,
+			    DIRTY_CHUNK_BITS - 1);
 	return true;
 }
 
 /**
- * dirty_set_move - Move at least what is in a range from one set to another
+ * dirty_set_move - Move what is in a range from one set to another
  * @dst: Where to
  * @src: Where from. Same granule as @dst
- * @first: First byte
- * @last: Last byte, inclusive
+ * @first: First byte; its whole granule moves
+ * @last: Last byte, inclusive; ditto
  *
- * Whole chunks and coarse ranges move, so that nothing has to be allocated for
- * a part of one: what lies outside the range comes along.
+ * When memory is short, more than what was dirty may be marked in @dst, and
+ * some of it may stay in @src too. May sleep.
  */
 void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 		    unsigned long first, unsigned long last)
 {
 	unsigned long b = first >> src->shift, e = last >> src->shift;
 	unsigned long index;
-	unsigned int i = 0;
+	unsigned int i;
 	void *entry;
 
-	if (dirty_set_take(dst, src, first, last))
+	dirty_set_settle(src);
+	if (set_take(dst, src, b, e))
 		return;
 	xa_for_each_range(&src->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
-			  e >> DIRTY_CHUNK_SHIFT)
-		chunk_move(dst, src, index);
-	while (i < src->nr_coarse) {
-		struct dirty_coarse *c = &src->coarse[i];
+			  e >> DIRTY_CHUNK_SHIFT) {
+		unsigned long lo = max(b, chunk_first(index));
+		unsigned long hi = min(e, chunk_last(index));
 
-		if (c->first > e || c->last < b) {
-			i++;
-			continue;
-		}
-		coarse_add(dst, c->first, c->last);
-		*c = src->coarse[--src->nr_coarse];
+		if (!(index % 1024))
+			cond_resched();
+		if (hi - lo == DIRTY_CHUNK_BITS - 1)
+			chunk_move(dst, src, index);
+		else
+			chunk_split(dst, src, index, entry,
+				    lo % DIRTY_CHUNK_BITS,
+				    hi % DIRTY_CHUNK_BITS);
 	}
+	/* What a range leaves behind lies outside, so it is not met again */
+	for (i = src->nr_coarse; i-- > 0;)
+		if (src->coarse[i].first <= e && src->coarse[i].last >= b)
+			coarse_split(dst, src, i, b, e);
 }
 
 /* Mark in @dst what the chunk @entry of another set has. */
@@ -673,6 +735,42 @@ unsigned long dirty_set_bytes(struct dirty_set *set)
 		at = last + 1;
 	}
 	return bytes;
+}
+
+/**
+ * dirty_set_count - Count what is dirty, in pieces
+ * @set: The set
+ * @index: Chunk to begin with, 0 the first time; on return where to go on
+ * @chunks: How many chunks to count at most
+ * @bytes: The bytes found are added
+ *
+ * Return: true when there is more. The pieces are a snapshot each.
+ */
+bool dirty_set_count(struct dirty_set *set, unsigned long *index,
+		     unsigned int chunks, u64 *bytes)
+{
+	unsigned long at = *index;
+	unsigned int i;
+	void *entry;
+
+	dirty_set_settle(set);
+	if (!at)
+		for (i = 0; i < set->nr_coarse; i++)
+			*bytes += (set->coarse[i].last - set->coarse[i].first + 1)
+				  << set->shift;
+	xa_for_each_start(&set->chunks, at, entry, *index) {
+		struct dirty_chunk *chunk = entry;
+
+		if (!chunks--) {
+			*index = at;
+			return true;
+		}
+		*bytes += (xa_is_value(entry) ?
+				   DIRTY_CHUNK_BITS :
+				   bitmap_weight(chunk->words, DIRTY_CHUNK_BITS))
+			  << set->shift;
+	}
+	return false;
 }
 
 /**

@@ -81,8 +81,6 @@ void dirty_set_add(struct dirty_set *set, unsigned long first,
 void dirty_set_remove(struct dirty_set *set, unsigned long first,
 		      unsigned long last);
 void dirty_set_merge(struct dirty_set *dst, struct dirty_set *src);
-bool dirty_set_take(struct dirty_set *dst, struct dirty_set *src,
-		    unsigned long first, unsigned long last);
 void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 		    unsigned long first, unsigned long last);
 void dirty_set_copy(struct dirty_set *dst, struct dirty_set *src,
@@ -95,6 +93,8 @@ struct dirty_chunk *dirty_set_next_chunk(struct dirty_set *set,
 					 unsigned long last_index);
 void dirty_set_drop_chunk(struct dirty_set *set, unsigned long index);
 unsigned long dirty_set_bytes(struct dirty_set *set);
+bool dirty_set_count(struct dirty_set *set, unsigned long *index,
+		     unsigned int chunks, u64 *bytes);
 unsigned long dirty_set_memory(const struct dirty_set *set);
 
 #endif

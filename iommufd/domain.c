@@ -1,207 +1,111 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A domain as a source: the hooks that see HWPTs come and go, and switching a
- * domain's dirty tracking on and off. Reading it is harvest.c's, when it is used
- * replan.c's.
- *
- * A domain is made ready before its first page is mapped, so that no write by a
- * device that is attached already goes unseen, and gives its last dirt after
- * its last device has left and before its pages do.
+ * A domain as a source: what is known of it, and switching its IOMMU's dirty
+ * tracking on and off. It calls no other file. Reading dirty bits is harvest.c's,
+ * when a domain is used reconcile.c's.
  */
 #include <linux/iommu.h>
 
 #include "io_pagetable.h"
 #include "iommufd_private.h"
+#include "domain.h"
 #include "platform/platform.h"
-#include "tracker.h"
+#include "test.h"
 
-static struct iommufd_hwpt_paging *
-to_hwpt(struct iommufd_dirty_domain *dd)
+static struct iommufd_hwpt_paging *to_hwpt(struct iommufd_dirty_domain *dd)
 {
 	return container_of(dd, struct iommufd_hwpt_paging, dirty);
 }
 
 /**
- * iommufd_dirty_domain_granule - Finest unit that a domain can report, in bytes
+ * dirty_domain_init() - A HWPT was allocated: the identity of its domain
+ * @dd: The domain, zeroed
+ * @domain: The domain
+ * @platform: What is known of its IOMMU driver, or NULL
+ * @small: All its leaves are going to be of one page
+ */
+void dirty_domain_init(struct iommufd_dirty_domain *dd,
+		       struct iommu_domain *domain,
+		       const struct iommufd_dirty_platform *platform, bool small)
+{
+	dd->domain = domain;
+	dd->platform = domain->dirty_ops ? platform : NULL;
+	dd->small = small;
+	spin_lock_init(&dd->lock);
+	INIT_LIST_HEAD(&dd->steps);
+	init_waitqueue_head(&dd->wait);
+	/*
+	 * A driver that enables tracking for each attached device may lose it to
+	 * an attach at the same time. Before the first attach there is none.
+	 */
+	if (dd->platform && dd->platform->always_on)
+		domain->dirty_ops->set_dirty_tracking(domain, true);
+}
+
+/**
+ * dirty_domain_granule() - Finest unit that a domain can report, in bytes
  * @dd: The domain
  *
  * Return: 0 when it cannot track.
  */
-unsigned long
-iommufd_dirty_domain_granule(const struct iommufd_dirty_domain *dd)
+unsigned long dirty_domain_granule(const struct iommufd_dirty_domain *dd)
 {
 	return dd->platform ? 1UL << __ffs(dd->domain->pgsize_bitmap) : 0;
 }
 
 /**
- * iommufd_dirty_domain_find - Find the source of a domain
- * @iopt: Of the IOAS; domains_rwsem held
+ * dirty_domain_finest() - Unit that the plan expects of a domain, in bytes
+ * @dd: The domain
+ * @iopt: The IOAS's table
+ *
+ * How large leaves are that may be large is not known: the plan takes the second
+ * smallest size.
+ *
+ * Return: 0 when it cannot track.
+ */
+unsigned long dirty_domain_finest(const struct iommufd_dirty_domain *dd,
+				  const struct io_pagetable *iopt)
+{
+	unsigned long granule = dirty_domain_granule(dd);
+	unsigned long larger;
+
+	if (!granule || dd->small || iopt->disable_large_pages)
+		return granule;
+	larger = dd->domain->pgsize_bitmap & ~granule;
+	return larger ? 1UL << __ffs(larger) : granule;
+}
+
+/**
+ * dirty_domain_find() - Find the source of a domain
+ * @iopt: The IOAS's table; domains_rwsem is held
  * @domain: An entry of iopt->domains
  *
- * Return: NULL when no device is in the domain: it is on its way out and its dirt
- * has been harvested, or it is about to be exchanged for another.
+ * Return: NULL when it is not listed: its last harvest is over.
  */
-struct iommufd_dirty_domain *
-iommufd_dirty_domain_find(struct io_pagetable *iopt, struct iommu_domain *domain)
+struct iommufd_dirty_domain *dirty_domain_find(struct io_pagetable *iopt,
+					       struct iommu_domain *domain)
 {
 	struct iommufd_dirty_domain *dd;
 
 	lockdep_assert_held(&iopt->domains_rwsem);
 	list_for_each_entry(dd, &iopt->dirty.domains, item)
-		if (dd->domain == domain || dd->old == domain)
+		if (dd->domain == domain)
 			return dd;
 	return NULL;
 }
 
 /**
- * iommufd_dirty_domain_iopt - The table of the IOAS that a domain belongs to
- * @dd: The domain
+ * dirty_domain_filled() - Is what is mapped in the IOAS in a domain?
+ * @iopt: The IOAS's table; domains_rwsem is held
+ * @dd: The domain. One that is listed and not filled must not be walked
  */
-struct io_pagetable *iommufd_dirty_domain_iopt(struct iommufd_dirty_domain *dd)
-{
-	return &to_hwpt(dd)->ioas->iopt;
-}
-
-/**
- * iommufd_dirty_domain_set - Put a kind of source in force
- * @dd: The domain; domains_rwsem is held
- * @kind: enum iommu_dirty_source_kind
- * @state: enum iommu_dirty_source_state
- */
-void iommufd_dirty_domain_set(struct iommufd_dirty_domain *dd, u8 kind, u8 state)
-{
-	WRITE_ONCE(dd->kind, kind);
-	WRITE_ONCE(dd->state, state);
-}
-
-static void domain_failed(struct iommufd_dirty_domain *dd)
-{
-	atomic64_inc(&dd->count.failures);
-	WRITE_ONCE(dd->failed, true);
-	pr_warn_ratelimited("iommufd: HWPT %u: dirty bits cannot be read, all mapped memory counts as dirty until the tracker is started again\n",
-			    to_hwpt(dd)->common.obj.id);
-}
-
-/**
- * iommufd_dirty_domain_fail - A domain's dirty bits cannot be read any more
- * @dd: The domain; domains_rwsem is held
- *
- * From now on all that is mapped is reported, until the plan is made anew.
- */
-void iommufd_dirty_domain_fail(struct iommufd_dirty_domain *dd)
-{
-	domain_failed(dd);
-	iommufd_dirty_domain_set(dd, IOMMU_DIRTY_SOURCE_MAPPED,
-				 IOMMU_DIRTY_SOURCE_FAILED);
-	set_bit(IOMMUFD_DIRTY_BROKE, &iommufd_dirty_domain_iopt(dd)->dirty.flags);
-}
-
-/**
- * iommufd_dirty_domain_enable - Have the IOMMU set dirty bits
- * @dd: The domain, which can; plan_lock is held
- *
- * Return: -errno when it cannot, and then it is taken for failed.
- */
-int iommufd_dirty_domain_enable(struct iommufd_dirty_domain *dd)
-{
-	int rc = dd->domain->dirty_ops->set_dirty_tracking(dd->domain, true);
-
-	if (rc)
-		domain_failed(dd);
-	else
-		dd->tracking = true;
-	return rc;
-}
-
-/**
- * iommufd_dirty_domain_disable - End that
- * @dd: The domain; plan_lock is held. One that does not track is left alone
- */
-void iommufd_dirty_domain_disable(struct iommufd_dirty_domain *dd)
-{
-	/* What cannot be switched off only costs time */
-	if (dd->tracking)
-		dd->domain->dirty_ops->set_dirty_tracking(dd->domain, false);
-	dd->tracking = false;
-}
-
-/**
- * iommufd_dirty_domain_reset - Forget the counters
- * @dd: The domain; plan_lock is held
- */
-void iommufd_dirty_domain_reset(struct iommufd_dirty_domain *dd)
-{
-	dd->largest = 0;
-	iommufd_dirty_counters_reset(&dd->count);
-}
-
-/**
- * iommufd_dirty_auto_flags - Flags for the HWPT made when a device is attached
- *	to an IOAS
- * @idev: The device
- *
- * Return: IOMMU_HWPT_ALLOC_DIRTY_TRACKING where the IOMMU can, so that a tracker
- * can be started on a running guest.
- */
-u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
-{
-	if (!dev_iommu_ops(idev->dev)->domain_alloc_user ||
-	    !iommufd_dirty_platform(idev->dev))
-		return 0;
-	return IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
-}
-
-static void domain_remove(struct io_pagetable *iopt,
-			  struct iommufd_dirty_domain *dd)
-{
-	down_write(&iopt->domains_rwsem);
-	list_del(&dd->item);
-	dd->domain = NULL;
-	dd->old = NULL;
-	up_write(&iopt->domains_rwsem);
-}
-
-/**
- * iommufd_dirty_hwpt_add - A HWPT was made; nothing is mapped in it yet
- * @hwpt_paging: The HWPT; ioas->mutex is held
- * @idev: The device that it was made for
- *
- * Return: -ENXIO when a running tracker must be precise and cannot be with this
- * HWPT.
- */
-int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
-			   struct iommufd_device *idev)
-{
-	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
-	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
-	struct iommufd_dirty_tracker *tracker;
-	int rc = 0;
-
-	lockdep_assert_held(&hwpt_paging->ioas->mutex);
-	dd->domain = hwpt_paging->common.domain;
-	if (dd->domain->dirty_ops)
-		dd->platform = iommufd_dirty_platform(idev->dev);
-
-	mutex_lock(&iopt->dirty.plan_lock);
-	down_write(&iopt->domains_rwsem);
-	list_add_tail(&dd->item, &iopt->dirty.domains);
-	up_write(&iopt->domains_rwsem);
-	tracker = iommufd_dirty_running(iopt);
-	if (tracker)
-		rc = iommufd_dirty_replan(tracker, false);
-	if (rc)
-		domain_remove(iopt, dd);
-	mutex_unlock(&iopt->dirty.plan_lock);
-	return rc;
-}
-
-/* One that could not be filled is removed without ever having been mapped. */
-static bool domain_is_filled(struct io_pagetable *iopt,
-			     const struct iommufd_dirty_domain *dd)
+bool dirty_domain_filled(struct io_pagetable *iopt,
+			 const struct iommufd_dirty_domain *dd)
 {
 	struct iommu_domain *domain;
 	unsigned long index;
 
+	lockdep_assert_held(&iopt->domains_rwsem);
 	xa_for_each(&iopt->domains, index, domain)
 		if (domain == dd->domain)
 			return true;
@@ -209,71 +113,69 @@ static bool domain_is_filled(struct io_pagetable *iopt,
 }
 
 /**
- * iommufd_dirty_hwpt_remove - A HWPT goes; its last device has left
- * @hwpt_paging: The HWPT, still filled if it ever was
+ * dirty_domain_iopt() - The table of the IOAS that a domain belongs to
+ * @dd: The domain
  */
-void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
+struct io_pagetable *dirty_domain_iopt(struct iommufd_dirty_domain *dd)
 {
-	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
-	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
-	struct iommufd_dirty_tracker *tracker;
-
-	if (!dd->domain)
-		return;
-	mutex_lock(&iopt->dirty.plan_lock);
-	down_read(&iopt->domains_rwsem);
-	tracker = iommufd_dirty_running(iopt);
-	if (tracker && domain_is_filled(iopt, dd))
-		iommufd_dirty_harvest_domain(tracker, dd);
-	up_read(&iopt->domains_rwsem);
-	iommufd_dirty_domain_disable(dd);
-	domain_remove(iopt, dd);
-	mutex_unlock(&iopt->dirty.plan_lock);
-	iommufd_dirty_twin_drop(dd);
-	if (test_and_clear_bit(0, &dd->user))
-		atomic_dec(&iopt->dirty.users);
+	return &to_hwpt(dd)->ioas->iopt;
 }
 
 /**
- * iommufd_dirty_user_begin - A per-HWPT ioctl wants to touch the dirty bits
- * @hwpt_paging: The HWPT
+ * dirty_domain_failed() - A domain's dirty bits cannot be used any more
+ * @dd: The domain; plan_lock or domains_rwsem is held
+ */
+void dirty_domain_failed(struct iommufd_dirty_domain *dd)
+{
+	atomic64_inc(&dd->count.failures);
+	WRITE_ONCE(dd->failed, true);
+	pr_warn_ratelimited("iommufd: HWPT %u: dirty bits cannot be read; all mapped memory is reported dirty until the tracker is started again\n",
+			    to_hwpt(dd)->common.obj.id);
+}
+
+/**
+ * dirty_domain_enable() - Have the IOMMU set dirty bits
+ * @dd: The domain, which can; plan_lock is held
  *
- * Return: -EBUSY when they belong to a tracker; else to be ended with
- * iommufd_dirty_user_end() or iommufd_dirty_user_set().
+ * Return: -errno when it cannot, and then it has failed.
  */
-int iommufd_dirty_user_begin(struct iommufd_hwpt_paging *hwpt_paging)
+int dirty_domain_enable(struct iommufd_dirty_domain *dd)
 {
-	atomic_t *users = &hwpt_paging->ioas->iopt.dirty.users;
+	int rc;
 
-	return atomic_inc_unless_negative(users) ? 0 : -EBUSY;
+	/* Where it is always on, a user may have switched it off */
+	if (dd->tracking && !dd->platform->always_on)
+		return 0;
+	rc = dd->domain->dirty_ops->set_dirty_tracking(dd->domain, true);
+	if (rc)
+		dirty_domain_failed(dd);
+	else
+		dd->tracking = true;
+	return rc;
 }
 
 /**
- * iommufd_dirty_user_end - A per-HWPT ioctl is done with the dirty bits
- * @hwpt_paging: The HWPT
+ * dirty_domain_disable() - End that
+ * @dd: The domain; plan_lock is held. One that does not track is left alone
  */
-void iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging)
+void dirty_domain_disable(struct iommufd_dirty_domain *dd)
 {
-	atomic_dec(&hwpt_paging->ioas->iopt.dirty.users);
-}
-
-/**
- * iommufd_dirty_user_set - IOMMU_HWPT_SET_DIRTY_TRACKING is done
- * @hwpt_paging: The HWPT
- * @enable: What was asked for
- * @rc: How it ended
- *
- * A HWPT whose tracking is on keeps a hold, until it is switched off or
- * destroyed.
- */
-void iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging,
-			    bool enable, int rc)
-{
-	unsigned long *user = &hwpt_paging->dirty.user;
-
-	if (!rc && enable && !test_and_set_bit(0, user))
+	if (!dd->tracking || dd->platform->always_on)
 		return;
-	if (!rc && !enable && test_and_clear_bit(0, user))
-		iommufd_dirty_user_end(hwpt_paging);
-	iommufd_dirty_user_end(hwpt_paging);
+	/* What cannot be switched off only costs time */
+	dd->domain->dirty_ops->set_dirty_tracking(dd->domain, false);
+	dd->tracking = false;
+}
+
+/**
+ * dirty_domain_reset() - Forget the counters
+ * @dd: The domain; plan_lock is held
+ */
+void dirty_domain_reset(struct iommufd_dirty_domain *dd)
+{
+	dd->largest = 0;
+	atomic64_set(&dd->count.bytes, 0);
+	atomic64_set(&dd->count.harvests, 0);
+	atomic64_set(&dd->count.harvest_ns, 0);
+	atomic64_set(&dd->count.failures, 0);
 }

@@ -11,10 +11,17 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree_types.h>
+#include <linux/spinlock_types.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <uapi/linux/iommufd_dirty.h>
 
-struct dirty_split;
+#include "ranges.h"
+
+struct dirty_legacy;
+struct dirty_log;
+struct dirty_store;
+struct iommu_hwpt_get_dirty_bitmap;
 struct iommu_domain;
 struct io_pagetable;
 struct iopt_area;
@@ -22,7 +29,6 @@ struct iommufd_access;
 struct iommufd_ctx;
 struct iommufd_device;
 struct iommufd_dirty_platform;
-struct iommufd_dirty_source;
 struct iommufd_dirty_tracker;
 struct iommufd_hw_pagetable;
 struct iommufd_hwpt_paging;
@@ -32,48 +38,66 @@ struct iommufd_ucmd;
 struct vfio_info_cap_header;
 
 /**
- * enum iommufd_dirty_iopt_flags - Bits of struct iommufd_dirty_iopt::flags
- * @IOMMUFD_DIRTY_BROKE: A source broke; the plan is to be made anew
- * @IOMMUFD_DIRTY_GREW: Something was mapped that a device's log does not hold
- * @IOMMUFD_DIRTY_SPLIT: A domain has, or had, a twin with other leaves
+ * struct iommufd_dirty_ctx - Dirty tracking of a context; in struct iommufd_ctx
+ * @lock: Serialises START and STOP of VFIO_IOMMU_DIRTY_PAGES
+ * @legacy: The tracker that START made, or NULL; under @lock
  */
-enum iommufd_dirty_iopt_flags {
-	IOMMUFD_DIRTY_BROKE,
-	IOMMUFD_DIRTY_GREW,
-	IOMMUFD_DIRTY_SPLIT,
+struct iommufd_dirty_ctx {
+	struct mutex lock;
+	struct dirty_legacy *legacy;
 };
 
 /**
  * struct iommufd_dirty_iopt - Dirty tracking of an IOAS; in struct io_pagetable
- * @plan_lock: Held while the plan is made and carried out
- * @tracker: The IOAS's tracker or NULL. Written under @plan_lock and
+ * @plan_lock: Held while the plan is made and applied
+ * @tracker: The IOAS's tracker or NULL. It, and whether it runs, is written under
+ *	@plan_lock, domains_rwsem (write) and iova_rwsem (write), and read under
+ *	any of them
+ * @domains: Of struct iommufd_dirty_domain::item. Written under @plan_lock and
  *	domains_rwsem (write), read under either
- * @domains: Of struct iommufd_dirty_domain::item; locked like @tracker
- * @seats: Of struct iommufd_dirty_seat::item: the devices; locked like @tracker
+ * @attachments: Of struct iommufd_dirty_attachment::item; locked like @domains
  * @pins_lock: Protects @pins
  * @pins: What struct iommufd_access have pinned; struct dirty_pin
- * @flags: Bits of enum iommufd_dirty_iopt_flags
  * @users: Who owns the dirty bits: n > 0 holds of the per-HWPT ioctls (one for
  *	each HWPT whose tracking is on, one for each read in flight), 0 nobody,
  *	-1 a tracker
- * @attempt: Number of the last SPLIT; under the tracker's read_mutex
- * @coarse: Memory was mapped that may be in leaves larger than the smallest, and
- *	may be so still. Set under domains_rwsem, cleared under it (write)
- * @plain: And nothing asks for small leaves: domains are filled as upstream does.
- *	Like @coarse
+ * @stores: HWPTs whose tracking was switched on by IOMMU_HWPT_SET_DIRTY_TRACKING and
+ *	have a store. Locked like @tracker
+ * @hidden_lock: Protects the next two; a leaf
+ * @hidden: Unmaps under way: struct iommufd_dirty_unmap::item
+ * @hidden_seq: Number of the last of them
+ * @hidden_wait: For unmaps that end
+ * @small_leaves: IOMMU_OPTION_DIRTY_SMALL_LEAVES: HWPTs made from now on have
+ *	leaves of one page. Written under ioas->mutex
  */
 struct iommufd_dirty_iopt {
 	struct mutex plan_lock;
 	struct iommufd_dirty_tracker *tracker;
 	struct list_head domains;
-	struct list_head seats;
+	struct list_head attachments;
 	struct mutex pins_lock;
 	struct rb_root_cached pins;
-	unsigned long flags;
 	atomic_t users;
-	unsigned int attempt;
-	bool coarse;
-	bool plain;
+	unsigned int stores;
+	spinlock_t hidden_lock;
+	struct list_head hidden;
+	u64 hidden_seq;
+	wait_queue_head_t hidden_wait;
+	bool small_leaves;
+};
+
+/**
+ * struct iommufd_dirty_unmap - An area that is being unmapped; on the stack
+ * @item: On iommufd_dirty_iopt::hidden
+ * @first: First byte
+ * @last: Last byte, inclusive
+ * @seq: Number of the unmap
+ */
+struct iommufd_dirty_unmap {
+	struct list_head item;
+	unsigned long first;
+	unsigned long last;
+	u64 seq;
 };
 
 /**
@@ -93,52 +117,63 @@ struct iommufd_dirty_counters {
 /**
  * struct iommufd_dirty_domain - A domain as a source; in struct
  *	iommufd_hwpt_paging
- * @item: On iommufd_dirty_iopt::domains
- * @domain: The domain; NULL while not on the list
- * @old: What was exchanged for @domain, while devices may be in it and its dirt is
- *	to be harvested; or NULL. Locked like @domain
- * @split: The exchange that is under way, or NULL. Written under domains_rwsem
- *	(write) with a reference to the HWPT, read under either
- * @attempt: The last one that has been made to exchange it
- * @fine: All leaves of @domain are the smallest, because of SPLIT. Written like
- *	@domain
+ * @domain: The domain. Set when the HWPT is allocated, like the next two, and
+ *	constant from then on
  * @platform: What is known of its IOMMU driver; NULL when it cannot track
- * @kind: enum iommu_dirty_source_kind. Written like iommufd_dirty_iopt::tracker,
- *	but that a harvest that fails turns it into MAPPED under domains_rwsem
- *	(read)
- * @state: enum iommu_dirty_source_state; as @kind
- * @failed: Its dirty bits could not be read or switched on; until START
- * @tracking: They are switched on; under plan_lock
- * @index: In the plan that is being made; under plan_lock
- * @first: First byte that the logs of all its devices hold, if @kind is DEVICE
- * @last: Last byte of that, inclusive
- * @outside: Something is mapped that they do not hold
- * @record: enum iommufd_dirty_record; learned by the first harvest that sees
- *	dirt
+ * @small: All its leaves are of one page
+ * @item: On iommufd_dirty_iopt::domains, if @listed
+ * @listed: It is on that list: from before its first attachment until after its
+ *	last harvest
+ * @kind: Plan: enum iommu_dirty_source_kind. Written like
+ *	iommufd_dirty_iopt::domains, but that a harvest that fails turns it into
+ *	MAPPED under domains_rwsem (read)
+ * @failed: Plan: its dirty bits could not be read or switched on; until START
+ * @index: Plan: its number while the plan is made; under plan_lock
+ * @first: Plan: first byte that the logs of all its devices cover, if @kind is
+ *	DEVICE
+ * @last: Plan: last byte of that, inclusive
+ * @tracking: Hardware: the IOMMU sets dirty bits; under plan_lock
+ * @on: Harvest: its dirty bits are harvested, whatever @kind is. Written like
+ *	@kind
+ * @record: Harvest: enum iommufd_dirty_record; learned by the first harvest that
+ *	sees a dirty leaf
+ * @largest: Harvest: largest leaf that was reported dirty, in bytes
+ * @count: Harvest: what it has done
+ * @lock: Protects the next three
+ * @drain: What is still to be harvested, if @on and @kind is another: a READ
+ *	takes out what it has harvested
+ * @steps: Harvests under way: struct dirty_step::item
+ * @wait: For steps that end
+ * @store: What was dirty in memory that is unmapped, while @user is set; or NULL.
+ *	Locked like iommufd_dirty_iopt::tracker
  * @user: Bit 0: tracking was switched on by IOMMU_HWPT_SET_DIRTY_TRACKING
- * @largest: Largest leaf that was reported dirty, in bytes
- * @count: What it has done
  */
 struct iommufd_dirty_domain {
-	struct list_head item;
 	struct iommu_domain *domain;
-	struct iommu_domain *old;
-	struct dirty_split *split;
-	unsigned int attempt;
-	bool fine;
 	const struct iommufd_dirty_platform *platform;
+	bool small;
+
+	struct list_head item;
+	bool listed;
 	u8 kind;
-	u8 state;
-	u8 record;
 	bool failed;
-	bool tracking;
-	bool outside;
 	unsigned int index;
 	unsigned long first;
 	unsigned long last;
-	unsigned long user;
+
+	bool tracking;
+	bool on;
+	u8 record;
 	unsigned long largest;
 	struct iommufd_dirty_counters count;
+
+	spinlock_t lock;
+	struct dirty_ranges drain;
+	struct list_head steps;
+	wait_queue_head_t wait;
+
+	struct dirty_store *store;
+	unsigned long user;
 };
 
 /**
@@ -153,36 +188,44 @@ struct iommufd_dirty_access {
 };
 
 /**
- * struct iommufd_dirty_seat - A device in a domain
- * @item: On iommufd_dirty_iopt::seats
+ * struct iommufd_dirty_attachment - A device in a domain
+ * @item: On iommufd_dirty_iopt::attachments
  * @dd: The domain; NULL while not on the list. Written under igroup->lock and
- *	the locks of the list
+ *	the locks of the list, like what follows
  * @idev: The device
- * @kind: enum iommu_dirty_source_kind: what the plan has for it
- * @nested: It is there through a nested HWPT, and logs stage-1 addresses
+ * @hwpt_id: The HWPT, which may be a nested one, for INFO
+ * @kind: Plan: enum iommu_dirty_source_kind
+ * @nested: It is there through a nested HWPT, so its log has stage-1 addresses
+ * @known: The next two are known: they are not looked up before a tracker wants them
  * @alone: It is the only device of its iommu_group
+ * @trackable: The dirty bits of its IOMMU see all that it writes
+ * @silent: It does no DMA any more: its driver is closing it
  */
-struct iommufd_dirty_seat {
+struct iommufd_dirty_attachment {
 	struct list_head item;
 	struct iommufd_dirty_domain *dd;
 	struct iommufd_device *idev;
+	u32 hwpt_id;
 	u8 kind;
 	bool nested;
+	bool known;
 	bool alone;
+	bool trackable;
+	bool silent;
 };
 
 /**
  * struct iommufd_dirty_device - A device that can be a source; in struct
  *	iommufd_device
- * @seat: Where it is
- * @next: Where it is about to go, during a replace
- * @source: Its own log, or NULL. Changed while it has no seat, under
- *	igroup->lock
+ * @now: Where it is attached
+ * @next: Where it is about to be attached, during a replace
+ * @log: Its own log, or NULL. Written under igroup->lock and the plan_lock of
+ *	where it is attached
  */
 struct iommufd_dirty_device {
-	struct iommufd_dirty_seat seat;
-	struct iommufd_dirty_seat next;
-	struct iommufd_dirty_source *source;
+	struct iommufd_dirty_attachment now;
+	struct iommufd_dirty_attachment next;
+	struct dirty_log *log;
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY
@@ -193,6 +236,11 @@ int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd);
 int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd);
 int iommufd_dirty_tracker_info(struct iommufd_ucmd *ucmd);
 void iommufd_dirty_tracker_destroy(struct iommufd_object *obj);
+void iommufd_dirty_ctx_init(struct iommufd_ctx *ictx);
+void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx);
+int iommufd_dirty_option(struct iommufd_ucmd *ucmd);
+int iommufd_dirty_init(void);
+void iommufd_dirty_exit(void);
 
 /* vfio_compat.c */
 int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg);
@@ -206,26 +254,27 @@ int iommufd_dirty_legacy_cap(struct iommufd_ioas *ioas,
 void iommufd_dirty_iopt_init(struct io_pagetable *iopt);
 int iommufd_dirty_map(struct io_pagetable *iopt, unsigned long iova,
 		      unsigned long length, int iommu_prot);
-void iommufd_dirty_unmap_begin(struct io_pagetable *iopt);
-int iommufd_dirty_fill_domain(struct io_pagetable *iopt,
-			      struct iommu_domain *domain);
+void iommufd_dirty_mapped(struct io_pagetable *iopt, unsigned long iova,
+			  unsigned long length, int iommu_prot);
+void iommufd_dirty_unmap_begin(struct io_pagetable *iopt,
+			       struct iommufd_dirty_unmap *unmap,
+			       struct iopt_area *area);
 void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
+			      struct iommufd_dirty_unmap *unmap,
 			      struct iopt_area *area);
 
 /* pages.c */
-bool iommufd_dirty_fill_decide(struct io_pagetable *iopt,
-			       struct iommu_domain *domain);
-/* Asked for each run of pages that is mapped; struct io_pagetable comes later */
-#define iommufd_dirty_fill_fine(iopt, domain) \
-	(!(iopt)->disable_large_pages && !READ_ONCE((iopt)->dirty.plain) && \
-	 iommufd_dirty_fill_decide(iopt, domain))
-int iommufd_dirty_map_fine(struct iommu_domain *domain, unsigned long iova,
-			   phys_addr_t phys, size_t length, int prot);
+bool iommufd_dirty_small_calls(const struct iommu_domain *domain);
+int iommufd_dirty_map_small(struct iommu_domain *domain, unsigned long iova,
+			    phys_addr_t phys, size_t length, int prot);
 
 /* device.c, hw_pagetable.c */
 u32 iommufd_dirty_auto_flags(struct iommufd_device *idev);
-int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
-			   struct iommufd_device *idev);
+bool iommufd_dirty_auto_retry(int rc, u32 *flags);
+void iommufd_dirty_hwpt_init(struct iommufd_hwpt_paging *hwpt_paging,
+			     struct iommufd_device *idev);
+int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging);
+void iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_access_rw(struct iommufd_access *access, unsigned long first,
 			     unsigned long last, unsigned int flags);
@@ -233,6 +282,8 @@ int iommufd_dirty_access_pin(struct iommufd_access *access, unsigned long first,
 			     unsigned long last, unsigned int flags);
 void iommufd_dirty_access_unpin(struct iommufd_access *access,
 				unsigned long first, unsigned long last);
+void iommufd_dirty_access_forget(struct iommufd_access *access,
+				 unsigned long first, unsigned long last);
 int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
 			 struct iommufd_device *idev);
 void iommufd_dirty_detach(struct iommufd_device *idev);
@@ -241,16 +292,18 @@ int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
 void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc);
 int iommufd_dirty_user_begin(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging);
-void iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging,
-			    bool enable, int rc);
+int iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging, bool enable,
+			   int rc);
+int iommufd_dirty_user_read(struct iommufd_hwpt_paging *hwpt_paging,
+			    struct iommu_hwpt_get_dirty_bitmap *cmd);
 
 /**
- * iommufd_dirty_try_next - May a device that one automatic HWPT of an IOAS refused
- *	try another one, or get one of its own?
+ * iommufd_dirty_try_next() - May a device that one automatic HWPT of an IOAS
+ *	refused try another one, or get one of its own?
  * @rc: Why it was refused
  *
- * What would not be precise with it in this HWPT, perhaps one that its IOMMU cannot
- * even use, may be with it in that.
+ * What would not be precise with it in this HWPT, perhaps one that its IOMMU
+ * cannot even use, may be with it in that.
  */
 static inline bool iommufd_dirty_try_next(int rc)
 {
@@ -284,6 +337,28 @@ static inline int iommufd_dirty_tracker_info(struct iommufd_ucmd *ucmd)
 	return -ENOTTY;
 }
 
+static inline int iommufd_dirty_option(struct iommufd_ucmd *ucmd)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int iommufd_dirty_init(void)
+{
+	return 0;
+}
+
+static inline void iommufd_dirty_exit(void)
+{
+}
+
+static inline void iommufd_dirty_ctx_init(struct iommufd_ctx *ictx)
+{
+}
+
+static inline void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx)
+{
+}
+
 static inline void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 {
 }
@@ -313,30 +388,32 @@ static inline int iommufd_dirty_map(struct io_pagetable *iopt,
 	return 0;
 }
 
-static inline void iommufd_dirty_unmap_begin(struct io_pagetable *iopt)
+static inline void iommufd_dirty_mapped(struct io_pagetable *iopt,
+					unsigned long iova,
+					unsigned long length, int iommu_prot)
+{
+}
+
+static inline void iommufd_dirty_unmap_begin(struct io_pagetable *iopt,
+					     struct iommufd_dirty_unmap *unmap,
+					     struct iopt_area *area)
 {
 }
 
 static inline void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
+					    struct iommufd_dirty_unmap *unmap,
 					    struct iopt_area *area)
 {
 }
 
-static inline int iommufd_dirty_fill_domain(struct io_pagetable *iopt,
-					    struct iommu_domain *domain)
-{
-	return 1;
-}
-
-static inline bool iommufd_dirty_fill_fine(struct io_pagetable *iopt,
-					   struct iommu_domain *domain)
+static inline bool iommufd_dirty_small_calls(const struct iommu_domain *domain)
 {
 	return false;
 }
 
-static inline int iommufd_dirty_map_fine(struct iommu_domain *domain,
-					 unsigned long iova, phys_addr_t phys,
-					 size_t length, int prot)
+static inline int iommufd_dirty_map_small(struct iommu_domain *domain,
+					  unsigned long iova, phys_addr_t phys,
+					  size_t length, int prot)
 {
 	return -EOPNOTSUPP;
 }
@@ -346,10 +423,25 @@ static inline u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
 	return 0;
 }
 
-static inline int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging,
-					 struct iommufd_device *idev)
+static inline bool iommufd_dirty_auto_retry(int rc, u32 *flags)
+{
+	return false;
+}
+
+static inline void
+iommufd_dirty_hwpt_init(struct iommufd_hwpt_paging *hwpt_paging,
+			struct iommufd_device *idev)
+{
+}
+
+static inline int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging)
 {
 	return 0;
+}
+
+static inline void
+iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging)
+{
 }
 
 static inline void
@@ -375,6 +467,12 @@ static inline int iommufd_dirty_access_pin(struct iommufd_access *access,
 static inline void iommufd_dirty_access_unpin(struct iommufd_access *access,
 					      unsigned long first,
 					      unsigned long last)
+{
+}
+
+static inline void iommufd_dirty_access_forget(struct iommufd_access *access,
+					       unsigned long first,
+					       unsigned long last)
 {
 }
 
@@ -415,10 +513,18 @@ iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging)
 {
 }
 
-static inline void
+static inline int
 iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging, bool enable,
 		       int rc)
 {
+	return rc;
+}
+
+static inline int
+iommufd_dirty_user_read(struct iommufd_hwpt_paging *hwpt_paging,
+			struct iommu_hwpt_get_dirty_bitmap *cmd)
+{
+	return 1;
 }
 #endif /* CONFIG_IOMMUFD_DIRTY */
 

@@ -1,31 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * INFO: tell the plan, one line for each device, with DMA or without, and for each
- * HWPT that no device is attached to. A snapshot: devices and HWPTs may come and go between
- * two lines.
+ * HWPT that no device is attached to. Before START, and for an IOAS without a
+ * tracker, it is the plan that START would make. A snapshot of one moment, taken
+ * under plan_lock into kernel memory.
  */
 #include <linux/iommu.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "io_pagetable.h"
-#include "iommufd_private.h"
+#include "domain.h"
+#include "log.h"
 #include "platform/platform.h"
-#include "source.h"
+#include "reconcile.h"
 #include "tracker.h"
 
 /**
  * struct dirty_info - INFO being collected
- * @tracker: The tracker
- * @user: Where the entries go
- * @size: Distance of the entries, in bytes
- * @max: Room for entries
- * @nr: Entries there are
+ * @ioas: The IOAS; its plan_lock is held
+ * @tracker: Its tracker, or NULL
+ * @running: The tracker runs: what is applied is told
+ * @plan: What START would make of it, if not @running
+ * @entry: The lines
+ * @max: Room for lines
+ * @nr: Lines that there are
  */
 struct dirty_info {
+	struct iommufd_ioas *ioas;
 	struct iommufd_dirty_tracker *tracker;
-	u8 __user *user;
-	u32 size;
+	bool running;
+	struct dirty_plan plan;
+	struct iommu_dirty_source_info *entry;
 	u32 max;
 	u32 nr;
 };
@@ -39,238 +44,268 @@ static void info_count(struct iommu_dirty_source_info *source,
 	source->failures = atomic64_read(&count->failures);
 }
 
-static void info_fill(struct iommu_dirty_source_info *source,
-		      const struct iommufd_dirty_domain *dd)
+static void info_domain(struct dirty_info *info,
+			struct iommu_dirty_source_info *source,
+			struct iommufd_dirty_domain *dd)
 {
-	const struct iommufd_hwpt_paging *hwpt_paging =
-		container_of(dd, struct iommufd_hwpt_paging, dirty);
+	bool failed = READ_ONCE(dd->failed);
 
-	source->kind = READ_ONCE(dd->kind);
-	source->state = READ_ONCE(dd->state);
+	source->kind = info->running ? READ_ONCE(dd->kind) :
+				       info->plan.domains[dd->index].kind;
+	source->state = IOMMU_DIRTY_SOURCE_OFF;
+	if (info->running && source->kind != IOMMU_DIRTY_SOURCE_NONE)
+		source->state = failed ? IOMMU_DIRTY_SOURCE_FAILED :
+					 IOMMU_DIRTY_SOURCE_ON;
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_GATHER)
 		source->flags |= IOMMU_DIRTY_SOURCE_GATHER;
-	if (iommufd_dirty_domain_is_fine(&hwpt_paging->ioas->iopt, dd))
+	if (dd->small || info->ioas->iopt.disable_large_pages)
 		source->flags |= IOMMU_DIRTY_SOURCE_FINE;
-	source->granule = iommufd_dirty_domain_granule(dd) ?:
+	source->granule = dirty_domain_granule(dd) ?:
 			  1UL << __ffs(dd->domain->pgsize_bitmap);
 	source->largest = READ_ONCE(dd->largest);
+	source->last = ULONG_MAX;
 	info_count(source, &dd->count);
 	strscpy(source->platform, dd->platform ? dd->platform->name : "none",
 		sizeof(source->platform));
 }
 
 /* A device whose own log is used, or was until it failed. */
-static void info_fill_device(struct iommu_dirty_source_info *source,
-			     const struct iommufd_dirty_device *dev)
+static void info_log(struct dirty_info *info,
+		     struct iommu_dirty_source_info *source,
+		     const struct iommufd_dirty_attachment *at, u8 kind)
 {
-	const struct iommufd_dirty_source *src = dev->source;
+	const struct dirty_log *log = at->idev->dirty.log;
 
-	source->failures += src ? atomic64_read(&src->count.failures) : 0;
-	if (dev->seat.kind != IOMMU_DIRTY_SOURCE_DEVICE &&
-	    dev->seat.kind != IOMMU_DIRTY_SOURCE_SCOPE)
+	source->kind = kind;
+	if (!log)
+		return;
+	source->failures += atomic64_read(&log->count.failures);
+	if (info->running && READ_ONCE(log->failed) &&
+	    kind == IOMMU_DIRTY_SOURCE_MAPPED)
+		source->state = IOMMU_DIRTY_SOURCE_FAILED;
+	if (kind != IOMMU_DIRTY_SOURCE_DEVICE && kind != IOMMU_DIRTY_SOURCE_SCOPE)
 		return;
 	source->flags = 0;
 	source->largest = 0;
-	if (READ_ONCE(src->failed)) {
+	source->granule = log->desc.granule;
+	if (!info->running)
+		return;
+	source->state = READ_ONCE(log->failed) ? IOMMU_DIRTY_SOURCE_FAILED :
+						 IOMMU_DIRTY_SOURCE_ON;
+	if (READ_ONCE(log->failed))
 		source->kind = IOMMU_DIRTY_SOURCE_MAPPED;
-		source->state = IOMMU_DIRTY_SOURCE_FAILED;
-	} else {
-		source->kind = dev->seat.kind;
-		source->state = IOMMU_DIRTY_SOURCE_ON;
-	}
-	source->nr_ranges = 1;
-	source->granule = src->granule;
-	info_count(source, &src->count);
+	source->granule = log->binding.granule;
+	source->first = log->binding.first;
+	source->last = log->binding.last;
+	info_count(source, &log->count);
 }
 
-/* No lock is held: this may fault. */
-static int info_emit(struct dirty_info *info,
+static void info_add(struct dirty_info *info,
 		     const struct iommu_dirty_source_info *source)
 {
-	u32 n = info->nr++;
-	size_t known = min_t(size_t, info->size, sizeof(*source));
-	u8 __user *to = info->user + (u64)n * info->size;
-
-	if (n >= info->max)
-		return 0;
-	if (copy_to_user(to, source, known) ||
-	    clear_user(to + known, info->size - known))
-		return -EFAULT;
-	return 0;
+	if (info->nr < info->max)
+		info->entry[info->nr] = *source;
+	info->nr++;
 }
 
-/* Is @idev attached to the tracker's IOAS, and through which HWPT? */
-static struct iommufd_hw_pagetable *
-info_device_hwpt(struct dirty_info *info, struct iommufd_device *idev)
+static void info_devices(struct dirty_info *info)
 {
-	struct iommufd_hw_pagetable *hwpt = idev->igroup->hwpt;
-	struct iommufd_hwpt_paging *paging;
-	struct iommufd_device *cur;
+	struct iommufd_dirty_iopt *dirty = &info->ioas->iopt.dirty;
+	struct iommufd_dirty_attachment *at;
+	unsigned int i = 0;
 
-	lockdep_assert_held(&idev->igroup->lock);
-	paging = hwpt ? find_hwpt_paging(hwpt) : NULL;
-	if (!paging || paging->ioas != info->tracker->ioas)
-		return NULL;
-	list_for_each_entry(cur, &idev->igroup->device_list, group_item)
-		if (cur == idev)
-			return hwpt;
-	return NULL;
-}
+	list_for_each_entry(at, &dirty->attachments, item) {
+		struct iommu_dirty_source_info source = {
+			.dev_id = at->idev->obj.id,
+			.hwpt_id = at->hwpt_id,
+		};
+		u8 kind = at->kind;
 
-static int info_device(struct dirty_info *info, struct iommufd_device *idev)
-{
-	struct iommu_dirty_source_info source = { .dev_id = idev->obj.id };
-	struct io_pagetable *iopt = &info->tracker->ioas->iopt;
-	struct iommufd_hw_pagetable *hwpt;
-
-	mutex_lock(&idev->igroup->lock);
-	hwpt = info_device_hwpt(info, idev);
-	if (hwpt) {
-		source.hwpt_id = hwpt->obj.id;
-		info_fill(&source, &find_hwpt_paging(hwpt)->dirty);
-		mutex_lock(&iopt->dirty.plan_lock);
-		info_fill_device(&source, &idev->dirty);
-		mutex_unlock(&iopt->dirty.plan_lock);
+		if (!info->running)
+			kind = at->silent ? IOMMU_DIRTY_SOURCE_NONE :
+					    info->plan.devices[i++].kind;
+		/* A device in the middle of a replace has two attachments */
+		if (at != &at->idev->dirty.now)
+			continue;
+		info_domain(info, &source, at->dd);
+		info_log(info, &source, at, kind);
+		info_add(info, &source);
 	}
-	mutex_unlock(&idev->igroup->lock);
-	return hwpt ? info_emit(info, &source) : 0;
 }
 
-/* A driver without DMA, if it is attached to the tracker's IOAS. */
-static int info_access(struct dirty_info *info, struct iommufd_access *access)
+static bool domain_has_device(struct iommufd_dirty_iopt *dirty,
+			      const struct iommufd_dirty_domain *dd)
 {
-	struct iommu_dirty_source_info source = {
-		.dev_id = access->obj.id,
-		.kind = IOMMU_DIRTY_SOURCE_ACCESS,
-		.granule = PAGE_SIZE,
-		.platform = "cpu",
-	};
-	bool attached;
+	struct iommufd_dirty_attachment *at;
 
-	mutex_lock(&access->ioas_lock);
-	attached = access->ioas == info->tracker->ioas;
-	mutex_unlock(&access->ioas_lock);
-	if (!attached)
-		return 0;
-	if (READ_ONCE(info->tracker->running))
-		source.state = IOMMU_DIRTY_SOURCE_ON;
-	else
-		source.kind = IOMMU_DIRTY_SOURCE_NONE;
-	source.dirty_bytes = atomic64_read(&access->dirty.bytes);
-	return info_emit(info, &source);
+	list_for_each_entry(at, &dirty->attachments, item)
+		if (at->dd == dd)
+			return true;
+	return false;
 }
 
-static int info_devices(struct dirty_info *info)
+static void info_hwpts(struct dirty_info *info)
 {
-	struct iommufd_ctx *ictx = info->tracker->ictx;
-	struct iommufd_object *obj;
+	struct iommufd_dirty_iopt *dirty = &info->ioas->iopt.dirty;
+	struct iommufd_dirty_domain *dd;
+
+	list_for_each_entry(dd, &dirty->domains, item) {
+		const struct iommufd_hwpt_paging *hwpt_paging =
+			container_of(dd, struct iommufd_hwpt_paging, dirty);
+		struct iommu_dirty_source_info source = {
+			.hwpt_id = hwpt_paging->common.obj.id,
+		};
+
+		if (domain_has_device(dirty, dd))
+			continue;
+		info_domain(info, &source, dd);
+		info_add(info, &source);
+	}
+}
+
+/* Drivers without DMA that are attached to the IOAS. */
+static void info_accesses(struct dirty_info *info)
+{
+	struct io_pagetable *iopt = &info->ioas->iopt;
+	struct iommufd_access *access;
+	unsigned long index;
+
+	xa_lock(&iopt->access_list);
+	xa_for_each(&iopt->access_list, index, access) {
+		struct iommu_dirty_source_info source = {
+			.dev_id = access->obj.id,
+			.kind = IOMMU_DIRTY_SOURCE_ACCESS,
+			.state = info->running ? IOMMU_DIRTY_SOURCE_ON :
+						 IOMMU_DIRTY_SOURCE_OFF,
+			.granule = PAGE_SIZE,
+			.last = ULONG_MAX,
+			.dirty_bytes = atomic64_read(&access->dirty.bytes),
+			.platform = "cpu",
+		};
+
+		info_add(info, &source);
+	}
+	xa_unlock(&iopt->access_list);
+}
+
+static int info_collect(struct dirty_info *info, u32 room)
+{
+	struct io_pagetable *iopt = &info->ioas->iopt;
+	unsigned int accesses = 0;
+	struct iommufd_access *access;
 	unsigned long index;
 	int rc = 0;
 
-	xa_for_each(&ictx->objects, index, obj) {
-		/* Of another type it must not be held, see info_hwpt() */
-		obj = iommufd_get_object(ictx, index, IOMMUFD_OBJ_DEVICE);
-		if (IS_ERR(obj))
-			obj = iommufd_get_object(ictx, index, IOMMUFD_OBJ_ACCESS);
-		if (IS_ERR(obj))
-			continue;
-		if (obj->type == IOMMUFD_OBJ_DEVICE)
-			rc = info_device(info,
-					 container_of(obj, struct iommufd_device, obj));
-		else
-			rc = info_access(info,
-					 container_of(obj, struct iommufd_access, obj));
-		iommufd_put_object(ictx, obj);
-		if (rc)
-			break;
-	}
-	return rc;
+	info->tracker = iopt->dirty.tracker;
+	info->running = dirty_tracker_running(iopt);
+	if (info->running &&
+	    test_bit(DIRTY_STORE_RECONCILE, &info->tracker->store->flags))
+		dirty_reconcile(info->tracker, true);
+	if (!info->running)
+		rc = dirty_plan_preview(iopt, info->tracker ?
+						      info->tracker->policy :
+						      IOMMU_DIRTY_POLICY_AUTO,
+					&info->plan);
+	if (rc)
+		return rc;
+	xa_for_each(&iopt->access_list, index, access)
+		accesses++;
+	/* What is attached meanwhile is counted and left out */
+	info->max = min(room, list_count_nodes(&iopt->dirty.domains) +
+				      list_count_nodes(&iopt->dirty.attachments) +
+				      accesses);
+	info->entry = kvcalloc(info->max + 1, sizeof(*info->entry),
+			       GFP_KERNEL_ACCOUNT);
+	if (!info->entry)
+		return -ENOMEM;
+	info_devices(info);
+	info_accesses(info);
+	info_hwpts(info);
+	return 0;
 }
 
-/* The HWPT number @n without a device; false when there are fewer. */
-static bool info_hwpt(struct dirty_info *info, unsigned int n,
-		      struct iommu_dirty_source_info *source)
+static int info_copy(const struct dirty_info *info,
+		     const struct iommu_dirty_tracker_info *cmd)
 {
-	struct io_pagetable *iopt = &info->tracker->ioas->iopt;
-	struct iommufd_dirty_domain *dd;
-	bool found = false;
+	size_t known = min_t(size_t, cmd->source_size, sizeof(*info->entry));
+	u8 __user *to = u64_to_user_ptr(cmd->sources);
+	u32 i;
 
-	down_read(&iopt->domains_rwsem);
-	list_for_each_entry(dd, &iopt->dirty.domains, item) {
-		struct iommufd_object *obj =
-			&container_of(dd, struct iommufd_hwpt_paging,
-				      dirty)->common.obj;
-
-		/*
-		 * A reference would keep an automatic HWPT from being destroyed
-		 * with its last device. Each device and nested HWPT is a user
-		 * besides the ID.
-		 */
-		if (refcount_read(&obj->users) > 1 || n--)
-			continue;
-		*source = (struct iommu_dirty_source_info){ .hwpt_id = obj->id };
-		info_fill(source, dd);
-		found = true;
-		break;
+	for (i = 0; i < min(info->nr, info->max); i++) {
+		if (copy_to_user(to, &info->entry[i], known) ||
+		    clear_user(to + known, cmd->source_size - known))
+			return -EFAULT;
+		to += cmd->source_size;
 	}
-	up_read(&iopt->domains_rwsem);
-	return found;
+	return 0;
 }
 
-static int info_hwpts(struct dirty_info *info)
+static int info_ioas(struct iommu_dirty_tracker_info *cmd,
+		     struct iommufd_ioas *ioas)
 {
-	struct iommu_dirty_source_info source;
-	unsigned int n = 0;
-	int rc = 0;
+	struct dirty_info info = { .ioas = ioas };
+	struct dirty_store *store = NULL;
+	int rc;
 
-	while (!rc && info_hwpt(info, n++, &source))
-		rc = info_emit(info, &source);
+	rc = mutex_lock_killable(&ioas->iopt.dirty.plan_lock);
+	if (rc)
+		return rc;
+	rc = info_collect(&info, cmd->nr_sources);
+	cmd->out_flags = 0;
+	cmd->out_page_size = PAGE_SIZE;
+	if (info.tracker) {
+		store = dirty_store_get(info.tracker->store);
+		cmd->out_flags = dirty_tracker_out_flags(info.tracker);
+		if (info.running)
+			cmd->out_flags |= IOMMU_DIRTY_TRACKER_RUNNING;
+		cmd->out_page_size = info.tracker->unit;
+	} else if (info.plan.conservative) {
+		cmd->out_flags = IOMMU_DIRTY_TRACKER_CONSERVATIVE;
+	}
+	mutex_unlock(&ioas->iopt.dirty.plan_lock);
+	if (!rc)
+		rc = info_copy(&info, cmd);
+	cmd->nr_sources = info.nr;
+	cmd->out_pending_bytes = store ? dirty_store_bytes(store) : 0;
+	cmd->out_memory = store ? READ_ONCE(store->pending.nr_chunks) *
+					  sizeof(struct dirty_chunk) : 0;
+	dirty_store_put(store);
+	kvfree(info.entry);
+	kfree(info.plan.domains);
+	kfree(info.plan.devices);
 	return rc;
 }
 
 /**
- * iommufd_dirty_tracker_info - ioctl(IOMMU_DIRTY_TRACKER_INFO)
+ * iommufd_dirty_tracker_info() - ioctl(IOMMU_DIRTY_TRACKER_INFO)
  * @ucmd: struct iommu_dirty_tracker_info
  */
 int iommufd_dirty_tracker_info(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_dirty_tracker_info *cmd = ucmd->cmd;
-	struct dirty_info info = {
-		.user = u64_to_user_ptr(cmd->sources),
-		.size = cmd->source_size,
-		.max = cmd->nr_sources,
-	};
 	struct iommufd_dirty_tracker *tracker;
+	struct iommufd_ioas *ioas;
 	int rc;
 
-	if (cmd->flags)
+	if (cmd->flags & ~IOMMU_DIRTY_TRACKER_INFO_IOAS)
 		return -EOPNOTSUPP;
 	if (cmd->nr_sources &&
 	    (cmd->source_size < offsetofend(struct iommu_dirty_source_info,
 					    hwpt_id) ||
 	     cmd->source_size > PAGE_SIZE))
 		return -EINVAL;
-	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
-	if (IS_ERR(tracker))
-		return PTR_ERR(tracker);
-	info.tracker = tracker;
-	rc = info_devices(&info);
-	if (!rc)
-		rc = info_hwpts(&info);
-	if (rc)
-		goto out_put;
-
-	cmd->nr_sources = info.nr;
-	cmd->out_flags = iommufd_dirty_out_flags(tracker);
-	if (READ_ONCE(tracker->running))
-		cmd->out_flags |= IOMMU_DIRTY_TRACKER_RUNNING;
-	cmd->out_page_size = BIT(tracker->shift);
-	mutex_lock(&tracker->pending_lock);
-	cmd->out_pending_bytes = dirty_set_bytes(&tracker->pending);
-	cmd->out_memory = dirty_set_memory(&tracker->pending);
-	mutex_unlock(&tracker->pending_lock);
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-out_put:
-	iommufd_put_object(ucmd->ictx, &tracker->obj);
-	return rc;
+	if (cmd->flags & IOMMU_DIRTY_TRACKER_INFO_IOAS) {
+		ioas = iommufd_get_ioas(ucmd->ictx, cmd->tracker_id);
+		if (IS_ERR(ioas))
+			return PTR_ERR(ioas);
+		rc = info_ioas(cmd, ioas);
+		iommufd_put_object(ucmd->ictx, &ioas->obj);
+	} else {
+		tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
+		if (IS_ERR(tracker))
+			return PTR_ERR(tracker);
+		rc = info_ioas(cmd, tracker->ioas);
+		iommufd_put_object(ucmd->ictx, &tracker->obj);
+	}
+	return rc ? rc : iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }

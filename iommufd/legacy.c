@@ -4,18 +4,23 @@
  * describes them, served by a dirty tracker of the compatibility IOAS. A VMM
  * that uses an iommufd as its container gets them.
  *
- * START makes and starts a tracker, STOP destroys it. It is an object like any
- * other, but that only these ioctls use it; a tracker that was made with
- * IOMMU_DIRTY_TRACKER_ALLOC is left alone (EBUSY).
+ * START makes and starts a tracker, STOP stops and frees it. It has no ID: the
+ * context has it, also when its compatibility IOAS is exchanged for another. A
+ * tracker that was made with IOMMU_DIRTY_TRACKER_ALLOC is left alone (EBUSY).
+ *
+ * iommufd_dirty_ctx::lock serialises START and STOP; readers hold a reference, so
+ * that a STOP does not fail because another thread reads.
  */
+
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/limits.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 
-#include "io_pagetable.h"
-#include "iommufd_private.h"
+#include <linux/kref.h>
+#include <linux/slab.h>
+
 #include "tracker.h"
 
 /* As type1 has it: INT_MAX pages */
@@ -31,25 +36,46 @@ static struct iommufd_ioas *legacy_ioas(struct iommufd_ctx *ictx)
 	return iommufd_get_ioas(ictx, id);
 }
 
-/* The tracker of @ioas with a reference, or -EINVAL when START made none. */
-static struct iommufd_dirty_tracker *legacy_tracker(struct iommufd_ctx *ictx,
-						    struct iommufd_ioas *ioas)
-{
-	struct iommufd_dirty_tracker *tracker;
-	struct iommufd_object *obj;
-	u32 id = 0;
+/**
+ * struct dirty_legacy - The tracker of a context's legacy user
+ * @ref: One for the context, one for each call under way
+ * @tracker: The tracker
+ */
+struct dirty_legacy {
+	struct kref ref;
+	struct iommufd_dirty_tracker tracker;
+};
 
-	mutex_lock(&ioas->iopt.dirty.plan_lock);
-	tracker = ioas->iopt.dirty.tracker;
-	if (tracker && tracker->legacy)
-		id = tracker->obj.id;
-	mutex_unlock(&ioas->iopt.dirty.plan_lock);
-	if (!id)
-		return ERR_PTR(-EINVAL);
-	obj = iommufd_get_object(ictx, id, IOMMUFD_OBJ_DIRTY_TRACKER);
-	if (IS_ERR(obj))
-		return ERR_PTR(-EINVAL);
-	return container_of(obj, struct iommufd_dirty_tracker, obj);
+static void legacy_free(struct kref *ref)
+{
+	struct dirty_legacy *legacy = container_of(ref, struct dirty_legacy,
+						   ref);
+
+	dirty_tracker_teardown(&legacy->tracker);
+	kfree(legacy);
+}
+
+static void legacy_put(struct dirty_legacy *legacy)
+{
+	if (legacy)
+		kref_put(&legacy->ref, legacy_free);
+}
+
+/* The tracker of @ioas with a reference, or -EINVAL when START made none. */
+static struct dirty_legacy *legacy_get(struct iommufd_ctx *ictx,
+				       struct iommufd_ioas *ioas)
+{
+	struct dirty_legacy *legacy;
+
+	if (mutex_lock_killable(&ictx->dirty.lock))
+		return ERR_PTR(-EINTR);
+	legacy = ictx->dirty.legacy;
+	if (legacy && legacy->tracker.ioas == ioas)
+		kref_get(&legacy->ref);
+	else
+		legacy = NULL;
+	mutex_unlock(&ictx->dirty.lock);
+	return legacy ? legacy : ERR_PTR(-EINVAL);
 }
 
 /* The smallest page of all domains: the only one that the ioctls take. */
@@ -67,39 +93,66 @@ static u64 legacy_pgsize(struct iommufd_ioas *ioas)
 	return pgsizes ? 1UL << __ffs(pgsizes) : PAGE_SIZE;
 }
 
-static int legacy_start(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
+static int legacy_make(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
 {
-	struct iommufd_dirty_tracker *tracker = legacy_tracker(ictx, ioas);
+	struct dirty_legacy *legacy;
 	int rc;
 
-	if (!IS_ERR(tracker)) {
-		iommufd_put_object(ictx, &tracker->obj);
-		return 0;
-	}
-	tracker = iommufd_dirty_tracker_create(ictx, ioas,
-					       IOMMU_DIRTY_POLICY_AUTO, 0,
-					       PAGE_SIZE);
-	if (IS_ERR(tracker))
-		return PTR_ERR(tracker);
-	tracker->legacy = true;
-	rc = iommufd_dirty_tracker_start(tracker);
+	legacy = kzalloc(sizeof(*legacy), GFP_KERNEL_ACCOUNT);
+	if (!legacy)
+		return -ENOMEM;
+	kref_init(&legacy->ref);
+	rc = dirty_tracker_setup(&legacy->tracker, ictx, ioas,
+				 IOMMU_DIRTY_POLICY_AUTO, 0, PAGE_SIZE, NULL);
+	if (!rc)
+		rc = dirty_tracker_set(&legacy->tracker, true);
 	if (rc)
-		iommufd_object_abort_and_destroy(ictx, &tracker->obj);
+		legacy_put(legacy);
 	else
-		iommufd_object_finalize(ictx, &tracker->obj);
+		ictx->dirty.legacy = legacy;
 	return rc;
 }
 
-static int legacy_stop(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
+static int legacy_start(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
 {
-	struct iommufd_dirty_tracker *tracker = legacy_tracker(ictx, ioas);
-	u32 id;
+	int rc;
 
-	if (IS_ERR(tracker))
-		return 0;
-	id = tracker->obj.id;
-	iommufd_put_object(ictx, &tracker->obj);
-	return iommufd_object_remove(ictx, NULL, id, 0);
+	rc = mutex_lock_killable(&ictx->dirty.lock);
+	if (rc)
+		return rc;
+	if (!ictx->dirty.legacy)
+		rc = legacy_make(ictx, ioas);
+	else if (ictx->dirty.legacy->tracker.ioas != ioas)
+		rc = -EBUSY;
+	mutex_unlock(&ictx->dirty.lock);
+	return rc;
+}
+
+static int legacy_stop(struct iommufd_ctx *ictx)
+{
+	struct dirty_legacy *legacy;
+	int rc;
+
+	rc = mutex_lock_killable(&ictx->dirty.lock);
+	if (rc)
+		return rc;
+	legacy = ictx->dirty.legacy;
+	ictx->dirty.legacy = NULL;
+	/* READs come to their end first; when killed, the last of them stops it */
+	if (legacy)
+		rc = dirty_tracker_retire(&legacy->tracker);
+	mutex_unlock(&ictx->dirty.lock);
+	legacy_put(legacy);
+	return rc;
+}
+
+/**
+ * dirty_legacy_release() - A context is closed
+ * @ictx: The context
+ */
+void dirty_legacy_release(struct iommufd_ctx *ictx)
+{
+	legacy_put(ictx->dirty.legacy);
 }
 
 static int legacy_check(struct iommufd_ioas *ioas, u64 iova, u64 size,
@@ -111,7 +164,7 @@ static int legacy_check(struct iommufd_ioas *ioas, u64 iova, u64 size,
 	    (iova | size) & (bitmap->pgsize - 1))
 		return -EINVAL;
 	pages = size / bitmap->pgsize;
-	if (bitmap->size > LEGACY_BITMAP_MAX || pages > INT_MAX ||
+	if (bitmap->size > LEGACY_BITMAP_MAX ||
 	    bitmap->size < ALIGN(pages, 64) / BITS_PER_BYTE)
 		return -EINVAL;
 	/* type1 writes the bitmap, a tracker ORs into it */
@@ -130,17 +183,17 @@ static int legacy_get_bitmap(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas
 		.data = (uintptr_t)get->bitmap.data,
 		.data_len = get->bitmap.size,
 	};
-	struct iommufd_dirty_tracker *tracker;
+	struct dirty_legacy *legacy;
 	int rc;
 
-	tracker = legacy_tracker(ictx, ioas);
-	if (IS_ERR(tracker))
-		return PTR_ERR(tracker);
+	legacy = legacy_get(ictx, ioas);
+	if (IS_ERR(legacy))
+		return PTR_ERR(legacy);
 	rc = legacy_check(ioas, get->iova, get->size, &get->bitmap);
 	if (!rc)
-		rc = iommufd_dirty_read(tracker, &read);
-	iommufd_put_object(ictx, &tracker->obj);
-	return rc == -EOVERFLOW ? -EINVAL : rc;
+		rc = dirty_read(&legacy->tracker, &read);
+	legacy_put(legacy);
+	return rc == -EOVERFLOW || rc == -ENODATA ? -EINVAL : rc;
 }
 
 /**
@@ -176,7 +229,7 @@ int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg)
 		rc = legacy_start(ictx, ioas);
 		break;
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP:
-		rc = legacy_stop(ictx, ioas);
+		rc = legacy_stop(ictx);
 		break;
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP:
 		rc = legacy_get_bitmap(ictx, ioas, &get);
@@ -211,7 +264,7 @@ int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 					 size);
 	struct vfio_iommu_type1_dma_unmap unmap;
 	struct iommu_dirty_tracker_unmap cmd;
-	struct iommufd_dirty_tracker *tracker;
+	struct dirty_legacy *legacy;
 	struct iommufd_ioas *ioas;
 	struct vfio_bitmap bitmap;
 	int rc;
@@ -226,9 +279,9 @@ int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 	ioas = legacy_ioas(ictx);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	tracker = legacy_tracker(ictx, ioas);
-	if (IS_ERR(tracker)) {
-		rc = PTR_ERR(tracker);
+	legacy = legacy_get(ictx, ioas);
+	if (IS_ERR(legacy)) {
+		rc = PTR_ERR(legacy);
 		goto out_put_ioas;
 	}
 	rc = legacy_check(ioas, unmap.iova, unmap.size, &bitmap);
@@ -251,7 +304,9 @@ int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 		.data = (uintptr_t)bitmap.data,
 		.data_len = bitmap.size,
 	};
-	rc = iommufd_dirty_unmap(tracker, &cmd);
+	rc = dirty_unmap(&legacy->tracker, &cmd);
+	if (rc == -EOVERFLOW || rc == -ENODATA)
+		rc = -EINVAL;
 	/* To type1 it is no error that nothing was mapped; but to cut is one */
 	if (rc == -ENOENT && !legacy_mapped(ioas, unmap.iova, unmap.size))
 		rc = 0;
@@ -259,7 +314,7 @@ int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 	if (copy_to_user(arg, &unmap, minsz))
 		rc = -EFAULT;
 out_put:
-	iommufd_put_object(ictx, &tracker->obj);
+	legacy_put(legacy);
 out_put_ioas:
 	iommufd_put_object(ictx, &ioas->obj);
 	return rc;

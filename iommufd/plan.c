@@ -85,7 +85,8 @@ void dirty_plan_make(struct dirty_plan *plan)
 					    device_kind(dev);
 			mapped |= dev->kind == IOMMU_DIRTY_SOURCE_MAPPED;
 		}
-		if (iommu)
+		/* Nobody writes through a domain without a device */
+		if (any && iommu)
 			kind = IOMMU_DIRTY_SOURCE_IOMMU;
 		else if (any)
 			kind = mapped ? IOMMU_DIRTY_SOURCE_MAPPED :

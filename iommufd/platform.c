@@ -54,16 +54,3 @@ const struct iommufd_dirty_platform *iommufd_dirty_platform(struct device *dev)
 	}
 	return NULL;
 }
-
-/**
- * iommufd_dirty_platform_is_atomic - Can a device go to another domain while it
- *	does DMA?
- * @platform: What iommufd_dirty_platform() has found
- * @dev: The device
- */
-bool iommufd_dirty_platform_is_atomic(const struct iommufd_dirty_platform *platform,
-				      struct device *dev)
-{
-	return platform->atomic &&
-	       is_one_of(dev_name(dev->iommu->iommu_dev->dev), platform->atomic);
-}

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * READ: harvest a window, and deliver it. UNMAP: unmap, which harvests into
- * pending, and deliver that. The logs of devices are harvested into pending
- * before either, all windows in one go, since to ask a device takes long.
+ * pending, and deliver that. The logs of devices are asked for all of the range at
+ * the beginning, since to ask a device takes long, and joined window by window.
  *
  * A window is at most 64 GiB. Its harvest (flushed) and what was pending for it
- * are brought together in the READ's private set, which gets all that is pending
- * at the beginning if that costs nothing; from there they go to user memory with
- * no lock held that anybody else needs, and are removed from the set as they
- * arrive. What is left in the set at the end, because the copy failed, the
- * buffer is full, the caller was killed, or it lies outside the window, goes
- * (back) to pending. So at any time a bit is in hardware, in pending, in the
- * private set, or with the user.
+ * are brought together in the READ's private set; from there they go to user
+ * memory with no lock held that anybody else needs, and are removed from the set
+ * as they arrive. What is left in the set at the end, because the copy failed, the
+ * buffer is full or the caller was killed, is pending again.
+ *
+ * READs run in parallel. Those of disjoint ranges have nothing in common but
+ * short locks. Of two that overlap, each page goes to at least one; so it does
+ * when an UNMAP runs beside a READ.
  */
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/sizes.h>
 
 #include "deliver.h"
-#include "io_pagetable.h"
-#include "iommufd_private.h"
-#include "source.h"
+#include "domain.h"
+#include "harvest.h"
+#include "log.h"
+#include "reconcile.h"
 #include "test.h"
 #include "tracker.h"
 
@@ -30,12 +33,12 @@
  * First byte at or after @first where there may be something to report: mapped,
  * or pending (perhaps in @set already) from what was mapped.
  */
-static bool next_work(struct dirty_read *rd, struct dirty_set *set,
+static bool next_work(struct iommufd_dirty_tracker *tracker,
+		      struct dirty_read *rd, struct dirty_set *set,
 		      unsigned long *first)
 {
-	struct iommufd_dirty_tracker *tracker = rd->tracker;
-	struct io_pagetable *iopt = &tracker->ioas->iopt;
-	unsigned long at = *first, run_first, run_last;
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	unsigned long at = *first, next, last;
 	struct iopt_area *area;
 	bool found = false;
 
@@ -47,48 +50,85 @@ static bool next_work(struct dirty_read *rd, struct dirty_set *set,
 	}
 	up_read(&iopt->iova_rwsem);
 
-	if (dirty_set_next_run(set, at, rd->last, &run_first, &run_last) &&
-	    (!found || run_first < *first)) {
-		*first = run_first;
+	if (dirty_set_next_run(set, at, rd->last, &next, &last) &&
+	    (!found || next < *first)) {
+		*first = next;
 		found = true;
 	}
-	mutex_lock(&tracker->pending_lock);
-	if (dirty_set_next_run(&tracker->pending, at, rd->last, &run_first,
-			       &run_last) &&
-	    (!found || run_first < *first)) {
-		*first = run_first;
+	if (dirty_store_next(tracker->store, at, rd->last, &next) &&
+	    (!found || next < *first)) {
+		*first = next;
 		found = true;
 	}
-	mutex_unlock(&tracker->pending_lock);
-	*first &= ~(BIT(rd->shift) - 1);
+	*first &= ~(max(BIT(rd->shift), tracker->unit) - 1);
+	*first = max(*first, at);
 	return found;
+}
+
+static unsigned long window_last(struct iommufd_dirty_tracker *tracker,
+				 const struct dirty_read *rd, unsigned long first)
+{
+	unsigned long size = max3(READ_WINDOW, BIT(rd->shift), tracker->unit);
+
+	return min(rd->last, first | (size - 1));
+}
+
+/*
+ * The next window, with the logs joined up to its end: what they report of memory
+ * that is not mapped any more is pending by then.
+ */
+static int next_window(struct iommufd_dirty_tracker *tracker,
+		       struct dirty_read *rd, struct dirty_set *set,
+		       struct dirty_requests *reqs, unsigned long *first,
+		       unsigned long *last, bool *found)
+{
+	unsigned long begin = *first, joined = 0;
+	int rc;
+
+	for (;;) {
+		*first = begin;
+		*found = next_work(tracker, rd, set, first);
+		*last = *found ? window_last(tracker, rd, *first) : rd->last;
+		if (!reqs->nr || joined >= *last)
+			return 0;
+		rc = dirty_requests_wait(reqs, *last, rd->deadline);
+		if (rc)
+			return rc;
+		joined = *last;
+	}
 }
 
 /*
  * What a peek has harvested is in the hardware still, so it is forgotten, and what
  * is pending is copied: a peek holds no memory afterwards.
  */
-static int read_window(struct dirty_read *rd, struct dirty_set *set,
+static int read_window(struct iommufd_dirty_tracker *tracker,
+		       struct dirty_read *rd, struct dirty_set *set,
 		       unsigned long first, unsigned long last)
 {
-	struct iommufd_dirty_tracker *tracker = rd->tracker;
+	const struct dirty_harvest_range range = {
+		.first = first,
+		.last = last,
+		.own_first = rd->iova,
+		.own_last = rd->last,
+	};
 	bool peek = !dirty_read_clears(rd);
 	int rc;
 
-	rc = iommufd_dirty_harvest(tracker, first, last,
-				   peek ? IOMMUFD_DIRTY_PEEK : 0, set);
+	/* Before pending is looked at, since that is where an unpin puts it */
+	dirty_access_harvest(tracker, set, first, last);
+	rc = dirty_harvest(tracker, &range, peek ? DIRTY_HARVEST_PEEK : 0, set);
+	dirty_test_delay("harvested");
 	if (!rc) {
-		mutex_lock(&tracker->pending_lock);
 		if (peek)
-			dirty_set_copy(set, &tracker->pending, first, last);
+			dirty_store_copy(tracker->store, set, first, last);
 		else
-			dirty_set_move(set, &tracker->pending, first, last);
-		mutex_unlock(&tracker->pending_lock);
+			dirty_store_take(tracker->store, set, first, last);
 		rc = dirty_deliver(rd, set, first, last);
 	}
 	if (dirty_test_break(DIRTY_BREAK_EARLY_PUBLISH)) {
 		msleep(50);
-		iommufd_dirty_flush_late(&tracker->ioas->iopt);
+		dirty_harvest_flush_late(dirty_tracker_iopt(tracker));
 	}
 	if (peek || (rc && dirty_test_break(DIRTY_BREAK_LOSE_UNDELIVERED)))
 		dirty_set_destroy(set);
@@ -96,84 +136,109 @@ static int read_window(struct dirty_read *rd, struct dirty_set *set,
 }
 
 /* Something has happened to a source: perhaps there is a better plan now. */
-static int read_replan(struct iommufd_dirty_tracker *tracker)
+static int read_reconcile(struct iommufd_dirty_tracker *tracker)
 {
 	struct iommufd_dirty_iopt *dirty = &tracker->ioas->iopt.dirty;
+	struct dirty_store *store = tracker->store;
+	bool again = false;
 	int rc;
 
-	if (!READ_ONCE(dirty->flags))
+	if (!READ_ONCE(store->flags))
 		return 0;
-	rc = mutex_lock_killable(&dirty->plan_lock);
-	if (rc)
-		return rc;
-	iommufd_dirty_replan_broke(tracker);
-	mutex_unlock(&dirty->plan_lock);
+	do {
+		rc = mutex_lock_killable(&dirty->plan_lock);
+		if (rc)
+			return rc;
+		again = !again && dirty_reconcile_widen(tracker);
+		dirty_reconcile(tracker, true);
+		mutex_unlock(&dirty->plan_lock);
+		/* One that takes longer reconciles once more when it has ended */
+		if (again)
+			dirty_store_settle(store);
+	} while (again);
 	return 0;
 }
 
-static int read_windows(struct dirty_read *rd)
+/* A READ has passed: what it has drained need not stay on. */
+static void read_drained(struct iommufd_dirty_tracker *tracker)
 {
-	struct iommufd_dirty_tracker *tracker = rd->tracker;
-	unsigned long window = max(READ_WINDOW, BIT(rd->shift));
-	unsigned long first = rd->iova;
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	bool drained;
+
+	down_read(&iopt->domains_rwsem);
+	drained = dirty_reconcile_drained(tracker);
+	up_read(&iopt->domains_rwsem);
+	if (drained)
+		set_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
+}
+
+static bool read_is_late(const struct dirty_read *rd)
+{
+	return rd->deadline && time_after(jiffies, rd->deadline);
+}
+
+/* Is all that is mapped reported anyway, because one domain is? (If not any more: a mark.) */
+static bool all_is_mapped(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_domain *dd;
+	bool mapped = false;
+
+	down_read(&iopt->domains_rwsem);
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		mapped |= READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED &&
+			  dirty_domain_filled(iopt, dd);
+	up_read(&iopt->domains_rwsem);
+	return mapped;
+}
+
+static int read_windows(struct iommufd_dirty_tracker *tracker,
+			struct dirty_read *rd)
+{
+	unsigned long first = rd->iova, last;
+	struct dirty_requests reqs;
 	struct dirty_set set;
+	bool found;
 	int rc;
 
-	rc = read_replan(tracker);
+	rc = read_reconcile(tracker);
 	if (!rc)
-		rc = iommufd_dirty_sources_harvest(tracker, rd->iova, rd->last);
+		rc = dirty_requests_make(tracker->store, &reqs,
+					 all_is_mapped(tracker), rd->iova,
+					 rd->last);
 	if (rc)
 		return rc;
-	iommufd_dirty_access_harvest(tracker, rd->iova, rd->last);
-	dirty_set_init(&set, tracker->shift);
-	if (dirty_read_clears(rd)) {
-		mutex_lock(&tracker->pending_lock);
-		dirty_set_take(&set, &tracker->pending, rd->iova, rd->last);
-		mutex_unlock(&tracker->pending_lock);
-	}
-	while (next_work(rd, &set, &first)) {
-		unsigned long last = min(rd->last, first | (window - 1));
-
+	dirty_set_init(&set, tracker->store->shift);
+	/* At once if that costs nothing, else window by window */
+	if (dirty_read_clears(rd))
+		dirty_store_take(tracker->store, &set, rd->iova, rd->last);
+	for (;;) {
 		rd->next = first;
-		rc = read_window(rd, &set, first, last);
-		if (rc)
+		rc = next_window(tracker, rd, &set, &reqs, &first, &last, &found);
+		if (rc || !found)
 			break;
-		rd->next = last + 1;
-		if (last == rd->last)
+		rd->next = first;
+		rc = read_is_late(rd) ? -ETIME :
+				read_window(tracker, rd, &set, first, last);
+		if (rc || last == rd->last)
 			break;
 		first = last + 1;
 	}
-	iommufd_dirty_publish(tracker, &set);
+	dirty_requests_free(&reqs);
+	dirty_store_publish(tracker->store, &set);
 	if (!rc)
 		rd->next = rd->last + 1;
-	return rc == DIRTY_DELIVER_FULL ? 0 : rc;
+	if (dirty_read_clears(rd))
+		read_drained(tracker);
+	/* A full buffer and the end of the time are ends of this READ, not errors */
+	return rc == DIRTY_DELIVER_FULL || rc == -ETIME ? 0 : rc;
 }
 
-static int read_check(struct iommu_dirty_tracker_read *cmd,
-		      struct dirty_read *rd)
+static int read_check_data(struct iommu_dirty_tracker_read *cmd,
+			   struct dirty_read *rd)
 {
-	const u32 formats = IOMMU_DIRTY_TRACKER_READ_RANGES |
-			    IOMMU_DIRTY_TRACKER_READ_COUNT;
-	u64 mask = cmd->page_size - 1;
-	unsigned long data_end;
-	u64 end;
+	u64 words = DIV_ROUND_UP(((cmd->length - 1) >> rd->shift) + 1, 64);
 
-	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_READ_NO_CLEAR | formats))
-		return -EOPNOTSUPP;
-	if ((cmd->flags & formats) == formats)
-		return -EINVAL;
-	if (cmd->page_size < SZ_4K || !is_power_of_2(cmd->page_size) ||
-	    !cmd->length || cmd->iova & mask || cmd->length & mask)
-		return -EINVAL;
-	if (check_add_overflow(cmd->iova, cmd->length, &end) ||
-	    check_add_overflow(cmd->data, cmd->data_len, &data_end))
-		return -EOVERFLOW;
-
-	rd->flags = cmd->flags;
-	rd->iova = cmd->iova;
-	rd->last = end - 1;
-	rd->shift = ilog2(cmd->page_size);
-	rd->next = rd->iova;
 	if (cmd->flags & IOMMU_DIRTY_TRACKER_READ_COUNT) {
 		if (cmd->data || cmd->data_len)
 			return -EINVAL;
@@ -186,47 +251,97 @@ static int read_check(struct iommu_dirty_tracker_read *cmd,
 	} else {
 		rd->bitmap = u64_to_user_ptr(cmd->data);
 		if (!rd->bitmap ||
-		    (cmd->data_len / sizeof(u64) <
-			     DIV_ROUND_UP(cmd->length >> rd->shift, 64) &&
+		    (cmd->data_len / sizeof(u64) < words &&
 		     !dirty_test_break(DIRTY_BREAK_NO_LENGTH)))
 			return -EINVAL;
 	}
 	return 0;
 }
 
+static int read_check(struct iommufd_dirty_tracker *tracker,
+		      struct iommu_dirty_tracker_read *cmd,
+		      struct dirty_read *rd)
+{
+	const u32 formats = IOMMU_DIRTY_TRACKER_READ_RANGES |
+			    IOMMU_DIRTY_TRACKER_READ_COUNT;
+	u64 mask = cmd->page_size - 1, data_end, last;
+
+	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_READ_NO_CLEAR | formats) ||
+	    cmd->__reserved)
+		return -EOPNOTSUPP;
+	if ((cmd->flags & formats) == formats)
+		return -EINVAL;
+	if (cmd->page_size < SZ_4K || !is_power_of_2(cmd->page_size) ||
+	    !cmd->length || cmd->iova & mask || cmd->length & mask)
+		return -EINVAL;
+	/* The last page of the address space ends at 2^64 */
+	if (check_add_overflow(cmd->iova, cmd->length - 1, &last) ||
+	    check_add_overflow(cmd->data, cmd->data_len, &data_end) ||
+	    last > ULONG_MAX || data_end > ULONG_MAX)
+		return -EOVERFLOW;
+	/* Of a very large unit not every part can be told */
+	if (cmd->page_size < BIT(tracker->store->finest))
+		return -EINVAL;
+
+	rd->flags = cmd->flags;
+	rd->iova = cmd->iova;
+	rd->last = last;
+	rd->shift = ilog2(cmd->page_size);
+	rd->next = rd->iova;
+	/* 0 is none */
+	if (cmd->timeout_ms)
+		rd->deadline = (jiffies + msecs_to_jiffies(cmd->timeout_ms)) | 1;
+	return read_check_data(cmd, rd);
+}
+
+/* A READ or UNMAP begins; parts of units are kept from the first that wants one on. */
+static int runs_begin(struct iommufd_dirty_tracker *tracker, u64 page_size)
+{
+	int rc;
+
+	rc = down_read_killable(&tracker->runs);
+	if (rc || page_size >= BIT(tracker->store->shift))
+		return rc;
+	up_read(&tracker->runs);
+	rc = down_write_killable(&tracker->runs);
+	if (rc)
+		return rc;
+	dirty_store_refine(tracker->store);
+	downgrade_write(&tracker->runs);
+	return 0;
+}
+
 /**
- * iommufd_dirty_read - READ
+ * dirty_read() - READ
  * @tracker: The tracker, with a reference of the caller's
  * @cmd: In and out, @cmd->tracker_id aside
  *
  * Return: 0, or -errno as the uAPI says; the out fields are good either way.
  */
-int iommufd_dirty_read(struct iommufd_dirty_tracker *tracker,
-		       struct iommu_dirty_tracker_read *cmd)
+int dirty_read(struct iommufd_dirty_tracker *tracker,
+	       struct iommu_dirty_tracker_read *cmd)
 {
-	struct dirty_read rd = { .tracker = tracker };
+	struct dirty_read rd = {};
 	int rc;
 
-	rc = read_check(cmd, &rd);
+	rc = runs_begin(tracker, cmd->page_size);
 	if (rc)
 		return rc;
-	rc = mutex_lock_killable(&tracker->read_mutex);
+	rc = read_check(tracker, cmd, &rd);
 	if (rc)
-		return rc;
-	if (!tracker->running)
-		rc = -EINVAL;
-	else
-		rc = read_windows(&rd);
-	cmd->out_flags = iommufd_dirty_out_flags(tracker);
+		goto out_unlock;
+	rc = tracker->running ? read_windows(tracker, &rd) : -ENODATA;
+	cmd->out_flags = dirty_tracker_out_flags(tracker);
 	cmd->out_dirty_bytes = rd.dirty;
 	cmd->out_next_iova = rd.next;
 	cmd->out_nr_ranges = rd.nr_ranges;
-	mutex_unlock(&tracker->read_mutex);
+out_unlock:
+	up_read(&tracker->runs);
 	return rc;
 }
 
 /**
- * iommufd_dirty_tracker_read - ioctl(IOMMU_DIRTY_TRACKER_READ)
+ * iommufd_dirty_tracker_read() - ioctl(IOMMU_DIRTY_TRACKER_READ)
  * @ucmd: struct iommu_dirty_tracker_read
  */
 int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
@@ -238,60 +353,70 @@ int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	rc = iommufd_dirty_read(tracker, cmd);
+	rc = dirty_read(tracker, cmd);
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
 	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
 		rc = -EFAULT;
 	return rc;
 }
 
-/*
- * The unmap hook takes all of an area for dirty while @unmap_all is set. It is
- * in the tracker, so a plain IOAS_UNMAP at the same time over-reports as well.
- */
-static int read_unmap(struct dirty_read *rd, bool conservative, u64 *unmapped)
+/* What the logs have of a range that was unmapped: no device can write it now. */
+static int unmap_join_logs(struct iommufd_dirty_tracker *tracker,
+			   const struct dirty_read *rd)
 {
-	struct iommufd_dirty_tracker *tracker = rd->tracker;
+	struct dirty_requests reqs;
+	int rc;
+
+	rc = dirty_requests_make(tracker->store, &reqs, false, rd->iova, rd->last);
+	if (rc)
+		return rc;
+	rc = dirty_requests_wait(&reqs, rd->last, 0);
+	dirty_requests_free(&reqs);
+	return rc;
+}
+
+static int read_unmap(struct iommufd_dirty_tracker *tracker,
+		      struct dirty_read *rd, bool conservative, u64 *unmapped)
+{
+	struct dirty_store *store = tracker->store;
 	unsigned long bytes = 0;
 	struct dirty_set set;
 	int rc;
 
-	WRITE_ONCE(tracker->unmap_all, conservative);
-	rc = iopt_unmap_iova(&tracker->ioas->iopt, rd->iova,
+	/* While it is mapped: what the unmap hook finds comes on top */
+	if (conservative)
+		dirty_harvest_publish_mapped(tracker, rd->iova, rd->last);
+	rc = iopt_unmap_iova(dirty_tracker_iopt(tracker), rd->iova,
 			     rd->last - rd->iova + 1, &bytes);
-	WRITE_ONCE(tracker->unmap_all, false);
 	*unmapped = bytes;
 	if (rc)
 		return rc;
 	if (!bytes)
 		return -ENOENT;
-	/* Exact: no device can write to it any more */
-	rc = iommufd_dirty_sources_harvest(tracker, rd->iova, rd->last);
+	rc = unmap_join_logs(tracker, rd);
 	if (rc)
 		return rc;
 
-	dirty_set_init(&set, tracker->shift);
-	mutex_lock(&tracker->pending_lock);
-	dirty_set_move(&set, &tracker->pending, rd->iova, rd->last);
-	mutex_unlock(&tracker->pending_lock);
+	dirty_set_init(&set, store->shift);
+	dirty_store_take(store, &set, rd->iova, rd->last);
 	rc = dirty_deliver(rd, &set, rd->iova, rd->last);
 	if (!rc)
 		rd->next = rd->last + 1;
 	if (rc && dirty_test_break(DIRTY_BREAK_LOSE_UNDELIVERED))
 		dirty_set_destroy(&set);
-	iommufd_dirty_publish(tracker, &set);
+	dirty_store_publish(store, &set);
 	return rc == DIRTY_DELIVER_FULL ? 0 : rc;
 }
 
 /**
- * iommufd_dirty_unmap - UNMAP
+ * dirty_unmap() - UNMAP
  * @tracker: The tracker, with a reference of the caller's
  * @cmd: In and out, @cmd->tracker_id aside
  *
  * Return: 0, or -errno as the uAPI says; the out fields are good either way.
  */
-int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
-			struct iommu_dirty_tracker_unmap *cmd)
+int dirty_unmap(struct iommufd_dirty_tracker *tracker,
+		struct iommu_dirty_tracker_unmap *cmd)
 {
 	struct iommu_dirty_tracker_read read = {
 		.iova = cmd->iova,
@@ -300,7 +425,7 @@ int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
 		.data = cmd->data,
 		.data_len = cmd->data_len,
 	};
-	struct dirty_read rd = { .tracker = tracker };
+	struct dirty_read rd = {};
 	int rc;
 
 	cmd->out_unmapped = 0;
@@ -309,28 +434,28 @@ int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
 		return -EOPNOTSUPP;
 	if (cmd->flags & IOMMU_DIRTY_TRACKER_UNMAP_RANGES)
 		read.flags = IOMMU_DIRTY_TRACKER_READ_RANGES;
-	rc = read_check(&read, &rd);
+	rc = runs_begin(tracker, cmd->page_size);
 	if (rc)
 		return rc;
-	rc = mutex_lock_killable(&tracker->read_mutex);
+	rc = read_check(tracker, &read, &rd);
 	if (rc)
-		return rc;
-	if (!tracker->running)
-		rc = -EINVAL;
-	else
-		rc = read_unmap(&rd,
+		goto out_unlock;
+	rc = tracker->running ?
+		     read_unmap(tracker, &rd,
 				cmd->flags & IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE,
-				&cmd->out_unmapped);
-	cmd->out_flags = iommufd_dirty_out_flags(tracker);
+				&cmd->out_unmapped) :
+		     -ENODATA;
+	cmd->out_flags = dirty_tracker_out_flags(tracker);
 	cmd->out_dirty_bytes = rd.dirty;
 	cmd->out_next_iova = rd.next;
 	cmd->out_nr_ranges = rd.nr_ranges;
-	mutex_unlock(&tracker->read_mutex);
+out_unlock:
+	up_read(&tracker->runs);
 	return rc;
 }
 
 /**
- * iommufd_dirty_tracker_unmap - ioctl(IOMMU_DIRTY_TRACKER_UNMAP)
+ * iommufd_dirty_tracker_unmap() - ioctl(IOMMU_DIRTY_TRACKER_UNMAP)
  * @ucmd: struct iommu_dirty_tracker_unmap
  */
 int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
@@ -342,7 +467,7 @@ int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	rc = iommufd_dirty_unmap(tracker, cmd);
+	rc = dirty_unmap(tracker, cmd);
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
 	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
 		rc = -EFAULT;

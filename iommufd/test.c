@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Module parameters that break the tracker on purpose; see test.h. Built only
- * with CONFIG_IOMMUFD_DIRTY_TEST.
+ * Module parameters that break and delay the tracker on purpose; see test.h.
+ * Built only with CONFIG_IOMMUFD_DIRTY_TEST.
  */
 #include <linux/atomic.h>
+#include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/random.h>
+#include <linux/string.h>
 
 #include "test.h"
 
@@ -15,6 +18,18 @@ MODULE_PARM_DESC(dirty_break, "Break the dirty tracker: bits of enum dirty_test_
 static unsigned int dirty_fail_alloc;
 module_param(dirty_fail_alloc, uint, 0644);
 MODULE_PARM_DESC(dirty_fail_alloc, "Fail every n-th allocation of a dirty set (0: none)");
+
+static unsigned int dirty_delay_us;
+module_param(dirty_delay_us, uint, 0644);
+MODULE_PARM_DESC(dirty_delay_us, "Longest delay at a delay point, in microseconds (0: none)");
+
+static unsigned int dirty_delay_one_in = 4;
+module_param(dirty_delay_one_in, uint, 0644);
+MODULE_PARM_DESC(dirty_delay_one_in, "One in so many passes of a delay point is delayed");
+
+static char dirty_delay_at[32];
+module_param_string(dirty_delay_at, dirty_delay_at, sizeof(dirty_delay_at), 0644);
+MODULE_PARM_DESC(dirty_delay_at, "Name of the only delay point that delays (empty: all)");
 
 static atomic_t alloc_count = ATOMIC_INIT(0);
 
@@ -33,4 +48,25 @@ bool dirty_test_fail_alloc(void)
 	unsigned int n = READ_ONCE(dirty_fail_alloc);
 
 	return n && (unsigned int)atomic_inc_return(&alloc_count) % n == 0;
+}
+
+/**
+ * dirty_test_delay() - A gap between two steps of a protocol
+ * @where: Its name
+ *
+ * Sleeps at random when told to, so that what can come in between does.
+ */
+void dirty_test_delay(const char *where)
+{
+	unsigned int us = READ_ONCE(dirty_delay_us);
+	unsigned int one_in = READ_ONCE(dirty_delay_one_in);
+
+	if (likely(!us))
+		return;
+	if (dirty_delay_at[0] && !sysfs_streq(dirty_delay_at, where))
+		return;
+	if (one_in > 1 && get_random_u32_below(one_in))
+		return;
+	us = get_random_u32_below(us) + 1;
+	usleep_range(us, us + us / 4 + 1);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Ways to break the tracker on purpose, so that its tests can prove that they
- * would notice (CONFIG_IOMMUFD_DIRTY_TEST; compiled out otherwise).
+ * would notice, and to delay it between two steps of a protocol, so that others
+ * come in between (CONFIG_IOMMUFD_DIRTY_TEST; compiled out otherwise).
  */
 #ifndef __IOMMUFD_DIRTY_TEST_H
 #define __IOMMUFD_DIRTY_TEST_H
@@ -21,8 +22,14 @@
  *	mapped
  * @DIRTY_BREAK_NO_OUTSIDE: take what a log cannot hold for clean
  * @DIRTY_BREAK_NO_ACCESS: take what the CPU writes for clean
- * @DIRTY_BREAK_RUDE_SPLIT: exchange domains whatever their devices do
  * @DIRTY_BREAK_NO_LENGTH: do not look how much fits into the caller's bitmap
+ * @DIRTY_BREAK_NO_STEP: let harvests of the same range of a domain overlap
+ * @DIRTY_BREAK_NO_HIDDEN: a READ does not wait for unmaps under way
+ * @DIRTY_BREAK_EARLY_UNHIDE: an unmap lets READs go before it has published
+ * @DIRTY_BREAK_NO_STALE: forget what is unmapped and may be in a log
+ * @DIRTY_BREAK_LATE_PUBLISH: the last harvest of a domain publishes at its end
+ * @DIRTY_BREAK_LATE_UNPIN: what was pinned is published after the access is given
+ *	up
  */
 enum dirty_test_break {
 	DIRTY_BREAK_EARLY_PUBLISH = 1 << 0,
@@ -36,12 +43,18 @@ enum dirty_test_break {
 	DIRTY_BREAK_NO_OUTSIDE = 1 << 8,
 	DIRTY_BREAK_NO_ACCESS = 1 << 9,
 	DIRTY_BREAK_NO_LENGTH = 1 << 10,
-	DIRTY_BREAK_RUDE_SPLIT = 1 << 11,
+	DIRTY_BREAK_NO_STEP = 1 << 12,
+	DIRTY_BREAK_NO_HIDDEN = 1 << 13,
+	DIRTY_BREAK_EARLY_UNHIDE = 1 << 14,
+	DIRTY_BREAK_NO_STALE = 1 << 15,
+	DIRTY_BREAK_LATE_PUBLISH = 1 << 16,
+	DIRTY_BREAK_LATE_UNPIN = 1 << 17,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST
 bool dirty_test_break(unsigned int what);
 bool dirty_test_fail_alloc(void);
+void dirty_test_delay(const char *where);
 #else
 static inline bool dirty_test_break(unsigned int what)
 {
@@ -51,6 +64,10 @@ static inline bool dirty_test_break(unsigned int what)
 static inline bool dirty_test_fail_alloc(void)
 {
 	return false;
+}
+
+static inline void dirty_test_delay(const char *where)
+{
 }
 #endif
 

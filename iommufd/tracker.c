@@ -1,270 +1,485 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The dirty tracker object: made and destroyed, started and stopped. READ is in
- * read.c, INFO in info.c, where dirt comes from in harvest.c and domain.c.
+ * read.c, INFO in info.c; what is on while it runs is reconcile.c's to say.
  */
+#include <linux/eventfd.h>
+#include <linux/file.h>
 #include <linux/iommu.h>
 #include <linux/log2.h>
-#include <linux/memcontrol.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
-#include "io_pagetable.h"
-#include "iommufd_private.h"
-#include "source.h"
+#include "domain.h"
+#include "harvest.h"
+#include "log.h"
+#include "reconcile.h"
+#include "test.h"
 #include "tracker.h"
 
-/**
- * iommufd_dirty_iopt_init - An IOAS is made
- * @iopt: Its table
- */
-void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
+/* A unit is at most so many granules, when parts of it are kept: an add is bounded */
+#define UNIT_GRANULES_SHIFT 18
+
+/* Is something mapped writable in [first, last]? */
+static bool mapped_writable(struct io_pagetable *iopt, unsigned long first,
+			    unsigned long last)
 {
-	mutex_init(&iopt->dirty.plan_lock);
-	mutex_init(&iopt->dirty.pins_lock);
-	iopt->dirty.pins = RB_ROOT_CACHED;
-	INIT_LIST_HEAD(&iopt->dirty.domains);
-	INIT_LIST_HEAD(&iopt->dirty.seats);
-	atomic_set(&iopt->dirty.users, 0);
+	struct iopt_area *area;
+
+	for (area = iopt_area_iter_first(iopt, first, last); area;
+	     area = iopt_area_iter_next(area, first, last))
+		if (area->iommu_prot & IOMMU_WRITE)
+			return true;
+	return false;
+}
+
+/* Is something mapped that the logs of the domain's devices do not cover? */
+static bool domain_is_uncovered(struct io_pagetable *iopt,
+				const struct iommufd_dirty_domain *dd)
+{
+	bool uncovered = false;
+
+	if (!dirty_domain_partial(dd))
+		return false;
+	down_read(&iopt->iova_rwsem);
+	if (dd->first)
+		uncovered = mapped_writable(iopt, 0, dd->first - 1);
+	if (!uncovered && dd->last != ULONG_MAX)
+		uncovered = mapped_writable(iopt, dd->last + 1, ULONG_MAX);
+	up_read(&iopt->iova_rwsem);
+	return uncovered;
+}
+
+/* Is a log lost that is used, or would be, for a device of the domain? */
+static bool domain_lost_log(struct io_pagetable *iopt,
+			    const struct iommufd_dirty_domain *dd)
+{
+	struct iommufd_dirty_attachment *at;
+
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
+
+		if (at->dd == dd && log && READ_ONCE(log->failed) &&
+		    at->kind != IOMMU_DIRTY_SOURCE_IOMMU)
+			return true;
+	}
+	return false;
+}
+
+/* A domain is reported because it is mapped: did something fail, or is it so? */
+static u32 domain_out_flags(struct io_pagetable *iopt,
+			    const struct iommufd_dirty_domain *dd)
+{
+	u8 kind = READ_ONCE(dd->kind);
+
+	if ((kind == IOMMU_DIRTY_SOURCE_MAPPED && READ_ONCE(dd->failed)) ||
+	    (kind != IOMMU_DIRTY_SOURCE_NONE && domain_lost_log(iopt, dd)))
+		return IOMMU_DIRTY_TRACKER_DEGRADED;
+	if (kind == IOMMU_DIRTY_SOURCE_MAPPED || domain_is_uncovered(iopt, dd))
+		return IOMMU_DIRTY_TRACKER_CONSERVATIVE;
+	return 0;
 }
 
 /**
- * iommufd_dirty_publish - Move dirt to the pending set
- * @tracker: The tracker
- * @set: Dirt whose flush is done; empty afterwards
- */
-void iommufd_dirty_publish(struct iommufd_dirty_tracker *tracker,
-			   struct dirty_set *set)
-{
-	if (dirty_set_empty(set))
-		return;
-	mutex_lock(&tracker->pending_lock);
-	dirty_set_merge(&tracker->pending, set);
-	mutex_unlock(&tracker->pending_lock);
-}
-
-/**
- * iommufd_dirty_out_flags - What a user has to know about the next answer
+ * dirty_tracker_out_flags() - What a user has to know about the next answer
  * @tracker: The tracker
  *
  * Return: enum iommu_dirty_tracker_out_flags.
  */
-u32 iommufd_dirty_out_flags(struct iommufd_dirty_tracker *tracker)
+u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker)
 {
-	struct io_pagetable *iopt = &tracker->ioas->iopt;
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *at;
 	struct iommufd_dirty_domain *dd;
-	struct iommufd_dirty_seat *seat;
 	u32 flags = 0;
 
 	down_read(&iopt->domains_rwsem);
 	list_for_each_entry(dd, &iopt->dirty.domains, item) {
-		if (READ_ONCE(dd->state) == IOMMU_DIRTY_SOURCE_FAILED)
-			flags |= IOMMU_DIRTY_TRACKER_DEGRADED;
-		else if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
-			 READ_ONCE(dd->outside))
-			flags |= IOMMU_DIRTY_TRACKER_CONSERVATIVE;
-		if (READ_ONCE(dd->largest) > BIT(tracker->shift))
+		flags |= domain_out_flags(iopt, dd);
+		if (READ_ONCE(dd->largest) > tracker->unit)
 			flags |= IOMMU_DIRTY_TRACKER_COARSE;
 	}
-	list_for_each_entry(seat, &iopt->dirty.seats, item)
-		if (seat->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
-		    READ_ONCE(seat->idev->dirty.source->granule) >
-			    BIT(tracker->shift))
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
+
+		if (log && at->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
+		    log->binding.granule > tracker->unit)
 			flags |= IOMMU_DIRTY_TRACKER_COARSE;
+	}
 	up_read(&iopt->domains_rwsem);
 	return flags;
 }
 
+/* Both, so that who holds one of them may look. plan_lock is held. */
+static void tracker_set_running(struct iommufd_dirty_tracker *tracker,
+				bool running)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+
+	down_write(&iopt->domains_rwsem);
+	down_write(&iopt->iova_rwsem);
+	tracker->running = running;
+	up_write(&iopt->iova_rwsem);
+	up_write(&iopt->domains_rwsem);
+}
+
+static struct dirty_store *
+tracker_new_store(const struct iommufd_dirty_tracker *tracker)
+{
+	unsigned int shift = ilog2(tracker->unit);
+	unsigned int finest = PAGE_SHIFT;
+
+	if (shift > PAGE_SHIFT + UNIT_GRANULES_SHIFT)
+		finest = shift - UNIT_GRANULES_SHIFT;
+	return dirty_store_alloc(shift, finest, tracker->unit, tracker->event);
+}
+
 static void tracker_stop(struct iommufd_dirty_tracker *tracker)
 {
-	struct mutex *plan_lock = &tracker->ioas->iopt.dirty.plan_lock;
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 
-	mutex_lock(plan_lock);
-	iommufd_dirty_replan_stop(tracker);
-	mutex_unlock(plan_lock);
+	mutex_lock(&iopt->dirty.plan_lock);
+	tracker_set_running(tracker, false);
+	dirty_store_kill(tracker->store);
+	dirty_reconcile_end(tracker);
+	mutex_unlock(&iopt->dirty.plan_lock);
+}
 
-	mutex_lock(&tracker->pending_lock);
-	dirty_set_destroy(&tracker->pending);
-	dirty_set_destroy(&tracker->gone);
-	dirty_set_destroy(&tracker->gone_next);
-	mutex_unlock(&tracker->pending_lock);
+/* A log of an attached device that is ending, with a reference; or NULL. */
+static struct dirty_log *tracker_ending_log(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *at;
+	struct dirty_log *found = NULL;
+
+	mutex_lock(&iopt->dirty.plan_lock);
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		struct dirty_log *log = at->idev->dirty.log;
+
+		if (log && dirty_log_state(log) == DIRTY_LOG_ENDING) {
+			found = dirty_log_get(log);
+			break;
+		}
+	}
+	mutex_unlock(&iopt->dirty.plan_lock);
+	return found;
+}
+
+/*
+ * Logs that are still ending, from a STOP before, from another tracker that is gone,
+ * or because they are lost: START would have to do without them.
+ */
+static int tracker_wait_ending(struct iommufd_dirty_tracker *tracker)
+{
+	struct dirty_log *log;
+	int rc = 0;
+
+	while (!rc) {
+		log = tracker_ending_log(tracker);
+		if (!log)
+			break;
+		rc = dirty_log_wait(log);
+		dirty_log_drop(log);
+	}
+	return rc;
+}
+
+/* After STOP a store is dead, and workers may have it still: get another. */
+static int tracker_renew_store(struct iommufd_dirty_tracker *tracker)
+{
+	struct dirty_store *old = tracker->store, *store;
+
+	if (!old->dead)
+		return 0;
+	store = tracker_new_store(tracker);
+	if (!store)
+		return -ENOMEM;
+	tracker->store = store;
+	dirty_store_put(old);
+	return 0;
+}
+
+/* START may try again what failed: forget that, except for what still has it. */
+static void tracker_forget_failures(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *at;
+
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		struct dirty_log *log = at->idev->dirty.log;
+
+		if (log && dirty_log_state(log) == DIRTY_LOG_FREE)
+			WRITE_ONCE(log->failed, false);
+	}
 }
 
 /**
- * iommufd_dirty_tracker_start - Start a tracker, or restart what failed of it
- * @tracker: The tracker; read_mutex is held, or nobody else knows it yet
+ * tracker_start() - Start a tracker, or restart what failed of it
+ * @tracker: The tracker; runs is held for write, or nobody else knows it yet
  *
- * Tracking is switched on first and the old dirt cleared after that, a piece at
- * a time, so that attach and unmap do not wait for the walk. A restart takes all
- * that is mapped for dirty once, if something had failed.
+ * Tracking is switched on first and what was dirty before is cleared after that,
+ * a piece at a time, so that attach and unmap do not wait for the walk. A restart
+ * reports all that is mapped once, if something had failed.
  *
  * Return: -ENXIO when it has to be precise and cannot, -ENOMEM, -EINTR when
  * killed; and a tracker that did not run does not run then.
  */
-int iommufd_dirty_tracker_start(struct iommufd_dirty_tracker *tracker)
+static int tracker_start(struct iommufd_dirty_tracker *tracker)
 {
-	struct io_pagetable *iopt = &tracker->ioas->iopt;
+	const struct dirty_harvest_range all = { .last = ULONG_MAX,
+						 .own_last = ULONG_MAX };
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	bool was_running = tracker->running;
 	int rc;
 
 	rc = mutex_lock_killable(&iopt->dirty.plan_lock);
 	if (rc)
 		return rc;
-	iommufd_dirty_replan_forgive(tracker);
-	rc = iommufd_dirty_replan(tracker, false);
+	dirty_reconcile_retry(tracker);
+	mutex_unlock(&iopt->dirty.plan_lock);
+
+	rc = tracker_wait_ending(tracker);
+	if (!rc)
+		rc = mutex_lock_killable(&iopt->dirty.plan_lock);
+	if (rc)
+		return rc;
+	rc = tracker_renew_store(tracker);
 	if (!rc) {
-		down_write(&iopt->domains_rwsem);
-		WRITE_ONCE(tracker->running, true);
-		up_write(&iopt->domains_rwsem);
+		tracker_forget_failures(tracker);
+		rc = dirty_reconcile(tracker, false);
+		if (!rc && fatal_signal_pending(current))
+			rc = -EINTR;
+		/* What was refused goes, and what goes on is told */
+		if (rc && was_running)
+			dirty_reconcile(tracker, true);
+		if (!rc)
+			tracker_set_running(tracker, true);
 	}
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (was_running)
 		return rc;
 	if (!rc)
-		rc = iommufd_dirty_harvest(tracker, 0, ULONG_MAX,
-					   IOMMUFD_DIRTY_DISCARD, NULL);
+		rc = dirty_harvest(tracker, &all, DIRTY_HARVEST_DISCARD, NULL);
 	if (rc)
 		tracker_stop(tracker);
 	return rc;
 }
 
-static int tracker_start_fine(struct iommufd_dirty_tracker *tracker)
-{
-	bool was_running = tracker->running;
-	int rc;
-
-	rc = iommufd_dirty_tracker_start(tracker);
-	if (rc)
-		return rc;
-	rc = iommufd_dirty_split(tracker, true, !was_running);
-	if (rc && !was_running)
-		tracker_stop(tracker);
-	return rc;
-}
+/* ---- Made and destroyed ---- */
 
 /* The log of a device that user space reads by itself has its owner. */
 static bool tracker_can_adopt(struct io_pagetable *iopt)
 {
-	struct iommufd_dirty_seat *seat;
+	struct iommufd_dirty_attachment *at;
 
-	list_for_each_entry(seat, &iopt->dirty.seats, item)
-		if (seat->idev->dirty.source &&
-		    iommufd_dirty_source_claimed(seat->idev))
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		struct dirty_log *log = at->idev->dirty.log;
+
+		if (log && (dirty_log_state(log) == DIRTY_LOG_USER ||
+			    dirty_log_state(log) == DIRTY_LOG_BUSY))
 			return false;
+	}
 	return true;
+}
+
+static void tracker_set(struct io_pagetable *iopt,
+			struct iommufd_dirty_tracker *tracker)
+{
+	down_write(&iopt->iova_rwsem);
+	iopt->dirty.tracker = tracker;
+	up_write(&iopt->iova_rwsem);
 }
 
 static int tracker_adopt(struct iommufd_dirty_tracker *tracker,
 			 struct iommufd_ioas *ioas)
 {
 	struct io_pagetable *iopt = &ioas->iopt;
-	int rc = 0;
+	int rc;
 
 	if (atomic_cmpxchg(&iopt->dirty.users, 0, -1) != 0)
 		return -EBUSY;
+	tracker->ioas = ioas;
 	mutex_lock(&iopt->dirty.plan_lock);
+	rc = dirty_plan_reserve(tracker, 1, 1);
 	down_write(&iopt->domains_rwsem);
-	if (!tracker_can_adopt(iopt))
+	if (!rc && !tracker_can_adopt(iopt))
 		rc = -EBUSY;
-	else if (tracker->flags & IOMMU_DIRTY_TRACKER_FINE_LEAVES &&
-		 !iommufd_dirty_may_be_fine(iopt))
-		rc = -ENOTEMPTY;
-	else
-		iopt->dirty.tracker = tracker;
+	if (!rc)
+		tracker_set(iopt, tracker);
 	up_write(&iopt->domains_rwsem);
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (rc) {
 		atomic_set(&iopt->dirty.users, 0);
 		return rc;
 	}
+	tracker->adopted = true;
 	refcount_inc(&ioas->obj.users);
-	tracker->ioas = ioas;
 	return 0;
 }
 
 /**
- * iommufd_dirty_tracker_destroy - A tracker goes
- * @obj: The tracker; nobody else has a reference
- */
-void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
-{
-	struct iommufd_dirty_tracker *tracker =
-		container_of(obj, struct iommufd_dirty_tracker, obj);
-	struct iommufd_ioas *ioas = tracker->ioas;
-
-	if (!ioas)
-		goto out_put;
-	tracker_stop(tracker);
-	/* What cannot be exchanged now keeps its leaves */
-	iommufd_dirty_split(tracker, false, true);
-	mutex_lock(&ioas->iopt.dirty.plan_lock);
-	down_write(&ioas->iopt.domains_rwsem);
-	ioas->iopt.dirty.tracker = NULL;
-	up_write(&ioas->iopt.domains_rwsem);
-	mutex_unlock(&ioas->iopt.dirty.plan_lock);
-	atomic_set(&ioas->iopt.dirty.users, 0);
-	refcount_dec(&ioas->obj.users);
-out_put:
-	mem_cgroup_put(tracker->memcg);
-}
-
-/**
- * iommufd_dirty_tracker_create - Make a tracker
+ * dirty_tracker_setup() - Make a tracker for an IOAS
+ * @tracker: Zeroed memory
  * @ictx: The context
  * @ioas: The IOAS, with a reference of the caller's
  * @policy: enum iommu_dirty_policy
  * @flags: enum iommu_dirty_tracker_alloc_flags
- * @page_size: Unit in which dirt is kept: a power of two, at least PAGE_SIZE
- *	and at most 1 << DIRTY_SET_MAX_SHIFT
+ * @page_size: Unit in which dirty pages are reported, in bytes: a power of two,
+ *	at least PAGE_SIZE
+ * @event: File of an eventfd that is signalled when INFO has changed, or NULL
  *
- * Return: The tracker, to be finalized or aborted with
- * iommufd_object_abort_and_destroy(); -EBUSY when the IOAS's dirty bits have an
- * owner; -ENOTEMPTY when it is too late for FINE_LEAVES.
+ * Return: -EBUSY when the IOAS's dirty bits have an owner, -ENOMEM. In any case to
+ * be undone with dirty_tracker_teardown().
  */
-struct iommufd_dirty_tracker *
-iommufd_dirty_tracker_create(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-			     u32 policy, u32 flags, u64 page_size)
+int dirty_tracker_setup(struct iommufd_dirty_tracker *tracker,
+			struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			u32 policy, u32 flags, u64 page_size,
+			struct file *event)
 {
-	struct iommufd_dirty_tracker *tracker;
-	int rc;
-
-	tracker = iommufd_object_alloc(ictx, tracker,
-				       IOMMUFD_OBJ_DIRTY_TRACKER);
-	if (IS_ERR(tracker))
-		return tracker;
 	tracker->ictx = ictx;
 	tracker->policy = policy;
 	tracker->flags = flags;
-	tracker->shift = ilog2(page_size);
-	mutex_init(&tracker->read_mutex);
-	mutex_init(&tracker->pending_lock);
-	init_rwsem(&tracker->unmap_sem);
-	dirty_set_init(&tracker->pending, tracker->shift);
-	dirty_set_init(&tracker->gone, tracker->shift);
-	dirty_set_init(&tracker->gone_next, tracker->shift);
-	tracker->memcg = get_mem_cgroup_from_mm(current->mm);
+	tracker->unit = page_size;
+	if (event)
+		tracker->event = get_file(event);
+	init_rwsem(&tracker->runs);
+	tracker->store = tracker_new_store(tracker);
+	if (!tracker->store)
+		return -ENOMEM;
+	/* Until START nothing is to be kept */
+	dirty_store_kill(tracker->store);
+	return tracker_adopt(tracker, ioas);
+}
 
-	rc = tracker_adopt(tracker, ioas);
-	if (rc) {
-		iommufd_object_abort_and_destroy(ictx, &tracker->obj);
-		return ERR_PTR(rc);
-	}
-	return tracker;
+static void tracker_leave(struct iommufd_dirty_tracker *tracker)
+{
+	struct iommufd_ioas *ioas = tracker->ioas;
+	struct io_pagetable *iopt = &ioas->iopt;
+
+	if (!tracker->adopted)
+		return;
+	tracker_stop(tracker);
+	dirty_logs_detach(tracker->store, iopt);
+	mutex_lock(&iopt->dirty.plan_lock);
+	down_write(&iopt->domains_rwsem);
+	tracker_set(iopt, NULL);
+	up_write(&iopt->domains_rwsem);
+	mutex_unlock(&iopt->dirty.plan_lock);
+	tracker->adopted = false;
+	atomic_set(&iopt->dirty.users, 0);
+	refcount_dec(&ioas->obj.users);
 }
 
 /**
- * iommufd_dirty_tracker_alloc - ioctl(IOMMU_DIRTY_TRACKER_ALLOC)
- * @ucmd: struct iommu_dirty_tracker_alloc
+ * dirty_tracker_retire() - Stop a tracker for good and give its IOAS back, while
+ *	others may have a reference
+ * @tracker: The tracker; the caller holds a reference to its IOAS
+ *
+ * Waits for READs under way. What they find afterwards is a tracker that does not
+ * run.
+ *
+ * Return: -EINTR when killed.
  */
-int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
+int dirty_tracker_retire(struct iommufd_dirty_tracker *tracker)
 {
-	struct iommu_dirty_tracker_alloc *cmd = ucmd->cmd;
-	struct iommufd_dirty_tracker *tracker;
-	struct iommufd_ioas *ioas;
 	int rc;
 
-	if ((cmd->flags & ~(IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE |
-			    IOMMU_DIRTY_TRACKER_FINE_LEAVES)) ||
-	    cmd->__reserved)
+	rc = down_write_killable(&tracker->runs);
+	if (rc)
+		return rc;
+	tracker_leave(tracker);
+	up_write(&tracker->runs);
+	return 0;
+}
+
+/**
+ * dirty_tracker_teardown() - Undo dirty_tracker_setup()
+ * @tracker: The tracker; nobody else has a reference
+ *
+ * Logs that are on end by themselves, with what they need; nothing of theirs
+ * points to the tracker or the IOAS afterwards.
+ */
+void dirty_tracker_teardown(struct iommufd_dirty_tracker *tracker)
+{
+	tracker_leave(tracker);
+	kfree(tracker->plan.domains);
+	kfree(tracker->plan.devices);
+	dirty_store_put(tracker->store);
+	if (tracker->event)
+		fput(tracker->event);
+}
+
+/**
+ * dirty_tracker_set() - START or STOP
+ * @tracker: The tracker
+ * @enable: START
+ *
+ * Return: as tracker_start(); -EINTR when killed.
+ */
+int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable)
+{
+	int rc;
+
+	rc = down_write_killable(&tracker->runs);
+	if (rc)
+		return rc;
+	if (enable)
+		rc = tracker_start(tracker);
+	else
+		tracker_stop(tracker);
+	up_write(&tracker->runs);
+	return rc;
+}
+
+/**
+ * iommufd_dirty_tracker_destroy() - A tracker goes
+ * @obj: The tracker; nobody else has a reference
+ */
+void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
+{
+	dirty_tracker_teardown(container_of(obj, struct iommufd_dirty_tracker,
+					    obj));
+}
+
+/* Has each domain whose dirty bits are used nothing but small leaves? */
+static bool tracker_is_small(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_domain *dd;
+	bool small = true;
+
+	down_read(&iopt->domains_rwsem);
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		if (dd->kind == IOMMU_DIRTY_SOURCE_IOMMU && !dd->small &&
+		    !iopt->disable_large_pages)
+			small = false;
+	up_read(&iopt->domains_rwsem);
+	return small;
+}
+
+static struct file *alloc_event(const struct iommu_dirty_tracker_alloc *cmd)
+{
+	struct eventfd_ctx *event;
+	struct file *file;
+
+	if (!(cmd->flags & IOMMU_DIRTY_TRACKER_EVENTFD))
+		return cmd->event_fd ? ERR_PTR(-EOPNOTSUPP) : NULL;
+	file = fget(cmd->event_fd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+	event = eventfd_ctx_fileget(file);
+	if (IS_ERR(event)) {
+		fput(file);
+		return ERR_CAST(event);
+	}
+	eventfd_ctx_put(event);
+	return file;
+}
+
+static int alloc_check(struct iommu_dirty_tracker_alloc *cmd)
+{
+	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE |
+			   IOMMU_DIRTY_TRACKER_EVENTFD))
 		return -EOPNOTSUPP;
 	if (cmd->policy > IOMMU_DIRTY_POLICY_DEVICE)
 		return -EINVAL;
@@ -273,29 +488,58 @@ int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
 	if (cmd->page_size < PAGE_SIZE || !is_power_of_2(cmd->page_size) ||
 	    cmd->page_size > BIT_ULL(DIRTY_SET_MAX_SHIFT))
 		return -EINVAL;
+	return 0;
+}
 
+/**
+ * iommufd_dirty_tracker_alloc() - ioctl(IOMMU_DIRTY_TRACKER_ALLOC)
+ * @ucmd: struct iommu_dirty_tracker_alloc
+ */
+int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_dirty_tracker_alloc *cmd = ucmd->cmd;
+	struct iommufd_dirty_tracker *tracker;
+	struct iommufd_ioas *ioas;
+	struct file *event;
+	int rc;
+
+	rc = alloc_check(cmd);
+	if (rc)
+		return rc;
+	event = alloc_event(cmd);
+	if (IS_ERR(event))
+		return PTR_ERR(event);
 	ioas = iommufd_get_ioas(ucmd->ictx, cmd->ioas_id);
-	if (IS_ERR(ioas))
-		return PTR_ERR(ioas);
-	tracker = iommufd_dirty_tracker_create(ucmd->ictx, ioas, cmd->policy,
-					       cmd->flags, cmd->page_size);
+	if (IS_ERR(ioas)) {
+		rc = PTR_ERR(ioas);
+		goto out_event;
+	}
+	tracker = iommufd_object_alloc(ucmd->ictx, tracker,
+				       IOMMUFD_OBJ_DIRTY_TRACKER);
 	if (IS_ERR(tracker)) {
 		rc = PTR_ERR(tracker);
 		goto out_put;
 	}
-	cmd->out_tracker_id = tracker->obj.id;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	rc = dirty_tracker_setup(tracker, ucmd->ictx, ioas, cmd->policy,
+				 cmd->flags, cmd->page_size, event);
+	if (!rc) {
+		cmd->out_tracker_id = tracker->obj.id;
+		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	}
 	if (rc)
 		iommufd_object_abort_and_destroy(ucmd->ictx, &tracker->obj);
 	else
 		iommufd_object_finalize(ucmd->ictx, &tracker->obj);
 out_put:
 	iommufd_put_object(ucmd->ictx, &ioas->obj);
+out_event:
+	if (event)
+		fput(event);
 	return rc;
 }
 
 /**
- * iommufd_dirty_tracker_set - ioctl(IOMMU_DIRTY_TRACKER_SET)
+ * iommufd_dirty_tracker_set() - ioctl(IOMMU_DIRTY_TRACKER_SET)
  * @ucmd: struct iommu_dirty_tracker_set
  */
 int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
@@ -312,27 +556,16 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	rc = mutex_lock_killable(&tracker->read_mutex);
-	if (rc)
-		goto out_put;
-	if (!(cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE)) {
-		tracker_stop(tracker);
-		rc = iommufd_dirty_split(tracker, false, true);
-	} else if (cmd->flags & IOMMU_DIRTY_TRACKER_SPLIT) {
-		rc = tracker_start_fine(tracker);
-	} else {
-		rc = iommufd_dirty_tracker_start(tracker);
-	}
+	rc = dirty_tracker_set(tracker, cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE);
 	if (!rc) {
-		cmd->out_flags = iommufd_dirty_out_flags(tracker);
+		cmd->out_flags = dirty_tracker_out_flags(tracker);
+		/* No kernel that is supported can split a leaf in place yet */
 		if (cmd->flags & IOMMU_DIRTY_TRACKER_SPLIT &&
-		    !iommufd_dirty_split_is_done(tracker))
+		    !tracker_is_small(tracker))
 			cmd->out_flags |= IOMMU_DIRTY_TRACKER_COARSE;
-		cmd->out_page_size = BIT(tracker->shift);
+		cmd->out_page_size = tracker->unit;
 		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	}
-	mutex_unlock(&tracker->read_mutex);
-out_put:
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
 	return rc;
 }

@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The dirty tracker object: what its files share.
+ * DOC: Words of the dirty tracker
+ *
+ * tracker:	the object: collects from all sources of one IOAS
+ * source:	what knows of writes: an IOMMU, a device's own log, the CPU
+ *		accesses, or "everything mapped"
+ * device log:	a device's own record of what it wrote (struct dirty_log)
+ * binding:	a tracker's hold of a log that is on (struct dirty_binding)
+ * attachment:	a device in a domain; two of them during a replace
+ * plan:	which source covers which domain and device
+ * harvest:	take dirty bits or a log out of hardware
+ * step:	one harvest of a range of a domain; excludes overlapping ones
+ * drain:	harvest what is on and not planned any more, until a READ has passed
+ * pending:	dirty pages that have left their source and wait for a READ
+ * mark:	a range in which everything mapped is dirty, once
+ * stale range:	unmapped since a log was last harvested
+ * leaf:	an entry of the IOMMU's page table that maps memory; has one D bit
+ * granule:	smallest unit that a source can report, in bytes
  */
 #ifndef __IOMMUFD_DIRTY_TRACKER_H
 #define __IOMMUFD_DIRTY_TRACKER_H
@@ -10,36 +26,36 @@
 
 #include "io_pagetable.h"
 #include "iommufd_private.h"
-#include "dirty_set.h"
+#include "pending.h"
+#include "plan.h"
+
+struct file;
 
 /**
  * struct iommufd_dirty_tracker - One dirty tracker for one IOAS
- * @obj: Its ID
+ * @obj: Its ID; unused in a legacy tracker, which has none
  * @ictx: The context that it and the IOAS belong to
  * @ioas: The IOAS; a users reference is held
+ * @adopted: It is the tracker of @ioas; under plan_lock
  * @policy: enum iommu_dirty_policy
  * @flags: enum iommu_dirty_tracker_alloc_flags
- * @shift: log2 of the unit in which dirt is kept, in bytes
+ * @unit: Unit in which dirty pages are reported at the finest, in bytes
  * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker
- * @memcg: Who is charged for what a worker finds, or NULL
- * @legacy: Made by VFIO_IOMMU_DIRTY_PAGES; set before the object is finalized
- * @unmap_all: An UNMAP asks for all of what it removes; under @read_mutex, and
- *	read by the unmap hook
- * @read_mutex: Serialises READ, UNMAP and SET; always taken killable, by no
- *	hook
- * @unmap_sem: Read: an unmap has hidden an area and has not harvested it yet.
- *	Write: wait for those that have
- * @pending_lock: Protects the next three
- * @pending: Dirt that left its source and has not reached user memory
- * @gone: What was unmapped and may be in the log of a device
- * @gone_next: The same, but not yet when the harvest under way began
+ * @event: File of the eventfd that is signalled when INFO has changed, or NULL
+ * @store: Where dirty pages wait; dead while it does not run. Written like
+ *	@running, with @runs held for write
+ * @plan: The plan, with arrays that hold all domains and attachments; under
+ *	plan_lock
+ * @max_domains: Room in plan.domains
+ * @max_devices: Room in plan.devices
+ * @runs: Read: READ, UNMAP. Write: SET. Always killable, never nested
  *
- * Lock order, outermost first: vfio's dev_set->lock, read_mutex, ioas->mutex,
- * igroup->lock, plan_lock, domains_rwsem, iova_rwsem, unmap_sem (read),
- * pages->mutex, a dirty_split's lock, pending_lock. A source's start and stop are called with
- * plan_lock, its harvest with nothing or, at its end, with plan_lock. unmap_sem
- * is taken for write with read_mutex alone, and user memory is touched with
- * read_mutex alone.
+ * Lock order, outermost first: vfio's dev_set->lock, runs, ioas->mutex,
+ * igroup->lock, plan_lock, domains_rwsem, iova_rwsem, a domain's step,
+ * pages->mutex, pins_lock, the store's lock; and as leaves the spinlocks of a
+ * log, of a binding, of a domain and of the hidden ranges. User memory is touched
+ * with runs (read) alone. A log's driver is called with plan_lock (start), or
+ * with nothing (harvest and stop, by the worker).
  */
 struct iommufd_dirty_tracker {
 	struct iommufd_object obj;
@@ -47,17 +63,15 @@ struct iommufd_dirty_tracker {
 	struct iommufd_ioas *ioas;
 	u32 policy;
 	u32 flags;
-	unsigned int shift;
+	unsigned long unit;
+	bool adopted;
 	bool running;
-	bool legacy;
-	bool unmap_all;
-	struct mem_cgroup *memcg;
-	struct mutex read_mutex;
-	struct rw_semaphore unmap_sem;
-	struct mutex pending_lock;
-	struct dirty_set pending;
-	struct dirty_set gone;
-	struct dirty_set gone_next;
+	struct file *event;
+	struct dirty_store *store;
+	struct dirty_plan plan;
+	unsigned int max_domains;
+	unsigned int max_devices;
+	struct rw_semaphore runs;
 };
 
 static inline struct iommufd_dirty_tracker *
@@ -68,19 +82,22 @@ iommufd_get_dirty_tracker(struct iommufd_ucmd *ucmd, u32 id)
 			    struct iommufd_dirty_tracker, obj);
 }
 
-/**
- * iommufd_dirty_running - The tracker of an IOAS, if it runs
- * @iopt: The IOAS's table; plan_lock or domains_rwsem is held
- */
+/* The tracker of an IOAS, if it runs; locked as iommufd_dirty_iopt::tracker says */
 static inline struct iommufd_dirty_tracker *
-iommufd_dirty_running(const struct io_pagetable *iopt)
+dirty_tracker_running(const struct io_pagetable *iopt)
 {
 	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
 
 	return tracker && tracker->running ? tracker : NULL;
 }
 
-static inline void iommufd_dirty_counters_reset(struct iommufd_dirty_counters *count)
+static inline struct io_pagetable *
+dirty_tracker_iopt(const struct iommufd_dirty_tracker *tracker)
+{
+	return &tracker->ioas->iopt;
+}
+
+static inline void dirty_counters_reset(struct iommufd_dirty_counters *count)
 {
 	atomic64_set(&count->bytes, 0);
 	atomic64_set(&count->harvests, 0);
@@ -89,85 +106,30 @@ static inline void iommufd_dirty_counters_reset(struct iommufd_dirty_counters *c
 }
 
 /* tracker.c */
-struct iommufd_dirty_tracker *
-iommufd_dirty_tracker_create(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-			     u32 policy, u32 flags, u64 page_size);
-int iommufd_dirty_tracker_start(struct iommufd_dirty_tracker *tracker);
-void iommufd_dirty_publish(struct iommufd_dirty_tracker *tracker,
-			   struct dirty_set *set);
-u32 iommufd_dirty_out_flags(struct iommufd_dirty_tracker *tracker);
+int dirty_tracker_setup(struct iommufd_dirty_tracker *tracker,
+			struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			u32 policy, u32 flags, u64 page_size,
+			struct file *event);
+int dirty_tracker_retire(struct iommufd_dirty_tracker *tracker);
+void dirty_tracker_teardown(struct iommufd_dirty_tracker *tracker);
+int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable);
+u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker);
+
+/* hwpt.c */
+void dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging);
+
+/* legacy.c */
+void dirty_legacy_release(struct iommufd_ctx *ictx);
 
 /* read.c */
-int iommufd_dirty_read(struct iommufd_dirty_tracker *tracker,
-		       struct iommu_dirty_tracker_read *cmd);
-int iommufd_dirty_unmap(struct iommufd_dirty_tracker *tracker,
-			struct iommu_dirty_tracker_unmap *cmd);
-
-/* leaves.c */
-bool iommufd_dirty_domain_is_fine(const struct io_pagetable *iopt,
-				  const struct iommufd_dirty_domain *dd);
-bool iommufd_dirty_may_be_fine(struct io_pagetable *iopt);
-
-/* split.c */
-int iommufd_dirty_split(struct iommufd_dirty_tracker *tracker, bool fine,
-			bool discard);
-bool iommufd_dirty_split_is_done(struct iommufd_dirty_tracker *tracker);
-
-/* twin.c */
-void iommufd_dirty_twin_drop(struct iommufd_dirty_domain *dd);
-bool iommufd_dirty_twin_is_fine(struct io_pagetable *iopt,
-				 const struct iommu_domain *domain);
-void iommufd_dirty_twin_note(struct io_pagetable *iopt, unsigned long first,
-			      unsigned long last);
-
-/* domain.c */
-struct io_pagetable *iommufd_dirty_domain_iopt(struct iommufd_dirty_domain *dd);
-unsigned long iommufd_dirty_domain_granule(const struct iommufd_dirty_domain *dd);
-struct iommufd_dirty_domain *iommufd_dirty_domain_find(struct io_pagetable *iopt,
-						       struct iommu_domain *domain);
-void iommufd_dirty_domain_set(struct iommufd_dirty_domain *dd, u8 kind, u8 state);
-int iommufd_dirty_domain_enable(struct iommufd_dirty_domain *dd);
-void iommufd_dirty_domain_disable(struct iommufd_dirty_domain *dd);
-void iommufd_dirty_domain_reset(struct iommufd_dirty_domain *dd);
-void iommufd_dirty_domain_fail(struct iommufd_dirty_domain *dd);
+int dirty_read(struct iommufd_dirty_tracker *tracker,
+	       struct iommu_dirty_tracker_read *cmd);
+int dirty_unmap(struct iommufd_dirty_tracker *tracker,
+		struct iommu_dirty_tracker_unmap *cmd);
 
 /* access.c */
-void iommufd_dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
-				  unsigned long first, unsigned long last);
-
-/* replan.c */
-int iommufd_dirty_replan(struct iommufd_dirty_tracker *tracker, bool must);
-void iommufd_dirty_replan_broke(struct iommufd_dirty_tracker *tracker);
-void iommufd_dirty_replan_stop(struct iommufd_dirty_tracker *tracker);
-void iommufd_dirty_replan_forgive(struct iommufd_dirty_tracker *tracker);
-void iommufd_dirty_log_lost(struct iommufd_dirty_tracker *tracker);
-
-/**
- * enum iommufd_dirty_harvest_flags - How to harvest
- * @IOMMUFD_DIRTY_PEEK: leave the hardware's bits as they are
- * @IOMMUFD_DIRTY_DISCARD: clear and forget
- * @IOMMUFD_DIRTY_NOFAIL: go on although the caller is being killed
- */
-enum iommufd_dirty_harvest_flags {
-	IOMMUFD_DIRTY_PEEK = 1 << 0,
-	IOMMUFD_DIRTY_DISCARD = 1 << 1,
-	IOMMUFD_DIRTY_NOFAIL = 1 << 2,
-};
-
-/* harvest.c */
-int iommufd_dirty_harvest(struct iommufd_dirty_tracker *tracker,
-			  unsigned long first, unsigned long last,
-			  unsigned int flags, struct dirty_set *set);
-void iommufd_dirty_harvest_domain(struct iommufd_dirty_tracker *tracker,
-				  struct iommufd_dirty_domain *dd);
-void iommufd_dirty_harvest_old(struct iommufd_dirty_tracker *tracker,
-			       struct iommufd_dirty_domain *dd);
-int iommufd_dirty_discard(struct io_pagetable *iopt,
-			  struct iommufd_dirty_domain *dd,
-			  struct iommu_domain *domain);
-void iommufd_dirty_mark_mapped(struct iommufd_dirty_tracker *tracker);
-void iommufd_dirty_mark_outside(struct iommufd_dirty_tracker *tracker,
-				struct iommufd_dirty_domain *dd);
-void iommufd_dirty_flush_late(struct io_pagetable *iopt);
+void dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
+			  struct dirty_set *set, unsigned long first,
+			  unsigned long last);
 
 #endif

@@ -18,6 +18,7 @@ struct dirty_set;
  * @set: Where the dirt goes
  * @first: What is recorded below this is dropped (bytes)
  * @last: What is recorded above this is dropped, inclusive
+ * @unit_mask: What is recorded is rounded outward to @unit_mask + 1 bytes
  * @records: How often something was recorded
  * @largest: Longest record, in bytes
  * @bytes: What was recorded, in bytes
@@ -30,6 +31,7 @@ struct dirty_window {
 	struct dirty_set *set;
 	unsigned long first;
 	unsigned long last;
+	unsigned long unit_mask;
 	unsigned long records;
 	unsigned long largest;
 	u64 bytes;

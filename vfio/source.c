@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes a source for iommufd's dirty tracker of any driver that has struct
- * vfio_log_ops, without a change to the driver. It is registered when the device
- * is first attached or logged, which is after open_device(), and taken back
- * before close_device(), which is where drivers let go of their log.
- *
- * It also tells whether a device does DMA, if its driver has migration states.
+ * Registers the log of any driver that has struct vfio_log_ops with iommufd's dirty
+ * tracker, without a change to the driver: when the device is first attached or
+ * logged, which is after open_device(), until before close_device(), which is where
+ * drivers end their log.
  *
  * A device has one log. VFIO_DEVICE_FEATURE_DMA_LOGGING_* come through here too,
  * so that they and a tracker do not steal from one another.
  */
 #include <linux/interval_tree.h>
 #include <linux/iommufd_dirty.h>
+#include <linux/pci.h>
 #include <linux/pm_runtime.h>
 #include <linux/vfio.h>
 
@@ -84,40 +83,10 @@ static int source_harvest(void *data, unsigned long iova, size_t length,
 	return ret;
 }
 
-/*
- * By the uAPI a device in RUNNING_P2P does no DMA to its peers. All drivers of this
- * kernel stop all DMA of the device there, since it cannot tell where an
- * address leads.
- */
-static bool source_quiet(void *data)
-{
-	struct vfio_device *vdev = data;
-	enum vfio_device_mig_state state;
-
-	if (!vdev->mig_ops ||
-	    vdev->mig_ops->migration_get_state(vdev, &state))
-		return false;
-	switch (state) {
-	case VFIO_DEVICE_STATE_STOP:
-	case VFIO_DEVICE_STATE_STOP_COPY:
-	case VFIO_DEVICE_STATE_RESUMING:
-	case VFIO_DEVICE_STATE_RUNNING_P2P:
-	case VFIO_DEVICE_STATE_PRE_COPY_P2P:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static const struct iommufd_dirty_source_ops source_ops = {
 	.start = source_start,
 	.stop = source_stop,
 	.harvest = source_harvest,
-	.quiet = source_quiet,
-};
-
-static const struct iommufd_dirty_source_ops source_ops_no_log = {
-	.quiet = source_quiet,
 };
 
 /* The device whose log has an owner; NULL when there is none. */
@@ -137,13 +106,13 @@ static struct iommufd_device *source_device(struct vfio_device *vdev)
 int vfio_dirty_attach(struct vfio_device *vdev)
 {
 	const struct iommufd_dirty_source_desc desc = {
-		.ops = vdev->log_ops ? &source_ops : &source_ops_no_log,
+		.ops = &source_ops,
 		.data = vdev,
 		.granule = PAGE_SIZE,
 	};
 	int ret;
 
-	if ((!vdev->log_ops && !vdev->mig_ops) || !vdev->iommufd_device ||
+	if (!vdev->log_ops || !vdev->iommufd_device ||
 	    iommufd_dirty_source_registered(vdev->iommufd_device))
 		return 0;
 	ret = iommufd_dirty_source_register(vdev->iommufd_device, &desc);
@@ -155,7 +124,10 @@ int vfio_dirty_attach(struct vfio_device *vdev)
  * vfio_dirty_close - A device is about to be closed for the last time
  * @vdev: The device; dev_set->lock is held
  *
- * It is detached while its driver can still be asked what it has written.
+ * Its log is harvested and stopped while the driver is still there, and after the
+ * device has ended its DMA: from then on no source counts it. Bus mastering is cleared,
+ * with which close_device() of vfio-pci begins anyway; what is no PCI function is
+ * detached instead. Devices without a log are left to where they are detached.
  */
 void vfio_dirty_close(struct vfio_device *vdev)
 {
@@ -164,7 +136,15 @@ void vfio_dirty_close(struct vfio_device *vdev)
 	lockdep_assert_held(&vdev->dev_set->lock);
 	if (!idev)
 		return;
-	vdev->ops->detach_ioas(vdev);
+	if (dev_is_pci(vdev->dev)) {
+		bool awake = !source_wake(vdev);
+
+		pci_clear_master(to_pci_dev(vdev->dev));
+		if (awake)
+			source_sleep(vdev);
+	} else {
+		vdev->ops->detach_ioas(vdev);
+	}
 	iommufd_dirty_source_unregister(idev);
 }
 
@@ -175,30 +155,27 @@ void vfio_dirty_close(struct vfio_device *vdev)
  * @nnodes: How many
  * @page_size: In and out, in bytes
  *
- * Return: -EBUSY when there is a tracker for what the device is attached to;
- * else the driver's answer.
+ * Return: -EBUSY when there is a tracker for what the device is attached to, -EINTR
+ * when killed; else the driver's answer.
  */
 int vfio_dirty_log_start(struct vfio_device *vdev, struct rb_root_cached *ranges,
 			 u32 nnodes, u64 *page_size)
 {
 	struct iommufd_device *idev;
-	bool claimed = false;
-	int ret;
+	int had = 0, ret;
 
 	ret = vfio_dirty_attach(vdev);
 	if (ret)
 		return ret;
 	idev = source_device(vdev);
+	if (idev)
+		had = iommufd_dirty_source_user_begin(idev, true);
+	if (had < 0)
+		return had;
 	/* What a second start is, the driver has to say */
-	if (idev && !iommufd_dirty_source_claimed(idev)) {
-		ret = iommufd_dirty_source_claim(idev);
-		if (ret)
-			return ret;
-		claimed = true;
-	}
 	ret = vdev->log_ops->log_start(vdev, ranges, nnodes, page_size);
-	if (ret && claimed)
-		iommufd_dirty_source_release(idev);
+	if (idev)
+		iommufd_dirty_source_user_end(idev, ret ? 0 : 1);
 	return ret;
 }
 
@@ -206,18 +183,21 @@ int vfio_dirty_log_start(struct vfio_device *vdev, struct rb_root_cached *ranges
  * vfio_dirty_log_stop - VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP
  * @vdev: The device, open
  *
- * Return: -EBUSY when the log is a tracker's; else the driver's answer.
+ * Return: -EBUSY when the log is a tracker's, -EINTR when killed; else the driver's
+ * answer.
  */
 int vfio_dirty_log_stop(struct vfio_device *vdev)
 {
 	struct iommufd_device *idev = source_device(vdev);
-	int ret;
+	int had = 0, ret;
 
-	if (idev && iommufd_dirty_source_taken(idev))
-		return -EBUSY;
+	if (idev)
+		had = iommufd_dirty_source_user_begin(idev, false);
+	if (had < 0)
+		return had;
 	ret = vdev->log_ops->log_stop(vdev);
-	if (!ret && idev)
-		iommufd_dirty_source_release(idev);
+	if (idev)
+		iommufd_dirty_source_user_end(idev, ret ? 0 : -1);
 	return ret;
 }
 
@@ -228,14 +208,21 @@ int vfio_dirty_log_stop(struct vfio_device *vdev)
  * @length: Bytes
  * @dirty: Where to
  *
- * Return: -EBUSY when the log is a tracker's; else the driver's answer.
+ * Return: -EBUSY when the log is a tracker's, -EINTR when killed; else the driver's
+ * answer.
  */
 int vfio_dirty_log_read(struct vfio_device *vdev, unsigned long iova,
 			unsigned long length, struct iova_bitmap *dirty)
 {
 	struct iommufd_device *idev = source_device(vdev);
+	int had = 0, ret;
 
-	if (idev && iommufd_dirty_source_taken(idev))
-		return -EBUSY;
-	return vdev->log_ops->log_read_and_clear(vdev, iova, length, dirty);
+	if (idev)
+		had = iommufd_dirty_source_user_begin(idev, false);
+	if (had < 0)
+		return had;
+	ret = vdev->log_ops->log_read_and_clear(vdev, iova, length, dirty);
+	if (idev)
+		iommufd_dirty_source_user_end(idev, 0);
+	return ret;
 }

@@ -7,14 +7,45 @@
  * hardware may set D in any one; the driver ORs them. A call that begins inside
  * a leaf clears all of it and records from where it began, so the harvest never
  * begins there. iotlb_sync() flushes the gather's range.
+ *
+ * HAD is a bit of each device's DTE. attach_device() of 6.12 reads
+ * domain->dirty_tracking and writes the DTE after it has given up domain->lock, so
+ * a set_dirty_tracking() in between is lost: tracking is always on.
+ * set_dirty_tracking() does not reach the DTEs of DMA aliases, either before or
+ * after an attach, so a device that has them is not trackable.
  */
+#include <linux/pci.h>
+
 #include "platform.h"
 
+/* Can requests of the function arrive with the name of another one? */
+static bool has_alias(struct pci_dev *pdev)
+{
+	struct pci_bus *bus;
+
+	if (pdev->dma_alias_mask)
+		return true;
+	/* A bridge to conventional PCI takes what is behind it for its own */
+	for (bus = pdev->bus; !pci_is_root_bus(bus); bus = bus->parent) {
+		struct pci_dev *bridge = bus->self;
+
+		if (bridge && (!pci_is_pcie(bridge) ||
+			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCI_BRIDGE))
+			return true;
+	}
+	return false;
+}
+
+static bool amd_usable(struct device *dev)
+{
+	return !dev_is_pci(dev) || !has_alias(to_pci_dev(dev));
+}
+
 static const char *const amd_iommus[] = { "ivhd", "vamd", "bbm-vamd", NULL };
-static const char *const amd_atomic[] = { "vamd", NULL };
 
 const struct iommufd_dirty_platform iommufd_dirty_amd = {
 	.name = "amd",
 	.iommus = amd_iommus,
-	.atomic = amd_atomic,
+	.usable = amd_usable,
+	.always_on = true,
 };

@@ -28,23 +28,20 @@ enum iommufd_dirty_record {
  * @name: For INFO; at most 15 characters
  * @iommus: Prefixes of the names of its struct iommu_device, as under
  *	/sys/class/iommu; NULL at the end
- * @atomic: Optional, like @iommus: those for which a group can be attached to
- *	another domain without an access being blocked in between. No driver of
- *	hardware is: amd_iommu_attach_device() detaches first,
- *	intel_iommu_attach_dev() begins with device_block_translation(),
- *	arm_smmu_attach_dev() may have to break the stream table entry
  * @usable: Optional: are the dirty bits of this device's IOMMU to be trusted?
  * @born_dirty: What is newly mapped writable is dirty
- * @sync_pgsize: iotlb_sync() does nothing unless gather->pgsize is set, which
- *	iommu_dirty_bitmap_record() never does
+ * @flush_all: Flush the whole domain after a harvest: iotlb_sync() needs the size
+ *	of the leaves, which iommu_dirty_bitmap_record() does not tell
+ * @always_on: Switch tracking on when the domain is allocated and leave it on: an
+ *	attach at the same time as a switch may lose it
  */
 struct iommufd_dirty_platform {
 	const char *name;
 	const char *const *iommus;
-	const char *const *atomic;
 	bool (*usable)(struct device *dev);
 	bool born_dirty;
-	bool sync_pgsize;
+	bool flush_all;
+	bool always_on;
 };
 
 extern const struct iommufd_dirty_platform iommufd_dirty_amd;
@@ -52,7 +49,5 @@ extern const struct iommufd_dirty_platform iommufd_dirty_intel;
 extern const struct iommufd_dirty_platform iommufd_dirty_smmu_v3;
 
 const struct iommufd_dirty_platform *iommufd_dirty_platform(struct device *dev);
-bool iommufd_dirty_platform_is_atomic(const struct iommufd_dirty_platform *platform,
-				      struct device *dev);
 
 #endif

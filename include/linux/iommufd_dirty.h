@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sources of dirt for iommufd's dirty tracker: what the driver of a device
- * implements that can tell which pages the device has written. See
- * Documentation/writing-a-source.rst.
+ * Sources for iommufd's dirty tracker: what a driver implements whose device can tell
+ * which pages it has written. See Documentation/writing-a-source.rst.
  *
  * A driver that has struct vfio_log_ops needs none of this; vfio registers it.
  */
@@ -29,17 +28,11 @@ struct iova_bitmap;
  *	outside the range is ignored, so nothing outside may be forgotten. What
  *	was written before the call is reported by it, or was by one before.
  *	After an error the log counts as lost until @stop and @start
- * @quiet: Optional: is the device in a state in which it does no DMA, until its
- *	user says otherwise? A wrong yes makes accesses fail while the device is
- *	attached to another domain, a wrong no keeps large leaves
  *
- * A driver that has no log, and tells only whether it is quiet, leaves @start, @stop
- * and @harvest out.
- *
- * All may sleep. @start and @stop are called with locks of iommufd held: they
- * must not call iommufd or wait for somebody who does; so is @quiet. @harvest is called with
- * none, by a worker; a driver that has to wait for its device limits that wait
- * itself. No two of them run at a time.
+ * All may sleep. @start is called with locks of iommufd held: it must not call
+ * iommufd or wait for somebody who does. @harvest and @stop are called with none, by
+ * a worker, which cannot be killed: a driver that has to wait for its device limits
+ * that wait itself. No two of them run at a time.
  */
 struct iommufd_dirty_source_ops {
 	int (*start)(void *data, unsigned long first, unsigned long last,
@@ -47,7 +40,6 @@ struct iommufd_dirty_source_ops {
 	void (*stop)(void *data);
 	int (*harvest)(void *data, unsigned long iova, size_t length,
 		       struct iova_bitmap *bitmap);
-	bool (*quiet)(void *data);
 };
 
 /**
@@ -82,10 +74,8 @@ int iommufd_dirty_source_register(struct iommufd_device *idev,
 void iommufd_dirty_source_unregister(struct iommufd_device *idev);
 bool iommufd_dirty_source_registered(struct iommufd_device *idev);
 
-int iommufd_dirty_source_claim(struct iommufd_device *idev);
-void iommufd_dirty_source_release(struct iommufd_device *idev);
-bool iommufd_dirty_source_claimed(struct iommufd_device *idev);
-bool iommufd_dirty_source_taken(struct iommufd_device *idev);
+int iommufd_dirty_source_user_begin(struct iommufd_device *idev, bool start);
+void iommufd_dirty_source_user_end(struct iommufd_device *idev, int change);
 
 void iommufd_dirty_access_declare(struct iommufd_access *access);
 int iommufd_dirty_access_mark(struct iommufd_access *access, unsigned long iova,

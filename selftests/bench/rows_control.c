@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done seldom: START and STOP, SPLIT, attach and detach, and what memory the
+ * What is done seldom: START and STOP, small leaves, attach and detach, and what memory the
  * kernel holds meanwhile.
  */
 #include <errno.h>
@@ -66,13 +66,34 @@ static void map_anew(struct scene *s, bool small)
 				      IOVA + at, IOMMUFD_MAP_RW), "IOAS_MAP");
 }
 
-/* SPLIT, which begins tracking with small leaves, and back, which ends it. */
-static void split(const struct way *way, __u64 size)
+/* A second HWPT with small leaves, to which the device is moved. */
+static __u32 to_small_leaves(struct scene *s)
 {
-	const __u32 flags = IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT;
+	__u32 hwpt_id;
+
+	must(iommufd_ioas_small_leaves(s->fd, s->ioas_id, true),
+	     "IOMMU_OPTION_DIRTY_SMALL_LEAVES");
+	must(iommufd_hwpt_alloc(s->fd, s->dev[0].dev_id, s->ioas_id,
+				IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt_id),
+	     "HWPT_ALLOC");
+	must(vdev_attach(&s->dev[0], hwpt_id, NULL), "attach");
+	return hwpt_id;
+}
+
+static void to_large_leaves(struct scene *s, __u32 small)
+{
+	must(vdev_attach(&s->dev[0], s->hwpt_id[0], NULL), "attach");
+	must(iommufd_destroy(s->fd, small), "DESTROY");
+	must(iommufd_ioas_small_leaves(s->fd, s->ioas_id, false),
+	     "IOMMU_OPTION_DIRTY_SMALL_LEAVES");
+}
+
+/* To small leaves when tracking begins, and back when it ends. */
+static void small_leaves(const struct way *way, __u64 size)
+{
 	struct scene_plan plan = { .leaf = LEAF_2M, .nr_devices = 1 };
 	struct cost there = {}, back = {};
-	__u32 done = 0;
+	__u32 small = 0;
 	struct scene s;
 	int i;
 
@@ -81,24 +102,22 @@ static void split(const struct way *way, __u64 size)
 	way->create(&s);
 	for (i = 0; i < 3; i++) {
 		meter_begin();
-		if (!s.tracker_id) {
+		if (s.tracker_id)
+			small = to_small_leaves(&s);
+		else
 			map_anew(&s, true);
-			way->start(&s);
-		} else {
-			must(tracker_set(s.fd, s.tracker_id, flags, NULL, &done),
-			     "DIRTY_TRACKER_SET");
-			if (done & IOMMU_DIRTY_TRACKER_COARSE)
-				die("SPLIT: the leaves are not small");
-		}
+		way->start(&s);
 		meter_end(&there);
 		meter_begin();
 		way->stop(&s);
-		if (!s.tracker_id)
+		if (s.tracker_id)
+			to_large_leaves(&s, small);
+		else
 			map_anew(&s, false);
 		meter_end(&back);
 	}
-	add("split.2M.1G", there, 3, size / PAGE);
-	add("split-back.2M.1G", back, 3, size / PAGE);
+	add("small.2M.1G", there, 3, size / PAGE);
+	add("small-back.2M.1G", back, 3, size / PAGE);
 	way->destroy(&s);
 	scene_close(&s);
 }
@@ -107,7 +126,7 @@ static void split(const struct way *way, __u64 size)
 void rows_control(const struct way *way, bool quick)
 {
 	if (!quick)
-		split(way, GIB);
+		small_leaves(way, GIB);
 	start_stop(way, PAGE, GIB, "4K.1G");
 	start_stop(way, LEAF_2M, 64 * GIB, "2M.64G");
 	if (!quick && 256 * GIB <= scene_max())

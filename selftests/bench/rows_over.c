@@ -24,7 +24,6 @@ static void over_row(const struct way *way, const struct scene_plan *plan,
 	struct scene s;
 
 	scene_open(&s, plan);
-	/* FINE_LEAVES has to be known before anything is mapped. */
 	way->create(&s);
 	scene_grow(&s, GIB);
 	way->start(&s);
@@ -57,7 +56,7 @@ void rows_over(const struct way *way, bool quick)
 		return;
 	}
 	plan.fine = true;
-	over_row(way, &plan, "memory in 2 MiB, FINE_LEAVES");
+	over_row(way, &plan, "memory in 2 MiB, small leaves");
 	plan.fine = false;
 	plan.device = NOBODY;
 	plan.untracked = true;

@@ -131,6 +131,9 @@ void scene_open(struct scene *s, const struct scene_plan *plan)
 	if (plan->leaf == PAGE)
 		must(iommufd_ioas_huge_pages(s->fd, s->ioas_id, false),
 		     "IOMMU_OPTION_HUGE_PAGES");
+	if (plan->fine)
+		must(iommufd_ioas_small_leaves(s->fd, s->ioas_id, true),
+		     "IOMMU_OPTION_DIRTY_SMALL_LEAVES");
 	for (i = 0; i < plan->nr_devices; i++) {
 		bool untracked = plan->untracked ||
 				 i >= plan->nr_devices - plan->nr_untracked;

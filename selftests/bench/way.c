@@ -91,9 +91,7 @@ const struct way upstream = {
 
 static void tracker_create(struct scene *s)
 {
-	__u32 flags = s->plan.fine ? IOMMU_DIRTY_TRACKER_FINE_LEAVES : 0;
-
-	must(tracker_alloc(s->fd, s->ioas_id, IOMMU_DIRTY_POLICY_AUTO, flags,
+	must(tracker_alloc(s->fd, s->ioas_id, IOMMU_DIRTY_POLICY_AUTO, 0,
 			   s->unit, &s->tracker_id), "DIRTY_TRACKER_ALLOC");
 }
 

@@ -19,6 +19,7 @@ FIXTURE_VARIANT(control) {
 	const char *parameter;
 	const char *value;
 	unsigned int devices;
+	unsigned int delay_us;
 };
 
 /* The IOTLB keeps what it knows of dirty pages. */
@@ -59,6 +60,27 @@ FIXTURE_VARIANT_ADD(control, unmap_is_not_harvested) {
 	.devices = DEV(AMD_0),
 };
 
+/* Mistakes in the order of steps: found with delays between them. */
+FIXTURE_VARIANT_ADD(control, harvests_overlap) {
+	.module = "iommufd", .parameter = "dirty_break", .value = "4096",
+	.devices = DEV(AMD_0), .delay_us = 5000,
+};
+
+FIXTURE_VARIANT_ADD(control, read_does_not_wait_for_unmap) {
+	.module = "iommufd", .parameter = "dirty_break", .value = "8192",
+	.devices = DEV(AMD_0), .delay_us = 5000,
+};
+
+FIXTURE_VARIANT_ADD(control, unhidden_before_published) {
+	.module = "iommufd", .parameter = "dirty_break", .value = "16384",
+	.devices = DEV(AMD_0), .delay_us = 5000,
+};
+
+FIXTURE_VARIANT_ADD(control, last_harvest_publishes_late) {
+	.module = "iommufd", .parameter = "dirty_break", .value = "65536",
+	.devices = DEV(AMD_0) | DEV(AMD_1), .delay_us = 5000,
+};
+
 FIXTURE_SETUP(control)
 {
 	ASSERT_EQ(0, parameter_set(variant->module, variant->parameter,
@@ -79,6 +101,7 @@ TEST_F(control, is_noticed)
 			.seed = seed,
 			.steps = 60,
 			.devices = variant->devices,
+			.delay_us = variant->delay_us,
 		};
 
 		ASSERT_EQ(0, schedule_run(&s)) {
@@ -86,6 +109,7 @@ TEST_F(control, is_noticed)
 		}
 		lost = s.lost;
 	}
+	TH_LOG("seed %llu: %llu lost", seed - 1, lost);
 	EXPECT_LT(0, lost);
 }
 

@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FINE_LEAVES: with memory in huge pages, what is reported is what was written,
- * behind every kind of IOMMU; without it, whole leaves. When it can be had and
- * when not, and what is left when a map fails half way.
+ * IOMMU_OPTION_DIRTY_SMALL_LEAVES: with memory in huge pages, what is reported is
+ * what was written, behind every kind of IOMMU; without it, whole leaves. Which HWPTs
+ * get it, what is left when a map fails half way, and a migration's way to small
+ * leaves and back under a device that writes.
  */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
 #include "devices.h"
 #include "fixture.h"
 
-#define FINE IOMMU_DIRTY_TRACKER_FINE_LEAVES
-
 /* RAM in huge pages, an IOAS, and a tracker before anything is mapped. */
-static int open_empty(struct bench *b, __u32 flags)
+static int open_empty(struct bench *b, bool small)
 {
 	int rc = bench_open_empty(b, true);
 
+	if (!rc && small)
+		rc = iommufd_ioas_small_leaves(b->fd, b->ioas_id, true);
 	return rc ? rc : tracker_alloc(b->fd, b->ioas_id, IOMMU_DIRTY_POLICY_AUTO,
-				       flags, 0, &b->tracker_id);
+				       0, 0, &b->tracker_id);
 }
 
 static int attach(struct bench *b, struct vdev *dev, unsigned int device)
@@ -111,7 +113,7 @@ TEST_F(fine, reports_pages)
 	unsigned int i;
 	size_t huge;
 
-	ASSERT_EQ(0, open_empty(b, FINE));
+	ASSERT_EQ(0, open_empty(b, true));
 	huge = huge_bytes(b);
 	if (!huge)
 		SKIP(return, "the kernel gave no huge pages");
@@ -146,7 +148,7 @@ TEST_F(fine, leaves_are_huge_without)
 	struct bench *b = &self->b;
 	struct tracker_read_out out;
 
-	ASSERT_EQ(0, open_empty(b, 0));
+	ASSERT_EQ(0, open_empty(b, false));
 	if (huge_bytes(b) != RAM_SIZE)
 		SKIP(return, "the kernel gave no huge pages");
 	ASSERT_EQ(0, bench_map(b));
@@ -168,7 +170,7 @@ TEST_F(fine, map_fails_half_way)
 	char pass[8];
 	unsigned int i;
 
-	ASSERT_EQ(0, open_empty(b, FINE));
+	ASSERT_EQ(0, open_empty(b, true));
 	ASSERT_EQ(0, attach(b, &b->dev, variant->device));
 	ASSERT_EQ(0, bench_start(b));
 	for (i = 0; i < 12; i++) {
@@ -200,7 +202,7 @@ TEST(several_domains)
 	unsigned int i;
 	__u32 hwpt_id;
 
-	ASSERT_EQ(0, open_empty(b, FINE));
+	ASSERT_EQ(0, open_empty(b, true));
 	ASSERT_EQ(0, attach(b, &b->dev, AMD_0));
 	ASSERT_EQ(0, attach(b, &dev[0], devices[0]));
 	ASSERT_EQ(0, bench_start(b));
@@ -232,90 +234,124 @@ TEST(several_domains)
 	bench_close(b);
 }
 
-/* It has to come before the first map into a domain. */
-TEST(too_late)
+/* It is asked when the HWPT is made, at any time; those that exist stay. */
+TEST(is_the_hwpts)
 {
+	struct iommu_dirty_source_info source[2] = {};
+	struct iommu_dirty_tracker_info info;
 	struct bench bench, *b = &bench;
-	__u32 id;
+	struct vdev dev;
+	__u32 hwpt_id;
 
-	ASSERT_EQ(0, open_empty(b, 0));
-	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+	ASSERT_EQ(0, open_empty(b, false));
 	ASSERT_EQ(0, bench_map(b));
-	/* Mapped for nobody: it is filled later */
-	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
-	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
-	ASSERT_EQ(0, attach(b, &b->dev, AMD_0));
-	EXPECT_EQ(-ENOTEMPTY, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
-	/* Which leaves nothing behind */
-	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
-	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
-	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, 0, UINT64_MAX, NULL));
-	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
-	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
-
-	/* One after the other: nothing was mapped in between, or something */
-	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
-	ASSERT_EQ(0, bench_map(b));
-	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
-	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
-	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
-	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, HUGE,
-				      IOVA + RAM_SIZE, IOMMUFD_MAP_RW));
-	EXPECT_EQ(-ENOTEMPTY, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
-	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, 0, UINT64_MAX, NULL));
-
-	/* Large pages were disabled: all that is mapped is fine */
-	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &id));
-	ASSERT_EQ(0, iommufd_destroy(b->fd, id));
-	ASSERT_EQ(0, iommufd_ioas_huge_pages(b->fd, b->ioas_id, false));
-	ASSERT_EQ(0, bench_map(b));
-	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, FINE, 0, &b->tracker_id));
+	ASSERT_EQ(0, attach(b, &b->dev, INTEL));
+	ASSERT_EQ(0, iommufd_ioas_small_leaves(b->fd, b->ioas_id, true));
+	ASSERT_EQ(0, vdev_open(&dev, b->fd, AMD_0));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(b->fd, dev.dev_id, b->ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+					&hwpt_id));
+	ASSERT_EQ(0, iommufd_ioas_small_leaves(b->fd, b->ioas_id, false));
+	ASSERT_EQ(0, vdev_attach(&dev, hwpt_id, NULL));
 	ASSERT_EQ(0, bench_start(b));
-	ASSERT_LT(0, write_sparse(&b->dev, 1000));
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, source, 2));
+	ASSERT_EQ(2, info.nr_sources);
+	EXPECT_FALSE(source[0].flags & IOMMU_DIRTY_SOURCE_FINE);
+	EXPECT_TRUE(source[1].flags & IOMMU_DIRTY_SOURCE_FINE);
+	ASSERT_LT(0, write_sparse(&dev, 1000));
 	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
 	EXPECT_EQ(0, compare(b, 1000));
+	vdev_close(&dev);
 	bench_close(b);
 }
 
-static __u64 map_ns(struct bench *b)
-{
-	struct timespec t0, t1;
-
-	clock_gettime(CLOCK_MONOTONIC, &t0);
-	if (bench_map(b))
-		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &t1);
-	return (t1.tv_sec - t0.tv_sec) * 1000000000ull + t1.tv_nsec - t0.tv_nsec;
-}
-
-/* With the tracker, it ends: what is mapped then is in large leaves again. */
-TEST(ends_with_the_tracker)
+TEST(option)
 {
 	struct bench bench, *b = &bench;
-	__u64 fine, small, large;
+	struct iommu_option cmd = {
+		.size = sizeof(cmd),
+		.option_id = IOMMU_OPTION_DIRTY_SMALL_LEAVES,
+		.op = IOMMU_OPTION_OP_GET,
+	};
 
-	ASSERT_EQ(0, open_empty(b, FINE));
+	ASSERT_EQ(0, open_empty(b, true));
+	cmd.object_id = b->ioas_id;
+	ASSERT_EQ(0, ioctl(b->fd, IOMMU_OPTION, &cmd));
+	EXPECT_EQ(1, cmd.val64);
+	cmd.op = IOMMU_OPTION_OP_SET;
+	cmd.val64 = 2;
+	EXPECT_EQ(-1, ioctl(b->fd, IOMMU_OPTION, &cmd));
+	EXPECT_EQ(EINVAL, errno);
+	cmd.op = 7;
+	EXPECT_EQ(-1, ioctl(b->fd, IOMMU_OPTION, &cmd));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	cmd.object_id = 12345;
+	EXPECT_EQ(-1, ioctl(b->fd, IOMMU_OPTION, &cmd));
+	EXPECT_EQ(ENOENT, errno);
+	bench_close(b);
+}
+
+static __u64 now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000ull + t.tv_nsec / 1000;
+}
+
+/*
+ * For a migration: a second HWPT with small leaves, filled while the device writes,
+ * and a replace; and back. Nothing that was written before, in between or after is
+ * lost.
+ */
+TEST_F(fine, migrates_there_and_back)
+{
+	struct bench *b = &self->b;
+	__u64 fill, pause;
+	__u32 large, small;
+
+	ASSERT_EQ(0, bench_open_empty(b, true));
 	if (huge_bytes(b) != RAM_SIZE)
 		SKIP(return, "the kernel gave no huge pages");
-	ASSERT_EQ(0, attach(b, &b->dev, INTEL));
-	fine = map_ns(b);
-	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
-	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, 0, UINT64_MAX, NULL));
-	large = map_ns(b);
+	ASSERT_EQ(0, bench_map(b));
+	ASSERT_EQ(0, vdev_open(&b->dev, b->fd, variant->device));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(b->fd, b->dev.dev_id, b->ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &large));
+	ASSERT_EQ(0, vdev_attach(&b->dev, large, NULL));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
 	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(RAM_PAGES / 512, write_sparse(&b->dev, 512));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(RAM_PAGES, bench_count(b));
+	ASSERT_EQ(0, bench_write(b, 3, 1));
 
-	/* What upstream's option costs for the same leaves */
-	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, 0, UINT64_MAX, NULL));
-	ASSERT_EQ(0, iommufd_ioas_huge_pages(b->fd, b->ioas_id, false));
-	small = map_ns(b);
-	ASSERT_TRUE(fine && small && large);
-	TH_LOG("mapping %llu MiB: large leaves %llu us, FINE_LEAVES %llu us, HUGE_PAGES=0 %llu us",
-	       RAM_SIZE >> 20, large / 1000, fine / 1000, small / 1000);
-	bench_close(b);
+	ASSERT_EQ(0, iommufd_ioas_small_leaves(b->fd, b->ioas_id, true));
+	fill = now_us();
+	ASSERT_EQ(0, iommufd_hwpt_alloc(b->fd, b->dev.dev_id, b->ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &small));
+	fill = now_us() - fill;
+	ASSERT_EQ(0, bench_write(b, 700, 1));
+	pause = now_us();
+	ASSERT_EQ(0, vdev_attach(&b->dev, small, NULL));
+	pause = now_us() - pause;
+	TH_LOG("%llu MiB: fill %llu us, replace %llu us", RAM_SIZE >> 20, fill,
+	       pause);
+	ASSERT_EQ(0, bench_write(b, 1400, 1));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_TRUE(bench_bit(b, 3));
+	EXPECT_TRUE(bench_bit(b, 700));
+	EXPECT_TRUE(bench_bit(b, 1400));
+
+	/* From the second READ on it is by pages */
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_LT(0, write_sparse(&b->dev, 513));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, compare(b, 513));
+
+	ASSERT_EQ(0, bench_write(b, 9, 1));
+	ASSERT_EQ(0, vdev_attach(&b->dev, large, NULL));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, small));
+	ASSERT_EQ(0, bench_write(b, 2000, 1));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_TRUE(bench_bit(b, 9));
+	EXPECT_TRUE(bench_bit(b, 2000));
 }
 
 TEST_HARNESS_MAIN

@@ -13,7 +13,7 @@ const struct call fuzz_calls[] = {
 	{
 		"TRACKER_ALLOC", IOMMU_DIRTY_TRACKER_ALLOC,
 		sizeof(struct iommu_dirty_tracker_alloc),
-		.errors = { ENOENT, EBUSY, EINVAL, ENOTEMPTY, EOPNOTSUPP, ENOMEM,
+		.errors = { ENOENT, EBUSY, EINVAL, EBADF, EOPNOTSUPP, ENOMEM,
 			    E2BIG },
 		.field = {
 			F(iommu_dirty_tracker_alloc, size, SIZE, 0),
@@ -22,7 +22,7 @@ const struct call fuzz_calls[] = {
 			F(iommu_dirty_tracker_alloc, policy, CHOICE, 3),
 			F(iommu_dirty_tracker_alloc, page_size, PAGE_BYTES, 0),
 			F(iommu_dirty_tracker_alloc, out_tracker_id, NEW_ID, TRACKER),
-			F(iommu_dirty_tracker_alloc, __reserved, ZERO, 0),
+			F(iommu_dirty_tracker_alloc, event_fd, ZERO, 0),
 		},
 	}, {
 		"TRACKER_SET", IOMMU_DIRTY_TRACKER_SET,
@@ -37,7 +37,7 @@ const struct call fuzz_calls[] = {
 		"TRACKER_READ", IOMMU_DIRTY_TRACKER_READ,
 		sizeof(struct iommu_dirty_tracker_read), .reports = true,
 		.errors = { ENOENT, EINVAL, EOVERFLOW, EOPNOTSUPP, EFAULT, E2BIG,
-			    EINTR, ENOMEM },
+			    EINTR, ENOMEM, ENODATA },
 		.field = {
 			F(iommu_dirty_tracker_read, size, SIZE, 0),
 			F(iommu_dirty_tracker_read, flags, FLAGS, 7),
@@ -47,12 +47,14 @@ const struct call fuzz_calls[] = {
 			F(iommu_dirty_tracker_read, length, LENGTH, 0),
 			F(iommu_dirty_tracker_read, data, POINTER, 0),
 			F(iommu_dirty_tracker_read, data_len, BYTES, 0),
+			F(iommu_dirty_tracker_read, timeout_ms, ZERO, 0),
+			F(iommu_dirty_tracker_read, __reserved, ZERO, 0),
 		},
 	}, {
 		"TRACKER_UNMAP", IOMMU_DIRTY_TRACKER_UNMAP,
 		sizeof(struct iommu_dirty_tracker_unmap), .reports = true,
 		.errors = { ENOENT, EINVAL, EOVERFLOW, EOPNOTSUPP, EFAULT, E2BIG,
-			    EINTR, EBUSY, ENOMEM },
+			    EINTR, EBUSY, ENOMEM, ENODATA },
 		.field = {
 			F(iommu_dirty_tracker_unmap, size, SIZE, 0),
 			F(iommu_dirty_tracker_unmap, flags, FLAGS, 3),
@@ -69,7 +71,7 @@ const struct call fuzz_calls[] = {
 		.errors = { ENOENT, EINVAL, EOPNOTSUPP, EFAULT, E2BIG, EINTR, ENOMEM },
 		.field = {
 			F(iommu_dirty_tracker_info, size, SIZE, 0),
-			F(iommu_dirty_tracker_info, flags, FLAGS, 0),
+			F(iommu_dirty_tracker_info, flags, FLAGS, 1),
 			F(iommu_dirty_tracker_info, tracker_id, ID, TRACKER),
 			F(iommu_dirty_tracker_info, sources, POINTER, 0),
 			F(iommu_dirty_tracker_info, source_size, CHOICE, 200),

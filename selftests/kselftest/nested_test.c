@@ -252,14 +252,6 @@ TEST_F(tracked, there_and_back)
 	EXPECT_EQ(9, bench_count(&self->s.b));
 }
 
-/* The log has what was written before, and ends when the device is nested. */
-TEST_F(tracked, control_there_and_back)
-{
-	ASSERT_EQ(0, broken(NO_LAST_HARVEST));
-	EXPECT_EQ(variant->device == AMD ? 4 : 0,
-		  there_and_back(&self->s, variant->device));
-}
-
 TEST_F(tracked, there_and_back_while_it_writes)
 {
 	struct stages *s = &self->s;

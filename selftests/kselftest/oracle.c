@@ -257,54 +257,85 @@ static int reader_note(struct oracle *o, const struct shared_read *read,
 }
 
 /**
- * oracle_readers - READ by several processes at a time, each noted
- * @readers: how many, at most 8
+ * oracle_readers_begin - Begin to READ by several processes at a time
+ * @r: The READs, to be ended with oracle_readers_end() whatever this returns
+ * @readers: how many, at most ORACLE_READERS
+ */
+int oracle_readers_begin(struct oracle_readers *r, int fd, __u32 tracker_id,
+			 __u64 iova, __u64 length, unsigned int readers)
+{
+	int rc;
+
+	*r = (struct oracle_readers){ .iova = iova, .length = length };
+	r->size = sizeof(*r->read[0]) + (length / ORACLE_PAGE + 63) / 64 * 8;
+	while (r->nr < readers) {
+		struct shared_read *read;
+		pid_t pid;
+
+		read = mmap(NULL, r->size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (read == MAP_FAILED)
+			return -errno;
+		pid = fork();
+		if (pid < 0) {
+			rc = -errno;
+			munmap(read, r->size);
+			return rc;
+		}
+		if (pid) {
+			r->read[r->nr] = read;
+			r->pid[r->nr++] = pid;
+			continue;
+		}
+		read->begin_ns = oracle_now();
+		rc = tracker_read_bitmap(fd, tracker_id, iova, length,
+					 ORACLE_PAGE, read->bits, 0, NULL);
+		read->end_ns = oracle_now();
+		_exit(rc ? 1 : 0);
+	}
+	return 0;
+}
+
+/**
+ * oracle_readers_end - Wait for the READs, and note each
+ * @r: The READs
  * @kill_us: after so many microseconds the first of them is killed; 0: it is not
  *
  * Returns 0, or -EIO when a READ failed.
  */
-int oracle_readers(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
-		   __u64 length, unsigned int readers, unsigned int kill_us)
+int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
+		       unsigned int kill_us)
 {
-	size_t size = sizeof(struct shared_read) +
-		      (length / ORACLE_PAGE + 63) / 64 * 8;
-	struct shared_read *read[8];
-	pid_t pid[8] = {};
 	unsigned int i;
 	int rc = 0;
 
-	for (i = 0; i < readers; i++) {
-		read[i] = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (read[i] == MAP_FAILED)
-			return -errno;
-		pid[i] = fork();
-		if (pid[i] < 0)
-			return -errno;
-		if (pid[i])
-			continue;
-		read[i]->begin_ns = oracle_now();
-		rc = tracker_read_bitmap(fd, tracker_id, iova, length,
-					 ORACLE_PAGE, read[i]->bits, 0, NULL);
-		read[i]->end_ns = oracle_now();
-		_exit(rc ? 1 : 0);
-	}
-	if (kill_us) {
+	if (kill_us && r->nr) {
 		usleep(kill_us);
-		kill(pid[0], SIGKILL);
+		kill(r->pid[0], SIGKILL);
 	}
-	for (i = 0; i < readers; i++) {
+	for (i = 0; i < r->nr; i++) {
 		int status;
 
-		if (waitpid(pid[i], &status, 0) != pid[i])
+		if (waitpid(r->pid[i], &status, 0) != r->pid[i])
 			rc = -ECHILD;
 		else if (WIFEXITED(status) && WEXITSTATUS(status))
 			rc = -EIO;
 		else if (!rc)
-			rc = reader_note(o, read[i], iova, length);
-		munmap(read[i], size);
+			rc = reader_note(o, r->read[i], r->iova, r->length);
+		munmap(r->read[i], r->size);
 	}
 	return rc;
+}
+
+/** oracle_readers - oracle_readers_begin() and oracle_readers_end() */
+int oracle_readers(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
+		   __u64 length, unsigned int readers, unsigned int kill_us)
+{
+	struct oracle_readers r;
+	int rc;
+
+	rc = oracle_readers_begin(&r, fd, tracker_id, iova, length, readers);
+	return oracle_readers_end(o, &r, kill_us) ?: rc;
 }
 
 static bool covers(const struct oracle_event *e, __u64 iova)

@@ -18,6 +18,7 @@
 #include <linux/types.h>
 
 #define ORACLE_PAGE 4096ull
+#define ORACLE_READERS 8
 
 /**
  * struct oracle_event - A READ or an UNMAP
@@ -66,6 +67,16 @@ struct oracle {
 	__u64 lost_begin_ns;
 };
 
+/** struct oracle_readers - READs of other processes, under way */
+struct oracle_readers {
+	__u64 iova;
+	__u64 length;
+	size_t size;
+	unsigned int nr;
+	struct shared_read *read[ORACLE_READERS];
+	int pid[ORACLE_READERS];
+};
+
 __u64 oracle_now(void);
 int oracle_open(struct oracle *o);
 void oracle_close(struct oracle *o);
@@ -82,6 +93,10 @@ int oracle_read_fault(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		      __u64 length, size_t good_pages);
 int oracle_readers(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		   __u64 length, unsigned int readers, unsigned int kill_us);
+int oracle_readers_begin(struct oracle_readers *r, int fd, __u32 tracker_id,
+			 __u64 iova, __u64 length, unsigned int readers);
+int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
+		       unsigned int kill_us);
 int oracle_check(struct oracle *o);
 
 #endif

@@ -208,6 +208,26 @@ TEST_F(race_log, unmap_during_report)
 	EXPECT_EQ(0, read_now(c, c->b.tracker_id, FAR, FAR_SIZE));
 }
 
+/*
+ * A READ begins while a report is under way that has left the device already: it
+ * needs another one for what was written in between.
+ */
+TEST_F(race_log, read_during_report)
+{
+	struct crowd *c = &self->c;
+	struct reader r[2];
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
+	ASSERT_EQ(0, reader_begin(&r[0], c, c->b.tracker_id, FAR, FAR_SIZE));
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 100 * PAGE, 3));
+	ASSERT_EQ(0, reader_begin(&r[1], c, c->b.tracker_id, FAR, FAR_SIZE));
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_LE(5, call_end(&r[0].call));
+	EXPECT_LE(8, r[0].call.rc + call_end(&r[1].call));
+}
+
 /* The same, where the report that is under way is about something else. */
 TEST_F(race_log, unmap_beside_report)
 {
@@ -536,6 +556,26 @@ TEST_F(race_log, narrow_log_last)
 }
 
 /* Where everything is reported anyway, no device is asked. */
+/* What was unmapped is asked for once. */
+TEST_F(race_log, unmapped_is_asked_for_once)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_source_info info;
+	__u64 harvests;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
+	ASSERT_EQ(0, unmap_far(c));
+	EXPECT_EQ(5, read_now(c, c->b.tracker_id, FAR, FAR_SIZE));
+	ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
+	harvests = info.harvests;
+	EXPECT_LT(0, harvests);
+	EXPECT_EQ(0, read_now(c, c->b.tracker_id, FAR, FAR_SIZE));
+	ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
+	EXPECT_EQ(harvests, info.harvests);
+}
+
 TEST_F(race_log, needless_harvest)
 {
 	struct crowd *c = &self->c;

@@ -4,7 +4,8 @@
  * trackers that come and go, from many threads and processes, against devices
  * that write. What is checked is that every error is one that the header
  * names, that the kernel does not complain, and that afterwards the tracker is
- * as good as new. RACE_SECONDS=n: how long.
+ * as good as new. RACE_SECONDS=n: how long. An even SEED runs with delays of up to
+ * DELAY_US=n (2000) between the steps of the tracker's protocols.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -68,7 +69,7 @@ static void do_read(struct race *r, unsigned int *seed)
 	case 2:
 		rc = tracker_read_bitmap(r->b.fd, r->tracker_id, IOVA, RAM_SIZE,
 					 PAGE, (void *)8, 0, NULL);
-		expect(r, "READ to nowhere", rc, -ENOENT, -EINVAL, -EFAULT);
+		expect(r, "READ to nowhere", rc, -ENOENT, -ENODATA, -EFAULT);
 		return;
 	default:
 		rc = tracker_read_bitmap(r->b.fd, r->tracker_id,
@@ -76,7 +77,7 @@ static void do_read(struct race *r, unsigned int *seed)
 					 bits, rand_r(seed) % 2, NULL);
 	}
 	/* It may be gone, or not running */
-	expect(r, "READ", rc, -ENOENT, -EINVAL, 0);
+	expect(r, "READ", rc, -ENOENT, -ENODATA, 0);
 }
 
 static void do_map(struct race *r, unsigned int *seed)
@@ -102,7 +103,7 @@ static void do_map(struct race *r, unsigned int *seed)
 		break;
 	case 1:
 		expect(r, "UNMAP", tracker_unmap(r->b.fd, &cmd), -ENOENT,
-		       -EBUSY, -EINVAL);
+		       -EBUSY, -ENODATA);
 		break;
 	default:
 		expect(r, "IOAS_MAP",
@@ -249,11 +250,13 @@ TEST(race)
 	pthread_t threads[THREADS];
 	struct racer racers[THREADS];
 	struct bench *b = &r->b;
+	const char *delay;
 	unsigned int i, seed;
 
 	value = getenv("SEED");
 	seed = value ? strtoul(value, NULL, 0) : (unsigned int)time(NULL);
-	TH_LOG("SEED=%u", seed);
+	delay = seed % 2 ? "0" : getenv("DELAY_US") ?: "2000";
+	TH_LOG("SEED=%u, delays of %s us", seed, delay);
 	ASSERT_EQ(0, bench_open(b, AMD_0, false));
 	/* In slots, so that they can go one by one */
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
@@ -265,6 +268,7 @@ TEST(race)
 	r->tracker_id = b->tracker_id;
 	busy(&b->dev, seed);
 	busy(&r->other, seed + 1);
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_us", delay));
 
 	for (i = 0; i < THREADS; i++) {
 		racers[i] = (struct racer){ r, seed + i };
@@ -276,6 +280,7 @@ TEST(race)
 	r->stop = true;
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_us", "0"));
 	EXPECT_EQ(NULL, r->bad_what) {
 		TH_LOG("%s: %d", r->bad_what, r->bad_rc);
 	}

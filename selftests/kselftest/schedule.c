@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -194,6 +195,27 @@ static int step_attach(struct run *r)
 	return 0;
 }
 
+/* READs are under way while memory or a device comes or goes. */
+static int step_beside(struct run *r)
+{
+	struct oracle_readers readers;
+	int rc, ended;
+
+	rc = oracle_readers_begin(&readers, r->fd, r->tracker_id, BASE, SPAN,
+				  1 + rnd(r, 2));
+	usleep(rnd(r, 1000));
+	if (rc)
+		fail(r, "begin READs", rc);
+	else if (rnd(r, 3))
+		rc = step_unmap(r, rnd(r, SLOTS));
+	else
+		rc = step_attach(r);
+	ended = oracle_readers_end(&r->oracle, &readers, 0);
+	if (!rc && ended)
+		rc = fail(r, "READs beside", ended);
+	return rc;
+}
+
 /* A device loses its log, or all that have failed get another try. */
 static int step_failure(struct run *r)
 {
@@ -208,20 +230,8 @@ static int step_failure(struct run *r)
 	return rc ? fail(r, "failure", rc) : 0;
 }
 
-/* Large leaves become small ones under whatever the devices do. */
-static int step_split(struct run *r)
-{
-	int rc = tracker_set(r->fd, r->tracker_id,
-			     IOMMU_DIRTY_TRACKER_ENABLE |
-				     IOMMU_DIRTY_TRACKER_SPLIT, NULL, NULL);
-
-	return rc ? fail(r, "SPLIT", rc) : 0;
-}
-
 static int step(struct run *r)
 {
-	if (r->s->split && !rnd(r, 30))
-		return step_split(r);
 	if (r->s->failures && !rnd(r, 12))
 		return step_failure(r);
 	switch (rnd(r, 16)) {
@@ -229,11 +239,25 @@ static int step(struct run *r)
 		return step_job(r);
 	case 8 ... 12:
 		return step_read(r);
-	case 13 ... 14:
+	case 13:
 		return step_unmap(r, rnd(r, SLOTS));
+	case 14:
+		return step_beside(r);
 	default:
 		return step_attach(r);
 	}
+}
+
+/* The kernel draws them: a seed that fails with delays may need some tries. */
+static int delays_set(struct run *r, unsigned int us)
+{
+	char value[16];
+	int rc;
+
+	snprintf(value, sizeof(value), "%u", us);
+	rc = sysfs_write("/sys/module/iommufd/parameters/dirty_delay_us",
+			 value);
+	return rc ? fail(r, "dirty_delay_us", rc) : 0;
 }
 
 static int hwpt_alloc(struct run *r, unsigned int i)
@@ -303,7 +327,7 @@ static int set_up(struct run *r)
 	if (rc)
 		return fail(r, "START", rc);
 	oracle_started(&r->oracle);
-	return 0;
+	return r->s->delay_us ? delays_set(r, r->s->delay_us) : 0;
 }
 
 static int finish(struct run *r)
@@ -356,6 +380,8 @@ int schedule_run(struct schedule *s)
 		vdev_close(&r->dev[i]);
 	if (r->fd >= 0)
 		close(r->fd);
+	if (s->delay_us)
+		delays_set(r, 0);
 	if (!rc && number_in("/proc/self/status", "VmPin:"))
 		rc = fail(r, "memory stays pinned", -EBUSY);
 	oracle_close(&r->oracle);

@@ -16,8 +16,8 @@
  * @devices: bit i: device number i takes part
  * @driver: PCI driver for the devices; NULL for vfio-pci
  * @policy: enum iommu_dirty_policy
- * @split: now and then large leaves are exchanged for small ones
  * @failures: devices lose their logs, and the tracker is started again
+ * @delay_us: longest delay at the tracker's delay points (iommufd.dirty_delay_us)
  * @what: error: which call failed; NULL otherwise
  * @rc: error: -errno
  * @writes: pages written, and checked
@@ -32,8 +32,8 @@ struct schedule {
 	unsigned int devices;
 	const char *driver;
 	__u32 policy;
-	bool split;
 	bool failures;
+	unsigned int delay_us;
 	const char *what;
 	int rc;
 	__u64 writes;

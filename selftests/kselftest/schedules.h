@@ -2,7 +2,9 @@
 /*
  * Many schedules of one kind, as a part of a test: included after
  * kselftest_harness.h. SEED=n begins with that seed, SCHEDULES=n runs that many,
- * DURATION=n as many as fit into n seconds, shared among the kinds.
+ * DURATION=n as many as fit into n seconds, shared among the kinds. Those of even
+ * seeds run with delays between the steps of the tracker's protocols, of up to
+ * DELAY_US=n (2000; 0 for none).
  */
 #ifndef _KSELFTEST_SCHEDULES_H
 #define _KSELFTEST_SCHEDULES_H
@@ -29,6 +31,7 @@ static inline void schedules_run(struct __test_metadata *_metadata,
 	__u64 seed, writes = 0, reported = 0, over = 0;
 	__u64 duration = schedules_env("DURATION", 0) * 1000000000ull / kinds;
 	__u64 end = oracle_now() + duration;
+	unsigned int delay_us = schedules_env("DELAY_US", 2000);
 
 	for (seed = first; duration ? oracle_now() < end : seed < first + n;
 	     seed++) {
@@ -36,13 +39,14 @@ static inline void schedules_run(struct __test_metadata *_metadata,
 
 		s.seed = seed;
 		s.steps = 60;
-		s.split = true;
+		s.delay_us = seed % 2 ? 0 : delay_us;
 		ASSERT_EQ(0, schedule_run(&s)) {
-			TH_LOG("seed %llu: %s: %d", seed, s.what, s.rc);
+			TH_LOG("seed %llu, delays of %u us: %s: %d", seed,
+			       s.delay_us, s.what, s.rc);
 		}
 		EXPECT_EQ(0, s.lost) {
-			TH_LOG("seed %llu: %llu of %llu writes lost, the first at 0x%llx; SEED=%llu SCHEDULES=1 repeats it",
-			       seed, s.lost, s.writes, s.lost_iova, seed);
+			TH_LOG("seed %llu, delays of %u us: %llu of %llu writes lost, the first at 0x%llx; SEED=%llu SCHEDULES=1 repeats it",
+			       seed, s.delay_us, s.lost, s.writes, s.lost_iova, seed);
 		}
 		writes += s.writes;
 		reported += s.reported;

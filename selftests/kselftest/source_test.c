@@ -39,6 +39,7 @@ enum {
 #define LATE_SOURCE "64"
 #define NO_MARK "128"
 #define NO_OUTSIDE "256"
+#define NO_STALE "32768"
 
 FIXTURE(source) {
 	struct bench b;
@@ -175,7 +176,7 @@ TEST_F(source, auto_takes_iommus_first)
 
 	ASSERT_EQ(0, find_source(self, LOG, &info));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, info.state);
-	EXPECT_EQ(1, info.nr_ranges);
+	EXPECT_EQ(0, info.first);
 	EXPECT_EQ(PAGE, info.granule);
 	EXPECT_EQ(7 * PAGE, info.dirty_bytes);
 	EXPECT_EQ(2, info.harvests);
@@ -218,7 +219,8 @@ TEST_F(source, policy_device)
 	ASSERT_EQ(0, attach(self, BOTH_2));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, kind(self, BOTH));
 	ASSERT_EQ(0, dma(&self->dev[BOTH_2], IOVA + 4 * PAGE, 2));
-	EXPECT_EQ(4, read_ram(self, NULL));
+	/* AMD's bits are always on: what was written before counts once more */
+	EXPECT_EQ(6, read_ram(self, NULL));
 
 	/* and when it goes, the log again */
 	ASSERT_EQ(0, dma(&self->dev[BOTH_2], IOVA + 6 * PAGE, 1));
@@ -853,12 +855,10 @@ TEST_F_TIMEOUT(mix, loses_nothing, 100000)
 	schedules_run(_metadata, &s, 5);
 }
 
-/* The device forgets every 40th page: that is noticed. */
-TEST(mix_control)
+static __u64 mix_losses(struct __test_metadata *_metadata)
 {
 	__u64 lost = 0, seed;
 
-	ASSERT_EQ(0, fault("drop_track", "40"));
 	for (seed = 1; seed < 20 && !lost; seed++) {
 		struct schedule s = {
 			.seed = seed,
@@ -867,11 +867,26 @@ TEST(mix_control)
 			.driver = VDEV_TRACKER_DRIVER,
 		};
 
-		ASSERT_EQ(0, schedule_run(&s));
+		EXPECT_EQ(0, schedule_run(&s));
 		lost = s.lost;
 	}
+	return lost;
+}
+
+/* The device forgets every 40th page: that is noticed. */
+TEST(mix_control)
+{
+	ASSERT_EQ(0, fault("drop_track", "40"));
+	EXPECT_LT(0, mix_losses(_metadata));
 	ASSERT_EQ(0, fault("drop_track", "0"));
-	EXPECT_LT(0, lost);
+}
+
+/* What is unmapped and may be in a log is forgotten: that, too. */
+TEST(mix_control_stale)
+{
+	ASSERT_EQ(0, broken(NO_STALE));
+	EXPECT_LT(0, mix_losses(_metadata));
+	ASSERT_EQ(0, broken("0"));
 }
 
 TEST_HARNESS_MAIN

@@ -137,7 +137,7 @@ TEST_F(track, stop)
 	ASSERT_EQ(0, bench_start(b));
 	ASSERT_EQ(0, bench_write(b, 1, 3));
 	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
-	EXPECT_EQ(-EINVAL, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(-ENODATA, bench_read(b, 0, RAM_PAGES, 0, NULL));
 	ASSERT_EQ(0, bench_write(b, 5, 3));
 	ASSERT_EQ(0, bench_start(b));
 	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));

@@ -338,7 +338,8 @@ TEST_F(type1, dirty_unmap_of_a_part)
 		EXPECT_EQ(-ENOENT, unmap_dirty_at(self->container, IOVA + LENGTH / 4,
 						  LENGTH / 4, &bits, &unmapped));
 		ASSERT_EQ(0, unmap_dirty(self->container, LENGTH, &bits, &unmapped));
-		EXPECT_EQ(0x3ffffull << 15, bits);
+		/* Leaves may be larger than a page */
+		EXPECT_EQ(0x3ffffull << 15, bits & 0x3ffffull << 15);
 		return;
 	}
 	/* Out of the middle, then what lies before, then what lies behind it */

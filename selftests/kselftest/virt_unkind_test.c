@@ -57,10 +57,22 @@ TEST_F(unkind, flushed_by_range)
 	EXPECT_EQ(1, second_write(&self->c, INTEL));
 }
 
-/* Upstream's ioctl syncs without a page size, which an SMMUv3 takes for nothing. */
-TEST_F(unkind, smmu_keeps_what_is_not_flushed_by_level)
+/* Upstream's ioctl goes through our harvest, which flushes what the driver would not. */
+TEST_F(unkind, flushed_by_domain)
 {
-	EXPECT_EQ(0, second_write(&self->c, SMMU));
+	EXPECT_EQ(1, second_write(&self->c, SMMU));
+}
+
+/* Without that flush the SMMUv3 keeps what it has cached as dirty. */
+TEST_F(unkind, smmu_keeps_what_is_not_flushed)
+{
+	int rc;
+
+	/* DIRTY_BREAK_NO_FLUSH */
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "4"));
+	rc = second_write(&self->c, SMMU);
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	EXPECT_EQ(0, rc);
 }
 
 TEST_F(unkind, refuses_dirty_tracking_at_attach)

@@ -4,15 +4,17 @@
  * verdict is right both ways.
  */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
 #include "fixture.h"
 
-#define MAX_ARGS 16
+#define MAX_ARGS 32
 
-static pid_t vmigrate_start(const char *arguments)
+static pid_t vmigrate_start_to(const char *arguments, int out)
 {
 	char copy[256], *argv[MAX_ARGS] = { "vmigrate" };
 	unsigned int n = 1;
@@ -27,10 +29,15 @@ static pid_t vmigrate_start(const char *arguments)
 	for (word = strtok(copy, " "); word && n < MAX_ARGS - 1;
 	     word = strtok(NULL, " "))
 		argv[n++] = word;
-	/* What it says is for people; stdout here is TAP */
-	dup2(STDERR_FILENO, STDOUT_FILENO);
+	dup2(out, STDOUT_FILENO);
 	execvp("vmigrate", argv);
 	_exit(127);
+}
+
+static pid_t vmigrate_start(const char *arguments)
+{
+	/* What it says is for people; stdout here is TAP */
+	return vmigrate_start_to(arguments, STDERR_FILENO);
 }
 
 static int vmigrate_end(pid_t pid)
@@ -47,6 +54,34 @@ static int vmigrate(const char *arguments)
 	return vmigrate_end(vmigrate_start(arguments));
 }
 
+/*
+ * Its exit status, and how many bytes it has sent according to its report, 0 if
+ * that does not say.
+ */
+static int vmigrate_bytes(const char *arguments, unsigned long long *bytes)
+{
+	static const char name[] = "  \"bytes\": ";
+	char all[256], line[512];
+	int status, fds[2];
+	pid_t pid;
+	FILE *f;
+
+	*bytes = 0;
+	if (pipe(fds))
+		return -1;
+	snprintf(all, sizeof(all), "--json %s", arguments);
+	pid = vmigrate_start_to(all, fds[1]);
+	close(fds[1]);
+	f = fdopen(fds[0], "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, sizeof(name) - 1))
+			*bytes = strtoull(line + sizeof(name) - 1, NULL, 10);
+	status = vmigrate_end(pid);
+	if (f)
+		fclose(f);
+	return status;
+}
+
 TEST(migrates)
 {
 	EXPECT_EQ(0, vmigrate("--demo -m 32M"));
@@ -60,6 +95,34 @@ TEST(migrates_by_ranges)
 TEST(migrates_huge_leaves)
 {
 	EXPECT_EQ(0, vmigrate("--demo -m 32M --hugepages"));
+}
+
+/*
+ * Leaves of one page, from the beginning or for the migration only: complete, and
+ * without sending 2 MiB for a page, which large leaves do (the control).
+ */
+TEST(migrates_with_small_leaves)
+{
+#define SLOWLY		"--demo -m 32M --hugepages --rate 200 " \
+			"--bandwidth 0 --passes 6 --leaves "
+	unsigned long long large, small, migration;
+
+	EXPECT_EQ(0, vmigrate_bytes(SLOWLY "large", &large));
+	EXPECT_EQ(0, vmigrate_bytes(SLOWLY "small", &small));
+	EXPECT_EQ(0, vmigrate_bytes(SLOWLY "migration", &migration));
+	TH_LOG("sent: large %llu, small %llu, migration %llu", large, small,
+	       migration);
+	/* Some pages are zeros, and are not sent */
+	EXPECT_LT(16ull << 20, small);
+	EXPECT_LT(16ull << 20, migration);
+	EXPECT_LT(2 * small, large);
+	EXPECT_LT(2 * migration, large);
+}
+
+/* With two kinds of IOMMU, one of which cannot track. */
+TEST(migrates_with_small_leaves_untracked)
+{
+	EXPECT_EQ(0, vmigrate("--demo -m 16M --devices 3 --hugepages --leaves migration"));
 }
 
 /* One device cannot be tracked: more to send, and still complete. */
@@ -90,6 +153,9 @@ TEST(bad_use)
 	EXPECT_EQ(2, vmigrate("--no-such-option"));
 	EXPECT_EQ(2, vmigrate("--demo -m 3"));
 	EXPECT_EQ(2, vmigrate("--demo --devices 99"));
+	EXPECT_EQ(2, vmigrate("--demo --leaves small"));
+	EXPECT_EQ(2, vmigrate("--demo --hugepages --leaves tiny"));
+	EXPECT_EQ(2, vmigrate("--demo --hugepages --leaves migration --tracker off"));
 }
 
 /* Killed half way: nothing is left behind that stops the next run. */

@@ -124,7 +124,8 @@ TEST_F(vfs, migrate)
 	static const char * const ways[] = {
 		"-m 16M", "-m 16M --ranges", "-m 32M --hugepages",
 		"-m 16M --vfs 1 --devices 0", "-m 16M --guest-slots 1",
-		"-m 16M --json",
+		"-m 16M --hugepages --leaves small",
+		"-m 16M --hugepages --leaves migration", "-m 16M --json",
 	};
 	unsigned int i;
 
@@ -190,6 +191,13 @@ TEST_F(vfs, failures_leave_the_source_running)
 		}
 		EXPECT_NE(NULL, strstr(self->run.text, "the source runs on"));
 	}
+	/* With the leaves exchanged, and back again */
+	EXPECT_EQ(GOES_ON, run_broken(&self->run,
+				      "-m 8M --hugepages --leaves migration",
+				      "0x119:fail@2", 0)) {
+		TH_LOG("%s", self->run.text);
+	}
+	EXPECT_NE(NULL, strstr(self->run.text, "the source runs on"));
 	EXPECT_EQ(0, run(&self->run, "-m 8M"));
 }
 

@@ -154,6 +154,25 @@ int iommufd_ioas_huge_pages(int fd, __u32 ioas_id, bool enable)
 }
 
 /**
+ * iommufd_ioas_small_leaves - Give HWPTs made from now on leaves of one page, or not
+ * @fd: iommufd
+ * @ioas_id: the IOAS
+ * @enable: true for leaves of one page
+ */
+int iommufd_ioas_small_leaves(int fd, __u32 ioas_id, bool enable)
+{
+	struct iommu_option cmd = {
+		.size = sizeof(cmd),
+		.option_id = IOMMU_OPTION_DIRTY_SMALL_LEAVES,
+		.op = IOMMU_OPTION_OP_SET,
+		.object_id = ioas_id,
+		.val64 = enable,
+	};
+
+	return call(fd, IOMMU_OPTION, &cmd);
+}
+
+/**
  * iommufd_hwpt_alloc - Make an HWPT of an IOAS
  * @fd: iommufd
  * @dev_id: device that it is for

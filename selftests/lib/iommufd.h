@@ -27,6 +27,7 @@ int iommufd_ioas_copy(int fd, __u32 dst_ioas_id, __u32 src_ioas_id,
 		      __u64 dst_iova, __u64 src_iova, __u64 length,
 		      __u32 flags);
 int iommufd_ioas_huge_pages(int fd, __u32 ioas_id, bool enable);
+int iommufd_ioas_small_leaves(int fd, __u32 ioas_id, bool enable);
 
 int iommufd_hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
 		       __u32 *out_hwpt_id);

@@ -178,21 +178,47 @@ TEST coarse_ranges(void)
 	ASSERT(dirty(&set, 17 * CHUNK, 18 * CHUNK - 1));
 	ASSERT(!dirty(&set, 18 * CHUNK + 1, 18 * CHUNK + 1));
 	ASSERT(dirty(&set, 18 * CHUNK + 2, 21 * CHUNK - 1));
-	/* A copy and a move take those that touch, and leave the others */
+	/* A copy takes those that touch; a move what is in the range */
 	dirty_set_copy(&other, &set, B(20 * CHUNK), E(20 * CHUNK));
 	ASSERT_EQ(3 * B(CHUNK) - B(2), dirty_set_bytes(&other));
 	ASSERT_EQ(7 * B(CHUNK) - B(7), dirty_set_bytes(&set));
 	dirty_set_destroy(&other);
 	dirty_set_move(&other, &set, B(20 * CHUNK), E(20 * CHUNK));
-	ASSERT(dirty(&other, 18 * CHUNK + 2, 21 * CHUNK - 1));
-	ASSERT_EQ(3 * B(CHUNK) - B(2), dirty_set_bytes(&other));
-	ASSERT_EQ(4 * B(CHUNK) - B(5), dirty_set_bytes(&set));
+	ASSERT(dirty(&other, 20 * CHUNK, 20 * CHUNK));
+	ASSERT_EQ(B(1), dirty_set_bytes(&other));
+	/* There is no room for a fifth range, so it stays as well */
+	ASSERT(dirty(&set, 20 * CHUNK, 20 * CHUNK));
+	ASSERT_EQ(7 * B(CHUNK) - B(7), dirty_set_bytes(&set));
 	ASSERT(!dirty_set_empty(&set));
 	dirty_set_merge(&other, &set);
 	ASSERT(dirty_set_empty(&set));
 	ASSERT_EQ(7 * B(CHUNK) - B(7), dirty_set_bytes(&other));
 	dirty_set_remove(&other, 0, ~0UL);
 	ASSERT(dirty_set_empty(&other));
+	ASSERT_EQ(0L, shim.nr_live);
+	PASS();
+}
+
+/* All of a set moves at once, but for what lies outside in the chunks at the ends. */
+TEST takes_exactly(void)
+{
+	struct dirty_set set, other;
+
+	dirty_set_init(&set, 12);
+	dirty_set_init(&other, 12);
+	dirty_set_add(&set, B(5), E(5));
+	dirty_set_add(&set, B(10), E(10));
+	dirty_set_add(&set, B(2 * CHUNK + 7), E(2 * CHUNK + 9));
+	dirty_set_move(&other, &set, B(8), E(2 * CHUNK + 8));
+	ASSERT(!dirty(&other, 5, 5));
+	ASSERT(dirty(&other, 10, 10));
+	ASSERT(dirty(&other, 2 * CHUNK + 7, 2 * CHUNK + 8));
+	ASSERT(!dirty(&other, 2 * CHUNK + 9, 2 * CHUNK + 9));
+	ASSERT(dirty(&set, 5, 5));
+	ASSERT(dirty(&set, 2 * CHUNK + 9, 2 * CHUNK + 9));
+	ASSERT_EQ(B(2), dirty_set_bytes(&set));
+	dirty_set_destroy(&set);
+	dirty_set_destroy(&other);
 	ASSERT_EQ(0L, shim.nr_live);
 	PASS();
 }
@@ -299,6 +325,7 @@ int main(int argc, char **argv)
 	RUN_TEST(full_chunk_without_memory);
 	RUN_TEST(chunk_without_memory_is_full);
 	RUN_TEST(coarse_ranges);
+	RUN_TEST(takes_exactly);
 	RUN_TEST(coarse_over_chunks);
 	RUN_TEST(top_of_the_address_space);
 	RUN_TEST(coarsest_granule);

@@ -117,14 +117,14 @@ static u8 oracle(const struct dirty_plan *plan, unsigned int domain, u8 *best)
 		if (plan->policy == IOMMU_DIRTY_POLICY_DEVICE)
 			use_iommu = false;
 	}
+	/* Where no device is, nobody writes */
+	if (!least.devices)
+		return IOMMU_DIRTY_SOURCE_NONE;
 	if (use_iommu) {
 		for (i = 0; i < plan->nr_devices; i++)
 			best[i] = IOMMU_DIRTY_SOURCE_IOMMU;
 		return IOMMU_DIRTY_SOURCE_IOMMU;
 	}
-	/* Where no device is, nobody writes */
-	if (!least.devices)
-		return IOMMU_DIRTY_SOURCE_NONE;
 	return least.untracked < 100 ? IOMMU_DIRTY_SOURCE_DEVICE :
 				       IOMMU_DIRTY_SOURCE_MAPPED;
 }

@@ -35,6 +35,17 @@ static bool only(unsigned long first, unsigned long last)
 			     !dirty_set_next_run(&set, b + 1, TOP, &a, &b));
 }
 
+TEST rounds_to_units(void)
+{
+	window.unit_mask = 0xffff;
+	window.first = 0x21000;
+	window.last = 0x8ffff;
+	dirty_window_record(&window, 0x20000, 0x2000);
+	ASSERT(only(0x20000, 0x2ffff));
+	ASSERT_EQ(0x1000UL, window.bytes);
+	PASS();
+}
+
 TEST records_everything(void)
 {
 	dirty_window_record(&window, 0x3000, 0x2000);
@@ -198,6 +209,7 @@ int main(int argc, char **argv)
 	random_init();
 	SET_SETUP(setup, NULL);
 	SET_TEARDOWN(teardown, NULL);
+	RUN_TEST(rounds_to_units);
 	RUN_TEST(records_everything);
 	RUN_TEST(is_an_iova_bitmap);
 	RUN_TEST(part_of_a_granule);

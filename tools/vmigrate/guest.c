@@ -208,7 +208,7 @@ u64 sum64(u64 sum, const void *data, size_t length)
 
 /**
  * guest_sums - Checksums of all pages
- * @g: the guest; nobody may write to it meanwhile
+ * @g: the guest; it is not written to until this returns
  *
  * Return: an array to be freed, or NULL after saying that there is no memory.
  */

@@ -53,7 +53,7 @@ int hwpt_start(struct vmm *vmm)
 }
 
 /**
- * hwpt_read - Ask all HWPTs for the dirt of a slot
+ * hwpt_read - Ask all HWPTs for the dirty pages of a slot
  * @vmm: with the dirty bits on
  * @slot: its bitmap gets what was written, unless @peek
  * @peek: leave it to be reported again

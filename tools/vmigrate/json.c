@@ -66,23 +66,34 @@ static void put_tracker(const struct vmm *vmm)
 	       boolean(vmm->flags & IOMMU_DIRTY_TRACKER_COARSE));
 	for (i = 0; i < vmm->nr_sources; i++) {
 		static const char * const kinds[] = {
-			"none", "iommu", "device", "scope", "mapped",
+			"none", "iommu", "device", "scope", "mapped", "access",
 		};
 		static const char * const states[] = { "off", "on", "failed" };
 		const struct iommu_dirty_source_info *src = &vmm->sources[i];
 
 		printf("%s\n      {\"device\": %u, \"hwpt\": %u, \"kind\": \"%s\", \"state\": \"%s\", \"platform\": ",
 		       i ? "," : "", src->dev_id, src->hwpt_id,
-		       src->kind < 5 ? kinds[src->kind] : "unknown",
+		       src->kind < 6 ? kinds[src->kind] : "unknown",
 		       src->state < 3 ? states[src->state] : "unknown");
 		put_string(src->platform, sizeof(src->platform));
-		printf(", \"gather\": %s, \"ranges\": %u, \"granule\": %llu, \"largest\": %llu, \"dirty_bytes\": %llu, \"harvests\": %llu, \"harvest_s\": %.6f, \"failures\": %llu}",
+		printf(", \"gather\": %s, \"first\": %llu, \"last\": %llu, \"granule\": %llu, \"largest\": %llu, \"dirty_bytes\": %llu, \"harvests\": %llu, \"harvest_s\": %.6f, \"failures\": %llu}",
 		       boolean(src->flags & IOMMU_DIRTY_SOURCE_GATHER),
-		       src->nr_ranges, src->granule, src->largest,
+		       src->first, src->last, src->granule, src->largest,
 		       src->dirty_bytes, src->harvests,
 		       (double)src->harvest_ns / 1e9, src->failures);
 	}
 	puts("]},");
+}
+
+static void put_leaves(const struct leaves *leaves)
+{
+	if (!leaves->nr) {
+		puts("  \"leaves\": null,");
+		return;
+	}
+	printf("  \"leaves\": {\"hwpts\": %u, \"fill_s\": %.6f, \"pause_s\": %.6f},\n",
+	       leaves->nr, (double)leaves->fill_ns / 1e9,
+	       (double)leaves->pause_ns / 1e9);
 }
 
 static void put_devices(const struct report *r)
@@ -173,6 +184,7 @@ void json_report(const struct report *r)
 		put_devices(r);
 		put_vfs(r);
 		put_tracker(r->vmm);
+		put_leaves(&r->vmm->leaves);
 		printf("  \"stop_reason\": \"%s\",\n", reasons[r->reason]);
 		printf("  \"downtime_s\": %.6f,\n",
 		       (double)r->downtime_ns / 1e9);

@@ -46,7 +46,10 @@ static const char usage[] =
 "  -m, --memory SIZE    guest RAM (default 64M)\n"
 "      --guest-slots N  divide it into N mappings, 4 GiB apart (default 2)\n"
 "      --iova-base ADDR IOVA of the first (default 0)\n"
-"      --hugepages      huge pages and large IOMMU leaves: less to map, coarser\n"
+"      --hugepages      RAM in huge pages\n"
+"      --leaves SIZE    leaves of the IOMMU, if RAM is in huge pages: large (one\n"
+"                       dirty bit is for 2 MiB), small, or migration: small while\n"
+"                       it migrates (default large)\n"
 "      --devices N      DMA devices that write all the time (default 2)\n"
 "      --vfs N          ConnectX VFs that write and migrate (default 0)\n"
 "      --rate N         writes per second of each, 0 = unlimited (default 640)\n"
@@ -216,6 +219,21 @@ static int parse_tracker(const char *text, enum tracker_mode *out)
 	return 0;
 }
 
+static int parse_leaves(const char *text, struct options *opt)
+{
+	if (!strcmp(text, "large"))
+		opt->leaves = LEAVES_LARGE;
+	else if (!strcmp(text, "small"))
+		opt->leaves = LEAVES_SMALL;
+	else if (!strcmp(text, "migration"))
+		opt->leaves = LEAVES_MIGRATION;
+	else
+		return fail(STATUS_ERROR,
+			    "--leaves: '%s' is none of large, small, migration",
+			    text);
+	return 0;
+}
+
 static int set_role(struct options *opt, enum role role, const char *addr)
 {
 	if (opt->role != ROLE_NONE)
@@ -234,6 +252,7 @@ static const struct option longopts[] = {
 	{ "guest-slots", required_argument, NULL, 'g' },
 	{ "iova-base", required_argument, NULL, 'i' },
 	{ "hugepages", no_argument, NULL, 'H' },
+	{ "leaves", required_argument, NULL, 'L' },
 	{ "devices", required_argument, NULL, 'n' },
 	{ "vfs", required_argument, NULL, 'v' },
 	{ "first-vf", required_argument, NULL, 'F' },
@@ -285,6 +304,8 @@ static int parse_option(struct options *opt, int c, const char *name)
 		return parse_u64(name, optarg, false, &opt->seed);
 	case 'T':
 		return parse_tracker(optarg, &opt->tracker);
+	case 'L':
+		return parse_leaves(optarg, opt);
 	case 'b':
 		return parse_u64(name, optarg, true, &opt->bandwidth);
 	case 'q':
@@ -328,6 +349,13 @@ static int check_options(const struct options *opt)
 	if (opt->tracker == TRACKER_HWPT && opt->nr_vfs)
 		return fail(STATUS_ERROR,
 			    "--tracker hwpt: nothing reads what VFs write; leave out --vfs");
+	if (opt->leaves != LEAVES_LARGE && !opt->hugepages)
+		return fail(STATUS_ERROR,
+			    "--leaves: without --hugepages all leaves are small");
+	if (opt->leaves == LEAVES_MIGRATION &&
+	    (opt->tracker == TRACKER_OFF || opt->tracker == TRACKER_HWPT))
+		return fail(STATUS_ERROR,
+			    "--leaves migration: only with a tracker: --tracker auto or iommu");
 	if (opt->iova_base % GUEST_PAGE || opt->iova_base >> 52)
 		return fail(STATUS_ERROR,
 			    "--iova-base: %#llx is not a multiple of %u below 2^52",

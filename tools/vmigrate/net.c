@@ -85,7 +85,7 @@ static int open_socket(const struct addr *a, int *fd)
 	return 0;
 }
 
-/* A socket that nobody listens on any more may be in our way. */
+/* An old socket without a listener may be in our way. */
 static void remove_stale(const struct addr *a)
 {
 	struct stat st;

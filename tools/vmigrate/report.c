@@ -121,9 +121,11 @@ const char *report_source_kind(u32 kind)
 	case IOMMU_DIRTY_SOURCE_DEVICE:
 		return "its own page tracker";
 	case IOMMU_DIRTY_SOURCE_SCOPE:
-		return "the pages it declared or pinned";
+		return "the pages that it declared";
 	case IOMMU_DIRTY_SOURCE_MAPPED:
-		return "nobody can tell, so everything mapped writable counts as dirty";
+		return "no source, so everything mapped writable is reported dirty";
+	case IOMMU_DIRTY_SOURCE_ACCESS:
+		return "what its driver writes with the CPU";
 	}
 	return "a source that this vmigrate does not know";
 }
@@ -142,16 +144,14 @@ static void print_source(const struct iommu_dirty_source_info *src)
 	if (src->granule && src->kind != IOMMU_DIRTY_SOURCE_MAPPED)
 		printf(", %s granule",
 		       size_text(src->granule, granule, sizeof(granule)));
-	if (src->nr_ranges)
-		printf(", %u ranges", src->nr_ranges);
 	if (src->state == IOMMU_DIRTY_SOURCE_FAILED)
-		fputs("; it broke, so everything mapped writable counts as dirty",
+		fputs("; it failed, so everything mapped writable is reported dirty",
 		      stdout);
 	putchar('\n');
 }
 
 /**
- * report_plan - Where dirt is learned from
+ * report_plan - Which sources are used
  * @r: the report; devices and tracker run
  */
 void report_plan(const struct report *r)
@@ -174,6 +174,11 @@ void report_plan(const struct report *r)
 		for (i = 0; i < vmm->nr_sources; i++)
 			print_source(&vmm->sources[i]);
 	}
+	if (vmm->leaves.nr)
+		printf("small leaves: %u HWPT%s filled in %.1f ms while the devices ran; the devices stood still for %.1f ms\n",
+		       vmm->leaves.nr, vmm->leaves.nr == 1 ? "" : "s",
+		       (double)vmm->leaves.fill_ns / 1e6,
+		       (double)vmm->leaves.pause_ns / 1e6);
 	puts("pass      dirty       sent        MiB      MiB/s     time");
 	fflush(stdout);
 }
@@ -247,12 +252,12 @@ static void print_flags(const struct vmm *vmm)
 	if (vmm->flags & IOMMU_DIRTY_TRACKER_CONSERVATIVE)
 		puts("conservative: a device cannot be tracked, and everything mapped for it was sent in every pass");
 	if (vmm->flags & IOMMU_DIRTY_TRACKER_DEGRADED)
-		puts("degraded: a source broke, and everything mapped stood in for what it knew");
+		puts("degraded: a source failed, and everything mapped for its devices was reported dirty");
 	for (i = 0; i < vmm->nr_sources; i++)
 		if (vmm->sources[i].largest > largest)
 			largest = vmm->sources[i].largest;
 	if (vmm->flags & IOMMU_DIRTY_TRACKER_COARSE)
-		printf("coarse: dirt was seen in IOMMU leaves of up to %s, which were sent as a whole\n",
+		printf("coarse: IOMMU leaves of up to %s were dirty, and were sent as a whole\n",
 		       size_text(largest, size, sizeof(size)));
 }
 

@@ -419,7 +419,7 @@ static int verify(struct report *r, struct stream *s, const struct guest *g)
 /*
  * RAM is there: let the guest go on at the other side, and see that it does.
  * @here: the other side has not, and will not, so it can go on here. Without an
- * answer nobody knows where it runs.
+ * answer it is not known where it runs.
  */
 static int hand_over(struct report *r, struct stream *s, unsigned int nr_vfs,
 		     bool *here)
@@ -454,7 +454,8 @@ static int go_on(const struct report *r, struct vmm *vmm, const struct guest *g,
 {
 	struct wire_mark marks[MAX_VFS] = {};
 
-	if (vfs_go_on(&vmm->vfs) || vmm_run_on(vmm, g, marks))
+	if (vfs_go_on(&vmm->vfs) || leaves_grow(vmm) ||
+	    vmm_run_on(vmm, g, marks))
 		return status;
 	report_goes_on(r, marks);
 	return STATUS_GOES_ON;
@@ -475,7 +476,7 @@ static int open_all(struct vmm *vmm, struct guest *g, const struct options *opt,
 	return status ? status : hello(s, g, vmm);
 }
 
-static int start_all(struct vmm *vmm, const struct options *opt)
+static int start_all(struct vmm *vmm, struct guest *g, const struct options *opt)
 {
 	int status;
 
@@ -484,6 +485,8 @@ static int start_all(struct vmm *vmm, const struct options *opt)
 		status = vfs_start(&vmm->vfs);
 	if (!status && opt->tracker != TRACKER_OFF)
 		status = vmm_start_tracker(vmm, opt->tracker);
+	if (!status && opt->leaves == LEAVES_MIGRATION)
+		status = leaves_shrink(vmm, g);
 	return status;
 }
 
@@ -508,7 +511,7 @@ int run_source(const struct options *opt, int fd)
 	if (!status) {
 		*r = (struct report){ .opt = opt, .guest = &g, .vmm = &vmm };
 		report_setup(r);
-		status = start_all(&vmm, opt);
+		status = start_all(&vmm, &g, opt);
 		here = !status;
 	}
 	if (!status) {

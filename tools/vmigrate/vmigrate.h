@@ -7,6 +7,7 @@
  *	vmm.c		iommufd, devices, the dirty tracker
  *	vfs.c		virtual functions, which migrate with the guest
  *	hwpt.c		dirty bits without a tracker
+ *	leaves.c	small leaves while it migrates
  *	stream.c	messages on the socket
  *	net.c		addresses and sockets
  *	source.c	the migration as the source runs it
@@ -59,6 +60,14 @@ enum status {
 };
 
 enum tracker_mode { TRACKER_AUTO, TRACKER_IOMMU, TRACKER_HWPT, TRACKER_OFF };
+/**
+ * enum leaf_mode - How large the IOMMU's leaves are
+ * @LEAVES_LARGE: as large as memory allows
+ * @LEAVES_SMALL: of one page, from the first attach on
+ * @LEAVES_MIGRATION: of one page while it migrates
+ */
+enum leaf_mode { LEAVES_LARGE, LEAVES_SMALL, LEAVES_MIGRATION };
+
 enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
 
 /**
@@ -78,9 +87,10 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
  * @threshold: stop the devices when no more bytes than this are dirty
  * @passes: ... or after so many passes
  * @seed: of RAM contents and device writes
- * @tracker: where dirt is to be learned from
+ * @tracker: which sources are to be used
  * @ranges: READ ranges rather than a bitmap
- * @hugepages: huge pages, and IOMMU leaves as large as they come
+ * @hugepages: RAM in huge pages, and IOMMU leaves as @leaves says
+ * @leaves: how large leaves are; other than large only with @hugepages
  * @json: one JSON object instead of text
  * @quiet: neither: the other side reports
  */
@@ -103,6 +113,7 @@ struct options {
 	enum tracker_mode tracker;
 	bool ranges;
 	bool hugepages;
+	enum leaf_mode leaves;
 	bool json;
 	bool quiet;
 };
@@ -212,6 +223,42 @@ int vfs_go_on(struct vf_set *set);
 int vfs_check(struct vf_set *set, const struct guest *g,
 	      struct wire_mark *marks);
 
+/* leaves.c */
+
+/**
+ * struct leaves_hwpt - An HWPT with large leaves, and the one that stands in for it
+ * @dev_id: a device that they are for
+ * @large: ID of the one with large leaves
+ * @small: ID of the one with small leaves; 0 when there is none
+ */
+struct leaves_hwpt {
+	u32 dev_id;
+	u32 large;
+	u32 small;
+};
+
+/**
+ * struct leaves - HWPTs whose leaves change for the migration
+ * @nr: entries of @hwpts
+ * @hwpts: one for each kind of IOMMU
+ * @of: which of @hwpts a device is attached to; VFs first
+ * @fill_ns: how long it took to make and fill those with small leaves
+ * @pause_ns: how long the devices stood still for the exchange
+ */
+struct leaves {
+	unsigned int nr;
+	struct leaves_hwpt hwpts[MAX_VFS + MAX_DEVICES];
+	unsigned int of[MAX_VFS + MAX_DEVICES];
+	u64 fill_ns;
+	u64 pause_ns;
+};
+
+struct vmm;
+
+int leaves_open(struct vmm *vmm);
+int leaves_shrink(struct vmm *vmm, struct guest *g);
+int leaves_grow(struct vmm *vmm);
+
 /* vmm.c */
 
 /**
@@ -219,7 +266,7 @@ int vfs_check(struct vf_set *set, const struct guest *g,
  * @iommufd: /dev/iommu; -1 when closed
  * @ioas_id: guest RAM as devices see it
  * @tracker_id: its dirty tracker; 0 when there is none
- * @page_size: finest unit in which dirt is reported, in bytes
+ * @page_size: finest unit in which dirty pages are reported, in bytes
  * @flags: what the tracker said last, enum iommu_dirty_tracker_out_flags
  * @nr_devices: entries of @devices that are open
  * @devices: the DMA devices
@@ -228,6 +275,7 @@ int vfs_check(struct vf_set *set, const struct guest *g,
  * @vfs: the VFs
  * @nr_hwpts: entries of @hwpts; 0 when there is a tracker, or nothing
  * @hwpts: those whose dirty bits are read without a tracker
+ * @leaves: HWPTs made by hand, with --leaves migration
  * @nr_sources: entries of @sources that are known
  * @sources: the plan
  */
@@ -244,6 +292,7 @@ struct vmm {
 	struct vf_set vfs;
 	unsigned int nr_hwpts;
 	u32 hwpts[MAX_DEVICES];
+	struct leaves leaves;
 	unsigned int nr_sources;
 	struct iommu_dirty_source_info sources[MAX_SOURCES];
 };

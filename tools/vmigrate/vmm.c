@@ -33,7 +33,23 @@ static int open_iommufd(struct vmm *vmm)
 	return 0;
 }
 
-static int map_ram(struct vmm *vmm, const struct guest *g, bool hugepages)
+static int choose_leaves(struct vmm *vmm, const struct options *opt)
+{
+	int rc;
+
+	/* One dirty bit is for a leaf; RAM in small pages can have small ones only. */
+	rc = iommufd_ioas_huge_pages(vmm->iommufd, vmm->ioas_id,
+				     opt->hugepages);
+	if (!rc && opt->leaves == LEAVES_SMALL)
+		rc = iommufd_ioas_small_leaves(vmm->iommufd, vmm->ioas_id,
+					       true);
+	return rc ? fail(STATUS_ERROR,
+			 "cannot choose the leaf size of IOAS %u: %s",
+			 vmm->ioas_id, strerror(-rc)) : 0;
+}
+
+static int map_ram(struct vmm *vmm, const struct guest *g,
+		   const struct options *opt)
 {
 	unsigned int i;
 	int rc;
@@ -42,12 +58,9 @@ static int map_ram(struct vmm *vmm, const struct guest *g, bool hugepages)
 	if (rc)
 		return fail(STATUS_ERROR, "cannot make an IOAS: %s",
 			    strerror(-rc));
-	/* The IOMMU tells dirt by leaf, so leaves have to be small. */
-	rc = iommufd_ioas_huge_pages(vmm->iommufd, vmm->ioas_id, hugepages);
+	rc = choose_leaves(vmm, opt);
 	if (rc)
-		return fail(STATUS_ERROR,
-			    "cannot choose the leaf size of IOAS %u: %s",
-			    vmm->ioas_id, strerror(-rc));
+		return rc;
 	for (i = 0; i < g->nr_slots; i++) {
 		const struct slot *slot = &g->slots[i];
 		const char *advice = "";
@@ -175,7 +188,7 @@ int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
 	*vmm = (struct vmm){ .iommufd = -1 };
 	status = open_iommufd(vmm);
 	if (!status)
-		status = map_ram(vmm, g, opt->hugepages);
+		status = map_ram(vmm, g, opt);
 	if (!status)
 		status = vfs_open(&vmm->vfs, vmm->iommufd, vmm->ioas_id,
 				  opt->first_vf, opt->nr_vfs);
@@ -185,6 +198,8 @@ int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
 		status = open_device(vmm, i, opt);
 		plan_job(vmm, i, g, opt);
 	}
+	if (!status && opt->leaves == LEAVES_MIGRATION)
+		status = leaves_open(vmm);
 	return status;
 }
 

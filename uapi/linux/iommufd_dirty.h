@@ -15,6 +15,18 @@
 #include <linux/ioctl.h>
 #include <linux/iommufd.h>
 
+/*
+ * IOMMU_OPTION_DIRTY_SMALL_LEAVES - An option of ioctl(IOMMU_OPTION)
+ *
+ * Value 1: HWPTs of the IOAS that are made from now on have leaves of one page, so
+ * that a dirty bit stands for a page and not for 512 of them or more. Value 0
+ * (default): they have the largest that memory allows. HWPTs that exist stay as they
+ * are. Huge pages stay huge for the CPU. The object_id is the IOAS ID.
+ *
+ * Errors: as IOMMU_OPTION; EINVAL another value.
+ */
+#define IOMMU_OPTION_DIRTY_SMALL_LEAVES 0xc0
+
 enum {
 	IOMMUFD_CMD_DIRTY_TRACKER_BASE = 0xc0,
 	IOMMUFD_CMD_DIRTY_TRACKER_ALLOC = IOMMUFD_CMD_DIRTY_TRACKER_BASE,
@@ -45,14 +57,12 @@ enum iommu_dirty_policy {
  * @IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE: never fall back to "everything that is
  *	mapped writable is dirty": a START, attach or map that would need it
  *	fails with ENXIO
- * @IOMMU_DIRTY_TRACKER_FINE_LEAVES: fill the IOMMU's tables with the smallest
- *	leaves that they can have (4 KiB) as long as the tracker exists, so that
- *	a dirty bit stands for a page and not for 512 of them or more. Huge
- *	pages stay huge for the CPU. Ask before memory is mapped for a device
+ * @IOMMU_DIRTY_TRACKER_EVENTFD: signal @event_fd when the user should look at
+ *	INFO: the plan has changed, a source has failed, or one has become free
  */
 enum iommu_dirty_tracker_alloc_flags {
 	IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE = 1 << 0,
-	IOMMU_DIRTY_TRACKER_FINE_LEAVES = 1 << 1,
+	IOMMU_DIRTY_TRACKER_EVENTFD = 1 << 1,
 };
 
 /**
@@ -61,11 +71,12 @@ enum iommu_dirty_tracker_alloc_flags {
  * @flags: Combination of enum iommu_dirty_tracker_alloc_flags
  * @ioas_id: IOAS to track
  * @policy: One of enum iommu_dirty_policy
- * @page_size: Finest unit in which dirt is kept, in bytes: a power of two of
- *	at least 4096 and at most 2^51, or 0 for the finest there is
+ * @page_size: Finest unit in which dirty pages are reported, in bytes: a power of
+ *	two of at least 4096 and at most 2^51, or 0 for the finest there is. What a
+ *	source reports is rounded outward to whole units
  * @out_tracker_id: ID of the new tracker, for the other ioctls and for
  *	IOMMU_DESTROY
- * @__reserved: Must be 0
+ * @event_fd: An eventfd, with IOMMU_DIRTY_TRACKER_EVENTFD; else 0
  *
  * Make a dirty tracker for an IOAS; it does not track yet. An IOAS has at most
  * one. While it exists, IOMMU_HWPT_SET_DIRTY_TRACKING and
@@ -75,9 +86,9 @@ enum iommu_dirty_tracker_alloc_flags {
  *
  * Errors: ENOENT no such IOAS; EBUSY the IOAS has a tracker, or an HWPT of it
  * is being tracked or read through the per-HWPT ioctls, or a device of it logs
- * for its user; EINVAL page_size or policy; ENOTEMPTY FINE_LEAVES, and an HWPT
- * has memory mapped that may be in larger leaves: unmap all, or do without;
- * EOPNOTSUPP an unknown or unsupported flag, __reserved; ENOMEM.
+ * for its user; EINVAL page_size or policy, event_fd is no eventfd; EBADF
+ * event_fd; EOPNOTSUPP an unknown or unsupported flag, event_fd without its flag;
+ * ENOMEM.
  */
 struct iommu_dirty_tracker_alloc {
 	__u32 size;
@@ -86,7 +97,7 @@ struct iommu_dirty_tracker_alloc {
 	__u32 policy;
 	__aligned_u64 page_size;
 	__u32 out_tracker_id;
-	__u32 __reserved;
+	__s32 event_fd;
 };
 #define IOMMU_DIRTY_TRACKER_ALLOC \
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_ALLOC)
@@ -95,9 +106,8 @@ struct iommu_dirty_tracker_alloc {
  * enum iommu_dirty_tracker_set_flags - Flags for struct iommu_dirty_tracker_set
  * @IOMMU_DIRTY_TRACKER_ENABLE: start; when the tracker runs already, restart
  *	the sources that failed. Without it: stop
- * @IOMMU_DIRTY_TRACKER_SPLIT: besides, exchange the large leaves of each HWPT
- *	whose dirty bits are used for the smallest that there are (4 KiB), so that
- *	a dirty bit stands for a page. A stop exchanges them back
+ * @IOMMU_DIRTY_TRACKER_SPLIT: besides, take large leaves apart, so that a dirty
+ *	bit stands for a page, where the kernel can do that in place
  */
 enum iommu_dirty_tracker_set_flags {
 	IOMMU_DIRTY_TRACKER_ENABLE = 1 << 0,
@@ -106,14 +116,12 @@ enum iommu_dirty_tracker_set_flags {
 
 /**
  * enum iommu_dirty_tracker_out_flags - What to know about an answer
- * @IOMMU_DIRTY_TRACKER_CONSERVATIVE: there is a device that nobody can track, or
- *	something is mapped that its log cannot hold: all of that is reported at
- *	every READ
- * @IOMMU_DIRTY_TRACKER_DEGRADED: as before, because a source broke;
+ * @IOMMU_DIRTY_TRACKER_CONSERVATIVE: a device cannot be tracked, or memory is mapped
+ *	that its log does not cover: all of that is reported at every READ
+ * @IOMMU_DIRTY_TRACKER_DEGRADED: as before, because a source has failed;
  *	IOMMU_DIRTY_TRACKER_SET with ENABLE restarts it
- * @IOMMU_DIRTY_TRACKER_COARSE: dirt was seen in IOMMU leaves larger than
- *	out_page_size, or a device's log has larger units; they are reported as
- *	a whole
+ * @IOMMU_DIRTY_TRACKER_COARSE: IOMMU leaves larger than out_page_size were dirty, or
+ *	a device's log has larger units; they are reported as a whole
  * @IOMMU_DIRTY_TRACKER_RUNNING: the tracker is started (INFO only)
  */
 enum iommu_dirty_tracker_out_flags {
@@ -129,28 +137,21 @@ enum iommu_dirty_tracker_out_flags {
  * @flags: Combination of enum iommu_dirty_tracker_set_flags
  * @tracker_id: The tracker
  * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
- * @out_page_size: Finest unit, in bytes, in which dirt is reported
+ * @out_page_size: Finest unit, in bytes, in which dirty pages are reported
  *
  * Start or stop. A start begins clean: what was written before it returns need
  * not be reported, what is written after it has returned will be. A stop
  * discards what has not been read. Both may be repeated.
  *
- * SPLIT fills a second table for each HWPT while its devices go on, with what that
- * takes of time (it can be killed) and memory, and then attaches the devices to
- * it. The HWPT stays the same; IOMMU_DESTROY of it answers EBUSY meanwhile. Drivers
- * that refuse DMA for a moment then, which is all that there are for hardware today,
- * are only asked to while all devices of the HWPT are in RUNNING_P2P, PRE_COPY_P2P,
- * STOP, STOP_COPY or RESUMING (VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE); the user
- * keeps them there until the ioctl returns. So: SET with SPLIT, and as long as the
- * answer has COARSE, SET with SPLIT again once the devices are in RUNNING_P2P,
- * which then takes only the exchange. COARSE stays where it cannot be done at all:
- * parents of nested HWPTs, HWPTs with an IOPF or with MSIs that software maps, no
- * memory. For HWPTs that come later SPLIT has to be asked again.
+ * SPLIT is best effort: the answer has COARSE where an HWPT whose dirty bits are
+ * used goes on having large leaves. No kernel of 6.12 can split a leaf in place;
+ * there, IOMMU_OPTION_DIRTY_SMALL_LEAVES and a second HWPT do it.
  *
  * Errors: ENOENT no such tracker; EOPNOTSUPP an unknown or unsupported flag;
  * EINVAL SPLIT without ENABLE; ENXIO REQUIRE_PRECISE was asked for and a
- * device cannot be tracked (IOMMU_DIRTY_TRACKER_INFO names it); EINTR killed,
- * and tracking is off as before.
+ * device cannot be tracked (IOMMU_DIRTY_TRACKER_INFO names it); ENOMEM; EINTR
+ * killed. A tracker that did not run does not run after an error, and one that ran
+ * goes on.
  */
 struct iommu_dirty_tracker_set {
 	__u32 size;
@@ -197,7 +198,8 @@ struct iommu_dirty_range {
  * @length: Bytes to look at, a multiple of @page_size, not 0. Unmapped parts
  *	are clean, and cheap
  * @page_size: Bytes per bit, or unit of ranges and count: a power of two of
- *	at least 4096. Coarser than what is tracked folds, finer spreads
+ *	at least 4096. If it is larger than the tracked granule, one bit covers
+ *	several granules; if smaller, a dirty granule sets all of its bits
  * @data: User pointer. Bitmap: array of __u64, bit i (of word i / 64) stands
  *	for @iova + i * @page_size; bits are ORed in, none is cleared. Ranges:
  *	array of struct iommu_dirty_range, merged and in ascending order. Count:
@@ -205,20 +207,27 @@ struct iommu_dirty_range {
  * @data_len: Bytes at @data. A bitmap needs one word for every 64 bits begun;
  *	ranges need room for at least one; count: must be 0
  * @out_dirty_bytes: Bytes reported by this call, in units of @page_size
- * @out_next_iova: Where to go on. @iova + @length when all was looked at; less
- *	when the RANGES buffer is full or the call failed, and then what lies
- *	below has been reported and nothing from here on is lost
+ * @out_next_iova: Where to continue. @iova + @length when all was looked at (0 at
+ *	the end of the address space); less when the RANGES buffer is full, the time
+ *	is over or the call failed, and then what lies below has been reported and
+ *	nothing from here on is lost
  * @out_nr_ranges: RANGES: entries of @data that were filled
+ * @timeout_ms: Stop after so many milliseconds, between two windows of at most
+ *	64 GiB or while a device is asked; 0 for no limit
+ * @__reserved: Must be 0
  *
  * Report what devices have written since it was last reported, and clear it. A
  * write that completed before the call began is reported by it. What could not
- * be delivered (EFAULT, EINTR, ENOMEM, a full buffer) comes with the next READ;
- * it may come twice, never not at all. READs of one tracker wait for one
- * another. The out fields are written on failure too, where that is possible.
+ * be delivered (EFAULT, EINTR, ENOMEM, a full buffer, the end of the time) is
+ * reported by the next READ. A page may be reported more than once but is never
+ * lost. READs run in parallel; of READs whose ranges overlap, and of a READ and
+ * an UNMAP at the same time, at least one reports each page. The out fields are
+ * written on failure too, where that is possible.
  *
- * Errors: ENOENT no such tracker; EINVAL the tracker does not run, page_size,
- * alignment, length 0, data_len too small, RANGES with COUNT; EOVERFLOW iova +
- * length or the buffer reaches 2^64; EOPNOTSUPP unknown flag; EFAULT @data; EINTR
+ * Errors: ENOENT no such tracker; ENODATA the tracker does not run; EINVAL
+ * page_size (also if it is less than 1 / 2^18 of that of ALLOC), alignment, length 0,
+ * data_len too small, RANGES with COUNT; EOVERFLOW iova + length exceeds 2^64, or
+ * the buffer reaches it; EOPNOTSUPP unknown flag, __reserved; EFAULT @data; EINTR
  * killed.
  */
 struct iommu_dirty_tracker_read {
@@ -234,6 +243,8 @@ struct iommu_dirty_tracker_read {
 	__aligned_u64 out_dirty_bytes;
 	__aligned_u64 out_next_iova;
 	__aligned_u64 out_nr_ranges;
+	__u32 timeout_ms;
+	__u32 __reserved;
 };
 #define IOMMU_DIRTY_TRACKER_READ \
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_READ)
@@ -273,11 +284,12 @@ enum iommu_dirty_tracker_unmap_flags {
  * the unmap may be missed, since no IOMMU can be asked while it unmaps; with
  * CONSERVATIVE it is not.
  *
- * When the report fails (EFAULT) the range is unmapped and its dirt comes with
- * the next READ; @out_unmapped is written then too, where that is possible.
+ * When the report fails (EFAULT, EINTR, ENOMEM) the range is unmapped and its dirty
+ * pages are reported by the next READ; @out_unmapped is written then too, where that
+ * is possible. After any other error nothing is unmapped.
  *
  * Errors: as for READ, and ENOENT when nothing is mapped in the range or a
- * mapping reaches out of it; EBUSY when somebody else is mapping or unmapping
+ * mapping reaches out of it; EBUSY when another thread is mapping or unmapping
  * there.
  */
 struct iommu_dirty_tracker_unmap {
@@ -299,12 +311,12 @@ struct iommu_dirty_tracker_unmap {
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_UNMAP)
 
 /**
- * enum iommu_dirty_source_kind - Where a device's dirt is learned from
- * @IOMMU_DIRTY_SOURCE_NONE: nowhere, the tracker does not run
+ * enum iommu_dirty_source_kind - What tells which pages a device has written
+ * @IOMMU_DIRTY_SOURCE_NONE: no source: the HWPT has no device
  * @IOMMU_DIRTY_SOURCE_IOMMU: dirty bits in the IOMMU's page table
  * @IOMMU_DIRTY_SOURCE_DEVICE: the device's own page tracker
- * @IOMMU_DIRTY_SOURCE_SCOPE: the pages that the device declared or pinned
- * @IOMMU_DIRTY_SOURCE_MAPPED: nobody can tell: all that is mapped writable
+ * @IOMMU_DIRTY_SOURCE_SCOPE: the pages that the device has declared
+ * @IOMMU_DIRTY_SOURCE_MAPPED: no source: all that is mapped writable is reported
  * @IOMMU_DIRTY_SOURCE_ACCESS: no DMA: what its driver writes with the CPU, and has
  *	pinned for that
  */
@@ -321,7 +333,7 @@ enum iommu_dirty_source_kind {
  * enum iommu_dirty_source_state - State of a source
  * @IOMMU_DIRTY_SOURCE_OFF: the tracker does not run
  * @IOMMU_DIRTY_SOURCE_ON: it tracks
- * @IOMMU_DIRTY_SOURCE_FAILED: it broke; MAPPED stands in for it
+ * @IOMMU_DIRTY_SOURCE_FAILED: it has failed; MAPPED stands in for it
  */
 enum iommu_dirty_source_state {
 	IOMMU_DIRTY_SOURCE_OFF = 0,
@@ -348,8 +360,7 @@ enum iommu_dirty_source_flags {
  * @kind: One of enum iommu_dirty_source_kind
  * @state: One of enum iommu_dirty_source_state
  * @flags: Combination of enum iommu_dirty_source_flags
- * @nr_ranges: Ranges that the source was started with; 0 when it covers the
- *	whole address space
+ * @__reserved: 0
  * @granule: Finest unit it can report, in bytes
  * @largest: Largest unit that it has reported so far, in bytes; 0 if none
  * @dirty_bytes: Bytes it has reported since START, each time it did
@@ -357,6 +368,9 @@ enum iommu_dirty_source_flags {
  * @harvest_ns: Nanoseconds it took to answer, in all
  * @failures: How often it failed since START
  * @platform: What kind of IOMMU, as in Documentation/uapi.rst; NUL-terminated
+ * @first: First byte (IOVA) that it covers
+ * @last: Last byte, inclusive. What is mapped outside is reported because it is
+ *	mapped
  *
  * Devices of one HWPT share an IOMMU source, and then its counters.
  */
@@ -366,7 +380,7 @@ struct iommu_dirty_source_info {
 	__u32 kind;
 	__u32 state;
 	__u32 flags;
-	__u32 nr_ranges;
+	__u32 __reserved;
 	__aligned_u64 granule;
 	__aligned_u64 largest;
 	__aligned_u64 dirty_bytes;
@@ -374,29 +388,43 @@ struct iommu_dirty_source_info {
 	__aligned_u64 harvest_ns;
 	__aligned_u64 failures;
 	char platform[16];
+	__aligned_u64 first;
+	__aligned_u64 last;
+};
+
+/**
+ * enum iommu_dirty_tracker_info_flags - Flags for struct iommu_dirty_tracker_info
+ * @IOMMU_DIRTY_TRACKER_INFO_IOAS: @tracker_id is the ID of an IOAS; it need not
+ *	have a tracker
+ */
+enum iommu_dirty_tracker_info_flags {
+	IOMMU_DIRTY_TRACKER_INFO_IOAS = 1 << 0,
 };
 
 /**
  * struct iommu_dirty_tracker_info - ioctl(IOMMU_DIRTY_TRACKER_INFO)
  * @size: sizeof(struct iommu_dirty_tracker_info)
- * @flags: Must be 0
- * @tracker_id: The tracker
+ * @flags: Combination of enum iommu_dirty_tracker_info_flags
+ * @tracker_id: The tracker, or the IOAS
  * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
  * @sources: User pointer to an array of struct iommu_dirty_source_info, one
- *	for each device attached to the IOAS and one for each HWPT without a
- *	device. May be 0 when @nr_sources is
+ *	for each device attached to the IOAS, with DMA or without, and one for each
+ *	HWPT without a device. May be 0 when @nr_sources is
  * @source_size: sizeof(struct iommu_dirty_source_info) of the caller: the
  *	distance of the entries. The kernel fills what both sides know
  * @nr_sources: In: entries that @sources has room for. Out: entries that there
  *	are; when that is more than went in, the rest was left out
- * @out_page_size: Finest unit, in bytes, in which dirt is reported
+ * @out_page_size: Finest unit, in bytes, in which dirty pages are reported
  * @out_pending_bytes: Bytes known to be dirty and not yet delivered
- * @out_memory: Kernel memory that the tracker holds for dirt, in bytes
+ * @out_memory: Kernel memory that the tracker holds for them, in bytes
  *
- * Tell the plan: who is tracked by what, and what it has cost.
+ * Tell the plan: who is tracked by what, and what it has cost. While no tracker
+ * runs (state OFF) it is the plan that START would make; a device may still refuse
+ * to log then.
  *
- * Errors: ENOENT no such tracker; EOPNOTSUPP flags; EINVAL source_size less
- * than the first eight bytes of an entry; EFAULT @sources.
+ * Errors: ENOENT no such tracker or IOAS; EOPNOTSUPP flags; EINVAL source_size less
+ * than the first eight bytes of an entry or more than a page; EFAULT @sources; ENOMEM;
+ * EINTR killed.
  */
 struct iommu_dirty_tracker_info {
 	__u32 size;

@@ -93,6 +93,15 @@ static inline bool bitmap_empty(const unsigned long *map, unsigned int n)
 	return find_next_bit(map, n, 0) == n;
 }
 
+static inline unsigned int bitmap_weight(const unsigned long *map, unsigned int n)
+{
+	unsigned int w, weight = 0;
+
+	for (w = 0; w < n / BITS_PER_LONG; w++)
+		weight += hweight_long(map[w]);
+	return weight;
+}
+
 static inline void bitmap_or(unsigned long *to, const unsigned long *a,
 			     const unsigned long *b, unsigned int n)
 {

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reads dirty bits out of the page table of a domain: the *iommu* source.
+ *
+ * A driver's read_and_clear_dirty() clears the D bit of the
+ * whole leaf that it meets, but records (address as passed, size of the leaf)
+ * and steps on by that size. A call that begins inside a leaf therefore loses
+ * the part before it and may step over smaller leaves that follow. So:
+ *
+ *  - a call begins where no leaf can reach across (leaf_start());
+ *  - nobody else harvests the same leaves at the same time: a step is widened to
+ *    the borders of leaves, and steps that overlap exclude one another (step.c);
+ *  - a leaf that reaches beyond the range is recorded as a whole; what a READ
+ *    will not deliver is pending before the step ends;
+ *  - a hole is never walked, and neither is an area that is being set up or torn
+ *    down (area->pages is NULL).
+ *
+ * Direct and gather. iommu_dirty_bitmap_record() feeds a bitmap and a flush
+ * range. A driver that was built without CONFIG_IOMMUFD_DRIVER has no bitmap:
+ * its flush range [start of the first dirty leaf, end of the last] is then all
+ * that can be learned. Looking at small enough blocks without clearing finds the
+ * leaves, which are cleared one at a time. Which of the two a driver is shows at the
+ * first dirty leaf, looked at without clearing.
+ *
+ * Flush. A bit that was cleared means nothing until the IOTLB has forgotten
+ * that the page was dirty, because a device that writes through the old entry
+ * does not set it again. So harvests return after the flush, with domains_rwsem
+ * held until then, and nothing is published before it.
+ */
+#include <linux/iommu.h>
+#include <linux/log2.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+
+#include "bits.h"
+#include "platform/platform.h"
+#include "step.h"
+#include "test.h"
+#include "tracker.h"
+
+/* Looks between two chances for others to run */
+#define GATHER_LOOKS 256
+
+static bool gather_is_empty(const struct iommu_iotlb_gather *gather)
+{
+	return gather->start > gather->end;
+}
+
+/*
+ * The largest block around @iova that could be one leaf, if the leaf is one that
+ * maps [first, last]: no leaf reaches across its ends. Leaves are powers of two,
+ * aligned to their size both in IOVA and in physical memory, so this follows from
+ * alignment and from where the ends of a block point. It begins at @iova, which
+ * is a border of pages, when there is only one page.
+ */
+static void leaf_block(const struct harvest *h, unsigned long first,
+		       unsigned long last, unsigned long iova,
+		       unsigned long *start, unsigned long *end)
+{
+	struct iommu_domain *domain = h->domain;
+	unsigned long sizes = domain->pgsize_bitmap;
+	unsigned long differ;
+	phys_addr_t phys;
+
+	*start = iova & ~(BIT(__ffs(sizes)) - 1);
+	*end = iova | (BIT(__ffs(sizes)) - 1);
+	/* disable_large_pages is refused to an IOAS that has a domain */
+	if (h->iopt->disable_large_pages || is_power_of_2(sizes))
+		return;
+	phys = iommu_iova_to_phys(domain, iova);
+	/* A block of this size and more is not aligned in the same way */
+	differ = phys ^ iova;
+	if (differ)
+		sizes &= (BIT(__ffs(differ)) << 1) - 1;
+	while (sizes) {
+		unsigned long mask = BIT(__fls(sizes)) - 1;
+		unsigned long base = iova & ~mask;
+
+		sizes &= mask;
+		if (base < first || last - base < mask)
+			continue;
+		if (iommu_iova_to_phys(domain, base) == phys - (iova - base) &&
+		    iommu_iova_to_phys(domain, base + mask) == (phys | mask)) {
+			*start = base;
+			*end = base + mask;
+			return;
+		}
+	}
+}
+
+/* One call of the driver; records go to the window and to @gather. */
+static int driver_read(struct harvest *h, unsigned long first,
+		       unsigned long last, bool clear,
+		       struct iommu_iotlb_gather *gather)
+{
+	struct iommu_domain *domain = h->domain;
+	struct iommu_dirty_bitmap dirty = {
+		.bitmap = h->window.set ? dirty_window_bitmap(&h->window) : NULL,
+		.gather = gather,
+	};
+
+	return domain->dirty_ops->read_and_clear_dirty(domain, first,
+						       last - first + 1,
+						       clear ? 0 : IOMMU_DIRTY_NO_CLEAR,
+						       &dirty);
+}
+
+/* Look without clearing: which part of the range holds all its dirty leaves? */
+static int driver_probe(struct harvest *h, unsigned long *first,
+			unsigned long *last, bool *found)
+{
+	struct iommu_iotlb_gather gather;
+	int rc;
+
+	iommu_iotlb_gather_init(&gather);
+	rc = driver_read(h, *first, *last, false, &gather);
+	*found = !gather_is_empty(&gather);
+	if (*found) {
+		*first = max(*first, gather.start);
+		*last = gather.end;
+	}
+	return rc;
+}
+
+/*
+ * Take the one leaf that begins at @first, if it is dirty; @last is its end on
+ * return, also when it is clean. @found may be NULL.
+ */
+static int gather_leaf(struct harvest *h, struct iopt_area *area,
+		       unsigned long first, unsigned long *last, bool *found)
+{
+	struct iommu_iotlb_gather gather;
+	unsigned long start;
+	int rc;
+
+	iommu_iotlb_gather_init(&gather);
+	rc = driver_read(h, first, first + PAGE_SIZE - 1,
+			 !(h->flags & DIRTY_HARVEST_PEEK), &gather);
+	if (found)
+		*found = !gather_is_empty(&gather);
+	if (gather_is_empty(&gather)) {
+		/* Whatever a look has seen before: not from the middle of a leaf */
+		leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area),
+			   first, &start, last);
+		return rc;
+	}
+	*last = gather.end;
+	dirty_window_record(&h->window, first, *last - first + 1);
+	iommu_iotlb_gather_add_range(&h->flush, first, *last - first + 1);
+	return rc;
+}
+
+/*
+ * Look at a block, take the first dirty leaf of it, and look at what is between
+ * that and the last one: what lies outside of the two is clean. A block that
+ * has one dirty leaf at most costs one look, so blocks grow where all is clean,
+ * and shrink where there is more.
+ */
+static int read_gather(struct harvest *h, struct iopt_area *area,
+		       unsigned long first, unsigned long last)
+{
+	unsigned long area_first = iopt_area_iova(area);
+	unsigned long area_last = iopt_area_last_iova(area);
+	/* Of the last block that had several: the last dirty byte, and its end */
+	unsigned long dirty_last = 0, looked = 0;
+	bool several = false;
+	unsigned int looks = 0;
+
+	for (;;) {
+		unsigned long limit = several ? dirty_last : last;
+		unsigned long start, end, from, to;
+		bool page, found;
+		int rc = 0;
+
+		end = limit;
+		if (limit - first >= h->step) {
+			leaf_block(h, area_first, area_last,
+				   first + h->step - 1, &start, &end);
+			end = min(end, limit);
+		}
+		from = first;
+		to = end;
+		/* A page is taken without a look. */
+		page = end - first < PAGE_SIZE;
+		found = page;
+		if (!page)
+			rc = driver_probe(h, &from, &to, &found);
+		if (!rc && found)
+			rc = gather_leaf(h, area, from, &from,
+					 page ? &found : NULL);
+		if (rc)
+			return rc;
+		if (!found) {
+			h->step = min(h->step * 2, HARVEST_STEP);
+		} else if (from < to) {
+			h->step = max(h->step / 2, PAGE_SIZE);
+			if (!several) {
+				several = true;
+				dirty_last = to;
+				looked = end;
+			}
+			end = from;
+		}
+		if (several && end >= dirty_last) {
+			several = false;
+			end = max(end, looked);
+		}
+		if (end >= last)
+			return 0;
+		first = end + 1;
+		if (!(++looks % GATHER_LOOKS))
+			cond_resched();
+	}
+}
+
+/* The part [first, last] of @area, which is mapped in the domain and stays so. */
+static int read_area(struct harvest *h, struct iopt_area *area,
+		     unsigned long first, unsigned long last)
+{
+	struct iommufd_dirty_domain *dd = h->dd;
+	bool peek = h->flags & DIRTY_HARVEST_PEEK;
+	unsigned long seen = h->window.records;
+	u64 bytes = h->window.bytes;
+	bool found;
+	int rc;
+
+	h->window.first = iopt_area_iova(area);
+	h->window.last = iopt_area_last_iova(area);
+	if (h->flags & DIRTY_HARVEST_DISCARD)
+		return driver_read(h, first, last, true, &h->flush);
+
+	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_UNKNOWN) {
+		rc = driver_probe(h, &first, &last, &found);
+		if (rc || !found)
+			return rc;
+		/* What is there, from the first leaf to the last, is read again */
+		h->window.bytes = bytes;
+		WRITE_ONCE(dd->record, h->window.records != seen ?
+					       IOMMUFD_DIRTY_RECORD_DIRECT :
+					       IOMMUFD_DIRTY_RECORD_GATHER);
+	}
+	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_GATHER)
+		return read_gather(h, area, first, last);
+	return driver_read(h, first, last, !peek, &h->flush);
+}
+
+/**
+ * dirty_bits_flush() - Have the IOTLB forget what was cleared
+ * @h: The harvest
+ */
+void dirty_bits_flush(struct harvest *h)
+{
+	struct iommu_domain *domain = h->domain;
+
+	/* When tracking begins, others may have cleared bits and not flushed them */
+	if (h->flags & DIRTY_HARVEST_PEEK ||
+	    (gather_is_empty(&h->flush) && !(h->flags & DIRTY_HARVEST_DISCARD)))
+		return;
+	if (!dirty_test_break(DIRTY_BREAK_EARLY_PUBLISH | DIRTY_BREAK_NO_FLUSH)) {
+		dirty_test_delay("flush");
+		if (h->dd->platform->flush_all || h->flags & DIRTY_HARVEST_DISCARD)
+			iommu_flush_iotlb_all(domain);
+		else
+			iommu_iotlb_sync(domain, &h->flush);
+	}
+	iommu_iotlb_gather_init(&h->flush);
+}
+
+static bool harvest_killed(const struct harvest *h)
+{
+	return !(h->flags & DIRTY_HARVEST_LAST) && fatal_signal_pending(current);
+}
+
+/* ---- Dirty bits, step by step ---- */
+
+/* Widen the step to the borders of leaves at its ends. */
+static void step_widen(const struct harvest *h, struct dirty_step *step)
+{
+	unsigned long first = step->first, last = step->last, other;
+	struct iopt_area *area;
+
+	if (dirty_test_break(DIRTY_BREAK_MID_LEAF))
+		return;
+	area = iopt_area_iter_first(h->iopt, first, first);
+	if (area && area->pages && iopt_area_iova(area) < first)
+		leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area),
+			   first, &step->first, &other);
+	area = iopt_area_iter_first(h->iopt, last, last);
+	if (area && area->pages && iopt_area_last_iova(area) > last)
+		leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area),
+			   last, &other, &step->last);
+}
+
+/* What the caller will not deliver is pending, flushed, before the step ends. */
+static void step_publish(struct harvest *h, const struct dirty_step *step)
+{
+	if (h->flags & (DIRTY_HARVEST_PEEK | DIRTY_HARVEST_DISCARD))
+		return;
+	if (h->flags & DIRTY_HARVEST_LAST) {
+		if (dirty_test_break(DIRTY_BREAK_LATE_PUBLISH))
+			return;
+		dirty_bits_flush(h);
+		dirty_store_publish(h->store, h->window.set);
+	} else if (step->first < h->range->own_first ||
+		   step->last > h->range->own_last) {
+		dirty_bits_flush(h);
+		dirty_store_publish_outside(h->store, h->window.set,
+					    h->range->own_first,
+					    h->range->own_last);
+	}
+}
+
+/**
+ * dirty_bits_step() - Take dirty bits of all areas in a range
+ * @h: The harvest; iova_rwsem is held for read
+ * @first: First byte
+ * @last: Last byte, inclusive
+ *
+ * Return: -EINTR when killed, or the driver's error.
+ */
+int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
+{
+	struct dirty_step step = { .first = first, .last = last };
+	struct iopt_area *area;
+	int rc;
+
+	step_widen(h, &step);
+	rc = dirty_step_begin(h->dd, &step, !(h->flags & DIRTY_HARVEST_LAST));
+	if (rc)
+		return rc;
+	for (area = iopt_area_iter_first(h->iopt, first, last); area && !rc;
+	     area = iopt_area_iter_next(area, first, last)) {
+		if (area->pages)
+			rc = read_area(h, area,
+				       max(step.first, iopt_area_iova(area)),
+				       min(step.last,
+					   iopt_area_last_iova(area)));
+		else
+			h->skipped = true;
+		if (harvest_killed(h))
+			rc = -EINTR;
+	}
+	dirty_test_delay("step");
+	step_publish(h, &step);
+	dirty_step_end(h->dd, &step);
+	return rc;
+}
+
+/* ---- Unmap ---- */
+
+/**
+ * dirty_bits_read_hidden() - Take dirty bits of an area that is being unmapped
+ * @h: The harvest
+ * @area: The area, hidden from all others: there is no need for a step
+ *
+ * Return: the driver's error. It cannot be killed.
+ */
+int dirty_bits_read_hidden(struct harvest *h, struct iopt_area *area)
+{
+	unsigned long first = iopt_area_iova(area);
+	unsigned long last = iopt_area_last_iova(area);
+	int rc;
+
+	for (;;) {
+		unsigned long to = min(last, first | (HARVEST_STEP - 1));
+		unsigned long start;
+
+		if (to != last)
+			leaf_block(h, iopt_area_iova(area), last, to, &start,
+				   &to);
+		rc = read_area(h, area, first, to);
+		if (rc || to == last)
+			return rc;
+		first = to + 1;
+		cond_resched();
+	}
+}
+

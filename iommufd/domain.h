@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A domain as a source: the passive record.
+ */
+#ifndef __IOMMUFD_DIRTY_DOMAIN_H
+#define __IOMMUFD_DIRTY_DOMAIN_H
+
+#include "hooks.h"
+
+void dirty_domain_init(struct iommufd_dirty_domain *dd,
+		       struct iommu_domain *domain,
+		       const struct iommufd_dirty_platform *platform, bool small);
+unsigned long dirty_domain_granule(const struct iommufd_dirty_domain *dd);
+unsigned long dirty_domain_finest(const struct iommufd_dirty_domain *dd,
+				  const struct io_pagetable *iopt);
+struct iommufd_dirty_domain *dirty_domain_find(struct io_pagetable *iopt,
+					       struct iommu_domain *domain);
+bool dirty_domain_filled(struct io_pagetable *iopt,
+			 const struct iommufd_dirty_domain *dd);
+struct io_pagetable *dirty_domain_iopt(struct iommufd_dirty_domain *dd);
+int dirty_domain_enable(struct iommufd_dirty_domain *dd);
+void dirty_domain_disable(struct iommufd_dirty_domain *dd);
+void dirty_domain_reset(struct iommufd_dirty_domain *dd);
+void dirty_domain_failed(struct iommufd_dirty_domain *dd);
+
+/* Does the plan cover something mapped in the domain by nothing but a mark? */
+static inline bool dirty_domain_partial(const struct iommufd_dirty_domain *dd)
+{
+	return dd->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
+	       (dd->first || dd->last != ULONG_MAX);
+}
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Harvest of domains.
+ */
+#ifndef __IOMMUFD_DIRTY_HARVEST_H
+#define __IOMMUFD_DIRTY_HARVEST_H
+
+#include "hooks.h"
+
+struct dirty_set;
+struct dirty_store;
+struct iommufd_dirty_tracker;
+
+/**
+ * enum dirty_harvest_flags - How to harvest
+ * @DIRTY_HARVEST_PEEK: leave the hardware's bits as they are
+ * @DIRTY_HARVEST_DISCARD: clear and forget
+ * @DIRTY_HARVEST_LAST: nobody waits for it: publish each step, do not stop when
+ *	killed, mark the rest dirty when the budget is used up
+ */
+enum dirty_harvest_flags {
+	DIRTY_HARVEST_PEEK = 1 << 0,
+	DIRTY_HARVEST_DISCARD = 1 << 1,
+	DIRTY_HARVEST_LAST = 1 << 2,
+};
+
+/**
+ * struct dirty_harvest_range - What to harvest, for whom
+ * @first: First byte
+ * @last: Last byte, inclusive
+ * @own_first: First byte that the caller will deliver; what it harvests outside
+ *	of these two is pending at once
+ * @own_last: Last byte, inclusive
+ */
+struct dirty_harvest_range {
+	unsigned long first;
+	unsigned long last;
+	unsigned long own_first;
+	unsigned long own_last;
+};
+
+int dirty_harvest(struct iommufd_dirty_tracker *tracker,
+		  const struct dirty_harvest_range *range, unsigned int flags,
+		  struct dirty_set *set);
+int dirty_harvest_hwpt(struct io_pagetable *iopt,
+		       struct iommufd_dirty_domain *dd,
+		       struct dirty_store *store, unsigned long first,
+		       unsigned long last, unsigned int flags,
+		       struct dirty_set *set);
+void dirty_harvest_last(struct io_pagetable *iopt,
+			struct iommufd_dirty_domain *dd);
+void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
+			 struct iopt_area *area);
+void dirty_harvest_unmap_hwpts(struct io_pagetable *iopt,
+			       struct iopt_area *area);
+void dirty_harvest_publish_mapped(struct iommufd_dirty_tracker *tracker,
+				  unsigned long first, unsigned long last);
+void dirty_harvest_flush_late(struct io_pagetable *iopt);
+
+#endif

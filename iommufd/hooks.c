@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What upstream's lines call: HWPTs and devices come and go, memory is mapped and
+ * unmapped. Each hook changes the lists and has them reconciled; what that means
+ * is reconcile.c's to say.
+ *
+ * Order. A domain has its identity when the HWPT is allocated, is listed before
+ * its first attachment, and leaves the list after its last harvest, which is after
+ * the hardware has left it and before its memory does. An attachment is on its
+ * list before its hardware can reach the domain and until after it has left; in a
+ * replace there are two.
+ */
+#include <linux/iommu.h>
+
+#include "domain.h"
+#include "harvest.h"
+#include "hidden.h"
+#include "log.h"
+#include "platform/platform.h"
+#include "reconcile.h"
+#include "test.h"
+#include "tracker.h"
+
+/**
+ * iommufd_dirty_iopt_init() - An IOAS is made
+ * @iopt: Its table
+ */
+void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
+{
+	mutex_init(&iopt->dirty.plan_lock);
+	mutex_init(&iopt->dirty.pins_lock);
+	iopt->dirty.pins = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&iopt->dirty.domains);
+	INIT_LIST_HEAD(&iopt->dirty.attachments);
+	spin_lock_init(&iopt->dirty.hidden_lock);
+	INIT_LIST_HEAD(&iopt->dirty.hidden);
+	init_waitqueue_head(&iopt->dirty.hidden_wait);
+	atomic_set(&iopt->dirty.users, 0);
+}
+
+/**
+ * iommufd_dirty_init() - iommufd is loaded
+ *
+ * Return: -ENOMEM.
+ */
+int iommufd_dirty_init(void)
+{
+	return dirty_logs_init();
+}
+
+/**
+ * iommufd_dirty_exit() - iommufd is unloaded, or could not be loaded
+ */
+void iommufd_dirty_exit(void)
+{
+	dirty_logs_exit();
+}
+
+/**
+ * iommufd_dirty_ctx_init() - A context is opened
+ * @ictx: The context
+ */
+void iommufd_dirty_ctx_init(struct iommufd_ctx *ictx)
+{
+	mutex_init(&ictx->dirty.lock);
+}
+
+/**
+ * iommufd_dirty_ctx_release() - A context is closed, and all its objects go
+ * @ictx: The context; no device is bound to it any more
+ *
+ * Nobody is left who could read, so the stores are dead before the HWPTs go:
+ * otherwise each would be harvested a last time.
+ */
+void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx)
+{
+	struct iommufd_object *obj;
+	unsigned long index;
+
+	dirty_legacy_release(ictx);
+	xa_for_each(&ictx->objects, index, obj) {
+		struct iommufd_dirty_tracker *tracker;
+		struct io_pagetable *iopt;
+
+		if (obj->type != IOMMUFD_OBJ_DIRTY_TRACKER)
+			continue;
+		tracker = container_of(obj, struct iommufd_dirty_tracker, obj);
+		iopt = dirty_tracker_iopt(tracker);
+		down_write(&iopt->domains_rwsem);
+		down_write(&iopt->iova_rwsem);
+		tracker->running = false;
+		up_write(&iopt->iova_rwsem);
+		up_write(&iopt->domains_rwsem);
+		dirty_store_kill(tracker->store);
+	}
+}
+
+/* ---- HWPTs ---- */
+
+/**
+ * iommufd_dirty_auto_flags() - Flags for the HWPT made when a device is attached
+ *	to an IOAS
+ * @idev: The device
+ *
+ * Return: IOMMU_HWPT_ALLOC_DIRTY_TRACKING where the IOMMU can, so that a tracker
+ * can be started on a running guest.
+ */
+u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
+{
+	if (!dev_iommu_ops(idev->dev)->domain_alloc_user ||
+	    !iommufd_dirty_platform(idev->dev))
+		return 0;
+	return IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+}
+
+/**
+ * iommufd_dirty_auto_retry() - An automatic HWPT could not be made or attached
+ * @rc: Why
+ * @flags: Flags that it was made with; to be tried with what is left of them
+ *
+ * A driver may find only at attach that it cannot track (SMMUv3 whose dirty bits
+ * are of stage 1, with a device that has stage 2). Such a device has to attach as
+ * it does without a tracker.
+ */
+bool iommufd_dirty_auto_retry(int rc, u32 *flags)
+{
+	if (!*flags || (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -ENODEV))
+		return false;
+	*flags = 0;
+	return true;
+}
+
+/**
+ * iommufd_dirty_hwpt_init() - A HWPT has got its domain; nobody else knows it
+ * @hwpt_paging: The HWPT; ioas->mutex is held
+ * @idev: The device that it was made for
+ */
+void iommufd_dirty_hwpt_init(struct iommufd_hwpt_paging *hwpt_paging,
+			     struct iommufd_device *idev)
+{
+	struct iommu_domain *domain = hwpt_paging->common.domain;
+	bool small = hwpt_paging->ioas->iopt.dirty.small_leaves;
+
+	lockdep_assert_held(&hwpt_paging->ioas->mutex);
+	/* Leaves are of the sizes that a domain offers */
+	if (small)
+		domain->pgsize_bitmap = 1UL << __ffs(domain->pgsize_bitmap);
+	dirty_domain_init(&hwpt_paging->dirty, domain,
+			  iommufd_dirty_platform(idev->dev), small);
+}
+
+/**
+ * iommufd_dirty_hwpt_add() - A HWPT is about to be attached and filled
+ * @hwpt_paging: The HWPT; ioas->mutex is held
+ *
+ * Return: -ENOMEM; else to be undone with iommufd_dirty_hwpt_remove().
+ */
+int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
+	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+	int rc = 0;
+
+	mutex_lock(&iopt->dirty.plan_lock);
+	if (iopt->dirty.tracker)
+		rc = dirty_plan_reserve(iopt->dirty.tracker, 1, 0);
+	if (!rc) {
+		down_write(&iopt->domains_rwsem);
+		list_add_tail(&dd->item, &iopt->dirty.domains);
+		dd->listed = true;
+		up_write(&iopt->domains_rwsem);
+		if (dirty_tracker_running(iopt))
+			dirty_reconcile(iopt->dirty.tracker, true);
+	}
+	mutex_unlock(&iopt->dirty.plan_lock);
+	return rc;
+}
+
+/**
+ * iommufd_dirty_hwpt_fill_failed() - A HWPT with a device could not be filled
+ * @hwpt_paging: The HWPT
+ *
+ * What was filled is unfilled again without a harvest, and the device may have
+ * written to it.
+ */
+void iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
+	struct iommufd_dirty_tracker *tracker;
+
+	down_read(&iopt->domains_rwsem);
+	tracker = dirty_tracker_running(iopt);
+	if (tracker)
+		dirty_store_mark(tracker->store, 0, ULONG_MAX);
+	up_read(&iopt->domains_rwsem);
+}
+
+/**
+ * iommufd_dirty_hwpt_remove() - A HWPT goes; its last device has left
+ * @hwpt_paging: The HWPT, still filled if it ever was. One that is not listed is
+ *	left alone
+ */
+void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
+	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+
+	if (!dd->listed)
+		return;
+	dirty_harvest_last(iopt, dd);
+	dirty_test_delay("harvested");
+	mutex_lock(&iopt->dirty.plan_lock);
+	/* Unlisted first: nobody reads dirty bits of a domain that does not track */
+	down_write(&iopt->domains_rwsem);
+	list_del(&dd->item);
+	dd->listed = false;
+	up_write(&iopt->domains_rwsem);
+	dirty_domain_disable(dd);
+	mutex_unlock(&iopt->dirty.plan_lock);
+	dirty_hwpt_remove(hwpt_paging);
+}
+
+/* ---- Devices ---- */
+
+static void attachment_add(struct iommufd_dirty_attachment *at,
+			   struct iommufd_device *idev,
+			   struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_dirty_domain *dd = &find_hwpt_paging(hwpt)->dirty;
+	struct io_pagetable *iopt = dirty_domain_iopt(dd);
+
+	*at = (struct iommufd_dirty_attachment){
+		.idev = idev,
+		.dd = dd,
+		.hwpt_id = hwpt->obj.id,
+		.nested = hwpt->obj.type == IOMMUFD_OBJ_HWPT_NESTED,
+	};
+	down_write(&iopt->domains_rwsem);
+	list_add_tail(&at->item, &iopt->dirty.attachments);
+	up_write(&iopt->domains_rwsem);
+}
+
+static void attachment_del(struct iommufd_dirty_attachment *at)
+{
+	struct io_pagetable *iopt = dirty_domain_iopt(at->dd);
+
+	down_write(&iopt->domains_rwsem);
+	list_del(&at->item);
+	at->dd = NULL;
+	up_write(&iopt->domains_rwsem);
+}
+
+/*
+ * A log that is ending cannot be begun again yet. Most end at once, and then the plan
+ * is better for a short wait; else a READ makes it again.
+ */
+static void tracker_settle(struct io_pagetable *iopt)
+{
+	struct dirty_store *store = NULL;
+
+	if (!READ_ONCE(iopt->dirty.tracker))
+		return;
+	mutex_lock(&iopt->dirty.plan_lock);
+	if (dirty_tracker_running(iopt))
+		store = dirty_store_get(iopt->dirty.tracker->store);
+	mutex_unlock(&iopt->dirty.plan_lock);
+	if (store)
+		dirty_store_settle(store);
+	dirty_store_put(store);
+}
+
+/* Before the hardware can reach the domain: with a plan that is applied. */
+static int attachment_begin(struct iommufd_dirty_attachment *at,
+			    struct iommufd_device *idev,
+			    struct iommufd_hw_pagetable *hwpt)
+{
+	struct iommufd_dirty_domain *dd = &find_hwpt_paging(hwpt)->dirty;
+	struct io_pagetable *iopt = dirty_domain_iopt(dd);
+	struct dirty_log *log = idev->dirty.log;
+	struct iommufd_dirty_tracker *tracker;
+	int rc = 0;
+
+	tracker_settle(iopt);
+	mutex_lock(&iopt->dirty.plan_lock);
+	if (iopt->dirty.tracker)
+		rc = dirty_plan_reserve(iopt->dirty.tracker, 0, 1);
+	if (rc)
+		goto out_unlock;
+	/* What it could not do elsewhere, it may do here */
+	if (log && dirty_log_state(log) == DIRTY_LOG_FREE)
+		WRITE_ONCE(log->failed, false);
+	attachment_add(at, idev, hwpt);
+	tracker = dirty_tracker_running(iopt);
+	if (tracker && !dirty_test_break(DIRTY_BREAK_LATE_SOURCE))
+		rc = dirty_reconcile(tracker, false);
+	if (rc) {
+		attachment_del(at);
+		dirty_reconcile(tracker, true);
+	}
+out_unlock:
+	mutex_unlock(&iopt->dirty.plan_lock);
+	return rc;
+}
+
+/* After the hardware has left, or could not come. */
+static void attachment_end(struct iommufd_dirty_attachment *at)
+{
+	struct io_pagetable *iopt = dirty_domain_iopt(at->dd);
+	struct iommufd_dirty_tracker *tracker;
+
+	dirty_test_delay("detached");
+	tracker_settle(iopt);
+	mutex_lock(&iopt->dirty.plan_lock);
+	attachment_del(at);
+	tracker = dirty_tracker_running(iopt);
+	if (tracker)
+		dirty_reconcile(tracker, true);
+	mutex_unlock(&iopt->dirty.plan_lock);
+}
+
+/**
+ * iommufd_dirty_attach() - A device is about to be attached
+ * @hwpt: Where to; its group->lock is held
+ * @idev: The device
+ *
+ * Return: -ENXIO when a running tracker must be precise and cannot be with this
+ * device, -ENOMEM. Else to be undone with iommufd_dirty_detach().
+ */
+int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
+			 struct iommufd_device *idev)
+{
+	return attachment_begin(&idev->dirty.now, idev, hwpt);
+}
+
+/**
+ * iommufd_dirty_detach() - A device was detached, or could not be attached
+ * @idev: The device; its group's lock is held. One that is not attached is left
+ *	alone
+ */
+void iommufd_dirty_detach(struct iommufd_device *idev)
+{
+	if (idev->dirty.now.dd)
+		attachment_end(&idev->dirty.now);
+}
+
+/**
+ * iommufd_dirty_replace_begin() - A group is about to be attached elsewhere
+ * @hwpt: Where to
+ * @idev: One of its devices; the group's lock is held
+ *
+ * Return: as for iommufd_dirty_attach(); to be ended with
+ * iommufd_dirty_replace_end(), also when it fails.
+ */
+int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
+				struct iommufd_device *idev)
+{
+	struct iommufd_device *cur;
+	int rc = 0;
+
+	list_for_each_entry(cur, &idev->igroup->device_list, group_item) {
+		rc = attachment_begin(&cur->dirty.next, cur, hwpt);
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
+/* The new attachment becomes the attachment. */
+static void attachment_move(struct iommufd_dirty_device *dev)
+{
+	struct io_pagetable *iopt = dirty_domain_iopt(dev->next.dd);
+	struct iommufd_dirty_tracker *tracker;
+
+	/* Its log was another tracker's until now, perhaps */
+	if (dev->log)
+		dirty_log_settle(dev->log);
+	mutex_lock(&iopt->dirty.plan_lock);
+	down_write(&iopt->domains_rwsem);
+	dev->now = dev->next;
+	list_replace(&dev->next.item, &dev->now.item);
+	dev->next.dd = NULL;
+	up_write(&iopt->domains_rwsem);
+	tracker = dirty_tracker_running(iopt);
+	if (tracker)
+		dirty_reconcile(tracker, true);
+	mutex_unlock(&iopt->dirty.plan_lock);
+}
+
+/**
+ * iommufd_dirty_replace_end() - A group was attached elsewhere, or could not be
+ * @idev: One of its devices; the group's lock is held
+ * @rc: How it ended
+ */
+void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc)
+{
+	struct iommufd_device *cur;
+
+	list_for_each_entry(cur, &idev->igroup->device_list, group_item) {
+		struct iommufd_dirty_device *dev = &cur->dirty;
+
+		if (!dev->next.dd)
+			continue;
+		if (rc) {
+			attachment_end(&dev->next);
+			continue;
+		}
+		attachment_end(&dev->now);
+		attachment_move(dev);
+	}
+}
+
+/* ---- Memory ---- */
+
+static bool is_covered(const struct iommufd_dirty_domain *dd,
+		       unsigned long iova, unsigned long length)
+{
+	return READ_ONCE(dd->kind) != IOMMU_DIRTY_SOURCE_DEVICE ||
+	       (iova >= dd->first && iova + (length - 1) <= dd->last);
+}
+
+static bool all_covered(struct io_pagetable *iopt, unsigned long iova,
+			unsigned long length)
+{
+	struct iommufd_dirty_domain *dd;
+
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		if (!is_covered(dd, iova, length))
+			return false;
+	return true;
+}
+
+/**
+ * iommufd_dirty_map() - Something is about to be mapped
+ * @iopt: The IOAS's table; domains_rwsem is held for read
+ * @iova: First byte
+ * @length: Bytes
+ * @iommu_prot: IOMMU_READ, IOMMU_WRITE, ...
+ *
+ * Return: -ENXIO when a device's log does not cover it, and a running tracker
+ * must be precise.
+ */
+int iommufd_dirty_map(struct io_pagetable *iopt, unsigned long iova,
+		      unsigned long length, int iommu_prot)
+{
+	struct iommufd_dirty_tracker *tracker = dirty_tracker_running(iopt);
+
+	if (!tracker || !(iommu_prot & IOMMU_WRITE) ||
+	    !(tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE))
+		return 0;
+	return all_covered(iopt, iova, length) ? 0 : -ENXIO;
+}
+
+/**
+ * iommufd_dirty_mapped() - Something was mapped
+ * @iopt: The IOAS's table; domains_rwsem is held for read
+ * @iova: First byte
+ * @length: Bytes
+ * @iommu_prot: IOMMU_READ, IOMMU_WRITE, ...
+ *
+ * A log that does not cover it may be begun again; until then it is reported
+ * because it is mapped.
+ */
+void iommufd_dirty_mapped(struct io_pagetable *iopt, unsigned long iova,
+			  unsigned long length, int iommu_prot)
+{
+	struct iommufd_dirty_tracker *tracker = dirty_tracker_running(iopt);
+
+	if (tracker && iommu_prot & IOMMU_WRITE &&
+	    !all_covered(iopt, iova, length))
+		dirty_store_reconcile(tracker->store);
+}
+
+/**
+ * iommufd_dirty_unmap_begin() - An area is about to be hidden from harvests
+ * @iopt: Its table; domains_rwsem (read) and iova_rwsem (write) are held
+ * @unmap: Memory of the caller's until iommufd_dirty_unmap_area()
+ * @area: The area
+ *
+ * A READ that meets the area hidden waits until iommufd_dirty_unmap_area() has
+ * published what was dirty in it.
+ */
+void iommufd_dirty_unmap_begin(struct io_pagetable *iopt,
+			       struct iommufd_dirty_unmap *unmap,
+			       struct iopt_area *area)
+{
+	if (dirty_tracker_running(iopt) || iopt->dirty.stores)
+		dirty_hidden_add(iopt, unmap, iopt_area_iova(area),
+				 iopt_area_last_iova(area));
+}
+
+/**
+ * iommufd_dirty_unmap_area() - Harvest an area before it is unmapped
+ * @iopt: Its table; domains_rwsem is held for read since before
+ *	iommufd_dirty_unmap_begin()
+ * @unmap: As there
+ * @area: The area, its pages hidden and still mapped in all domains
+ */
+void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
+			      struct iommufd_dirty_unmap *unmap,
+			      struct iopt_area *area)
+{
+	struct iommufd_dirty_tracker *tracker = dirty_tracker_running(iopt);
+
+	if (!tracker && !iopt->dirty.stores)
+		return;
+	dirty_test_delay("hidden");
+	if (dirty_test_break(DIRTY_BREAK_EARLY_UNHIDE))
+		dirty_hidden_del(iopt, unmap);
+	if (tracker)
+		dirty_harvest_unmap(tracker, area);
+	else if (!dirty_test_break(DIRTY_BREAK_NO_UNMAP))
+		dirty_harvest_unmap_hwpts(iopt, area);
+	if (!dirty_test_break(DIRTY_BREAK_EARLY_UNHIDE))
+		dirty_hidden_del(iopt, unmap);
+}

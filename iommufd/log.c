@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Device logs: a device's own record of what it has written (the *device* source),
+ * and the *scope* source, which is harvested like one. Decides who has a log and
+ * which range it is started with. How it is harvested and ended is binding.c's, which
+ * logs are used reconcile.c's to say.
+ */
+#include <linux/device.h>
+#include <linux/iommu.h>
+#include <linux/log2.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "io_pagetable.h"
+#include "iommufd_private.h"
+#include "log.h"
+#include "pending.h"
+
+static void log_free(struct kref *ref)
+{
+	struct dirty_log *log = container_of(ref, struct dirty_log, ref);
+
+	dirty_store_put(log->wanted);
+	put_device(log->dev);
+	kfree(log);
+}
+
+/* Another reference */
+struct dirty_log *dirty_log_get(struct dirty_log *log)
+{
+	kref_get(&log->ref);
+	return log;
+}
+
+void dirty_log_drop(struct dirty_log *log)
+{
+	kref_put(&log->ref, log_free);
+}
+
+/* The log has no owner any more; who could not have it is returned. */
+static struct dirty_store *log_free_locked(struct dirty_log *log)
+{
+	struct dirty_store *wanted = log->wanted;
+
+	WRITE_ONCE(log->state, DIRTY_LOG_FREE);
+	log->wanted = NULL;
+	return wanted;
+}
+
+static void log_tell(struct dirty_store *wanted)
+{
+	if (wanted)
+		dirty_store_reconcile(wanted);
+	dirty_store_put(wanted);
+}
+
+/**
+ * dirty_log_release() - A log has no owner any more
+ * @log: The log
+ *
+ * Tells who could not have it.
+ */
+void dirty_log_release(struct dirty_log *log)
+{
+	struct dirty_store *wanted;
+
+	spin_lock(&log->lock);
+	wanted = log_free_locked(log);
+	spin_unlock(&log->lock);
+	wake_up_all(&log->binding.wait);
+	log_tell(wanted);
+}
+
+/**
+ * dirty_log_retire() - A device has no log any more
+ * @log: Its log, closed
+ *
+ * Waits for the worker: for the report that is under way, and the driver's stop.
+ * None of the driver's functions runs when this returns.
+ */
+void dirty_log_retire(struct dirty_log *log)
+{
+	wait_event(log->binding.wait,
+		   dirty_log_state(log) != DIRTY_LOG_ENDING &&
+		   dirty_log_state(log) != DIRTY_LOG_TRACKER);
+	dirty_log_drop(log);
+}
+
+/**
+ * dirty_log_settle() - Wait a moment for a log that is ending
+ * @log: The log
+ */
+void dirty_log_settle(struct dirty_log *log)
+{
+	wait_event_timeout(log->binding.wait,
+			   dirty_log_state(log) != DIRTY_LOG_ENDING,
+			   DIRTY_SETTLE_TIME);
+}
+
+/**
+ * dirty_log_wait() - Wait for a log that is ending
+ * @log: The log
+ *
+ * Return: -EINTR when killed.
+ */
+int dirty_log_wait(struct dirty_log *log)
+{
+	if (wait_event_killable(log->binding.wait,
+				dirty_log_state(log) != DIRTY_LOG_ENDING))
+		return -EINTR;
+	return 0;
+}
+
+/* ---- Start ---- */
+
+/**
+ * dirty_log_usable() - Can a tracker have this log?
+ * @log: The log, or NULL
+ * @store: The tracker's store, or NULL to ask without consequences
+ *
+ * One that somebody else has is remembered: its release asks the tracker to
+ * reconcile.
+ */
+bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store)
+{
+	struct dirty_store *drop = NULL;
+	bool usable = false;
+
+	if (!log || READ_ONCE(log->failed))
+		return false;
+	spin_lock(&log->lock);
+	if (log->state == DIRTY_LOG_FREE) {
+		usable = !log->closed;
+	} else if (log->state == DIRTY_LOG_TRACKER &&
+		   log->binding.store == store) {
+		usable = true;
+	} else if (store && log->wanted != store) {
+		drop = log->wanted;
+		log->wanted = dirty_store_get(store);
+	}
+	spin_unlock(&log->lock);
+	dirty_store_put(drop);
+	return usable;
+}
+
+static int log_try(struct dirty_log *log, unsigned long wish,
+		   unsigned long first, unsigned long last)
+{
+	struct dirty_binding *b = &log->binding;
+	unsigned long granule = max(log->desc.granule, wish);
+	int rc;
+
+	rc = log->desc.ops->start(log->desc.data, first, last, &granule);
+	if (rc)
+		return rc;
+	if (!is_power_of_2(granule)) {
+		dev_warn(log->dev,
+			 "the driver logs dirty pages in units of %lu bytes, which is no power of two; not used\n",
+			 granule);
+		log->desc.ops->stop(log->desc.data);
+		return -EINVAL;
+	}
+	b->granule = granule;
+	b->first = first;
+	b->last = last;
+	return 0;
+}
+
+/**
+ * dirty_log_mapped_span() - First and last byte that a device can write
+ * @iopt: The IOAS's table
+ * @first: Out: first byte
+ * @last: Out: last byte, inclusive
+ *
+ * Return: false when there is none.
+ */
+bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long *first,
+			   unsigned long *last)
+{
+	struct iopt_area *area;
+	bool found = false;
+
+	down_read(&iopt->iova_rwsem);
+	for (area = iopt_area_iter_first(iopt, 0, ULONG_MAX); area;
+	     area = iopt_area_iter_next(area, 0, ULONG_MAX)) {
+		if (!(area->iommu_prot & IOMMU_WRITE))
+			continue;
+		if (!found)
+			*first = iopt_area_iova(area);
+		*last = iopt_area_last_iova(area);
+		found = true;
+		cond_resched();
+	}
+	up_read(&iopt->iova_rwsem);
+	return found;
+}
+
+/*
+ * Wide, so that what is mapped later is in it, since to start a log again has a
+ * gap: the whole address space; all below a power of two that is above
+ * everything mapped; what is mapped and no more; and if even that is too much,
+ * the largest piece from 0 on.
+ */
+static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
+			  unsigned long wish, unsigned long last)
+{
+	unsigned long mapped_first = 0, mapped_last = 0;
+	unsigned int bits;
+	int rc;
+
+	if (log->desc.addr_bits && log->desc.addr_bits < BITS_PER_LONG)
+		last = min(last, BIT(log->desc.addr_bits) - 1);
+	log->binding.narrow = false;
+	rc = log_try(log, wish, 0, last);
+	if (!rc)
+		return rc;
+	dirty_log_mapped_span(iopt, &mapped_first, &mapped_last);
+	for (bits = __fls(last); bits >= 30; bits--) {
+		if (BIT(bits) - 1 < mapped_last)
+			break;
+		rc = log_try(log, wish, 0, BIT(bits) - 1);
+		if (!rc)
+			return rc;
+	}
+	if (mapped_last && mapped_last <= last) {
+		rc = log_try(log, wish, mapped_first & ~(SZ_2M - 1UL),
+			     mapped_last | (SZ_2M - 1UL));
+		log->binding.narrow = !rc;
+		if (!rc)
+			return rc;
+	}
+	for (; bits >= 30; bits--) {
+		rc = log_try(log, wish, 0, BIT(bits) - 1);
+		if (!rc)
+			return rc;
+	}
+	return rc;
+}
+
+/**
+ * dirty_log_start() - Begin to log
+ * @log: The log
+ * @store: Store of the tracker that is going to have it; plan_lock is held
+ * @iopt: The tracker's IOAS
+ * @last: Last address of the domain, inclusive
+ *
+ * Return: -EBUSY when somebody else has it, -errno when it cannot be started; then
+ * it has failed.
+ */
+int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
+		    struct io_pagetable *iopt, unsigned long last)
+{
+	struct dirty_binding *b = &log->binding;
+	int rc = 0;
+
+	spin_lock(&log->lock);
+	if (log->state != DIRTY_LOG_FREE || log->closed)
+		rc = -EBUSY;
+	else
+		WRITE_ONCE(log->state, DIRTY_LOG_BUSY);
+	spin_unlock(&log->lock);
+	if (rc)
+		return rc;
+	rc = log_find_range(log, iopt, store->unit_mask + 1, last);
+	if (rc) {
+		dev_warn(log->dev,
+			 "dirty page log cannot be started (error %d); all memory mapped for the device is reported dirty\n",
+			 rc);
+		atomic64_inc(&log->count.failures);
+		WRITE_ONCE(log->failed, true);
+		dirty_log_release(log);
+		return rc;
+	}
+	kref_get(&log->ref);
+	b->store = dirty_store_get(store);
+	mutex_lock(&b->iopt_lock);
+	WRITE_ONCE(b->iopt, iopt);
+	mutex_unlock(&b->iopt_lock);
+	b->piece = DIRTY_LOG_PIECE;
+	mutex_lock(&store->lock);
+	dirty_set_init(&b->stale, store->shift);
+	/* Together: whoever finds it listed may ask it, and end it */
+	list_add_tail(&b->item, &store->bindings);
+	spin_lock(&log->lock);
+	/* With the binding, for those who look without the lock */
+	smp_store_release(&log->state, DIRTY_LOG_TRACKER);
+	spin_unlock(&log->lock);
+	mutex_unlock(&store->lock);
+	return 0;
+}
+
+/* ---- Registration ---- */
+
+/**
+ * dirty_log_alloc() - A device has a log of its own
+ * @idev: The device
+ * @desc: What its driver can do; copied
+ *
+ * Return: The log with one reference, or NULL.
+ */
+struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
+				  const struct iommufd_dirty_source_desc *desc)
+{
+	struct dirty_log *log = kzalloc(sizeof(*log), GFP_KERNEL_ACCOUNT);
+
+	if (!log)
+		return NULL;
+	log->desc = *desc;
+	log->idev = idev;
+	log->dev = get_device(idev->dev);
+	kref_init(&log->ref);
+	spin_lock_init(&log->lock);
+	dirty_binding_init(&log->binding);
+	return log;
+}
+
+/* ---- The user of VFIO_DEVICE_FEATURE_DMA_LOGGING_* ---- */
+
+/**
+ * dirty_log_user_begin() - The user is about to call the driver
+ * @log: The log
+ * @start: To start it: one that is ending is waited for
+ * @had: Out: the user has it already
+ *
+ * The user's calls may run at the same time; what that does is the driver's to say.
+ * No tracker gets the log while one runs.
+ *
+ * Return: -EBUSY when a tracker has it, -EINTR when killed; else to be ended with
+ * dirty_log_user_end().
+ */
+int dirty_log_user_begin(struct dirty_log *log, bool start, bool *had)
+{
+	int rc = 0;
+
+	if (start)
+		rc = dirty_log_wait(log);
+	if (rc)
+		return rc;
+	spin_lock(&log->lock);
+	*had = log->user_has;
+	if (log->state == DIRTY_LOG_FREE || log->state == DIRTY_LOG_USER) {
+		WRITE_ONCE(log->state, DIRTY_LOG_USER);
+		log->user_calls++;
+	} else {
+		rc = -EBUSY;
+	}
+	spin_unlock(&log->lock);
+	return rc;
+}
+
+/**
+ * dirty_log_user_end() - The user has called the driver
+ * @log: The log
+ * @change: 1 the user has it from now on, -1 not any more, 0 as before
+ */
+void dirty_log_user_end(struct dirty_log *log, int change)
+{
+	struct dirty_store *wanted = NULL;
+
+	spin_lock(&log->lock);
+	if (change)
+		log->user_has = change > 0;
+	log->user_calls--;
+	if (!log->user_calls && !log->user_has)
+		wanted = log_free_locked(log);
+	spin_unlock(&log->lock);
+	log_tell(wanted);
+}

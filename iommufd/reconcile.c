@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Makes what is on (actual) equal to what should be on (the plan). Every event
+ * changes the attachments or a source and then reconciles, so that what is on and
+ * not wanted is found by the next reconcile even if the event that made it was
+ * lost:
+ *
+ *  1. the plan is made, and what is new in it is started; what cannot be started
+ *     has failed, and the plan is made without it;
+ *  2. the plan is applied, with domains_rwsem held for write. What it does not
+ *     want any more goes on being harvested: dirty bits are *drained* by READs,
+ *     and what was reported because it is mapped is *marked*, to be reported a
+ *     last time;
+ *  3. logs that are not wanted end by themselves (log.c), and domains that are
+ *     drained stop tracking.
+ *
+ * So in between things are covered twice, and pages may be reported twice. No
+ * domain is walked and no device asked here, and no memory is allocated.
+ */
+#include <linux/iommu.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "log.h"
+#include "platform/platform.h"
+#include "reconcile.h"
+#include "test.h"
+#include "tracker.h"
+
+static bool kind_has_log(u8 kind)
+{
+	return kind == IOMMU_DIRTY_SOURCE_DEVICE ||
+	       kind == IOMMU_DIRTY_SOURCE_SCOPE;
+}
+
+/**
+ * dirty_plan_reserve() - Have room for a plan
+ * @tracker: The tracker; plan_lock is held
+ * @domains: Domains that are about to be added
+ * @devices: Attachments that are about to be added
+ *
+ * Return: -ENOMEM.
+ */
+int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
+		       unsigned int domains, unsigned int devices)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct dirty_plan *plan = &tracker->plan;
+	void *more;
+
+	domains += list_count_nodes(&iopt->dirty.domains);
+	devices += list_count_nodes(&iopt->dirty.attachments);
+	if (domains > tracker->max_domains) {
+		more = krealloc_array(plan->domains, domains + 4,
+				      sizeof(*plan->domains),
+				      GFP_KERNEL_ACCOUNT);
+		if (!more)
+			return -ENOMEM;
+		plan->domains = more;
+		tracker->max_domains = domains + 4;
+	}
+	if (devices > tracker->max_devices) {
+		more = krealloc_array(plan->devices, devices + 4,
+				      sizeof(*plan->devices),
+				      GFP_KERNEL_ACCOUNT);
+		if (!more)
+			return -ENOMEM;
+		plan->devices = more;
+		tracker->max_devices = devices + 4;
+	}
+	return 0;
+}
+
+/* ---- Make the plan ---- */
+
+static int count_device(struct device *dev, void *data)
+{
+	(*(unsigned int *)data)++;
+	return 0;
+}
+
+/*
+ * What shares a group can write to one another's memory, and perhaps with one
+ * another's name. So a log speaks only for a device that is alone.
+ */
+static bool is_alone(struct iommufd_device *idev)
+{
+	unsigned int devices = 0;
+
+	iommu_group_for_each_dev(idev->igroup->group, &devices, count_device);
+	return devices == 1;
+}
+
+static void attachment_learn(struct iommufd_dirty_attachment *at)
+{
+	at->alone = is_alone(at->idev);
+	at->trackable = iommufd_dirty_platform(at->idev->dev);
+	at->known = true;
+}
+
+static void plan_device(struct dirty_store *store,
+			const struct iommufd_dirty_attachment *at,
+			struct dirty_plan_device *dev)
+{
+	struct dirty_log *log = at->idev->dirty.log;
+
+	*dev = (struct dirty_plan_device){
+		.domain = at->dd->index,
+		.nested = at->nested,
+	};
+	if (!at->alone || !dirty_log_usable(log, store))
+		return;
+	if (log->desc.flags & IOMMUFD_DIRTY_SOURCE_IS_SCOPE)
+		dev->scoped = !at->nested;
+	else
+		dev->granule = store && dirty_log_is_bound(log, store) ?
+				       log->binding.granule :
+				       log->desc.granule;
+}
+
+/* @store is the tracker's; NULL to ask what would be possible. */
+static void plan_collect(struct io_pagetable *iopt, struct dirty_store *store,
+			 struct dirty_plan *plan)
+{
+	struct iommufd_dirty_attachment *at;
+	struct iommufd_dirty_domain *dd;
+
+	plan->nr_domains = 0;
+	plan->nr_devices = 0;
+	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+		dd->index = plan->nr_domains++;
+		plan->domains[dd->index] = (struct dirty_plan_domain){
+			.granule = dd->failed ? 0 : dirty_domain_finest(dd, iopt),
+		};
+	}
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		if (at->silent)
+			continue;
+		if (!at->known)
+			attachment_learn(at);
+		plan_device(store, at, &plan->devices[plan->nr_devices++]);
+		if (!at->trackable)
+			plan->domains[at->dd->index].granule = 0;
+	}
+}
+
+/**
+ * dirty_plan_preview() - What plan would START make?
+ * @iopt: The IOAS's table; plan_lock is held
+ * @policy: enum iommu_dirty_policy
+ * @plan: Out: the plan, in the order of the lists; its arrays are to be freed
+ *
+ * A log may still refuse when it is started.
+ *
+ * Return: -ENOMEM.
+ */
+int dirty_plan_preview(struct io_pagetable *iopt, u32 policy,
+		       struct dirty_plan *plan)
+{
+	size_t domains = list_count_nodes(&iopt->dirty.domains);
+	size_t devices = list_count_nodes(&iopt->dirty.attachments);
+
+	plan->policy = policy;
+	/* One more, so that none is not an error */
+	plan->domains = kcalloc(domains + 1, sizeof(*plan->domains),
+				GFP_KERNEL_ACCOUNT);
+	plan->devices = kcalloc(devices + 1, sizeof(*plan->devices),
+				GFP_KERNEL_ACCOUNT);
+	if (!plan->domains || !plan->devices)
+		return -ENOMEM;
+	plan_collect(iopt, NULL, plan);
+	dirty_plan_make(plan);
+	return 0;
+}
+
+/* -EAGAIN: something failed, and the plan has to be made without it. */
+static int plan_start(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct dirty_plan *plan = &tracker->plan;
+	struct iommufd_dirty_attachment *at;
+	struct iommufd_dirty_domain *dd;
+	unsigned int i = 0;
+
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		struct dirty_log *log = at->idev->dirty.log;
+
+		if (at->silent)
+			continue;
+		if (!kind_has_log(plan->devices[i++].kind) ||
+		    dirty_log_is_bound(log, tracker->store))
+			continue;
+		if (dirty_log_start(log, tracker->store, iopt,
+				    at->dd->domain->geometry.aperture_end))
+			return -EAGAIN;
+	}
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		if (plan->domains[dd->index].kind == IOMMU_DIRTY_SOURCE_IOMMU &&
+		    dirty_domain_enable(dd))
+			return -EAGAIN;
+	return 0;
+}
+
+/* Is nothing, and no part of it, to be reported because it is mapped? */
+static bool plan_is_precise(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct dirty_plan *plan = &tracker->plan;
+	struct iommufd_dirty_attachment *at;
+	unsigned long first, last;
+	unsigned int i = 0;
+
+	if (plan->conservative)
+		return false;
+	if (!dirty_log_mapped_span(iopt, &first, &last))
+		return true;
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		struct dirty_log *log = at->idev->dirty.log;
+
+		if (!at->silent && kind_has_log(plan->devices[i++].kind) &&
+		    (first < log->binding.first || last > log->binding.last))
+			return false;
+	}
+	return true;
+}
+
+/* ---- Apply it ---- */
+
+/* What the logs of the devices of a domain cover, all of them. */
+static void plan_span(struct iommufd_dirty_tracker *tracker,
+		      const struct iommufd_dirty_domain *dd,
+		      unsigned long *first, unsigned long *last)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	const struct dirty_plan *plan = &tracker->plan;
+	struct iommufd_dirty_attachment *at;
+	unsigned int i = 0;
+
+	*first = 0;
+	*last = ULONG_MAX;
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		const struct dirty_log *log = at->idev->dirty.log;
+
+		if (at->silent)
+			continue;
+		if (!kind_has_log(plan->devices[i++].kind) || at->dd != dd)
+			continue;
+		*first = max(*first, log->binding.first);
+		*last = min(*last, log->binding.last);
+	}
+}
+
+/* What was reported because it is mapped is reported once more. */
+static void domain_mark(struct dirty_store *store,
+			const struct iommufd_dirty_domain *dd)
+{
+	if (dd->kind == IOMMU_DIRTY_SOURCE_MAPPED) {
+		dirty_store_mark(store, 0, ULONG_MAX);
+	} else if (dirty_domain_partial(dd)) {
+		if (dd->first)
+			dirty_store_mark(store, 0, dd->first - 1);
+		if (dd->last != ULONG_MAX)
+			dirty_store_mark(store, dd->last + 1, ULONG_MAX);
+	}
+}
+
+static void domain_apply(struct iommufd_dirty_tracker *tracker,
+			 struct iommufd_dirty_domain *dd)
+{
+	u8 kind = tracker->plan.domains[dd->index].kind;
+	unsigned long first, last;
+
+	/* It has failed since the plan was made */
+	if (kind == IOMMU_DIRTY_SOURCE_IOMMU && READ_ONCE(dd->failed)) {
+		kind = IOMMU_DIRTY_SOURCE_MAPPED;
+		dirty_store_reconcile(tracker->store);
+	}
+	plan_span(tracker, dd, &first, &last);
+	if (tracker->running &&
+	    (dd->kind != kind || dd->first != first || dd->last != last))
+		domain_mark(tracker->store, dd);
+	spin_lock(&dd->lock);
+	if (kind == IOMMU_DIRTY_SOURCE_IOMMU)
+		dirty_ranges_clear(&dd->drain);
+	else if (dd->kind == IOMMU_DIRTY_SOURCE_IOMMU)
+		dirty_ranges_add(&dd->drain, 0, ULONG_MAX);
+	spin_unlock(&dd->lock);
+	if (kind == IOMMU_DIRTY_SOURCE_IOMMU)
+		dd->on = true;
+	if (dd->kind != kind && tracker->running)
+		dirty_store_notify(tracker->store);
+	WRITE_ONCE(dd->kind, kind);
+	dd->first = first;
+	dd->last = last;
+}
+
+static void plan_apply(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *at;
+	struct iommufd_dirty_domain *dd;
+	unsigned int i = 0;
+
+	dirty_test_delay("apply");
+	down_write(&iopt->domains_rwsem);
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		domain_apply(tracker, dd);
+	list_for_each_entry(at, &iopt->dirty.attachments, item)
+		WRITE_ONCE(at->kind, at->silent ? IOMMU_DIRTY_SOURCE_NONE :
+					tracker->plan.devices[i++].kind);
+	up_write(&iopt->domains_rwsem);
+}
+
+/* ---- End what is left over ---- */
+
+static bool log_is_wanted(struct io_pagetable *iopt, const struct dirty_log *log)
+{
+	struct iommufd_dirty_attachment *at;
+
+	/* A device in the middle of a replace has two attachments */
+	list_for_each_entry(at, &iopt->dirty.attachments, item)
+		if (at->idev->dirty.log == log && kind_has_log(at->kind))
+			return true;
+	return false;
+}
+
+/* All bindings, not all attachments: what is on and has none is found as well. */
+static void end_logs(struct iommufd_dirty_tracker *tracker)
+{
+	struct dirty_store *store = tracker->store;
+	struct dirty_binding *b;
+
+	mutex_lock(&store->lock);
+	list_for_each_entry(b, &store->bindings, item) {
+		struct dirty_log *log = container_of(b, struct dirty_log,
+						     binding);
+
+		if (log_is_wanted(dirty_tracker_iopt(tracker), log))
+			continue;
+		/* It has recorded nothing since it was lost */
+		if (READ_ONCE(log->failed) &&
+		    dirty_log_state(log) == DIRTY_LOG_TRACKER &&
+		    !dirty_test_break(DIRTY_BREAK_NO_MARK)) {
+			dirty_ranges_add(&store->mark, b->first, b->last);
+			store->marks++;
+		}
+		dirty_log_end(log);
+	}
+	mutex_unlock(&store->lock);
+}
+
+/* Is there nothing left in a domain that is not harvested by plan? */
+static bool domain_is_drained(struct io_pagetable *iopt,
+			      struct iommufd_dirty_domain *dd)
+{
+	unsigned long at = 0, first, last;
+	struct dirty_ranges drain;
+	bool drained = true;
+
+	if (!dd->on || dd->kind == IOMMU_DIRTY_SOURCE_IOMMU)
+		return false;
+	if (READ_ONCE(dd->failed))
+		return true;
+	spin_lock(&dd->lock);
+	drain = dd->drain;
+	spin_unlock(&dd->lock);
+	down_read(&iopt->iova_rwsem);
+	while (drained && dirty_ranges_next(&drain, at, ULONG_MAX, &first, &last)) {
+		drained = !iopt_area_iter_first(iopt, first, last);
+		if (last == ULONG_MAX)
+			break;
+		at = last + 1;
+	}
+	up_read(&iopt->iova_rwsem);
+	return drained;
+}
+
+static void end_domains(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_domain *dd;
+
+	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+		if (domain_is_drained(iopt, dd)) {
+			down_write(&iopt->domains_rwsem);
+			dd->on = false;
+			up_write(&iopt->domains_rwsem);
+		}
+		/* Started for a plan that was refused, or drained */
+		if (!dd->on)
+			dirty_domain_disable(dd);
+	}
+}
+
+/**
+ * dirty_reconcile_widen() - End logs that cover what was mapped, and no more
+ * @tracker: The tracker, running; plan_lock is held
+ *
+ * They are begun again, with what is mapped now, when they have ended: the caller
+ * reconciles, waits for that, and reconciles again.
+ *
+ * Return: true if there were any.
+ */
+bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
+{
+	bool widen = false;
+	struct dirty_store *store = tracker->store;
+	unsigned long first, last;
+	struct dirty_binding *b;
+
+	if (!dirty_log_mapped_span(dirty_tracker_iopt(tracker), &first, &last))
+		return false;
+	mutex_lock(&store->lock);
+	list_for_each_entry(b, &store->bindings, item)
+		if (b->narrow && (first < b->first || last > b->last)) {
+			struct dirty_log *log =
+				container_of(b, struct dirty_log, binding);
+
+			dirty_log_end(log);
+			widen = true;
+		}
+	mutex_unlock(&store->lock);
+	return widen;
+}
+
+/**
+ * dirty_reconcile() - Make what is on equal to what should be on
+ * @tracker: The tracker, running or about to; plan_lock is held
+ * @must: It cannot be refused: somebody has left, or a source failed
+ *
+ * Return: -ENXIO when the plan is not precise and has to be; the old one stays
+ * applied then, and the caller takes back what it did and reconciles again. With
+ * @must 0.
+ */
+int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	int rc;
+
+	lockdep_assert_held(&iopt->dirty.plan_lock);
+	clear_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
+	do {
+		tracker->plan.policy = tracker->policy;
+		plan_collect(iopt, tracker->store, &tracker->plan);
+		dirty_plan_make(&tracker->plan);
+		rc = plan_start(tracker);
+	} while (rc == -EAGAIN);
+	if (!must && tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE &&
+	    !plan_is_precise(tracker))
+		return -ENXIO;
+	plan_apply(tracker);
+	dirty_test_delay("applied");
+	end_logs(tracker);
+	end_domains(tracker);
+	return 0;
+}
+
+/**
+ * dirty_reconcile_end() - The tracker stops: nothing should be on
+ * @tracker: The tracker, not running any more and its store dead; plan_lock is
+ *	held
+ */
+void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct dirty_store *store = tracker->store;
+	struct iommufd_dirty_attachment *at;
+	struct iommufd_dirty_domain *dd;
+	struct dirty_binding *b;
+
+	down_write(&iopt->domains_rwsem);
+	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+		WRITE_ONCE(dd->kind, IOMMU_DIRTY_SOURCE_NONE);
+		dirty_ranges_clear(&dd->drain);
+		dd->on = false;
+	}
+	list_for_each_entry(at, &iopt->dirty.attachments, item)
+		WRITE_ONCE(at->kind, IOMMU_DIRTY_SOURCE_NONE);
+	up_write(&iopt->domains_rwsem);
+
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		dirty_domain_disable(dd);
+	mutex_lock(&store->lock);
+	list_for_each_entry(b, &store->bindings, item)
+		dirty_log_end(container_of(b, struct dirty_log, binding));
+	mutex_unlock(&store->lock);
+}
+
+/**
+ * dirty_reconcile_retry() - Give what has failed another try
+ * @tracker: The tracker; plan_lock is held
+ *
+ * A log that was lost ends; START waits for that before it reconciles. The
+ * counters of a tracker that is not running begin at 0.
+ */
+void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *at;
+	struct iommufd_dirty_domain *dd;
+
+	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+		dd->failed = false;
+		if (!tracker->running)
+			dirty_domain_reset(dd);
+	}
+	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+		struct dirty_log *log = at->idev->dirty.log;
+
+		if (!log)
+			continue;
+		if (READ_ONCE(log->failed) &&
+		    dirty_log_is_bound(log, tracker->store)) {
+			dirty_store_mark(tracker->store, log->binding.first,
+					 log->binding.last);
+			dirty_log_end(log);
+		}
+		if (!tracker->running)
+			dirty_counters_reset(&log->count);
+	}
+}
+
+/**
+ * dirty_reconcile_drained() - Is there a domain that need not be harvested any more?
+ * @tracker: The tracker; domains_rwsem is held
+ */
+bool dirty_reconcile_drained(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_domain *dd;
+
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		if (domain_is_drained(iopt, dd))
+			return true;
+	return false;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Makes what is on equal to what should be on.
+ */
+#ifndef __IOMMUFD_DIRTY_RECONCILE_H
+#define __IOMMUFD_DIRTY_RECONCILE_H
+
+#include <linux/types.h>
+
+struct dirty_plan;
+struct io_pagetable;
+struct iommufd_dirty_tracker;
+
+int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
+		       unsigned int domains, unsigned int devices);
+int dirty_plan_preview(struct io_pagetable *iopt, u32 policy,
+		       struct dirty_plan *plan);
+int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must);
+bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker);
+void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker);
+void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker);
+bool dirty_reconcile_drained(struct iommufd_dirty_tracker *tracker);
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Small leaves for the time of a migration only (--leaves migration). Each HWPT is
+ * made by hand and gets a second one with leaves of one page, which is filled while
+ * the guest runs; then the devices stand still, all of them are attached to the
+ * second one, and they run on. Back is the same, without a fill.
+ *
+ * Devices with migration states stand still in RUNNING_P2P. DMA devices have none
+ * and are stopped.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "vmigrate.h"
+
+static unsigned int nr_members(const struct vmm *vmm)
+{
+	return vmm->vfs.nr + vmm->nr_devices;
+}
+
+/* VFs first, then DMA devices. */
+static u32 member_id(const struct vmm *vmm, unsigned int i)
+{
+	return i < vmm->vfs.nr ? vmm->vfs.devices[i].vf.dev_id :
+				 vmm->devices[i - vmm->vfs.nr].dev_id;
+}
+
+static const char *member_name(const struct vmm *vmm, unsigned int i)
+{
+	return i < vmm->vfs.nr ? vmm->vfs.devices[i].vf.name :
+				 vmm->devices[i - vmm->vfs.nr].name;
+}
+
+static int member_attach(struct vmm *vmm, unsigned int i, u32 hwpt_id)
+{
+	if (i < vmm->vfs.nr)
+		return vf_attach(&vmm->vfs.devices[i].vf, hwpt_id);
+	return vdev_attach(&vmm->devices[i - vmm->vfs.nr], hwpt_id, NULL);
+}
+
+/* With dirty bits where the IOMMU has them. */
+static int make_hwpt(struct vmm *vmm, u32 dev_id, u32 *id)
+{
+	int rc = iommufd_hwpt_alloc(vmm->iommufd, dev_id, vmm->ioas_id,
+				    IOMMU_HWPT_ALLOC_DIRTY_TRACKING, id);
+
+	if (rc == -EOPNOTSUPP)
+		rc = iommufd_hwpt_alloc(vmm->iommufd, dev_id, vmm->ioas_id, 0,
+					id);
+	return rc;
+}
+
+static int attach_large(struct vmm *vmm, unsigned int i)
+{
+	struct leaves *leaves = &vmm->leaves;
+	struct leaves_hwpt *hwpt;
+	unsigned int n;
+	int rc;
+
+	/* One that is for another IOMMU is refused. */
+	for (n = 0; n < leaves->nr; n++)
+		if (!member_attach(vmm, i, leaves->hwpts[n].large)) {
+			leaves->of[i] = n;
+			return 0;
+		}
+	hwpt = &leaves->hwpts[n];
+	hwpt->dev_id = member_id(vmm, i);
+	rc = make_hwpt(vmm, hwpt->dev_id, &hwpt->large);
+	if (rc)
+		return rc;
+	leaves->nr++;
+	leaves->of[i] = n;
+	return member_attach(vmm, i, hwpt->large);
+}
+
+/**
+ * leaves_open - Move the devices from automatic HWPTs to some that are made by hand
+ * @vmm: the devices are attached, and do no DMA yet
+ *
+ * Return: a status.
+ */
+int leaves_open(struct vmm *vmm)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_members(vmm); i++) {
+		int rc = attach_large(vmm, i);
+
+		if (rc)
+			return fail(STATUS_ERROR,
+				    "cannot attach device %s to an HWPT of its own: %s",
+				    member_name(vmm, i), strerror(-rc));
+	}
+	return 0;
+}
+
+static int fill_small(struct vmm *vmm)
+{
+	struct leaves *leaves = &vmm->leaves;
+	u64 begin = now_ns();
+	unsigned int n;
+	int rc;
+
+	rc = iommufd_ioas_small_leaves(vmm->iommufd, vmm->ioas_id, true);
+	if (rc)
+		return fail(STATUS_ERROR,
+			    "cannot choose small leaves for IOAS %u: %s; load this project's iommufd.ko",
+			    vmm->ioas_id, strerror(-rc));
+	for (n = 0; n < leaves->nr; n++) {
+		struct leaves_hwpt *hwpt = &leaves->hwpts[n];
+
+		rc = make_hwpt(vmm, hwpt->dev_id, &hwpt->small);
+		if (rc)
+			return fail(STATUS_ERROR,
+				    "cannot make an HWPT with small leaves: %s",
+				    strerror(-rc));
+	}
+	leaves->fill_ns = now_ns() - begin;
+	return 0;
+}
+
+static int attach_all(struct vmm *vmm, bool small)
+{
+	const struct leaves *leaves = &vmm->leaves;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < nr_members(vmm); i++) {
+		const struct leaves_hwpt *hwpt = &leaves->hwpts[leaves->of[i]];
+		u32 id = small ? hwpt->small : hwpt->large;
+
+		rc = member_attach(vmm, i, id);
+		if (rc)
+			return fail(STATUS_ERROR,
+				    "device %s cannot be moved to HWPT %u: %s",
+				    member_name(vmm, i), id, strerror(-rc));
+	}
+	return 0;
+}
+
+static int resume(struct vmm *vmm)
+{
+	unsigned int i;
+	int status = vfs_to(&vmm->vfs, VFIO_DEVICE_STATE_RUNNING);
+
+	/* Other values than before: what is lost must be seen. */
+	for (i = 0; i < vmm->nr_devices; i++)
+		vmm->jobs[i].seed = virt_dma_value(vmm->jobs[i].seed, i + 1, 2);
+	return status ? status : vmm_start_devices(vmm);
+}
+
+/* Does every device whose dirty bits are used have small leaves? */
+static int check_small(struct vmm *vmm)
+{
+	unsigned int i;
+	int status = vmm_read_plan(vmm);
+
+	for (i = 0; !status && i < vmm->nr_sources; i++) {
+		const struct iommu_dirty_source_info *src = &vmm->sources[i];
+
+		if (src->dev_id && src->kind == IOMMU_DIRTY_SOURCE_IOMMU &&
+		    !(src->flags & IOMMU_DIRTY_SOURCE_FINE))
+			status = fail(STATUS_ERROR,
+				      "device %u is attached to HWPT %u, which has large leaves",
+				      src->dev_id, src->hwpt_id);
+	}
+	return status;
+}
+
+/**
+ * leaves_shrink - Small leaves from here on
+ * @vmm: the devices run, and so does the tracker
+ * @g: what the old leaves report, as a whole, is taken out of the tracker; all of
+ *	RAM is still to be sent
+ *
+ * Return: a status.
+ */
+int leaves_shrink(struct vmm *vmm, struct guest *g)
+{
+	int status = fill_small(vmm);
+	u64 begin = now_ns(), dirty;
+
+	if (!status)
+		status = vfs_to(&vmm->vfs, VFIO_DEVICE_STATE_RUNNING_P2P);
+	if (!status)
+		status = vmm_stop_devices(vmm);
+	if (!status)
+		status = attach_all(vmm, true);
+	if (!status)
+		status = resume(vmm);
+	vmm->leaves.pause_ns = now_ns() - begin;
+	if (!status)
+		status = check_small(vmm);
+	if (!status)
+		status = vmm_read(vmm, g, false, &dirty);
+	vmm->flags &= ~(u32)IOMMU_DIRTY_TRACKER_COARSE;
+	return status;
+}
+
+/**
+ * leaves_grow - The guest stays here: large leaves again
+ * @vmm: VFs RUNNING, DMA devices stopped. One without small leaves is left alone
+ *
+ * Return: a status.
+ */
+int leaves_grow(struct vmm *vmm)
+{
+	struct leaves *leaves = &vmm->leaves;
+	unsigned int n;
+	int status;
+
+	if (!leaves->nr || !leaves->hwpts[0].small)
+		return 0;
+	status = vfs_to(&vmm->vfs, VFIO_DEVICE_STATE_RUNNING_P2P);
+	if (!status)
+		status = attach_all(vmm, false);
+	if (!status)
+		status = vfs_to(&vmm->vfs, VFIO_DEVICE_STATE_RUNNING);
+	for (n = 0; !status && n < leaves->nr; n++) {
+		int rc = iommufd_destroy(vmm->iommufd, leaves->hwpts[n].small);
+
+		if (rc)
+			return fail(STATUS_ERROR,
+				    "HWPT %u with small leaves cannot be destroyed: %s",
+				    leaves->hwpts[n].small, strerror(-rc));
+		leaves->hwpts[n].small = 0;
+	}
+	return status;
+}
