@@ -30,6 +30,7 @@ help:
 	@echo "  VIRT='...'     with vm and demo: parameters of the virtual platform, or off"
 	@echo "  SEED=n         with test and demo: repeat the random choices of a run"
 	@echo "  SCHEDULES=n    with kselftest: random schedules per mix of devices (default 5)"
+	@echo "  DELAY_US=n     with kselftest, soak: longest delay in every second schedule (2000)"
 	@echo "  N=n            with soak-migrate: how many migrations"
 	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
 	@echo "  QEMU=path      with qemu: this QEMU (9.1 or newer) instead of Debian's"
@@ -61,19 +62,21 @@ modules: setup-build ## build the modules of the product (build/product)
 test-modules: setup-build ## build them with test hooks and the virtual platform (build/test)
 	+@build-aux/modules.sh test
 
-.PHONY: demo test nightly soak fuzz unit model kselftest vm vm-test check qemu qemu-build
+.PHONY: demo test nightly soak fuzz unit model kselftest mutants vm vm-test check qemu qemu-build
 demo: setup-vm ## migrate VFs, and memory that devices keep writing, in a VM
 	+@build-aux/demo.sh
 
+# Of selftests/mutants: of one line of plan.txt, which is tried once
+mutants := end-logs span-of-last counter-set second-pin fill-failed
 # Rows of build-aux/matrix.sh: as it is meant to be, off, in a vmlinux, for Arm
 sample := x86:all x86:off x86:built-in arm64:all out:least
 test: setup-test ## all tests that fit into CI; the last line counts them
-	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two selftests/run.sh \
-		unit model kselftest vm qemu fuzz soak bench+matrix
+	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two MUTANTS="$(mutants)" \
+		selftests/run.sh unit model kselftest mutants vm qemu fuzz soak bench+matrix
 
-nightly: setup-test ## the rest: debug kernel, upstream's tests, long soak and fuzz, full matrix
-	+@ROWS= SOAK=3600 FUZZ=600 selftests/run.sh \
-		kernel conformance debug qemu qemu-tracker soak fuzz matrix
+nightly: setup-test ## the rest: debug kernel, upstream's tests, long soak and fuzz, full matrix, mutants
+	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
+		mutants kernel conformance debug qemu qemu-tracker soak fuzz matrix
 
 soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
 	+@SOAK="$(or $(DURATION),600)" selftests/run.sh soak
@@ -89,6 +92,9 @@ model: setup-model ## check the protocol, and mistakes in it, with spin (selftes
 
 kselftest: setup-test ## the tests that run in the VM (TESTS='name ...' for some)
 	+@selftests/run.sh kselftest
+
+mutants: setup-test ## are mistakes in the kernel code noticed? (MUTANTS='name ...' for some)
+	+@selftests/run.sh mutants
 
 vm-test: setup-test ## the tests of the VM harness
 	+@selftests/run.sh vm
@@ -120,7 +126,7 @@ install: ## install the modules that "make modules" built (root; see DESTDIR)
 
 clean: ## remove what was built; keep what was fetched
 	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench \
-		$(B)/check $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model \
+		$(B)/check $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model $(B)/mutants \
 		$(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* $(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched

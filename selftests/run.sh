@@ -9,6 +9,7 @@
 #	unit		selftests/unit, on this machine
 #	model		selftests/model: the protocol, checked by spin
 #	kselftest	selftests/kselftest, in VMs
+#	mutants		selftests/mutants: all, or only $MUTANTS of them
 #	vm		the VM harness itself
 #	qemu		migrations between QEMUs: cases.txt, or only $QEMU_CASES of it
 #	qemu-tracker	the same with the QEMU of contrib/qemu
@@ -20,7 +21,7 @@
 #	conformance	upstream's tests, in the debug kernel
 #	debug		kselftest and vm, in the debug kernel, all of fail_nth
 #
-# Environment: SEED, SCHEDULES, and the variables that PASS_ENV names, go to the tests;
+# Environment: SEED, SCHEDULES, DELAY_US, and the variables that PASS_ENV names, go to the tests;
 # TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces their
 # time limits, JOBS=n runs so many VMs at a time (what fits; with one, or one line,
 # output comes as it is made, else when its VM has ended). DEBUG=1 runs what runs in the VM in the debug kernel, in which
@@ -217,7 +218,7 @@ run_plan()
 		[ -z "$modules" ] || args+=(--modules "$modules")
 		# shellcheck disable=SC2206 # words
 		args+=(${options:-})
-		for v in SEED SCHEDULES ${PASS_ENV:-}; do
+		for v in SEED SCHEDULES DELAY_US ${PASS_ENV:-}; do
 			[ -z "${!v:-}" ] || args+=(--env "$v=${!v}")
 		done
 		[ -z "${DEBUG:-}" ] || args+=(--env SLOW=1)
@@ -297,6 +298,14 @@ tap()
 stage_model()
 {
 	tap model "$TOP/selftests/model/run.sh"
+}
+
+stage_mutants()
+{
+	local mutants
+
+	read -ra mutants <<<"${MUTANTS:-}"
+	tap mutants "$TOP/selftests/mutants/run.sh" "${mutants[@]}"
 }
 
 stage_fuzz()
