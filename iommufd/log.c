@@ -289,31 +289,6 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 	return 0;
 }
 
-/* ---- Registration ---- */
-
-/**
- * dirty_log_alloc() - A device has a log of its own
- * @idev: The device
- * @desc: What its driver can do; copied
- *
- * Return: The log with one reference, or NULL.
- */
-struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
-				  const struct iommufd_dirty_source_desc *desc)
-{
-	struct dirty_log *log = kzalloc(sizeof(*log), GFP_KERNEL_ACCOUNT);
-
-	if (!log)
-		return NULL;
-	log->desc = *desc;
-	log->idev = idev;
-	log->dev = get_device(idev->dev);
-	kref_init(&log->ref);
-	spin_lock_init(&log->lock);
-	dirty_binding_init(&log->binding);
-	return log;
-}
-
 /* ---- The user of VFIO_DEVICE_FEATURE_DMA_LOGGING_* ---- */
 
 /**
