@@ -115,6 +115,24 @@ static int driver_read(struct harvest *h, unsigned long first,
 						       &dirty);
 }
 
+/* Where a block of about h->step from @first on ends: at the border of a leaf. */
+static unsigned long block_end(const struct harvest *h, struct iopt_area *area,
+			       unsigned long first, unsigned long limit)
+{
+	unsigned long start, end;
+
+	if (limit - first < h->step)
+		return limit;
+	leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area),
+		   first + h->step - 1, &start, &end);
+	return min(end, limit);
+}
+
+static void step_grow(struct harvest *h)
+{
+	h->step = min(h->step * 2, HARVEST_STEP);
+}
+
 /* Look without clearing: which part of the range holds all its dirty leaves? */
 static int driver_probe(struct harvest *h, unsigned long *first,
 			unsigned long *last, bool *found)
@@ -180,21 +198,6 @@ struct gather_walk {
 	bool pages;
 };
 
-/* Where a block of about @size from @first on ends: at the border of a leaf. */
-static unsigned long gather_block(const struct harvest *h,
-				  const struct gather_walk *walk,
-				  unsigned long size)
-{
-	unsigned long limit = walk->several ? walk->dirty_last : walk->last;
-	unsigned long start, end;
-
-	if (limit - walk->first < size)
-		return limit;
-	leaf_block(h, iopt_area_iova(walk->area), iopt_area_last_iova(walk->area),
-		   walk->first + size - 1, &start, &end);
-	return min(end, limit);
-}
-
 /*
  * A look has found the leaf that begins at @first dirty, and it is not any more. Nobody
  * should have cleared it; if somebody has, where it ends is not known, and to continue
@@ -259,7 +262,8 @@ static int gather_next(struct harvest *h, struct gather_walk *walk,
 		if (walk->pages)
 			return 0;
 	}
-	*end = gather_block(h, walk, h->step);
+	*end = block_end(h, walk->area, from,
+			 walk->several ? walk->dirty_last : walk->last);
 	to = *end;
 	looked = to - from >= PAGE_SIZE;
 	if (looked)
@@ -283,7 +287,7 @@ static int gather_next(struct harvest *h, struct gather_walk *walk,
 	return 0;
 
 clean:
-	h->step = min(h->step * 2, HARVEST_STEP);
+	step_grow(h);
 	return 0;
 }
 
@@ -317,14 +321,47 @@ static int read_gather(struct harvest *h, struct iopt_area *area,
 	}
 }
 
+/*
+ * Which of the two is the driver? Looks until there is a dirty leaf; @first is its first
+ * byte then.
+ */
+static int read_unknown(struct harvest *h, struct iopt_area *area,
+			unsigned long *first, unsigned long last, bool *found)
+{
+	unsigned long seen = h->window.records;
+	u64 bytes = h->window.bytes;
+	int rc;
+
+	for (;;) {
+		unsigned long from = *first;
+		unsigned long end = block_end(h, area, from, last), to = end;
+
+		rc = driver_probe(h, &from, &to, found);
+		if (rc)
+			return rc;
+		if (*found) {
+			*first = from;
+			break;
+		}
+		if (end == last)
+			return 0;
+		*first = end + 1;
+		step_grow(h);
+	}
+	/* What is there is read again */
+	h->window.bytes = bytes;
+	WRITE_ONCE(h->dd->record, h->window.records != seen ?
+					  IOMMUFD_DIRTY_RECORD_DIRECT :
+					  IOMMUFD_DIRTY_RECORD_GATHER);
+	return 0;
+}
+
 /* The part [first, last] of @area, which is mapped in the domain and stays so. */
 static int read_area(struct harvest *h, struct iopt_area *area,
 		     unsigned long first, unsigned long last)
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 	bool peek = h->flags & DIRTY_HARVEST_PEEK;
-	unsigned long seen = h->window.records;
-	u64 bytes = h->window.bytes;
 	bool found;
 	int rc;
 
@@ -334,14 +371,9 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 		return driver_read(h, first, last, true, &h->flush);
 
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_UNKNOWN) {
-		rc = driver_probe(h, &first, &last, &found);
+		rc = read_unknown(h, area, &first, last, &found);
 		if (rc || !found)
 			return rc;
-		/* What is there, from the first leaf to the last, is read again */
-		h->window.bytes = bytes;
-		WRITE_ONCE(dd->record, h->window.records != seen ?
-					       IOMMUFD_DIRTY_RECORD_DIRECT :
-					       IOMMUFD_DIRTY_RECORD_GATHER);
 	}
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_GATHER)
 		return read_gather(h, area, first, last);
