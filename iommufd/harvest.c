@@ -132,7 +132,9 @@ static void harvest_begin(struct harvest *h, struct io_pagetable *iopt,
 		.step = GATHER_STEP,
 	};
 	dirty_window_init(&h->window, set);
-	h->window.unit_mask = store->unit_mask;
+	/* To its own granule a set rounds by itself */
+	if (set && BIT(set->shift) - 1 < store->unit_mask)
+		h->window.unit_mask = store->unit_mask;
 	iommu_iotlb_gather_init(&h->flush);
 }
 

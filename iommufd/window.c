@@ -33,8 +33,11 @@ void dirty_window_record(struct dirty_window *window, unsigned long iova,
 	length = last - iova + 1;
 	window->largest = max(window->largest, length);
 	window->bytes += length;
-	dirty_set_add(window->set, iova & ~window->unit_mask,
-		      last | window->unit_mask);
+	if (unlikely(window->unit_mask)) {
+		iova &= ~window->unit_mask;
+		last |= window->unit_mask;
+	}
+	dirty_set_add(window->set, iova, last);
 }
 
 static void window_set(struct iova_bitmap *bitmap, unsigned long iova,
