@@ -107,5 +107,7 @@ static inline void xa_destroy(struct xarray *xa)
 	     entry = xa_find(xa, &index, last, XA_PRESENT);		\
 	     entry;							\
 	     entry = xa_find_after(xa, &index, last, XA_PRESENT))
+#define xa_for_each_start(xa, index, entry, start)			\
+	xa_for_each_range(xa, index, entry, start, ULONG_MAX)
 #define xa_for_each(xa, index, entry)					\
 	xa_for_each_range(xa, index, entry, 0, ULONG_MAX)
