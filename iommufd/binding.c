@@ -29,8 +29,6 @@
 #include "test.h"
 #include "window.h"
 
-#include "window.h"
-
 /* Areas with less between them are asked for in one report */
 #define LOG_GAP ((unsigned long)SZ_256M)
 /* How much is asked for in one report, at least */
@@ -188,7 +186,7 @@ static int log_report(struct dirty_log *log, unsigned long first,
 	u64 start = ktime_get_ns(), ns;
 	int rc;
 
-	dirty_set_init(&set, store->shift);
+	dirty_set_init(&set, READ_ONCE(store->shift));
 	mutex_lock(&store->lock);
 	dirty_set_init(&stale, b->stale.shift);
 	dirty_set_move(&stale, &b->stale, first, last);
@@ -374,7 +372,7 @@ static void binding_finish(struct dirty_log *log)
 	mutex_unlock(&store->lock);
 	/* Those who came since the last piece: there is nothing more to have */
 	requests_finish(b);
-	b->store = NULL;
+	WRITE_ONCE(b->store, NULL);
 	dirty_log_release(log);
 	atomic_dec(&store->ending);
 	wake_up_all(&store->wait);

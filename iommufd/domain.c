@@ -173,7 +173,7 @@ void dirty_domain_disable(struct iommufd_dirty_domain *dd)
  */
 void dirty_domain_reset(struct iommufd_dirty_domain *dd)
 {
-	dd->largest = 0;
+	WRITE_ONCE(dd->largest, 0);
 	atomic64_set(&dd->count.bytes, 0);
 	atomic64_set(&dd->count.harvests, 0);
 	atomic64_set(&dd->count.harvest_ns, 0);

@@ -145,7 +145,7 @@ static void harvest_count(struct harvest *h, u64 start_ns)
 	atomic64_add(h->window.bytes, &dd->count.bytes);
 	atomic64_inc(&dd->count.harvests);
 	atomic64_add(ktime_get_ns() - start_ns, &dd->count.harvest_ns);
-	if (dd->kind == IOMMU_DIRTY_SOURCE_IOMMU &&
+	if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU &&
 	    h->window.largest > READ_ONCE(dd->largest))
 		WRITE_ONCE(dd->largest, h->window.largest);
 }
@@ -171,7 +171,7 @@ static void domain_drained(struct harvest *h, unsigned long first,
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 
-	if (h->flags || dd->kind == IOMMU_DIRTY_SOURCE_IOMMU)
+	if (h->flags || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU)
 		return;
 	spin_lock(&dd->lock);
 	dirty_ranges_remove(&dd->drain, first, last);
@@ -201,7 +201,7 @@ static int harvest_one(struct harvest *h, unsigned long first,
 	    (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 	     dirty_domain_partial(dd)))
 		rc = harvest_steps(h, mapped_step, first, reached);
-	if (bits || dd->kind == IOMMU_DIRTY_SOURCE_MAPPED ||
+	if (bits || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 	    dirty_domain_partial(dd))
 		harvest_count(h, start_ns);
 	return rc;
@@ -407,7 +407,7 @@ void dirty_harvest_last(struct io_pagetable *iopt,
 			goto out_unlock;
 		}
 		reached = ULONG_MAX;
-		dirty_set_init(&set, tracker->store->shift);
+		dirty_set_init(&set, READ_ONCE(tracker->store->shift));
 		harvest_begin(&h, iopt, tracker->store, dd,
 			      DIRTY_HARVEST_LAST, &set);
 		h.deadline = deadline;
@@ -463,7 +463,7 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	unsigned long index;
 	struct dirty_set set;
 
-	dirty_set_init(&set, store->shift);
+	dirty_set_init(&set, READ_ONCE(store->shift));
 	xa_for_each(&iopt->domains, index, domain) {
 		struct iommufd_dirty_domain *dd;
 

@@ -73,7 +73,7 @@ static void hwpt_set_store(struct iommufd_hwpt_paging *hwpt_paging,
 	old = dd->store;
 	dd->store = store;
 	dd->on = store;
-	dd->failed = false;
+	WRITE_ONCE(dd->failed, false);
 	WRITE_ONCE(dd->kind, IOMMU_DIRTY_SOURCE_NONE);
 	iopt->dirty.stores += !!store - !!old;
 	up_write(&iopt->iova_rwsem);

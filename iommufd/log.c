@@ -272,7 +272,7 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 		return rc;
 	}
 	kref_get(&log->ref);
-	b->store = dirty_store_get(store);
+	WRITE_ONCE(b->store, dirty_store_get(store));
 	mutex_lock(&b->iopt_lock);
 	WRITE_ONCE(b->iopt, iopt);
 	mutex_unlock(&b->iopt_lock);

@@ -130,7 +130,8 @@ static void plan_collect(struct io_pagetable *iopt, struct dirty_store *store,
 	list_for_each_entry(dd, &iopt->dirty.domains, item) {
 		dd->index = plan->nr_domains++;
 		plan->domains[dd->index] = (struct dirty_plan_domain){
-			.granule = dd->failed ? 0 : dirty_domain_finest(dd, iopt),
+			.granule = READ_ONCE(dd->failed) ?
+					   0 : dirty_domain_finest(dd, iopt),
 		};
 	}
 	list_for_each_entry(at, &iopt->dirty.attachments, item) {
@@ -357,7 +358,7 @@ static bool domain_is_drained(struct io_pagetable *iopt,
 	struct dirty_ranges drain;
 	bool drained = true;
 
-	if (!dd->on || dd->kind == IOMMU_DIRTY_SOURCE_IOMMU)
+	if (!dd->on || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU)
 		return false;
 	if (READ_ONCE(dd->failed))
 		return true;
@@ -500,7 +501,7 @@ void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker)
 	struct iommufd_dirty_domain *dd;
 
 	list_for_each_entry(dd, &iopt->dirty.domains, item) {
-		dd->failed = false;
+		WRITE_ONCE(dd->failed, false);
 		if (!tracker->running)
 			dirty_domain_reset(dd);
 	}

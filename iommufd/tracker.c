@@ -450,8 +450,8 @@ static bool tracker_is_small(struct iommufd_dirty_tracker *tracker)
 
 	down_read(&iopt->domains_rwsem);
 	list_for_each_entry(dd, &iopt->dirty.domains, item)
-		if (dd->kind == IOMMU_DIRTY_SOURCE_IOMMU && !dd->small &&
-		    !iopt->disable_large_pages)
+		if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU &&
+		    !dd->small && !iopt->disable_large_pages)
 			small = false;
 	up_read(&iopt->domains_rwsem);
 	return small;
