@@ -475,7 +475,8 @@ void dirty_log_close(struct dirty_log *log)
 }
 
 /**
- * dirty_logs_detach() - A tracker is going away: its bindings let go of the IOAS
+ * dirty_logs_detach() - A tracker goes away, or starts again: the bindings that it
+ *	had let go of the IOAS
  * @store: The tracker's store, dead; its bindings are ending
  * @iopt: The IOAS's table
  */

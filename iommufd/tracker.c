@@ -195,6 +195,8 @@ static int tracker_renew_store(struct iommufd_dirty_tracker *tracker)
 	if (!store)
 		return -ENOMEM;
 	tracker->store = store;
+	/* A worker that still has it does not look at what is mapped any more */
+	dirty_logs_detach(old, dirty_tracker_iopt(tracker));
 	dirty_store_put(old);
 	return 0;
 }
