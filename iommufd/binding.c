@@ -190,6 +190,7 @@ static int log_report(struct dirty_log *log, unsigned long first,
 	mutex_lock(&store->lock);
 	dirty_set_init(&stale, b->stale.shift);
 	dirty_set_move(&stale, &b->stale, first, last);
+	b->stale_asked = !dirty_set_empty(&stale);
 	mutex_unlock(&store->lock);
 
 	dirty_window_init(&window, &set);
@@ -209,6 +210,9 @@ static int log_report(struct dirty_log *log, unsigned long first,
 		log_lost(log, &stale, rc);
 	else
 		dirty_set_destroy(&stale);
+	mutex_lock(&store->lock);
+	b->stale_asked = false;
+	mutex_unlock(&store->lock);
 	return rc;
 }
 
@@ -560,7 +564,7 @@ static bool binding_is_needed(struct dirty_binding *b)
 {
 	struct dirty_log *log = container_of(b, struct dirty_log, binding);
 
-	return dirty_log_state(log) == DIRTY_LOG_ENDING ||
+	return dirty_log_state(log) == DIRTY_LOG_ENDING || b->stale_asked ||
 	       !dirty_set_empty(&b->stale);
 }
 

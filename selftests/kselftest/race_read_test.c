@@ -210,6 +210,41 @@ TEST_F(race_read, timeout)
 	EXPECT_EQ(6 * PAGE, bytes + cmd.out_dirty_bytes);
 }
 
+/*
+ * A READ has given up waiting for a report, of memory that was unmapped. The next one
+ * waits for it, although all that is mapped is reported without the log by now.
+ */
+TEST_F(race_read, report_that_a_read_has_left)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_range range = {};
+	struct iommu_dirty_tracker_read cmd = {
+		.flags = IOMMU_DIRTY_TRACKER_READ_RANGES,
+		.tracker_id = c->b.tracker_id,
+		.iova = FAR,
+		.length = MAPPING_SIZE,
+		.page_size = PAGE,
+		.data = (__u64)(unsigned long)&range,
+		.data_len = sizeof(range),
+		.timeout_ms = 300,
+	};
+	struct reader r;
+	__u64 unmapped;
+
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 3));
+	ASSERT_EQ(0, iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR, MAPPING_SIZE,
+					&unmapped));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "hold_track", "1"));
+	ASSERT_EQ(0, tracker_read(c->b.fd, &cmd));
+	EXPECT_EQ(0, cmd.out_dirty_bytes);
+	ASSERT_EQ(0, crowd_attach(c, UNTRACKED, c->b.ioas_id));
+	ASSERT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, UNTRACKED));
+	ASSERT_EQ(0, reader_begin(&r, c, FAR, MAPPING_SIZE));
+	call_is_done(&r.call, HELD_SHORT_MS);
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(3, call_end(&r.call));
+}
+
 /* Each window of a READ begins where the one before has ended. */
 TEST_F(race_read, first_pages_of_windows)
 {
