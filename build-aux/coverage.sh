@@ -31,7 +31,7 @@ run()
 		die "they do not build ($BUILD/coverage.log)"
 	}
 	rm -rf "$BUILD"/vm/debug-*/gcov
-	KCSAN= DEBUG=1 MODULES=$dir EXTRA=$collect "$TOP/selftests/run.sh" kselftest || status=$?
+	KCSAN='' DEBUG=1 MODULES=$dir EXTRA=$collect "$TOP/selftests/run.sh" kselftest || status=$?
 }
 
 [ -n "${COUNT:-}" ] || run
