@@ -160,7 +160,8 @@ static int log_try(struct dirty_log *log, unsigned long wish,
 		log->desc.ops->stop(log->desc.data);
 		return -EINVAL;
 	}
-	b->granule = granule;
+	/* Who asks for the tracker's flags may look just now */
+	WRITE_ONCE(b->granule, granule);
 	b->first = first;
 	b->last = last;
 	return 0;

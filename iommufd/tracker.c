@@ -103,7 +103,7 @@ u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker)
 		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
 
 		if (log && at->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
-		    log->binding.granule > tracker->unit)
+		    READ_ONCE(log->binding.granule) > tracker->unit)
 			flags |= IOMMU_DIRTY_TRACKER_COARSE;
 	}
 	up_read(&iopt->domains_rwsem);
