@@ -24,6 +24,7 @@
 #include "harvest.h"
 #include "log.h"
 #include "reconcile.h"
+#include "request.h"
 #include "test.h"
 #include "tracker.h"
 

@@ -458,8 +458,8 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 
 /**
  * dirty_reconcile_end() - The tracker stops: nothing should be on
- * @tracker: The tracker, not running any more and its store dead; plan_lock is
- *	held
+ * @tracker: The tracker; plan_lock is held. It does not run afterwards, and its
+ *	store is dead
  */
 void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker)
 {
@@ -470,6 +470,10 @@ void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker)
 	struct dirty_binding *b;
 
 	down_write(&iopt->domains_rwsem);
+	/* Both, so that who holds one of them may look */
+	down_write(&iopt->iova_rwsem);
+	tracker->running = false;
+	up_write(&iopt->iova_rwsem);
 	list_for_each_entry(dd, &iopt->dirty.domains, item) {
 		WRITE_ONCE(dd->kind, IOMMU_DIRTY_SOURCE_NONE);
 		dirty_ranges_clear(&dd->drain);
@@ -478,9 +482,13 @@ void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker)
 	list_for_each_entry(at, &iopt->dirty.attachments, item)
 		WRITE_ONCE(at->kind, IOMMU_DIRTY_SOURCE_NONE);
 	up_write(&iopt->domains_rwsem);
+	dirty_store_kill(store);
 
 	list_for_each_entry(dd, &iopt->dirty.domains, item)
 		dirty_domain_disable(dd);
+	/* Bindings are added under plan_lock only */
+	if (list_empty(&store->bindings))
+		return;
 	mutex_lock(&store->lock);
 	list_for_each_entry(b, &store->bindings, item)
 		dirty_log_end(container_of(b, struct dirty_log, binding));

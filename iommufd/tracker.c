@@ -111,14 +111,13 @@ u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker)
 }
 
 /* Both, so that who holds one of them may look. plan_lock is held. */
-static void tracker_set_running(struct iommufd_dirty_tracker *tracker,
-				bool running)
+static void tracker_run(struct iommufd_dirty_tracker *tracker)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 
 	down_write(&iopt->domains_rwsem);
 	down_write(&iopt->iova_rwsem);
-	tracker->running = running;
+	tracker->running = true;
 	up_write(&iopt->iova_rwsem);
 	up_write(&iopt->domains_rwsem);
 }
@@ -139,8 +138,6 @@ static void tracker_stop(struct iommufd_dirty_tracker *tracker)
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 
 	mutex_lock(&iopt->dirty.plan_lock);
-	tracker_set_running(tracker, false);
-	dirty_store_kill(tracker->store);
 	dirty_reconcile_end(tracker);
 	mutex_unlock(&iopt->dirty.plan_lock);
 }
@@ -255,7 +252,7 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 		if (rc && was_running)
 			dirty_reconcile(tracker, true);
 		if (!rc)
-			tracker_set_running(tracker, true);
+			tracker_run(tracker);
 	}
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (was_running)
