@@ -127,14 +127,38 @@ static inline bool dirty_tracker_covers(const struct iommufd_dirty_tracker *trac
 	return !tracker || !tracker->only || tracker->only == dd;
 }
 
-/* What a tracker covers; with NULL, everything. Locked as the lists say */
-#define dirty_for_each_domain(dd, iopt, tracker)				\
-	list_for_each_entry(dd, &(iopt)->dirty.domains, item)			\
-		if (!dirty_tracker_covers(tracker, dd)) {} else
+static inline struct iommufd_dirty_domain *
+dirty_next_domain(struct io_pagetable *iopt,
+		  const struct iommufd_dirty_tracker *tracker,
+		  struct iommufd_dirty_domain *dd)
+{
+	dd = list_prepare_entry(dd, &iopt->dirty.domains, item);
+	list_for_each_entry_continue(dd, &iopt->dirty.domains, item)
+		if (dirty_tracker_covers(tracker, dd))
+			return dd;
+	return NULL;
+}
 
-#define dirty_for_each_attachment(at, iopt, tracker)				\
-	list_for_each_entry(at, &(iopt)->dirty.attachments, item)		\
-		if (!dirty_tracker_covers(tracker, (at)->dd)) {} else
+static inline struct iommufd_dirty_attachment *
+dirty_next_attachment(struct io_pagetable *iopt,
+		      const struct iommufd_dirty_tracker *tracker,
+		      struct iommufd_dirty_attachment *at)
+{
+	at = list_prepare_entry(at, &iopt->dirty.attachments, item);
+	list_for_each_entry_continue(at, &iopt->dirty.attachments, item)
+		if (dirty_tracker_covers(tracker, at->dd))
+			return at;
+	return NULL;
+}
+
+/* What a tracker covers; with NULL, everything. Locked as the lists are */
+#define dirty_for_each_domain(dd, iopt, tracker)			\
+	for (dd = dirty_next_domain(iopt, tracker, NULL); dd;		\
+	     dd = dirty_next_domain(iopt, tracker, dd))
+
+#define dirty_for_each_attachment(at, iopt, tracker)			\
+	for (at = dirty_next_attachment(iopt, tracker, NULL); at;	\
+	     at = dirty_next_attachment(iopt, tracker, at))
 
 static inline void dirty_counters_reset(struct iommufd_dirty_counters *count)
 {
