@@ -94,12 +94,12 @@ u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker)
 	u32 flags = 0;
 
 	down_read(&iopt->domains_rwsem);
-	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+	dirty_for_each_domain(dd, iopt, tracker) {
 		flags |= domain_out_flags(iopt, dd);
 		if (READ_ONCE(dd->largest) > tracker->unit)
 			flags |= IOMMU_DIRTY_TRACKER_COARSE;
 	}
-	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+	dirty_for_each_attachment(at, iopt, tracker) {
 		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
 
 		if (log && at->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
@@ -150,7 +150,7 @@ static struct dirty_log *tracker_ending_log(struct iommufd_dirty_tracker *tracke
 	struct dirty_log *found = NULL;
 
 	mutex_lock(&iopt->dirty.plan_lock);
-	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+	dirty_for_each_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
 		if (log && dirty_log_state(log) == DIRTY_LOG_ENDING) {
@@ -204,7 +204,7 @@ static void tracker_forget_failures(struct iommufd_dirty_tracker *tracker)
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_attachment *at;
 
-	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+	dirty_for_each_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
 		if (log && dirty_log_state(log) == DIRTY_LOG_FREE)
@@ -281,11 +281,34 @@ static bool tracker_can_adopt(struct io_pagetable *iopt)
 	return true;
 }
 
-static void tracker_set(struct io_pagetable *iopt,
-			struct iommufd_dirty_tracker *tracker)
+/* Of a tracker of one HWPT, its user has the dirty bits of the IOAS: hwpt.c */
+static int tracker_own(struct iommufd_dirty_tracker *tracker,
+		       struct io_pagetable *iopt)
 {
+	if (tracker->only || atomic_cmpxchg(&iopt->dirty.users, 0, -1) == 0)
+		return 0;
+	return -EBUSY;
+}
+
+static void tracker_disown(struct iommufd_dirty_tracker *tracker,
+			   struct io_pagetable *iopt)
+{
+	if (!tracker->only)
+		atomic_set(&iopt->dirty.users, 0);
+}
+
+/* It is found from now on, or not any more. plan_lock, domains_rwsem are held. */
+static void tracker_link(struct iommufd_dirty_tracker *tracker, bool link)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+
 	down_write(&iopt->iova_rwsem);
-	iopt->dirty.tracker = tracker;
+	if (!tracker->only) {
+		iopt->dirty.tracker = link ? tracker : NULL;
+	} else {
+		tracker->only->tracker = link ? tracker : NULL;
+		iopt->dirty.hwpt_trackers += link ? 1 : -1;
+	}
 	up_write(&iopt->iova_rwsem);
 }
 
@@ -295,20 +318,21 @@ static int tracker_adopt(struct iommufd_dirty_tracker *tracker,
 	struct io_pagetable *iopt = &ioas->iopt;
 	int rc;
 
-	if (atomic_cmpxchg(&iopt->dirty.users, 0, -1) != 0)
-		return -EBUSY;
+	rc = tracker_own(tracker, iopt);
+	if (rc)
+		return rc;
 	tracker->ioas = ioas;
 	mutex_lock(&iopt->dirty.plan_lock);
 	rc = dirty_plan_reserve(tracker, 1, 1);
 	down_write(&iopt->domains_rwsem);
-	if (!rc && !tracker_can_adopt(iopt))
+	if (!rc && !tracker->only && !tracker_can_adopt(iopt))
 		rc = -EBUSY;
 	if (!rc)
-		tracker_set(iopt, tracker);
+		tracker_link(tracker, true);
 	up_write(&iopt->domains_rwsem);
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (rc) {
-		atomic_set(&iopt->dirty.users, 0);
+		tracker_disown(tracker, iopt);
 		return rc;
 	}
 	tracker->adopted = true;
@@ -318,7 +342,7 @@ static int tracker_adopt(struct iommufd_dirty_tracker *tracker,
 
 /**
  * dirty_tracker_setup() - Make a tracker for an IOAS
- * @tracker: Zeroed memory
+ * @tracker: Zeroed memory, but for @only and @bits_only
  * @ictx: The context
  * @ioas: The IOAS, with a reference of the caller's
  * @policy: enum iommu_dirty_policy
@@ -361,11 +385,11 @@ static void tracker_leave(struct iommufd_dirty_tracker *tracker)
 	dirty_logs_detach(tracker->store, iopt);
 	mutex_lock(&iopt->dirty.plan_lock);
 	down_write(&iopt->domains_rwsem);
-	tracker_set(iopt, NULL);
+	tracker_link(tracker, false);
 	up_write(&iopt->domains_rwsem);
 	mutex_unlock(&iopt->dirty.plan_lock);
 	tracker->adopted = false;
-	atomic_set(&iopt->dirty.users, 0);
+	tracker_disown(tracker, iopt);
 	refcount_dec(&ioas->obj.users);
 }
 
@@ -431,6 +455,27 @@ int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable)
 }
 
 /**
+ * dirty_tracker_restart() - START from nothing, whether it runs or not
+ * @tracker: The tracker
+ *
+ * READs wait until it has begun again.
+ *
+ * Return: as tracker_start(); -EINTR when killed.
+ */
+int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker)
+{
+	int rc;
+
+	rc = down_write_killable(&tracker->runs);
+	if (rc)
+		return rc;
+	tracker_stop(tracker);
+	rc = tracker_start(tracker);
+	up_write(&tracker->runs);
+	return rc;
+}
+
+/**
  * iommufd_dirty_tracker_destroy() - A tracker goes
  * @obj: The tracker; nobody else has a reference
  */
@@ -448,7 +493,7 @@ static bool tracker_is_small(struct iommufd_dirty_tracker *tracker)
 	bool small = true;
 
 	down_read(&iopt->domains_rwsem);
-	list_for_each_entry(dd, &iopt->dirty.domains, item)
+	dirty_for_each_domain(dd, iopt, tracker)
 		if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU &&
 		    !dd->small && !iopt->disable_large_pages)
 			small = false;
