@@ -107,6 +107,7 @@ static void plan_device(struct dirty_store *store,
 	*dev = (struct dirty_plan_device){
 		.domain = at->dd->index,
 		.nested = at->nested,
+		.policy = READ_ONCE(at->idev->dirty.policy),
 	};
 	if (!at->alone || !dirty_log_usable(log, store))
 		return;
