@@ -224,11 +224,15 @@ struct iommufd_dirty_attachment {
  * @next: Where it is about to be attached, during a replace
  * @log: Its own log, or NULL. Written under igroup->lock and the plan_lock of
  *	where it is attached
+ * @policy: enum iommu_dirty_policy of this device; AUTO is its tracker's. Written
+ *	under the plan_lock of whichever tracker SET was called for, and looked at
+ *	under that of where it is attached
  */
 struct iommufd_dirty_device {
 	struct iommufd_dirty_attachment now;
 	struct iommufd_dirty_attachment next;
 	struct dirty_log *log;
+	u8 policy;
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY

@@ -108,6 +108,7 @@ static void plan_device(const struct iommufd_dirty_tracker *tracker,
 	*dev = (struct dirty_plan_device){
 		.domain = at->dd->index,
 		.nested = at->nested,
+		.policy = READ_ONCE(at->idev->dirty.policy),
 	};
 	if (!at->alone || (tracker && tracker->bits_only) ||
 	    !dirty_log_usable(log, store))

@@ -396,7 +396,7 @@ static void tracker_leave(struct iommufd_dirty_tracker *tracker)
 /**
  * dirty_tracker_retire() - Stop a tracker for good and give its IOAS back, while
  *	others may have a reference
- * @tracker: The tracker; the caller holds a reference to its IOAS
+ * @tracker: The tracker
  *
  * Waits for READs under way. What they find afterwards is a tracker that does not
  * run.
@@ -432,24 +432,50 @@ void dirty_tracker_teardown(struct iommufd_dirty_tracker *tracker)
 		fput(tracker->event);
 }
 
+/* The next reconcile plans with it. */
+static void tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
+				struct dirty_policy *policy)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	u32 old;
+
+	mutex_lock(&iopt->dirty.plan_lock);
+	if (policy->idev) {
+		old = policy->idev->dirty.policy;
+		WRITE_ONCE(policy->idev->dirty.policy, policy->policy);
+	} else {
+		old = tracker->policy;
+		tracker->policy = policy->policy;
+	}
+	policy->policy = old;
+	set_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
+	mutex_unlock(&iopt->dirty.plan_lock);
+}
+
 /**
  * dirty_tracker_set() - START or STOP
  * @tracker: The tracker
  * @enable: START
+ * @policy: A policy that applies from now on, or NULL. Out: the one before
  *
- * Return: as tracker_start(); -EINTR when killed.
+ * Return: as tracker_start(), and the policy is as before; -EINTR when killed.
  */
-int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable)
+int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
+		      struct dirty_policy *policy)
 {
 	int rc;
 
 	rc = down_write_killable(&tracker->runs);
 	if (rc)
 		return rc;
+	if (policy)
+		tracker_swap_policy(tracker, policy);
 	if (enable)
 		rc = tracker_start(tracker);
 	else
 		tracker_stop(tracker);
+	if (rc && policy)
+		tracker_swap_policy(tracker, policy);
 	up_write(&tracker->runs);
 	return rc;
 }
@@ -582,6 +608,19 @@ out_event:
 	return rc;
 }
 
+static int set_check(const struct iommu_dirty_tracker_set *cmd)
+{
+	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT |
+			   IOMMU_DIRTY_TRACKER_POLICY))
+		return -EOPNOTSUPP;
+	if ((cmd->flags & (IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT)) ==
+	    IOMMU_DIRTY_TRACKER_SPLIT)
+		return -EINVAL;
+	if (!(cmd->flags & IOMMU_DIRTY_TRACKER_POLICY))
+		return cmd->policy || cmd->dev_id ? -EOPNOTSUPP : 0;
+	return cmd->policy > IOMMU_DIRTY_POLICY_DEVICE ? -EINVAL : 0;
+}
+
 /**
  * iommufd_dirty_tracker_set() - ioctl(IOMMU_DIRTY_TRACKER_SET)
  * @ucmd: struct iommu_dirty_tracker_set
@@ -589,18 +628,28 @@ out_event:
 int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_dirty_tracker_set *cmd = ucmd->cmd;
+	struct dirty_policy policy = { .policy = cmd->policy };
+	bool has_policy = cmd->flags & IOMMU_DIRTY_TRACKER_POLICY;
 	struct iommufd_dirty_tracker *tracker;
 	int rc;
 
-	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT))
-		return -EOPNOTSUPP;
-	if (cmd->flags == IOMMU_DIRTY_TRACKER_SPLIT)
-		return -EINVAL;
-
+	rc = set_check(cmd);
+	if (rc)
+		return rc;
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	rc = dirty_tracker_set(tracker, cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE);
+	if (cmd->dev_id) {
+		policy.idev = iommufd_get_device(ucmd, cmd->dev_id);
+		if (IS_ERR(policy.idev)) {
+			rc = PTR_ERR(policy.idev);
+			goto out_put;
+		}
+	}
+	rc = dirty_tracker_set(tracker, cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE,
+			       has_policy ? &policy : NULL);
+	if (policy.idev)
+		iommufd_put_object(ucmd->ictx, &policy.idev->obj);
 	if (!rc) {
 		cmd->out_flags = dirty_tracker_out_flags(tracker);
 		/* No kernel that is supported can split a leaf in place yet */
@@ -610,6 +659,7 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 		cmd->out_page_size = tracker->unit;
 		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	}
+out_put:
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
 	return rc;
 }

@@ -41,7 +41,7 @@ struct file;
  *	of @ioas. Constant, like the next one
  * @bits_only: No log of a device is used, and no other owner of one is affected
  * @adopted: It is the tracker of @ioas, or of @only; under plan_lock
- * @policy: enum iommu_dirty_policy
+ * @policy: enum iommu_dirty_policy; under plan_lock
  * @flags: enum iommu_dirty_tracker_alloc_flags
  * @unit: Unit in which dirty pages are reported at the finest, in bytes
  * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker
@@ -78,6 +78,16 @@ struct iommufd_dirty_tracker {
 	unsigned int max_domains;
 	unsigned int max_devices;
 	struct rw_semaphore runs;
+};
+
+/**
+ * struct dirty_policy - A policy that is about to apply, or has applied before
+ * @idev: The device that it is for, with a reference; NULL for the tracker
+ * @policy: enum iommu_dirty_policy
+ */
+struct dirty_policy {
+	struct iommufd_device *idev;
+	u32 policy;
 };
 
 static inline struct iommufd_dirty_tracker *
@@ -175,7 +185,8 @@ int dirty_tracker_setup(struct iommufd_dirty_tracker *tracker,
 			struct file *event);
 int dirty_tracker_retire(struct iommufd_dirty_tracker *tracker);
 void dirty_tracker_teardown(struct iommufd_dirty_tracker *tracker);
-int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable);
+int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
+		      struct dirty_policy *policy);
 int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker);
 u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker);
 
@@ -192,6 +203,8 @@ int dirty_read(struct iommufd_dirty_tracker *tracker,
 	       struct iommu_dirty_tracker_read *cmd);
 int dirty_unmap(struct iommufd_dirty_tracker *tracker,
 		struct iommu_dirty_tracker_unmap *cmd);
+bool dirty_unmap_cuts(struct io_pagetable *iopt, unsigned long first,
+		      unsigned long last);
 
 /* access.c */
 void dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
