@@ -90,6 +90,7 @@ static void *piece_at(struct mlx5vf_piece *piece, size_t offset, size_t *n, bool
 void mlx5vf_queue_init(struct mlx5vf_queue *q, void (*room)(struct mlx5vf_queue *q))
 {
 	q->room = room;
+	q->is_initial = true;
 	spin_lock_init(&q->lock);
 	init_waitqueue_head(&q->wait);
 	INIT_LIST_HEAD(&q->ready);
@@ -150,8 +151,9 @@ void mlx5vf_queue_image(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size
 	spin_lock(&q->lock);
 	queue_add(q, piece);
 	q->nready++;
-	if (!q->initial)
+	if (q->is_initial)
 		q->initial = q->queued;
+	q->is_initial = false;
 	spin_unlock(&q->lock);
 }
 
@@ -187,6 +189,17 @@ void mlx5vf_queue_expect(struct mlx5vf_queue *q, bool saving)
 	q->saving = saving;
 	spin_unlock(&q->lock);
 	wake_up_all(&q->wait);
+}
+
+/**
+ * mlx5vf_queue_reinit - the next image will be of initial data
+ * @q: the queue
+ */
+void mlx5vf_queue_reinit(struct mlx5vf_queue *q)
+{
+	spin_lock(&q->lock);
+	q->is_initial = true;
+	spin_unlock(&q->lock);
 }
 
 /**
@@ -265,7 +278,7 @@ int mlx5vf_queue_error(struct mlx5vf_queue *q)
 /**
  * mlx5vf_queue_unread - how much waits to be read
  * @q: the queue
- * @initial: how much of it is of the first image
+ * @initial: how much of it is initial data, or must be read before that
  *
  * Return: bytes.
  */

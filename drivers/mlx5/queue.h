@@ -18,7 +18,7 @@ struct mlx5vf_buffer;
  * struct mlx5vf_piece - an image with its records, on its way to the reader
  * @ref: one of the list it is in (or of the command that fills it), one of a read()
  *	that is copying from it
- * @link: in mlx5vf_queue.ready or used, or in mlx5vf_saver.idle
+ * @link: in mlx5vf_queue.ready or used, or in mlx5vf_pool.idle
  * @head: records in front, the first of which is one of ours
  * @head_length: bytes of them
  * @buf: the image's memory, or NULL
@@ -49,7 +49,8 @@ struct mlx5vf_piece {
  * @offset: how far the first was read
  * @queued: bytes that were put into @ready since the beginning
  * @consumed: bytes that were read
- * @initial: bytes up to the end of the first image
+ * @initial: bytes up to the end of the last image of initial data
+ * @is_initial: the next image will be such a one
  * @saving: data is going to come
  * @precopy: the end is a temporary one
  * @ended: END is in @ready, or was read
@@ -72,6 +73,7 @@ struct mlx5vf_queue {
 	u64 queued;
 	u64 consumed;
 	u64 initial;
+	bool is_initial;
 	bool saving;
 	bool precopy;
 	bool ended;
@@ -89,6 +91,7 @@ int mlx5vf_queue_start(struct mlx5vf_queue *q, const struct mlx5vf_start *start,
 void mlx5vf_queue_image(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size_t length);
 int mlx5vf_queue_end(struct mlx5vf_queue *q);
 void mlx5vf_queue_expect(struct mlx5vf_queue *q, bool saving);
+void mlx5vf_queue_reinit(struct mlx5vf_queue *q);
 void mlx5vf_queue_stopped(struct mlx5vf_queue *q);
 void mlx5vf_queue_fail(struct mlx5vf_queue *q, int error);
 void mlx5vf_queue_die(struct mlx5vf_queue *q, struct list_head *pieces);
