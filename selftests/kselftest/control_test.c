@@ -102,6 +102,7 @@ TEST_F(control, is_noticed)
 			.steps = 60,
 			.devices = variant->devices,
 			.delay_us = variant->delay_us,
+			.readers = variant->delay_us ? 2 : 0,
 		};
 
 		ASSERT_EQ(0, schedule_run(&s)) {

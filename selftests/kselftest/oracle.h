@@ -13,6 +13,8 @@
 #ifndef _KSELFTEST_ORACLE_H
 #define _KSELFTEST_ORACLE_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <linux/types.h>
@@ -29,6 +31,7 @@
  * @bits: the pages reported, bit i for @iova + i * ORACLE_PAGE; NULL for an
  *	IOAS_UNMAP. Owned by the oracle
  * @killed: it did not come to its end
+ * @unmap: it was an UNMAP
  * @races: writes that overlap it may be lost: an UNMAP that is not CONSERVATIVE
  */
 struct oracle_event {
@@ -38,6 +41,7 @@ struct oracle_event {
 	__u64 length;
 	__u64 *bits;
 	bool killed;
+	bool unmap;
 	bool races;
 };
 
@@ -45,7 +49,7 @@ struct oracle_event {
  * struct oracle - What was reported, and the verdict
  * @truth_fd: /dev/virt-truth
  * @start_ns: when START had returned
- * @events: READs and UNMAPs, in order of @begin_ns
+ * @events: READs and UNMAPs; oracle_check() puts them in order of @begin_ns
  * @nr_events: how many
  * @writes: records checked
  * @reported: pages reported, in all READs
@@ -65,6 +69,33 @@ struct oracle {
 	__u64 lost;
 	__u64 lost_iova;
 	__u64 lost_begin_ns;
+};
+
+/**
+ * struct oracle_loop - READs of random ranges, one after another, in a thread
+ * @iova: first byte of what is read
+ * @length: bytes
+ * @fd: /dev/iommu
+ * @tracker_id: the tracker
+ * @random: state of the random numbers; not 0
+ * @pause_us: longest pause between two READs
+ * @stop: ends the loop
+ * @rc: error of a READ, or 0
+ * @events: the READs
+ * @nr_events: how many
+ */
+struct oracle_loop {
+	__u64 iova;
+	__u64 length;
+	int fd;
+	__u32 tracker_id;
+	__u64 random;
+	unsigned int pause_us;
+	atomic_bool stop;
+	int rc;
+	struct oracle_event *events;
+	unsigned int nr_events;
+	pthread_t thread;
 };
 
 /** struct oracle_readers - READs of other processes, under way */
@@ -97,6 +128,8 @@ int oracle_readers_begin(struct oracle_readers *r, int fd, __u32 tracker_id,
 			 __u64 iova, __u64 length, unsigned int readers);
 int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
 		       unsigned int kill_us);
+int oracle_loop_begin(struct oracle_loop *l);
+int oracle_loop_end(struct oracle *o, struct oracle_loop *l);
 int oracle_check(struct oracle *o);
 
 #endif
