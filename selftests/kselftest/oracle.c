@@ -61,7 +61,9 @@ static struct oracle_event *event_add(struct oracle *o, __u64 iova,
 		return NULL;
 	o->events = e;
 	e += o->nr_events++;
-	*e = (struct oracle_event){ .iova = iova, .length = length };
+	*e = (struct oracle_event){
+		.iova = iova, .length = length, .tried = length,
+	};
 	return e;
 }
 
@@ -371,6 +373,7 @@ static int loop_read(struct oracle_loop *l)
 	*e = (struct oracle_event){
 		.iova = l->iova + first * ORACLE_PAGE,
 		.length = n * ORACLE_PAGE,
+		.tried = n * ORACLE_PAGE,
 		.bits = calloc(n / 64 + 1, sizeof(*e->bits)),
 	};
 	if (!e->bits)
@@ -456,6 +459,32 @@ static bool reports(const struct oracle_event *e, __u64 iova)
 	return e->bits && covers(e, iova) && e->bits[page / 64] >> (page % 64) & 1;
 }
 
+/* Has a READ harvested a page and given it back, since it ended before that? */
+static bool gave_back(const struct oracle_event *e, __u64 iova)
+{
+	return e->bits && iova >= e->iova && iova - e->iova < e->tried &&
+	       (e->killed || !covers(e, iova));
+}
+
+/* Must this READ report what was written before it, if no other READ has? */
+static bool has_to_report(const struct oracle *o, const struct oracle_event *e,
+			  __u64 iova)
+{
+	unsigned int i;
+
+	if (!covers(e, iova) || e->killed)
+		return false;
+	for (i = 0; i < o->nr_events; i++) {
+		const struct oracle_event *other = &o->events[i];
+
+		if (other->begin_ns > e->end_ns)
+			break;
+		if (other->end_ns >= e->begin_ns && gave_back(other, iova))
+			return false;
+	}
+	return true;
+}
+
 /* One page's worth of a write. */
 static bool write_is_lost(const struct oracle *o, __u64 iova, __u64 begin,
 			  __u64 end)
@@ -478,8 +507,8 @@ static bool write_is_lost(const struct oracle *o, __u64 iova, __u64 begin,
 		if (e->end_ns >= begin && reports(e, iova))
 			return false;
 		/* What runs at the same time may have taken it */
-		if (e->begin_ns >= end && covers(e, iova) && !e->killed &&
-		    first_end == UINT64_MAX)
+		if (e->begin_ns >= end && first_end == UINT64_MAX &&
+		    has_to_report(o, e, iova))
 			first_end = e->end_ns;
 	}
 	return true;
@@ -496,7 +525,8 @@ static void print_events(const struct oracle *o, __u64 iova,
 	for (i = 0; i < o->nr_events && printed < 12; i++) {
 		const struct oracle_event *e = &o->events[i];
 
-		if (!covers(e, iova) || e->end_ns + 20000000 < rec->begin_ns)
+		if ((!covers(e, iova) && !gave_back(e, iova)) ||
+		    e->end_ns + 20000000 < rec->begin_ns)
 			continue;
 		printf("# %8lld to %8lld us after its begin: %s of 0x%llx, 0x%llx bytes: %s%s\n",
 		       (long long)(e->begin_ns - rec->begin_ns) / 1000,
@@ -504,7 +534,7 @@ static void print_events(const struct oracle *o, __u64 iova,
 		       e->bits ? e->unmap ? "UNMAP" : "READ" : "IOAS_UNMAP",
 		       e->iova, e->length,
 		       reports(e, iova) ? "dirty" : "clean",
-		       e->killed ? ", killed" : "");
+		       gave_back(e, iova) ? ", ended before" : "");
 		printed++;
 	}
 }
@@ -523,7 +553,7 @@ static void explain(const struct oracle *o, __u64 **left, __u64 iova,
 		left[i][(iova - e->iova) / ORACLE_PAGE / 64] &=
 			~(1ull << ((iova - e->iova) / ORACLE_PAGE % 64));
 		/* A later READ has no excuse, unless this one could miss it */
-		if (e->begin_ns >= end && !e->killed)
+		if (e->begin_ns >= end && has_to_report(o, e, iova))
 			return;
 	}
 }

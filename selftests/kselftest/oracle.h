@@ -4,11 +4,12 @@
  *
  * A write of [begin, end] to a mapped page must be reported by the first READ of
  * that page which begins after the write's end, by one that overlaps that READ, or
- * by an earlier one that ended after the write had begun. What a READ that was killed
- * has put into memory counts, but it is not the first. Exempt are writes that ended before START
- * returned, and writes that overlap an unmap of their page, unless it is
- * CONSERVATIVE. Times are
- * CLOCK_MONOTONIC, as in the ground truth.
+ * by an earlier one that ended after the write had begun. A READ is
+ * not the first if it was killed, though what it has put into memory counts; nor if
+ * it overlaps one that ended before it came to the page (a full buffer, a fault, a
+ * signal), which may have harvested the page and given it back. Exempt are writes
+ * that ended before START returned, and writes that overlap an unmap of their page,
+ * unless it is CONSERVATIVE. Times are CLOCK_MONOTONIC, as in the ground truth.
  */
 #ifndef _KSELFTEST_ORACLE_H
 #define _KSELFTEST_ORACLE_H
@@ -27,7 +28,8 @@
  * @begin_ns: before the ioctl
  * @end_ns: after it
  * @iova: first byte
- * @length: bytes
+ * @length: bytes up to where it came
+ * @tried: bytes that it was asked for
  * @bits: the pages reported, bit i for @iova + i * ORACLE_PAGE; NULL for an
  *	IOAS_UNMAP. Owned by the oracle
  * @killed: it did not come to its end
@@ -39,6 +41,7 @@ struct oracle_event {
 	__u64 end_ns;
 	__u64 iova;
 	__u64 length;
+	__u64 tried;
 	__u64 *bits;
 	bool killed;
 	bool unmap;
