@@ -186,10 +186,11 @@ static int log_report(struct dirty_log *log, unsigned long first,
 	u64 start = ktime_get_ns(), ns;
 	int rc;
 
-	dirty_set_init(&set, store->shift);
+	dirty_set_init(&set, READ_ONCE(store->shift));
 	mutex_lock(&store->lock);
 	dirty_set_init(&stale, b->stale.shift);
 	dirty_set_move(&stale, &b->stale, first, last);
+	b->stale_asked = !dirty_set_empty(&stale);
 	mutex_unlock(&store->lock);
 
 	dirty_window_init(&window, &set);
@@ -209,6 +210,9 @@ static int log_report(struct dirty_log *log, unsigned long first,
 		log_lost(log, &stale, rc);
 	else
 		dirty_set_destroy(&stale);
+	mutex_lock(&store->lock);
+	b->stale_asked = false;
+	mutex_unlock(&store->lock);
 	return rc;
 }
 
@@ -372,7 +376,7 @@ static void binding_finish(struct dirty_log *log)
 	mutex_unlock(&store->lock);
 	/* Those who came since the last piece: there is nothing more to have */
 	requests_finish(b);
-	b->store = NULL;
+	WRITE_ONCE(b->store, NULL);
 	dirty_log_release(log);
 	atomic_dec(&store->ending);
 	wake_up_all(&store->wait);
@@ -498,7 +502,8 @@ void dirty_log_close(struct dirty_log *log)
 }
 
 /**
- * dirty_logs_detach() - A tracker is going away: its bindings let go of the IOAS
+ * dirty_logs_detach() - A tracker goes away, or starts again: the bindings that it
+ *	had let go of the IOAS
  * @store: The tracker's store, dead; its bindings are ending
  * @iopt: The IOAS's table
  */

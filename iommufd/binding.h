@@ -36,6 +36,8 @@ struct iommufd_dirty_source_desc;
  * @narrow: It covers what was mapped, and no more
  * @piece: How much to ask for in one report, in bytes; by the worker
  * @stale: Unmapped since it was last harvested; under the store's lock
+ * @stale_asked: The report that is under way is about ranges that were in @stale;
+ *	under the store's lock
  * @work: The worker. Runs by itself because a driver may wait uninterruptibly
  * @lock: Protects what follows
  * @requests: Of READs that wait: struct dirty_request::item
@@ -55,6 +57,7 @@ struct dirty_binding {
 	bool narrow;
 	unsigned long piece;
 	struct dirty_set stale;
+	bool stale_asked;
 	struct work_struct work;
 
 	spinlock_t lock;

@@ -78,6 +78,17 @@ static int mapped_step(struct harvest *h, unsigned long first,
 	return 0;
 }
 
+static int unfilled_step(struct harvest *h, unsigned long first,
+			 unsigned long last)
+{
+	struct iopt_area *area;
+
+	for (area = iopt_area_iter_first(h->iopt, first, last); area;
+	     area = iopt_area_iter_next(area, first, last))
+		mark_area(h, area, first, last);
+	return harvest_killed(h) ? -EINTR : 0;
+}
+
 /* ---- Ranges ---- */
 
 /*
@@ -147,7 +158,7 @@ static void harvest_count(struct harvest *h, u64 start_ns)
 	atomic64_add(h->window.bytes, &dd->count.bytes);
 	atomic64_inc(&dd->count.harvests);
 	atomic64_add(ktime_get_ns() - start_ns, &dd->count.harvest_ns);
-	if (dd->kind == IOMMU_DIRTY_SOURCE_IOMMU &&
+	if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU &&
 	    h->window.largest > READ_ONCE(dd->largest))
 		WRITE_ONCE(dd->largest, h->window.largest);
 }
@@ -173,7 +184,7 @@ static void domain_drained(struct harvest *h, unsigned long first,
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 
-	if (h->flags || dd->kind == IOMMU_DIRTY_SOURCE_IOMMU)
+	if (h->flags || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU)
 		return;
 	spin_lock(&dd->lock);
 	dirty_ranges_remove(&dd->drain, first, last);
@@ -203,7 +214,7 @@ static int harvest_one(struct harvest *h, unsigned long first,
 	    (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 	     dirty_domain_partial(dd)))
 		rc = harvest_steps(h, mapped_step, first, reached);
-	if (bits || dd->kind == IOMMU_DIRTY_SOURCE_MAPPED ||
+	if (bits || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 	    dirty_domain_partial(dd))
 		harvest_count(h, start_ns);
 	return rc;
@@ -259,7 +270,23 @@ static int harvest_marks(struct iommufd_dirty_tracker *tracker,
 	return 0;
 }
 
-/* All domains, from @first up to *reached or to where somebody waits. */
+/*
+ * A device may have written to a domain whose fill failed half way: it is unfilled
+ * by now, with its bits, and the device attached until the error has been dealt with.
+ */
+static struct iommufd_dirty_domain *
+unfilled_domain(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *at;
+
+	dirty_for_each_attachment(at, iopt, tracker)
+		if (!dirty_domain_filled(iopt, at->dd))
+			return at->dd;
+	return NULL;
+}
+
+/* All domains of the tracker, from @first up to *reached or to where somebody waits. */
 static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 			   const struct dirty_harvest_range *range,
 			   unsigned long first, unsigned long *reached,
@@ -267,19 +294,18 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 			   bool *skipped)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_domain *dd;
 	struct iommu_domain *domain;
 	unsigned long index;
+	struct harvest h;
 	int rc;
 
 	rc = down_read_killable(&iopt->domains_rwsem);
 	if (rc)
 		return rc;
 	xa_for_each(&iopt->domains, index, domain) {
-		struct iommufd_dirty_domain *dd;
-		struct harvest h;
-
 		dd = dirty_domain_find(iopt, domain);
-		if (!dd)
+		if (!dd || !dirty_tracker_covers(tracker, dd))
 			continue;
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
 		h.range = range;
@@ -288,12 +314,17 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 		if (rc)
 			break;
 	}
+	dd = unfilled_domain(tracker);
+	if (!rc && dd && !(flags & DIRTY_HARVEST_DISCARD)) {
+		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
+		rc = harvest_steps(&h, unfilled_step, first, reached);
+	}
 	up_read(&iopt->domains_rwsem);
 	return rc;
 }
 
 /**
- * dirty_harvest() - Harvest a range of the IOAS from all domains
+ * dirty_harvest() - Harvest a range from all domains of a tracker
  * @tracker: The tracker; runs is held, nothing else
  * @range: What to harvest
  * @flags: PEEK or DISCARD of enum dirty_harvest_flags
@@ -303,7 +334,8 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
  * On return everything in @set has been flushed, and every unmap that was under
  * way in the range has published what was dirty there.
  *
- * Return: -EINTR when killed. A source that fails is degraded instead.
+ * Return: -EINTR when killed, -ETIME when an unmap is under way at the deadline. A
+ * source that fails is degraded instead.
  */
 int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 		  const struct dirty_harvest_range *range, unsigned int flags,
@@ -328,52 +360,7 @@ int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 				   flags & DIRTY_HARVEST_PEEK, set);
 	if (!rc && skipped)
 		rc = dirty_hidden_wait(dirty_tracker_iopt(tracker), range->first,
-				       range->last);
-	return rc;
-}
-
-/**
- * dirty_harvest_hwpt() - Harvest a range of one domain, without a tracker
- * @iopt: The IOAS's table; nothing is held
- * @dd: The domain, whose bits are on
- * @store: Where what is found outside of the range goes
- * @first: First byte
- * @last: Last byte, inclusive
- * @flags: PEEK or DISCARD of enum dirty_harvest_flags
- * @set: As for dirty_harvest()
- *
- * Return: as for dirty_harvest(). A domain that fails has @failed set.
- */
-int dirty_harvest_hwpt(struct io_pagetable *iopt,
-		       struct iommufd_dirty_domain *dd,
-		       struct dirty_store *store, unsigned long first,
-		       unsigned long last, unsigned int flags,
-		       struct dirty_set *set)
-{
-	const struct dirty_harvest_range range = { first, last, first, last };
-	unsigned long at = first, reached;
-	bool skipped = false;
-	struct harvest h;
-	int rc;
-
-	for (;;) {
-		reached = last;
-		rc = down_read_killable(&iopt->domains_rwsem);
-		if (rc)
-			return rc;
-		if (dirty_domain_filled(iopt, dd)) {
-			harvest_begin(&h, iopt, store, dd, flags, set);
-			h.range = &range;
-			rc = harvest_one(&h, at, &reached);
-			skipped |= h.skipped;
-		}
-		up_read(&iopt->domains_rwsem);
-		if (rc || reached == last)
-			break;
-		at = reached + 1;
-	}
-	if (!rc && skipped)
-		rc = dirty_hidden_wait(iopt, first, last);
+				       range->last, range->deadline);
 	return rc;
 }
 
@@ -409,7 +396,7 @@ void dirty_harvest_last(struct io_pagetable *iopt,
 			goto out_unlock;
 		}
 		reached = ULONG_MAX;
-		dirty_set_init(&set, tracker->store->shift);
+		dirty_set_init(&set, READ_ONCE(tracker->store->shift));
 		harvest_begin(&h, iopt, tracker->store, dd,
 			      DIRTY_HARVEST_LAST, &set);
 		h.deadline = deadline;
@@ -465,12 +452,13 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	unsigned long index;
 	struct dirty_set set;
 
-	dirty_set_init(&set, store->shift);
+	dirty_set_init(&set, READ_ONCE(store->shift));
 	xa_for_each(&iopt->domains, index, domain) {
 		struct iommufd_dirty_domain *dd;
 
 		dd = dirty_domain_find(iopt, domain);
-		if (dd && !dirty_test_break(DIRTY_BREAK_NO_UNMAP))
+		if (dd && dirty_tracker_covers(tracker, dd) &&
+		    !dirty_test_break(DIRTY_BREAK_NO_UNMAP))
 			harvest_unmap_domain(iopt, store, dd, area, &set);
 	}
 	dirty_test_delay("unmap");
@@ -487,30 +475,6 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 		mutex_unlock(&store->lock);
 	}
 	dirty_store_publish(store, &set);
-}
-
-/**
- * dirty_harvest_unmap_hwpts() - Harvest an area before it is unmapped, where only
- *	the per-HWPT ioctls track
- * @iopt: The IOAS's table; domains_rwsem is held for read since before the area
- *	was hidden
- * @area: The area, its pages hidden and still mapped in all domains
- */
-void dirty_harvest_unmap_hwpts(struct io_pagetable *iopt, struct iopt_area *area)
-{
-	struct iommu_domain *domain;
-	unsigned long index;
-	struct dirty_set set;
-
-	xa_for_each(&iopt->domains, index, domain) {
-		struct iommufd_dirty_domain *dd = dirty_domain_find(iopt, domain);
-
-		if (!dd || !dd->store)
-			continue;
-		dirty_set_init(&set, dd->store->shift);
-		harvest_unmap_domain(iopt, dd->store, dd, area, &set);
-		dirty_store_publish(dd->store, &set);
-	}
 }
 
 /**

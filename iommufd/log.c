@@ -160,7 +160,8 @@ static int log_try(struct dirty_log *log, unsigned long wish,
 		log->desc.ops->stop(log->desc.data);
 		return -EINVAL;
 	}
-	b->granule = granule;
+	/* Who asks for the tracker's flags may look just now */
+	WRITE_ONCE(b->granule, granule);
 	b->first = first;
 	b->last = last;
 	return 0;
@@ -279,7 +280,7 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 		return rc;
 	}
 	kref_get(&log->ref);
-	b->store = dirty_store_get(store);
+	WRITE_ONCE(b->store, dirty_store_get(store));
 	mutex_lock(&b->iopt_lock);
 	WRITE_ONCE(b->iopt, iopt);
 	mutex_unlock(&b->iopt_lock);

@@ -298,10 +298,11 @@ void dirty_store_mark(struct dirty_store *store, unsigned long first,
 /**
  * dirty_store_bytes() - How much is pending
  * @store: The store; its lock is dropped between pieces
+ * @memory: Out: memory that it takes, in bytes
  *
  * Return: Bytes; of a set that changes meanwhile, about so many.
  */
-u64 dirty_store_bytes(struct dirty_store *store)
+u64 dirty_store_bytes(struct dirty_store *store, u64 *memory)
 {
 	unsigned long index = 0;
 	bool more = true;
@@ -311,6 +312,7 @@ u64 dirty_store_bytes(struct dirty_store *store)
 		mutex_lock(&store->lock);
 		more = dirty_set_count(&store->pending, &index, COUNT_CHUNKS,
 				       &bytes);
+		*memory = dirty_set_memory(&store->pending);
 		mutex_unlock(&store->lock);
 		cond_resched();
 	}

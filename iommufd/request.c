@@ -32,7 +32,7 @@ static bool binding_is_needed(struct dirty_binding *b)
 {
 	struct dirty_log *log = container_of(b, struct dirty_log, binding);
 
-	return dirty_log_state(log) == DIRTY_LOG_ENDING ||
+	return dirty_log_state(log) == DIRTY_LOG_ENDING || b->stale_asked ||
 	       !dirty_set_empty(&b->stale);
 }
 
