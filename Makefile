@@ -109,7 +109,7 @@ qemu-build: ## build a QEMU that uses the tracker (contrib/qemu), in seven minut
 vm: setup-vm ## a shell in the VM with everything loaded, or RUN='command'
 	+@build-aux/vm.sh
 
-check: setup-check ## W=1, sparse, checkpatch, shellcheck, licences, names of tests
+check: setup-check ## W=1, sparse, checkpatch, shellcheck, calls between files, licences
 	+@build-aux/check.sh
 
 .PHONY: soak-migrate

@@ -32,6 +32,7 @@ void dirty_domain_init(struct iommufd_dirty_domain *dd,
 	dd->platform = domain->dirty_ops ? platform : NULL;
 	dd->small = small;
 	spin_lock_init(&dd->lock);
+	mutex_init(&dd->user_lock);
 	INIT_LIST_HEAD(&dd->steps);
 	init_waitqueue_head(&dd->wait);
 	/*

@@ -253,6 +253,7 @@ static int info_ioas(struct iommu_dirty_tracker_info *cmd,
 		return rc;
 	rc = info_collect(&info, cmd->nr_sources);
 	cmd->out_flags = 0;
+	cmd->tracker_id = info.tracker ? info.tracker->obj.id : 0;
 	cmd->out_page_size = PAGE_SIZE;
 	if (info.tracker) {
 		store = dirty_store_get(info.tracker->store);

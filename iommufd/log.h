@@ -85,8 +85,6 @@ static inline bool dirty_log_is_bound(const struct dirty_log *log,
 	       READ_ONCE(log->binding.store) == store;
 }
 
-struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
-				  const struct iommufd_dirty_source_desc *desc);
 struct dirty_log *dirty_log_get(struct dirty_log *log);
 void dirty_log_drop(struct dirty_log *log);
 void dirty_log_release(struct dirty_log *log);

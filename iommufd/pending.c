@@ -85,7 +85,6 @@ void dirty_store_kill(struct dirty_store *store)
 	dirty_set_destroy(&store->pending);
 	dirty_ranges_clear(&store->mark);
 	mutex_unlock(&store->lock);
-	wake_up_all(&store->wait);
 }
 
 /**

@@ -59,7 +59,7 @@ static void attachment_silence(struct iommufd_dirty_attachment *at)
 	at->silent = true;
 	WRITE_ONCE(at->idev->dirty.log, NULL);
 	up_write(&iopt->domains_rwsem);
-	tracker = dirty_tracker_running(iopt);
+	tracker = dirty_domain_running(iopt, at->dd);
 	if (tracker)
 		dirty_reconcile(tracker, true);
 	mutex_unlock(&iopt->dirty.plan_lock);
@@ -101,7 +101,7 @@ bool iommufd_dirty_source_registered(struct iommufd_device *idev)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_registered, IOMMUFD);
 
-/* Is there a tracker for what the device is attached to? */
+/* Is there a tracker of the IOAS that the device is attached to? */
 static bool device_has_tracker(struct iommufd_device *idev)
 {
 	struct io_pagetable *iopt;
