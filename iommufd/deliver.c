@@ -9,7 +9,9 @@
  */
 #include <linux/bitmap.h>
 #include <linux/bits.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
+#include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
@@ -105,6 +107,12 @@ static int bitmap_run(struct dirty_read *rd, unsigned long first,
 	return or_words(rd, word, &mask, 1, &bits);
 }
 
+/* The whole address space is U64_MAX, which has one byte less. */
+static u64 run_bytes(unsigned long first, unsigned long last)
+{
+	return first || last != ULONG_MAX ? last - first + 1 : U64_MAX;
+}
+
 /* @first and @last are bytes at borders of the caller's pages. */
 static int range_run(struct dirty_read *rd, unsigned long first,
 		     unsigned long last)
@@ -113,13 +121,15 @@ static int range_run(struct dirty_read *rd, unsigned long first,
 	u64 at = rd->nr_ranges;
 
 	if (at && range.iova + range.length == first) {
-		range.length += last - first + 1;
+		if (check_add_overflow(range.length, run_bytes(first, last),
+				       &range.length))
+			range.length = U64_MAX;
 		at--;
 	} else {
 		if (at == rd->max_ranges)
 			return DIRTY_DELIVER_FULL;
 		range.iova = first;
-		range.length = last - first + 1;
+		range.length = run_bytes(first, last);
 	}
 	if (copy_to_user(rd->ranges + at, &range, sizeof(range)))
 		return -EFAULT;
@@ -139,7 +149,7 @@ static int deliver_run(struct dirty_read *rd, unsigned long first,
 		rc = bitmap_run(rd, (first - rd->iova) >> rd->shift,
 				(last - rd->iova) >> rd->shift);
 	if (!rc)
-		rd->dirty += last - first + 1;
+		rd->dirty += run_bytes(first, last);
 	return rc;
 }
 

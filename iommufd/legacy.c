@@ -105,7 +105,7 @@ static int legacy_make(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
 	rc = dirty_tracker_setup(&legacy->tracker, ictx, ioas,
 				 IOMMU_DIRTY_POLICY_AUTO, 0, PAGE_SIZE, NULL);
 	if (!rc)
-		rc = dirty_tracker_set(&legacy->tracker, true);
+		rc = dirty_tracker_set(&legacy->tracker, true, NULL);
 	if (rc)
 		legacy_put(legacy);
 	else
@@ -305,7 +305,7 @@ int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 		.data_len = bitmap.size,
 	};
 	rc = dirty_unmap(&legacy->tracker, &cmd);
-	if (rc == -EOVERFLOW || rc == -ENODATA)
+	if (rc == -EOVERFLOW || rc == -ENODATA || rc == -ERANGE)
 		rc = -EINVAL;
 	/* To type1 it is no error that nothing was mapped; but to cut is one */
 	if (rc == -ENOENT && !legacy_mapped(ioas, unmap.iova, unmap.size))

@@ -36,6 +36,25 @@ static unsigned long devices_granule(const struct dirty_plan *plan,
 	return granule;
 }
 
+/* If the devices of a domain disagree, what covers them all. */
+static u32 domain_policy(const struct dirty_plan *plan, unsigned int domain)
+{
+	u32 policy = IOMMU_DIRTY_POLICY_AUTO;
+	unsigned int i;
+
+	for (i = 0; i < plan->nr_devices; i++) {
+		const struct dirty_plan_device *dev = &plan->devices[i];
+
+		if (dev->domain != domain)
+			continue;
+		if (dev->policy == IOMMU_DIRTY_POLICY_IOMMU)
+			return dev->policy;
+		if (dev->policy != IOMMU_DIRTY_POLICY_AUTO)
+			policy = dev->policy;
+	}
+	return policy == IOMMU_DIRTY_POLICY_AUTO ? plan->policy : policy;
+}
+
 static bool use_iommu(const struct dirty_plan *plan, unsigned int domain)
 {
 	unsigned long iommu = plan->domains[domain].granule;
@@ -43,7 +62,7 @@ static bool use_iommu(const struct dirty_plan *plan, unsigned int domain)
 
 	if (!iommu || !devices)
 		return iommu;
-	switch (plan->policy) {
+	switch (domain_policy(plan, domain)) {
 	case IOMMU_DIRTY_POLICY_IOMMU:
 		return true;
 	case IOMMU_DIRTY_POLICY_DEVICE:

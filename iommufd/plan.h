@@ -17,6 +17,7 @@
  * @nested: It is attached through a nested HWPT, so its log has stage-1
  *	addresses
  * @scoped: It declared the only pages that it may write
+ * @policy: enum iommu_dirty_policy; AUTO is the policy of the plan
  * @kind: Out: enum iommu_dirty_source_kind
  */
 struct dirty_plan_device {
@@ -24,6 +25,7 @@ struct dirty_plan_device {
 	unsigned long granule;
 	bool nested;
 	bool scoped;
+	u8 policy;
 	u8 kind;
 };
 
@@ -46,7 +48,7 @@ struct dirty_plan_domain {
  * @devices: What is attached to them
  * @nr_domains: Entries of @domains
  * @nr_devices: Entries of @devices
- * @policy: enum iommu_dirty_policy
+ * @policy: enum iommu_dirty_policy, for devices that have none of their own
  * @conservative: Out: something is IOMMU_DIRTY_SOURCE_MAPPED
  */
 struct dirty_plan {

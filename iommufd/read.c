@@ -24,6 +24,7 @@
 #include "harvest.h"
 #include "log.h"
 #include "reconcile.h"
+#include "request.h"
 #include "test.h"
 #include "tracker.h"
 
@@ -116,7 +117,8 @@ static int read_window(struct iommufd_dirty_tracker *tracker,
 	int rc;
 
 	/* Before pending is looked at, since that is where an unpin puts it */
-	dirty_access_harvest(tracker, set, first, last);
+	if (!tracker->only)
+		dirty_access_harvest(tracker, set, first, last);
 	rc = dirty_harvest(tracker, &range, peek ? DIRTY_HARVEST_PEEK : 0, set);
 	dirty_test_delay("harvested");
 	if (!rc) {
@@ -185,7 +187,7 @@ static bool all_is_mapped(struct iommufd_dirty_tracker *tracker)
 	bool mapped = false;
 
 	down_read(&iopt->domains_rwsem);
-	list_for_each_entry(dd, &iopt->dirty.domains, item)
+	dirty_for_each_domain(dd, iopt, tracker)
 		mapped |= READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED &&
 			  dirty_domain_filled(iopt, dd);
 	up_read(&iopt->domains_rwsem);
@@ -265,6 +267,7 @@ static int read_check(struct iommufd_dirty_tracker *tracker,
 	const u32 formats = IOMMU_DIRTY_TRACKER_READ_RANGES |
 			    IOMMU_DIRTY_TRACKER_READ_COUNT;
 	u64 mask = cmd->page_size - 1, data_end, last;
+	bool all;
 
 	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_READ_NO_CLEAR | formats) ||
 	    cmd->__reserved)
@@ -272,10 +275,13 @@ static int read_check(struct iommufd_dirty_tracker *tracker,
 	if ((cmd->flags & formats) == formats)
 		return -EINVAL;
 	if (cmd->page_size < SZ_4K || !is_power_of_2(cmd->page_size) ||
-	    !cmd->length || cmd->iova & mask || cmd->length & mask)
+	    !cmd->length)
+		return -EINVAL;
+	all = !cmd->iova && cmd->length == U64_MAX;
+	if (!all && (cmd->iova & mask || cmd->length & mask))
 		return -EINVAL;
 	/* The last page of the address space ends at 2^64 */
-	if (check_add_overflow(cmd->iova, cmd->length - 1, &last) ||
+	if (check_add_overflow(cmd->iova, cmd->length - !all, &last) ||
 	    check_add_overflow(cmd->data, cmd->data_len, &data_end) ||
 	    last > ULONG_MAX || data_end > ULONG_MAX)
 		return -EOVERFLOW;
@@ -309,6 +315,27 @@ static int runs_begin(struct iommufd_dirty_tracker *tracker, u64 page_size)
 	dirty_store_refine(tracker->store);
 	downgrade_write(&tracker->runs);
 	return 0;
+}
+
+/**
+ * dirty_read_range() - READ, without a uAPI
+ * @tracker: The tracker, with a reference of the caller's
+ * @rd: What is wanted, checked by the caller
+ *
+ * Return: as dirty_read(); -ENODATA when the tracker does not run.
+ */
+int dirty_read_range(struct iommufd_dirty_tracker *tracker,
+		     struct dirty_read *rd)
+{
+	int rc;
+
+	rc = runs_begin(tracker, BIT(rd->shift));
+	if (rc)
+		return rc;
+	rd->next = rd->iova;
+	rc = tracker->running ? read_windows(tracker, rd) : -ENODATA;
+	up_read(&tracker->runs);
+	return rc;
 }
 
 /**
@@ -375,37 +402,128 @@ static int unmap_join_logs(struct iommufd_dirty_tracker *tracker,
 	return rc;
 }
 
-static int read_unmap(struct iommufd_dirty_tracker *tracker,
-		      struct dirty_read *rd, bool conservative, u64 *unmapped)
+static int unmap_range(struct io_pagetable *iopt, unsigned long first,
+		       unsigned long last, unsigned long *bytes)
+{
+	if (!first && last == ULONG_MAX)
+		return iopt_unmap_all(iopt, bytes);
+	return iopt_unmap_iova(iopt, first, last - first + 1, bytes);
+}
+
+/* Unmap [first, last], which cuts no mapping, and deliver what is dirty in it. */
+static int unmap_step(struct iommufd_dirty_tracker *tracker,
+		      struct dirty_read *rd, u32 flags, unsigned long first,
+		      unsigned long last, u64 *unmapped)
 {
 	struct dirty_store *store = tracker->store;
 	unsigned long bytes = 0;
 	struct dirty_set set;
 	int rc;
 
+	rd->next = first;
 	/* While it is mapped: what the unmap hook finds comes on top */
-	if (conservative)
-		dirty_harvest_publish_mapped(tracker, rd->iova, rd->last);
-	rc = iopt_unmap_iova(dirty_tracker_iopt(tracker), rd->iova,
-			     rd->last - rd->iova + 1, &bytes);
-	*unmapped = bytes;
+	if (flags & IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE)
+		dirty_harvest_publish_mapped(tracker, first, last);
+	rc = unmap_range(dirty_tracker_iopt(tracker), first, last, &bytes);
+	*unmapped += bytes;
+	/* Another thread has mapped something since this was looked at */
 	if (rc)
-		return rc;
-	if (!bytes)
-		return -ENOENT;
-	rc = unmap_join_logs(tracker, rd);
+		return rc == -ENOENT ? -ERANGE : rc;
+	if (!(flags & IOMMU_DIRTY_TRACKER_UNMAP_STOP))
+		rc = unmap_join_logs(tracker, rd);
 	if (rc)
 		return rc;
 
 	dirty_set_init(&set, store->shift);
-	dirty_store_take(store, &set, rd->iova, rd->last);
-	rc = dirty_deliver(rd, &set, rd->iova, rd->last);
+	dirty_store_take(store, &set, first, last);
+	rc = dirty_deliver(rd, &set, first, last);
 	if (!rc)
-		rd->next = rd->last + 1;
+		rd->next = last + 1;
 	if (rc && dirty_test_break(DIRTY_BREAK_LOSE_UNDELIVERED))
 		dirty_set_destroy(&set);
 	dirty_store_publish(store, &set);
-	return rc == DIRTY_DELIVER_FULL ? 0 : rc;
+	return rc;
+}
+
+/*
+ * How far a step of STOP goes: to the end of the next mapping, and of those that
+ * have a page of the caller's in common with it.
+ */
+static unsigned long unmap_step_last(struct io_pagetable *iopt,
+				     const struct dirty_read *rd,
+				     unsigned long first)
+{
+	unsigned long mask = BIT(rd->shift) - 1, last = rd->last;
+	struct iopt_area *area;
+
+	down_read(&iopt->iova_rwsem);
+	area = iopt_area_iter_first(iopt, first, rd->last);
+	if (area) {
+		last = iopt_area_last_iova(area) | mask;
+		while ((area = iopt_area_iter_next(area, first, rd->last)) &&
+		       iopt_area_iova(area) <= last)
+			last = iopt_area_last_iova(area) | mask;
+	}
+	up_read(&iopt->iova_rwsem);
+	return min(last, rd->last);
+}
+
+static int unmap_steps(struct iommufd_dirty_tracker *tracker,
+		       struct dirty_read *rd, u32 flags, u64 *unmapped)
+{
+	unsigned long first = rd->iova, last;
+	int rc;
+
+	/* What was written before the call; once, since to ask a device takes long */
+	rc = unmap_join_logs(tracker, rd);
+	while (!rc) {
+		last = unmap_step_last(dirty_tracker_iopt(tracker), rd, first);
+		rc = unmap_step(tracker, rd, flags, first, last, unmapped);
+		if (last == rd->last)
+			break;
+		if (!rc && fatal_signal_pending(current))
+			rc = -EINTR;
+		first = last + 1;
+		cond_resched();
+	}
+	return rc;
+}
+
+/**
+ * dirty_unmap_cuts() - Does a mapping reach out of a range?
+ * @iopt: The IOAS's table
+ * @first: First byte of the range
+ * @last: Last byte
+ */
+bool dirty_unmap_cuts(struct io_pagetable *iopt, unsigned long first,
+		      unsigned long last)
+{
+	struct iopt_area *area;
+	bool cuts;
+
+	down_read(&iopt->iova_rwsem);
+	area = iopt_area_iter_first(iopt, first, first);
+	cuts = area && iopt_area_iova(area) < first;
+	area = iopt_area_iter_first(iopt, last, last);
+	cuts |= area && iopt_area_last_iova(area) > last;
+	up_read(&iopt->iova_rwsem);
+	return cuts;
+}
+
+static int read_unmap(struct iommufd_dirty_tracker *tracker,
+		      struct dirty_read *rd, u32 flags, u64 *unmapped)
+{
+	int rc;
+
+	if (dirty_unmap_cuts(dirty_tracker_iopt(tracker), rd->iova, rd->last))
+		return -ERANGE;
+	if (flags & IOMMU_DIRTY_TRACKER_UNMAP_STOP)
+		rc = unmap_steps(tracker, rd, flags, unmapped);
+	else
+		rc = unmap_step(tracker, rd, flags, rd->iova, rd->last, unmapped);
+	if (rc == DIRTY_DELIVER_FULL)
+		rc = 0;
+	return rc || *unmapped || rd->dirty ? rc : -ENOENT;
 }
 
 /**
@@ -430,10 +548,13 @@ int dirty_unmap(struct iommufd_dirty_tracker *tracker,
 
 	cmd->out_unmapped = 0;
 	if (cmd->flags & ~(IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE |
-			   IOMMU_DIRTY_TRACKER_UNMAP_RANGES))
+			   IOMMU_DIRTY_TRACKER_UNMAP_RANGES |
+			   IOMMU_DIRTY_TRACKER_UNMAP_STOP))
 		return -EOPNOTSUPP;
 	if (cmd->flags & IOMMU_DIRTY_TRACKER_UNMAP_RANGES)
 		read.flags = IOMMU_DIRTY_TRACKER_READ_RANGES;
+	else if (cmd->flags & IOMMU_DIRTY_TRACKER_UNMAP_STOP)
+		return -EINVAL;
 	rc = runs_begin(tracker, cmd->page_size);
 	if (rc)
 		return rc;
@@ -441,9 +562,7 @@ int dirty_unmap(struct iommufd_dirty_tracker *tracker,
 	if (rc)
 		goto out_unlock;
 	rc = tracker->running ?
-		     read_unmap(tracker, &rd,
-				cmd->flags & IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE,
-				&cmd->out_unmapped) :
+		     read_unmap(tracker, &rd, cmd->flags, &cmd->out_unmapped) :
 		     -ENODATA;
 	cmd->out_flags = dirty_tracker_out_flags(tracker);
 	cmd->out_dirty_bytes = rd.dirty;

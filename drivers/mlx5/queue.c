@@ -4,8 +4,8 @@
  * point: data, a temporary end (ENOMSG), the end, or an error; save.c decides what
  * there is.
  *
- * Checksums are made while the bytes are read, when they are in the cache anyway:
- * the firmware is not kept waiting for them, and the reader pays.
+ * Checksums are made while the bytes are read, beside the reader (hasher.c): the
+ * firmware is not kept waiting for them.
  *
  * User memory is touched without a lock but read_lock, since what ends the session
  * can be called with locks that a page fault needs. A piece that is being copied
@@ -18,6 +18,7 @@
 #include <linux/uaccess.h>
 
 #include "buffer.h"
+#include "hasher.h"
 #include "queue.h"
 
 /* ---- Pieces ---- */
@@ -97,6 +98,16 @@ void mlx5vf_queue_init(struct mlx5vf_queue *q, void (*room)(struct mlx5vf_queue 
 	INIT_LIST_HEAD(&q->used);
 	mutex_init(&q->read_lock);
 	mlx5vf_stream_begin(&q->stream);
+	mlx5vf_hasher_init(&q->hasher, &q->stream);
+}
+
+/**
+ * mlx5vf_queue_free - after anything else
+ * @q: the queue, dead and without pieces, or never used
+ */
+void mlx5vf_queue_free(struct mlx5vf_queue *q)
+{
+	mlx5vf_hasher_end(&q->hasher);
 }
 
 /* Under lock. */
@@ -393,17 +404,20 @@ static ssize_t queue_copy(struct mlx5vf_queue *q, char __user *data, size_t coun
 		return 0;
 	n = count;
 	from = piece_at(piece, offset, &n, &image);
-	before = q->stream;
-	if (!image)
+	if (image) {
+		mlx5vf_hasher_more(&q->hasher, piece->buf, piece->image_length);
+	} else {
+		mlx5vf_hasher_finish(&q->hasher);
+		before = q->stream;
 		queue_seal(q, piece, offset);
+	}
 	ret = n;
 	if (copy_to_user(data, from, n)) {
 		/* It is read again. */
-		q->stream = before;
+		if (!image)
+			q->stream = before;
 		ret = -EFAULT;
 	} else {
-		if (image)
-			mlx5vf_stream_data(&q->stream, from, n);
 		queue_consumed(q, piece, n);
 	}
 	mlx5vf_piece_put(piece);

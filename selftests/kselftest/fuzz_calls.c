@@ -30,8 +30,10 @@ const struct call fuzz_calls[] = {
 		.errors = { ENOENT, EINVAL, EOPNOTSUPP, ENXIO, ENOMEM, E2BIG, EINTR },
 		.field = {
 			F(iommu_dirty_tracker_set, size, SIZE, 0),
-			F(iommu_dirty_tracker_set, flags, MOSTLY, 1),
+			F(iommu_dirty_tracker_set, flags, MOSTLY, 5),
 			F(iommu_dirty_tracker_set, tracker_id, ID, TRACKER),
+			F(iommu_dirty_tracker_set, policy, CHOICE, 3),
+			F(iommu_dirty_tracker_set, dev_id, ZERO, 0),
 		},
 	}, {
 		"TRACKER_READ", IOMMU_DIRTY_TRACKER_READ,
@@ -54,10 +56,10 @@ const struct call fuzz_calls[] = {
 		"TRACKER_UNMAP", IOMMU_DIRTY_TRACKER_UNMAP,
 		sizeof(struct iommu_dirty_tracker_unmap), .reports = true,
 		.errors = { ENOENT, EINVAL, EOVERFLOW, EOPNOTSUPP, EFAULT, E2BIG,
-			    EINTR, EBUSY, ENOMEM, ENODATA },
+			    EINTR, EBUSY, ENOMEM, ENODATA, ERANGE },
 		.field = {
 			F(iommu_dirty_tracker_unmap, size, SIZE, 0),
-			F(iommu_dirty_tracker_unmap, flags, FLAGS, 3),
+			F(iommu_dirty_tracker_unmap, flags, FLAGS, 7),
 			F(iommu_dirty_tracker_unmap, tracker_id, ID, TRACKER),
 			F(iommu_dirty_tracker_unmap, page_size, PAGE_BYTES, 0),
 			F(iommu_dirty_tracker_unmap, iova, ADDRESS, 0),

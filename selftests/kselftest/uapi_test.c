@@ -47,7 +47,7 @@ TEST_F(uapi, structures)
 		  sizeof(struct iommu_dirty_tracker_alloc) },
 		{ IOMMU_DIRTY_TRACKER_SET,
 		  sizeof(struct iommu_dirty_tracker_set),
-		  sizeof(struct iommu_dirty_tracker_set) },
+		  offsetofend(struct iommu_dirty_tracker_set, out_page_size) },
 		{ IOMMU_DIRTY_TRACKER_READ,
 		  sizeof(struct iommu_dirty_tracker_read),
 		  offsetofend(struct iommu_dirty_tracker_read, out_nr_ranges) },
@@ -279,8 +279,9 @@ TEST_F(uapi, unmap)
 	EXPECT_UNMAP(-EOVERFLOW, iova, 0 - PAGE);
 	EXPECT_UNMAP(-EINVAL, data, 0);
 	EXPECT_UNMAP(-EINVAL, data_len, 8);
+	EXPECT_UNMAP(-EINVAL, flags, IOMMU_DIRTY_TRACKER_UNMAP_STOP);
 	/* Part of a mapping, and nothing */
-	EXPECT_UNMAP(-ENOENT, length, PAGE);
+	EXPECT_UNMAP(-ERANGE, length, PAGE);
 	EXPECT_UNMAP(-ENOENT, iova, IOVA + RAM_SIZE);
 	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
 }
@@ -367,6 +368,54 @@ TEST_F(uapi, info)
 	info.source_size = 8;
 	info.sources = 4096;
 	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
+}
+
+static int info_ioas(struct bench *b, __u32 id, struct iommu_dirty_tracker_info *info,
+		     struct iommu_dirty_source_info *source, unsigned int nr)
+{
+	*info = (struct iommu_dirty_tracker_info){
+		.size = sizeof(*info),
+		.flags = IOMMU_DIRTY_TRACKER_INFO_IOAS,
+		.tracker_id = id,
+		.sources = (__u64)(uintptr_t)source,
+		.source_size = sizeof(*source),
+		.nr_sources = nr,
+	};
+	return call(b->fd, IOMMU_DIRTY_TRACKER_INFO, info);
+}
+
+/* Before there is a tracker: would a migration converge? And which one is there? */
+TEST_F(uapi, info_of_an_ioas)
+{
+	struct bench *b = &self->b;
+	struct iommu_dirty_source_info source[2] = {};
+	struct iommu_dirty_tracker_info info;
+	struct vdev other;
+
+	EXPECT_EQ(-ENOENT, info_ioas(b, b->tracker_id, &info, NULL, 0));
+	ASSERT_EQ(0, info_ioas(b, b->ioas_id, &info, source, 2));
+	EXPECT_EQ(b->tracker_id, info.tracker_id);
+	EXPECT_EQ(0, info.out_flags);
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, info_ioas(b, b->ioas_id, &info, source, 2));
+	EXPECT_EQ(b->tracker_id, info.tracker_id);
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_RUNNING, info.out_flags);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, source[0].state);
+	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+
+	ASSERT_EQ(0, info_ioas(b, b->ioas_id, &info, source, 2));
+	EXPECT_EQ(0, info.tracker_id);
+	EXPECT_EQ(0, info.out_flags);
+	EXPECT_EQ(1, info.nr_sources);
+	EXPECT_EQ(b->dev.dev_id, source[0].dev_id);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, source[0].kind);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_OFF, source[0].state);
+	ASSERT_EQ(0, vdev_open(&other, b->fd, UNTRACKED));
+	ASSERT_EQ(0, vdev_attach(&other, b->ioas_id, NULL));
+	ASSERT_EQ(0, info_ioas(b, b->ioas_id, &info, source, 2));
+	EXPECT_EQ(2, info.nr_sources);
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_CONSERVATIVE, info.out_flags);
+	vdev_close(&other);
 }
 
 /* Two readers that clear would steal from one another. */

@@ -326,6 +326,28 @@ int tracker_set(int fd, __u32 tracker_id, __u32 flags, __u64 *out_page_size,
 }
 
 /**
+ * tracker_set_policy - Change the policy of a tracker or of a device
+ * @fd: iommufd
+ * @tracker_id: the tracker
+ * @flags: as for tracker_set()
+ * @policy: one of enum iommu_dirty_policy
+ * @dev_id: the device, or 0
+ */
+int tracker_set_policy(int fd, __u32 tracker_id, __u32 flags, __u32 policy,
+		       __u32 dev_id)
+{
+	struct iommu_dirty_tracker_set cmd = {
+		.size = sizeof(cmd),
+		.flags = flags | IOMMU_DIRTY_TRACKER_POLICY,
+		.tracker_id = tracker_id,
+		.policy = policy,
+		.dev_id = dev_id,
+	};
+
+	return call(fd, IOMMU_DIRTY_TRACKER_SET, &cmd);
+}
+
+/**
  * tracker_read - READ with every field in the caller's hand
  * @fd: iommufd
  * @cmd: in and out; only its size is filled in here

@@ -55,6 +55,8 @@ struct tracker_read_out {
 	__u32 flags;
 };
 
+int tracker_set_policy(int fd, __u32 tracker_id, __u32 flags, __u32 policy,
+		       __u32 dev_id);
 int tracker_read(int fd, struct iommu_dirty_tracker_read *cmd);
 int tracker_read_bitmap(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 			__u64 page_size, __u64 *bitmap, __u32 flags,

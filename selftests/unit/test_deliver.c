@@ -189,6 +189,30 @@ TEST ranges_join(void)
 	PASS();
 }
 
+/* The whole address space has a byte more than fits into a length. */
+TEST ranges_of_everything(void)
+{
+	struct dirty_read rd = ranges_read(0, ULONG_MAX, 12, 1);
+
+	dirty_set_add(&set, 0, ULONG_MAX);
+	ASSERT_EQ(0, deliver(&rd));
+	ASSERT_EQ(1UL, rd.nr_ranges);
+	ASSERT_EQ(0ULL, ranges[0].iova);
+	ASSERT_EQ(~0ULL, ranges[0].length);
+	ASSERT_EQ(~0ULL, rd.dirty);
+	ASSERT(dirty_set_empty(&set));
+
+	rd = ranges_read(0, ULONG_MAX, 12, 1);
+	dirty_set_add(&set, 0, E(8));
+	ASSERT_EQ(0, dirty_deliver(&rd, &set, 0, E(8)));
+	dirty_set_add(&set, B(9), ULONG_MAX);
+	ASSERT_EQ(0, dirty_deliver(&rd, &set, B(9), ULONG_MAX));
+	ASSERT_EQ(1UL, rd.nr_ranges);
+	ASSERT_EQ(~0ULL, ranges[0].length);
+	ASSERT(dirty_set_empty(&set));
+	PASS();
+}
+
 /* Full means: this one and all after it stay, and next is where it begins. */
 TEST ranges_full(void)
 {
@@ -296,6 +320,7 @@ int main(int argc, char **argv)
 	RUN_TEST(folded);
 	RUN_TEST(spread);
 	RUN_TEST(ranges_join);
+	RUN_TEST(ranges_of_everything);
 	RUN_TEST(ranges_full);
 	RUN_TEST(killed);
 	RUN_TEST(killed_in_a_long_run);

@@ -10,6 +10,8 @@
 #define MAX_DOMAINS	2
 #define MAX_DEVICES	3
 #define DEVICE_KINDS	(2 * 3 * 2 * 2)
+/* Of each device its own policy, with three devices only the plan's */
+#define POLICIES	3
 
 static const unsigned long granules[] = { 0, 0x1000, 0x200000 };
 
@@ -27,10 +29,10 @@ static const char *describe(const struct dirty_plan *plan)
 			     domains[i].granule, domains[i].kind);
 	for (i = 0; i < plan->nr_devices; i++)
 		n += sprintf(text + n,
-			     ", device in %u: granule %#lx nested %d scoped %d kind %u",
+			     ", device in %u: granule %#lx nested %d scoped %d policy %u kind %u",
 			     devices[i].domain, devices[i].granule,
 			     devices[i].nested, devices[i].scoped,
-			     devices[i].kind);
+			     devices[i].policy, devices[i].kind);
 	return text;
 }
 
@@ -92,6 +94,20 @@ static bool devices_cover(const struct dirty_plan *plan, unsigned int domain,
 	return true;
 }
 
+/* What the devices of a domain want, if they want anything, and the plan otherwise. */
+static u32 wanted(const struct dirty_plan *plan, unsigned int domain)
+{
+	unsigned int i, count[POLICIES] = {};
+
+	for (i = 0; i < plan->nr_devices; i++)
+		if (plan->devices[i].domain == domain)
+			count[plan->devices[i].policy]++;
+	if (count[IOMMU_DIRTY_POLICY_IOMMU])
+		return IOMMU_DIRTY_POLICY_IOMMU;
+	return count[IOMMU_DIRTY_POLICY_DEVICE] ? IOMMU_DIRTY_POLICY_DEVICE :
+						  plan->policy;
+}
+
 /* The oracle for one domain: its devices' kinds, and its own. */
 static u8 oracle(const struct dirty_plan *plan, unsigned int domain, u8 *best)
 {
@@ -112,9 +128,9 @@ static u8 oracle(const struct dirty_plan *plan, unsigned int domain, u8 *best)
 	}
 	use_iommu = iommu.granule && (!least.devices || better(&iommu, &least));
 	if (iommu.granule && least.devices && !least.untracked) {
-		if (plan->policy == IOMMU_DIRTY_POLICY_IOMMU)
+		if (wanted(plan, domain) == IOMMU_DIRTY_POLICY_IOMMU)
 			use_iommu = true;
-		if (plan->policy == IOMMU_DIRTY_POLICY_DEVICE)
+		if (wanted(plan, domain) == IOMMU_DIRTY_POLICY_DEVICE)
 			use_iommu = false;
 	}
 	/* Where no device is, nobody writes */
@@ -168,7 +184,7 @@ static enum greatest_test_res check_properties(const struct dirty_plan *plan)
 			    (dev->kind == IOMMU_DIRTY_SOURCE_IOMMU));
 		if (dev->kind == IOMMU_DIRTY_SOURCE_MAPPED)
 			EXPECT_PLAN(plan->conservative && !domain->granule);
-		if (plan->policy != IOMMU_DIRTY_POLICY_AUTO)
+		if (wanted(plan, dev->domain) != IOMMU_DIRTY_POLICY_AUTO)
 			continue;
 		/* Never coarser than what also covers all */
 		if (dev->kind == IOMMU_DIRTY_SOURCE_DEVICE)
@@ -205,15 +221,16 @@ static enum greatest_test_res check_policy(struct dirty_plan *plan)
 			kinds[plan->policy][i] = domains[i].kind;
 	}
 	for (i = 0; i < plan->nr_domains; i++) {
-		bool both = domains[i].granule, any = false;
+		bool both = domains[i].granule, any = false, own = false;
 
 		for (j = 0; j < plan->nr_devices; j++) {
 			if (devices[j].domain != i)
 				continue;
 			any = true;
+			own |= devices[j].policy != IOMMU_DIRTY_POLICY_AUTO;
 			both &= possible(&devices[j], IOMMU_DIRTY_SOURCE_DEVICE);
 		}
-		if (both && any) {
+		if (both && any && !own) {
 			EXPECT_PLAN(kinds[1][i] == IOMMU_DIRTY_SOURCE_IOMMU);
 			EXPECT_PLAN(kinds[2][i] == IOMMU_DIRTY_SOURCE_DEVICE);
 		} else {
@@ -230,20 +247,23 @@ static struct dirty_plan_device make_device(unsigned int code)
 		.domain = code & 1,
 		.nested = code & 2,
 		.scoped = code & 4,
-		.granule = granules[code / 8],
+		.granule = granules[code / 8 % 3],
+		.policy = code / DEVICE_KINDS,
 	};
 }
 
 static enum greatest_test_res enumerate(struct dirty_plan *plan)
 {
+	unsigned int kinds = plan->nr_devices < MAX_DEVICES ?
+				     DEVICE_KINDS * POLICIES : DEVICE_KINDS;
 	unsigned int code, d, c, n = 1, i;
 
 	for (i = 0; i < plan->nr_devices; i++)
-		n *= DEVICE_KINDS;
+		n *= kinds;
 	for (code = 0; code < n; code++) {
 		for (i = 0, c = code; i < plan->nr_devices; i++) {
-			devices[i] = make_device(c % DEVICE_KINDS);
-			c /= DEVICE_KINDS;
+			devices[i] = make_device(c % kinds);
+			c /= kinds;
 			if (devices[i].domain >= plan->nr_domains)
 				break;
 		}

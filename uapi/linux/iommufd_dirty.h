@@ -37,7 +37,8 @@ enum {
 };
 
 /**
- * enum iommu_dirty_policy - Which source to take where several are possible
+ * enum iommu_dirty_policy - Which source to take where several are possible. It
+ *	decides for each HWPT, and never against a source that covers more
  * @IOMMU_DIRTY_POLICY_AUTO: the finest granule that covers every device of a
  *	domain, the IOMMU where there is no difference. An IOMMU whose leaves
  *	may be larger than a page is coarser than a log of pages
@@ -83,6 +84,9 @@ enum iommu_dirty_tracker_alloc_flags {
  * IOMMU_HWPT_GET_DIRTY_BITMAP on the IOAS's HWPTs, and
  * VFIO_DEVICE_FEATURE_DMA_LOGGING_START on its devices, answer EBUSY, since two
  * readers that clear would steal from one another.
+ * IOMMU_HWPT_SET_DIRTY_TRACKING makes a tracker of one HWPT, without an ID: while a
+ * HWPT tracks so, with the module parameter serve_hwpt_ioctls or without, ALLOC answers
+ * EBUSY for its IOAS.
  *
  * Errors: ENOENT no such IOAS; EBUSY the IOAS has a tracker, or an HWPT of it
  * is being tracked or read through the per-HWPT ioctls, or a device of it logs
@@ -108,18 +112,25 @@ struct iommu_dirty_tracker_alloc {
  *	the sources that failed. Without it: stop
  * @IOMMU_DIRTY_TRACKER_SPLIT: besides, take large leaves apart, so that a dirty
  *	bit stands for a page, where the kernel can do that in place
+ * @IOMMU_DIRTY_TRACKER_POLICY: besides, @policy applies from now on, to the device
+ *	@dev_id or to the tracker
  */
 enum iommu_dirty_tracker_set_flags {
 	IOMMU_DIRTY_TRACKER_ENABLE = 1 << 0,
 	IOMMU_DIRTY_TRACKER_SPLIT = 1 << 1,
+	IOMMU_DIRTY_TRACKER_POLICY = 1 << 2,
 };
 
 /**
  * enum iommu_dirty_tracker_out_flags - What to know about an answer
  * @IOMMU_DIRTY_TRACKER_CONSERVATIVE: a device cannot be tracked, or memory is mapped
  *	that its log does not cover: all of that is reported at every READ
- * @IOMMU_DIRTY_TRACKER_DEGRADED: as before, because a source has failed;
- *	IOMMU_DIRTY_TRACKER_SET with ENABLE restarts it
+ * @IOMMU_DIRTY_TRACKER_DEGRADED: as before, because a source has failed and no other
+ *	covers its device: all that is mapped for it is reported at every READ, until
+ *	IOMMU_DIRTY_TRACKER_SET with ENABLE restarts the source. When another source
+ *	takes over, one READ has the flag and reports all that is mapped for the
+ *	device; later ones are as precise as the other source, without the flag, and
+ *	the failure is counted in INFO
  * @IOMMU_DIRTY_TRACKER_COARSE: IOMMU leaves larger than out_page_size were dirty, or
  *	a device's log has larger units; they are reported as a whole
  * @IOMMU_DIRTY_TRACKER_RUNNING: the tracker is started (INFO only)
@@ -138,6 +149,8 @@ enum iommu_dirty_tracker_out_flags {
  * @tracker_id: The tracker
  * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
  * @out_page_size: Finest unit, in bytes, in which dirty pages are reported
+ * @policy: With POLICY: one of enum iommu_dirty_policy; else 0
+ * @dev_id: With POLICY: a device of this iommufd, or 0 for the tracker; else 0
  *
  * Start or stop. A start begins clean: what was written before it returns need
  * not be reported, what is written after it has returned will be. A stop
@@ -147,11 +160,18 @@ enum iommu_dirty_tracker_out_flags {
  * used goes on having large leaves. No kernel of 6.12 can split a leaf in place;
  * there, IOMMU_OPTION_DIRTY_SMALL_LEAVES and a second HWPT do it.
  *
- * Errors: ENOENT no such tracker; EOPNOTSUPP an unknown or unsupported flag;
- * EINVAL SPLIT without ENABLE; ENXIO REQUIRE_PRECISE was asked for and a
+ * POLICY changes the sources of a tracker that runs without a gap: the old ones are
+ * read until nothing is left in them, and pages may be reported twice. The policy of
+ * a device overrides that of the tracker, for as long as the device is bound and
+ * wherever it is attached; AUTO leaves it to the tracker. The tracker of another IOAS,
+ * if the device is attached there, follows when its plan is made next. One HWPT has one
+ * kind of source. If its devices disagree, IOMMU is taken, since it covers them all.
+ *
+ * Errors: ENOENT no such tracker or device; EOPNOTSUPP an unknown or unsupported
+ * flag, @policy or @dev_id without POLICY; EINVAL @policy, SPLIT without ENABLE; ENXIO REQUIRE_PRECISE was asked for and a
  * device cannot be tracked (IOMMU_DIRTY_TRACKER_INFO names it); ENOMEM; EINTR
  * killed. A tracker that did not run does not run after an error, and one that ran
- * goes on.
+ * continues; the policy is what it was.
  */
 struct iommu_dirty_tracker_set {
 	__u32 size;
@@ -159,6 +179,8 @@ struct iommu_dirty_tracker_set {
 	__u32 tracker_id;
 	__u32 out_flags;
 	__aligned_u64 out_page_size;
+	__u32 policy;
+	__u32 dev_id;
 };
 #define IOMMU_DIRTY_TRACKER_SET \
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_DIRTY_TRACKER_SET)
@@ -194,16 +216,18 @@ struct iommu_dirty_range {
  * @flags: Combination of enum iommu_dirty_tracker_read_flags
  * @tracker_id: The tracker
  * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
- * @iova: First byte to look at, a multiple of @page_size
- * @length: Bytes to look at, a multiple of @page_size, not 0. Unmapped parts
+ * @iova: First byte to look at, a multiple of @page_size. It is not rounded, because
+ *	bit 0 would stand for another page than the caller thinks
+ * @length: Bytes to look at, a multiple of @page_size, not 0; or U64_MAX, with
+ *	@iova 0, for the whole address space, as in IOMMU_IOAS_UNMAP. Unmapped parts
  *	are clean, and cheap
  * @page_size: Bytes per bit, or unit of ranges and count: a power of two of
  *	at least 4096. If it is larger than the tracked granule, one bit covers
  *	several granules; if smaller, a dirty granule sets all of its bits
  * @data: User pointer. Bitmap: array of __u64, bit i (of word i / 64) stands
  *	for @iova + i * @page_size; bits are ORed in, none is cleared. Ranges:
- *	array of struct iommu_dirty_range, merged and in ascending order. Count:
- *	must be 0
+ *	array of struct iommu_dirty_range, merged and in ascending order; a range that
+ *	is the whole address space has length U64_MAX. Count: must be 0
  * @data_len: Bytes at @data. A bitmap needs one word for every 64 bits begun;
  *	ranges need room for at least one; count: must be 0
  * @out_dirty_bytes: Bytes reported by this call, in units of @page_size
@@ -225,7 +249,8 @@ struct iommu_dirty_range {
  * written on failure too, where that is possible.
  *
  * Errors: ENOENT no such tracker; ENODATA the tracker does not run; EINVAL
- * page_size (also if it is less than 1 / 2^18 of that of ALLOC), alignment, length 0,
+ * page_size (also if it is less than 1 / 2^18 of that of ALLOC), @iova or @length is
+ * not a multiple of it (round @iova down and the end up), length 0,
  * data_len too small, RANGES with COUNT; EOVERFLOW iova + length exceeds 2^64, or
  * the buffer reaches it; EOPNOTSUPP unknown flag, __reserved; EFAULT @data; EINTR
  * killed.
@@ -256,10 +281,13 @@ struct iommu_dirty_tracker_read {
  *	writable. For devices that may be writing to it right now
  * @IOMMU_DIRTY_TRACKER_UNMAP_RANGES: fill @data with struct iommu_dirty_range
  *	instead of a bitmap
+ * @IOMMU_DIRTY_TRACKER_UNMAP_STOP: with RANGES: unmap one mapping after the other, in
+ *	ascending order, and stop behind the one with which @data is full
  */
 enum iommu_dirty_tracker_unmap_flags {
 	IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE = 1 << 0,
 	IOMMU_DIRTY_TRACKER_UNMAP_RANGES = 1 << 1,
+	IOMMU_DIRTY_TRACKER_UNMAP_STOP = 1 << 2,
 };
 
 /**
@@ -269,8 +297,8 @@ enum iommu_dirty_tracker_unmap_flags {
  * @tracker_id: The tracker; what is unmapped is mapped in its IOAS
  * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
  * @iova: First byte to unmap, a multiple of @page_size
- * @length: Bytes to unmap, a multiple of @page_size; as for IOMMU_IOAS_UNMAP,
- *	a mapping in it has to be in it as a whole
+ * @length: Bytes to unmap, a multiple of @page_size; or U64_MAX, with @iova 0, for
+ *	everything. As for IOMMU_IOAS_UNMAP, a mapping in it has to be in it as a whole
  * @page_size: As in struct iommu_dirty_tracker_read
  * @data: As in struct iommu_dirty_tracker_read
  * @data_len: As in struct iommu_dirty_tracker_read
@@ -284,13 +312,21 @@ enum iommu_dirty_tracker_unmap_flags {
  * the unmap may be missed, since no IOMMU can be asked while it unmaps; with
  * CONSERVATIVE it is not.
  *
- * When the report fails (EFAULT, EINTR, ENOMEM) the range is unmapped and its dirty
- * pages are reported by the next READ; @out_unmapped is written then too, where that
- * is possible. After any other error nothing is unmapped.
+ * When the RANGES buffer is full, all of the range is unmapped, and the rest of its
+ * dirty pages is reported by the next UNMAP or READ of it: call again from
+ * @out_next_iova before something else is mapped there. With STOP, what lies above the
+ * mapping that contains @out_next_iova is still mapped, so that a caller with a small
+ * buffer gets everything in order by calling until @out_next_iova is @iova + @length.
+ * The logs of devices are asked once, at the beginning.
  *
- * Errors: as for READ, and ENOENT when nothing is mapped in the range or a
- * mapping reaches out of it; EBUSY when another thread is mapping or unmapping
- * there.
+ * When the report fails (EFAULT, EINTR, ENOMEM) the range is unmapped (with STOP, in
+ * part) and its dirty pages are reported by the next READ; @out_unmapped is written
+ * then too, where that is possible.
+ *
+ * Errors: as for READ, and ENOENT when nothing is mapped in the range and nothing is
+ * to be reported of it; ERANGE when a mapping reaches out of it, and then nothing is
+ * unmapped; EINVAL also for STOP without RANGES; EBUSY when another thread is mapping
+ * or unmapping there, and @out_unmapped tells how much was unmapped before.
  */
 struct iommu_dirty_tracker_unmap {
 	__u32 size;
@@ -405,7 +441,8 @@ enum iommu_dirty_tracker_info_flags {
  * struct iommu_dirty_tracker_info - ioctl(IOMMU_DIRTY_TRACKER_INFO)
  * @size: sizeof(struct iommu_dirty_tracker_info)
  * @flags: Combination of enum iommu_dirty_tracker_info_flags
- * @tracker_id: The tracker, or the IOAS
+ * @tracker_id: In: the tracker, or the IOAS. Out: the tracker; 0 if the IOAS has none,
+ *	or one without an ID, which VFIO_IOMMU_DIRTY_PAGES made
  * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
  * @sources: User pointer to an array of struct iommu_dirty_source_info, one
  *	for each device attached to the IOAS, with DMA or without, and one for each

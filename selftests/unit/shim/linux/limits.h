@@ -4,3 +4,7 @@
 
 #include_next <linux/limits.h>
 #include <limits.h>
+
+#ifndef U64_MAX
+#define U64_MAX	(~0ULL)
+#endif

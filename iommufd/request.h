@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Requests: what a READ wants of the logs that are on.
+ */
+#ifndef __IOMMUFD_DIRTY_REQUEST_H
+#define __IOMMUFD_DIRTY_REQUEST_H
+
+#include <linux/types.h>
+
+struct dirty_request;
+struct dirty_store;
+
+/**
+ * struct dirty_requests - What a READ wants of all logs
+ * @nr: Entries of @request
+ * @request: One for each log that is on
+ */
+struct dirty_requests {
+	unsigned int nr;
+	struct dirty_request *request;
+};
+
+int dirty_requests_make(struct dirty_store *store, struct dirty_requests *reqs,
+			bool mapped, unsigned long first, unsigned long last);
+int dirty_requests_wait(struct dirty_requests *reqs, unsigned long last,
+			unsigned long deadline);
+void dirty_requests_free(struct dirty_requests *reqs);
+
+#endif

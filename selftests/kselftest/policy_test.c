@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * IOMMU_DIRTY_TRACKER_POLICY in SET: another source is taken while a device writes,
+ * and nothing is lost; a device's own policy; and what cannot be had.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "crowd.h"
+
+#define ENABLE	IOMMU_DIRTY_TRACKER_ENABLE
+
+FIXTURE(policy) {
+	struct crowd c;
+	char *copy;
+};
+
+FIXTURE_SETUP(policy)
+{
+	ASSERT_EQ(0, crowd_open(&self->c, false));
+	self->copy = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)self->copy);
+}
+
+FIXTURE_TEARDOWN(policy)
+{
+	munmap(self->copy, RAM_SIZE);
+	EXPECT_EQ(0, crowd_close(&self->c));
+}
+
+static int set(struct crowd *c, __u32 flags, __u32 policy, __u32 dev_id)
+{
+	return tracker_set_policy(c->b.fd, c->b.tracker_id, flags, policy, dev_id);
+}
+
+/* READ, and copy what it reports: a migration in small. Pages, or -errno. */
+static long copy_dirty(FIXTURE_DATA(policy) *self)
+{
+	struct bench *b = &self->c.b;
+	unsigned int i;
+	long rc = crowd_read(&self->c, b->tracker_id, IOVA, RAM_SIZE);
+
+	for (i = 0; rc > 0 && i < RAM_PAGES; i++)
+		if (bench_bit(b, i))
+			memcpy(self->copy + i * PAGE, b->ram + i * PAGE, PAGE);
+	return rc;
+}
+
+TEST_F(policy, changes_while_a_device_writes)
+{
+	static const __u32 policies[] = {
+		IOMMU_DIRTY_POLICY_DEVICE, IOMMU_DIRTY_POLICY_IOMMU,
+		IOMMU_DIRTY_POLICY_DEVICE, IOMMU_DIRTY_POLICY_AUTO,
+		IOMMU_DIRTY_POLICY_IOMMU, IOMMU_DIRTY_POLICY_DEVICE,
+	};
+	struct crowd *c = &self->c;
+	struct bench *b = &c->b;
+	unsigned int i, round;
+	long pages;
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, b->ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH));
+	memcpy(self->copy, b->ram, RAM_SIZE);
+	ASSERT_EQ(0, crowd_write_on(c, BOTH, IOVA, RAM_SIZE, 20000));
+	for (round = 0; round < 4; round++) {
+		for (i = 0; i < sizeof(policies) / sizeof(*policies); i++) {
+			ASSERT_EQ(0, set(c, ENABLE, policies[i], 0));
+			EXPECT_EQ(policies[i] == IOMMU_DIRTY_POLICY_DEVICE ?
+					  IOMMU_DIRTY_SOURCE_DEVICE :
+					  IOMMU_DIRTY_SOURCE_IOMMU,
+				  crowd_kind(c, BOTH));
+			/* Sometimes the next change is there before a READ */
+			if ((i + round) % 3)
+				EXPECT_LE(0, copy_dirty(self));
+			usleep(1000);
+		}
+	}
+	ASSERT_EQ(0, vdev_stop(&c->dev[BOTH]));
+	pages = copy_dirty(self);
+	EXPECT_LT(0, pages);
+	for (i = 0; i < RAM_PAGES; i++)
+		if (memcmp(self->copy + i * PAGE, b->ram + i * PAGE, PAGE))
+			break;
+	EXPECT_EQ(RAM_PAGES, i);
+	/* It was not all reported because it is mapped, and it is precise again */
+	EXPECT_GT(RAM_PAGES, pages);
+	EXPECT_LE(0, copy_dirty(self));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 7 * PAGE, 3));
+	EXPECT_EQ(3, copy_dirty(self));
+}
+
+/* One HWPT has one kind of source, two have each its own. */
+TEST_F(policy, of_a_device)
+{
+	struct crowd *c = &self->c;
+	__u32 hwpt, first, second;
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_attach(c, BOTH_2, c->b.ioas_id));
+	first = c->dev[BOTH].dev_id;
+	second = c->dev[BOTH_2].dev_id;
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_DEVICE, first));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH_2));
+	/* They disagree */
+	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_IOMMU, second));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH_2));
+	/* An HWPT of its own, where it decides alone; and it remembers */
+	ASSERT_EQ(0, crowd_hwpt(c, BOTH_2, c->b.ioas_id, &hwpt));
+	ASSERT_EQ(0, crowd_attach(c, BOTH_2, hwpt));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH_2));
+	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_DEVICE, 0));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH_2));
+	/* AUTO is the tracker's */
+	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_AUTO, second));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH_2));
+}
+
+/* Without a START: INFO tells what it would be. */
+TEST_F(policy, before_start)
+{
+	struct crowd *c = &self->c;
+	struct bench *b = &c->b;
+
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, IOMMU_DIRTY_POLICY_IOMMU, 0, 0,
+				   &b->tracker_id));
+	ASSERT_EQ(0, crowd_open_device(c, BOTH));
+	ASSERT_EQ(0, set(c, 0, IOMMU_DIRTY_POLICY_DEVICE, c->dev[BOTH].dev_id));
+	ASSERT_EQ(0, crowd_attach(c, BOTH, b->ioas_id));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH));
+	ASSERT_EQ(0, bench_start(b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH));
+	/* Without ENABLE it is a STOP */
+	ASSERT_EQ(0, set(c, 0, IOMMU_DIRTY_POLICY_AUTO, c->dev[BOTH].dev_id));
+	EXPECT_EQ(-ENODATA, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH));
+}
+
+TEST_F(policy, is_as_it_was_after_an_error)
+{
+	struct crowd *c = &self->c;
+	struct bench *b = &c->b;
+	struct iommu_dirty_tracker_set cmd = {
+		.size = sizeof(cmd),
+		.flags = ENABLE,
+	};
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, b->ioas_id));
+	ASSERT_EQ(0, crowd_attach(c, UNTRACKED, b->ioas_id));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0,
+				   IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE, 0,
+				   &b->tracker_id));
+	EXPECT_EQ(-ENXIO, set(c, ENABLE, IOMMU_DIRTY_POLICY_DEVICE, 0));
+	EXPECT_EQ(-ENXIO, set(c, ENABLE, IOMMU_DIRTY_POLICY_DEVICE,
+			      c->dev[BOTH].dev_id));
+	EXPECT_EQ(-EINVAL, set(c, ENABLE, 3, 0));
+	EXPECT_EQ(-ENOENT, set(c, ENABLE, 0, b->ioas_id));
+	EXPECT_EQ(-ENOENT, set(c, ENABLE, 0, 12345));
+	cmd.tracker_id = b->tracker_id;
+	cmd.policy = 1;
+	EXPECT_EQ(-1, ioctl(b->fd, IOMMU_DIRTY_TRACKER_SET, &cmd));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	cmd.policy = 0;
+	cmd.dev_id = c->dev[BOTH].dev_id;
+	EXPECT_EQ(-1, ioctl(b->fd, IOMMU_DIRTY_TRACKER_SET, &cmd));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	ASSERT_EQ(0, crowd_detach(c, UNTRACKED));
+	ASSERT_EQ(0, bench_start(b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH));
+}
+
+TEST_HARNESS_MAIN
