@@ -171,7 +171,8 @@ TEST_F_TIMEOUT(memory, moves_a_state_of_any_size, 900)
 	close(to);
 	EXPECT_EQ(position, vf_read(&p->dst, VIRT_CX_POSITION));
 	EXPECT_EQ(sum, vf_read(&p->dst, VIRT_CX_STATE_SUM));
-	EXPECT_LE(length, self->size);
+	/* MIG_DATA_SIZE is an estimate: each chunk has a head of firmware's, too */
+	EXPECT_GT(self->size + self->size / 1000, length);
 	EXPECT_LT(self->size * 9 / 10, length);
 	TH_LOG("%llu bytes in %.1f s", length, seconds_now() - begin);
 	ASSERT_EQ(0, vf_set_state(&p->dst, S(RUNNING), NULL));
