@@ -234,6 +234,7 @@ static void *start_and_stop(void *arg)
 		if (!log_start(p->src.fd, &range, 1, &page_size))
 			log_report(p->src.fd, PAIR_BASE, PAIR_RAM, PAGE, bits);
 		log_stop(p->src.fd);
+		usleep(1000);
 	}
 	return NULL;
 }
