@@ -106,9 +106,8 @@ TEST_F(life, reset_waits_for_nothing)
 
 	for (i = 0; i < ARRAY_SIZE(states); i++) {
 		ASSERT_EQ(0, vf_set_state(&p->src, states[i], &fd));
-		if (states[i] != S(RESUMING)) {
+		if (states[i] != S(RESUMING))
 			ASSERT_LT(0, read(fd, p->stream, PAGE));
-		}
 		/* What destroys keys and the PD takes its time */
 		ASSERT_EQ(0, firmware_faults("0x202:late=3000*0,0x801:late=3000*0"));
 		begin = seconds_now();

@@ -150,9 +150,8 @@ TEST_F(precopy, initial_data_again)
 			  self->chunk, info.initial_bytes);
 		n = read_all(p, fd);
 		EXPECT_LE((ssize_t)info.initial_bytes, n);
-		if (self->state < self->chunk) {
+		if (self->state < self->chunk)
 			EXPECT_EQ((ssize_t)info.initial_bytes, n);
-		}
 	}
 	ASSERT_EQ(0, vf_precopy_info(fd, &info));
 	EXPECT_EQ(0, info.flags);
@@ -181,9 +180,8 @@ TEST_F(precopy, initial_data_unread)
 		ASSERT_EQ(0, vf_precopy_info(fd, &info));
 		EXPECT_EQ(VFIO_PRECOPY_INFO_REINIT, info.flags);
 		EXPECT_EQ(0, info.dirty_bytes);
-		if (round > 1) {
+		if (round > 1)
 			EXPECT_EQ(initial, info.initial_bytes);
-		}
 		initial = info.initial_bytes;
 	}
 	n = read_all(p, fd);
