@@ -9,6 +9,7 @@
 #	unit		selftests/unit, on this machine
 #	model		selftests/model: the protocol, checked by spin
 #	kselftest	selftests/kselftest, in VMs
+#	large		lines of plan.txt that take long, nightly-*
 #	mutants		selftests/mutants: all, or only $MUTANTS of them
 #	vm		the VM harness itself
 #	qemu		migrations between QEMUs: cases.txt, or only $QEMU_CASES of it
@@ -199,6 +200,7 @@ run_plan()
 		limit=$((${LIMIT:-${limit//[[:space:]]/}} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
+		[[ $name != nightly-* || -n ${TESTS:-} ]] || continue
 		if [ -n "$only" ]; then
 			taken=
 			for p in $programs; do
@@ -258,6 +260,14 @@ run_plan()
 
 stage_kselftest()
 {
+	run_plan
+}
+
+stage_large()
+{
+	local TESTS
+
+	TESTS=$(sed -n 's/^\(nightly-[a-z-]*\).*/\1/p' "$plan" | paste -sd' ')
 	run_plan
 }
 

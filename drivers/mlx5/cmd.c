@@ -74,6 +74,15 @@ static struct mlx5vf_result not_given(struct mlx5vf_cmd *cmd, int err)
 	return (struct mlx5vf_result){ .outcome = MLX5VF_NOT_GIVEN, .err = err };
 }
 
+/*
+ * Does the entry in mlx5_core's queue say that the command was not taken from it? These
+ * are mlx5_core's errors for that; for an internal error of the firmware it has EIO.
+ */
+static bool not_delivered(int status)
+{
+	return status == -EBADR || status == -EFAULT || status == -ENOMEM;
+}
+
 /**
  * mlx5vf_cmd_result - what became of a command
  * @cmd: the command, answered
@@ -91,7 +100,8 @@ struct mlx5vf_result mlx5vf_cmd_result(struct mlx5vf_cmd *cmd)
 		result.outcome = MLX5VF_REFUSED;
 		result.status = MLX5_GET(suspend_vhca_out, cmd->out, status);
 	} else {
-		result.outcome = MLX5VF_UNKNOWN;
+		result.outcome = not_delivered(cmd->status) ? MLX5VF_NOT_GIVEN :
+							      MLX5VF_UNKNOWN;
 	}
 	dev_err_ratelimited(mlx5vf_dev(cmd->mv), "%s failed: error %d\n", cmd->what, result.err);
 	return result;
@@ -162,7 +172,7 @@ static void cmd_answered(int status, struct mlx5_async_work *work)
 		note_suspended(cmd);
 	complete_all(&cmd->answered);
 	if (cmd->done)
-		cmd->done(cmd);
+		cmd->done(cmd->owner);
 	if (atomic_cmpxchg(&cmd->phase, CMD_PENDING, CMD_ANSWERED) == CMD_ABANDONED) {
 		/* The note first; pairs with mlx5vf_cmd_wait_abandoned(). */
 		atomic_dec_return_release(&mv->abandoned);
@@ -268,7 +278,10 @@ int mlx5vf_cmd_wait_abandoned(struct mlx5vf_device *mv)
 	return left ? -EINTR : -EBUSY;
 }
 
-/* Give it, wait, and give back the reference; *@left has it if it is under way yet. */
+/*
+ * Give it, wait, and give back the reference; *@left has it if it is under way yet. Its
+ * owner is told also if it could not be given.
+ */
 static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen,
 				     struct mlx5vf_cmd **left)
 {
@@ -284,6 +297,8 @@ static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen
 			return (struct mlx5vf_result){ .outcome = MLX5VF_UNKNOWN, .err = ret };
 		}
 		result = mlx5vf_cmd_result(cmd);
+	} else if (cmd->done) {
+		cmd->done(cmd->owner);
 	}
 	mlx5vf_cmd_put(cmd);
 	return result;
@@ -452,7 +467,7 @@ int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 				    MLX5_GET64(query_vhca_migration_state_out, out,
 					       remaining_total_size));
 	size->initial = mv->shows_state &&
-			MLX5_GET(mlx5vf_query_out, out, migration_state) ==
+			MLX5_GET(mlx5vf_state_out, out, migration_state) ==
 			MLX5VF_MIGRATION_INIT;
 	/* In the last page of what 32 bits can say: a buffer would not fit. */
 	if (size->required > MLX5VF_MAX_IMAGE) {
@@ -468,14 +483,15 @@ int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
  * @mv: the VF; attached, state_lock held
  * @mkey: of the buffer with the image
  * @length: of the image, in bytes
- * @done: called when it was answered, if it was given; possibly in an interrupt
+ * @done: called once: when it was answered, possibly in an interrupt, or could not be
+ *	given
  * @owner: for @done
  * @left: set to the command if it is still under way, abandoned, and reads the buffer
  *
  * Return: what became of it; unless it was done, the VF's state is undefined.
  */
 struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length,
-				     void (*done)(struct mlx5vf_cmd *cmd), void *owner,
+				     void (*done)(void *owner), void *owner,
 				     struct mlx5vf_cmd **left)
 {
 	u32 in[MLX5_ST_SZ_DW(load_vhca_state_in)] = {};
@@ -487,8 +503,10 @@ struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t 
 	MLX5_SET(load_vhca_state_in, in, mkey, mkey);
 	MLX5_SET(load_vhca_state_in, in, size, length);
 	cmd = mlx5vf_cmd_alloc(mv, "LOAD_VHCA_STATE", MLX5_ST_SZ_BYTES(load_vhca_state_out));
-	if (!cmd)
+	if (!cmd) {
+		done(owner);
 		return (struct mlx5vf_result){ .outcome = MLX5VF_NOT_GIVEN, .err = -ENOMEM };
+	}
 	cmd->done = done;
 	cmd->owner = owner;
 	return cmd_exec(cmd, in, sizeof(in), left);

@@ -41,7 +41,7 @@ enum mlx5vf_part {
  * enum mlx5vf_outcome - what became of a command
  * @MLX5VF_DONE: firmware executed it
  * @MLX5VF_REFUSED: firmware refused it
- * @MLX5VF_NOT_GIVEN: firmware never saw it
+ * @MLX5VF_NOT_GIVEN: firmware did not take it, and it had no effect
  * @MLX5VF_UNKNOWN: it was given, and there is no answer that says more
  */
 enum mlx5vf_outcome {
@@ -82,7 +82,7 @@ struct mlx5vf_cmd {
 	struct mlx5_async_work work;
 	struct mlx5vf_device *mv;
 	const char *what;
-	void (*done)(struct mlx5vf_cmd *cmd);
+	void (*done)(void *owner);
 	void *owner;
 	refcount_t refs;
 	atomic_t phase;
@@ -138,7 +138,7 @@ struct mlx5vf_result mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_par
 int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 			   struct mlx5vf_size *size);
 struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length,
-				     void (*done)(struct mlx5vf_cmd *cmd), void *owner,
+				     void (*done)(void *owner), void *owner,
 				     struct mlx5vf_cmd **left);
 
 #endif

@@ -92,9 +92,9 @@ static int loader_refuse(struct mlx5vf_loader *l, int error, const char *why)
 /* ---- Images ---- */
 
 /* Possibly in an interrupt. The reference that the command had goes to the work. */
-static void loader_answered(struct mlx5vf_cmd *cmd)
+static void loader_answered(void *owner)
 {
-	struct mlx5vf_loader *l = cmd->owner;
+	struct mlx5vf_loader *l = owner;
 
 	if (!queue_work(l->base.mv->wq, &l->base.work))
 		mlx5vf_session_put(&l->base);
@@ -120,9 +120,7 @@ static int load_image(struct mlx5vf_loader *l, size_t length)
 	kref_get(&l->base.ref);
 	result = mlx5vf_cmd_load(mv, l->buf->mkey, length, loader_answered, l, &l->cmd);
 	ret = result.err;
-	if (result.outcome == MLX5VF_NOT_GIVEN)
-		mlx5vf_session_put(&l->base);
-	else if (result.outcome == MLX5VF_UNKNOWN)
+	if (result.outcome == MLX5VF_UNKNOWN)
 		mv->unsure = true;
 	/* While it is being read, the buffer stays. */
 	if (!l->cmd)

@@ -102,9 +102,9 @@ static struct mlx5vf_piece *saver_buffer(struct mlx5vf_saver *s, size_t size)
 /* ---- SAVE commands and their answers ---- */
 
 /* Possibly in an interrupt. The reference that the command had goes to the work. */
-static void saver_answered(struct mlx5vf_cmd *cmd)
+static void saver_answered(void *owner)
 {
-	struct mlx5vf_saver *s = cmd->owner;
+	struct mlx5vf_saver *s = owner;
 
 	if (!queue_work(s->base.mv->wq, &s->base.work))
 		mlx5vf_session_put(&s->base);

@@ -230,11 +230,10 @@ static struct mlx5vf_result failed(enum mlx5vf_outcome outcome, int err)
 
 /* Firmware gets an image. */
 struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t n,
-				     void (*done)(struct mlx5vf_cmd *cmd), void *owner,
+				     void (*done)(void *owner), void *owner,
 				     struct mlx5vf_cmd **left)
 {
 	struct mlx5vf_buffer *buf = mapped_last;
-	struct mlx5vf_cmd cmd = { .owner = owner };
 	size_t at;
 
 	lockdep_assert_held(&mv->state_lock);
@@ -242,8 +241,10 @@ struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t 
 	*left = NULL;
 	if (!buf->mapped || !n || n > mlx5vf_buffer_size(buf))
 		fuzz_bug("%zu bytes are loaded from %zu", n, mlx5vf_buffer_size(buf));
-	if (starved && rnd_chance(3))
+	if (starved && rnd_chance(3)) {
+		done(owner);
 		return failed(MLX5VF_NOT_GIVEN, -ENOMEM);
+	}
 	if (!forged && (loaded == nr_images || image_length[loaded] != n))
 		fuzz_bug("image %u is not %zu bytes long", loaded, n);
 	for (at = 0; at < n && !forged; at++) {
@@ -253,7 +254,7 @@ struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t 
 		if (*byte != stream[image_at[loaded] + at])
 			fuzz_bug("byte %zu of image %u is wrong", at, loaded);
 	}
-	done(&cmd);
+	done(owner);
 	if (starved && rnd_chance(5))
 		return failed(MLX5VF_REFUSED, -EIO);
 	loaded++;

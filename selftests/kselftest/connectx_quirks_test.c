@@ -10,9 +10,11 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <linux/vfio_mig_precopy.h>
 
 #include "kselftest_harness.h"
 #include "pair.h"
+#include "../lib/feature.h"
 #include "../lib/sysfs.h"
 #include "../lib/truth.h"
 
@@ -209,14 +211,13 @@ TEST_F_TIMEOUT(quirks, capabilities, 200)
 /* ---- Quirks ---- */
 
 /*
- * @upstream, @ours: the driver does not pass, for the reason that is in the
- * documentation, and is not run: upstream's WARNs about an empty message and can lose
- * pages after an event that is not about its tracker.
+ * @upstream: upstream's driver does not pass, for the reason that is in the
+ * documentation, and is not run: it WARNs about an empty message and can lose pages
+ * after an event that is not about its tracker.
  */
 static const struct quirk {
 	const char *name;
 	bool upstream;
-	bool ours;
 } quirk_list[] = {
 	{ "track_running" },
 	{ "resume_ok" },
@@ -228,13 +229,17 @@ static const struct quirk {
 	{ "full_last" },
 	{ "empty_message", .upstream = true },
 	{ "duplicates" },
-	{ "outside", .ours = true },
+	{ "outside" },
 	{ "events", .upstream = true },
+	{ "lost_events" },
+	{ "report_alone" },
+	{ "reinit" },
+	{ "uar_arm" },
 };
 
 static bool passes(const struct quirk *q)
 {
-	return is_upstream() ? !q->upstream : !q->ours;
+	return !q->upstream || !is_upstream();
 }
 
 static int check_all(struct pair *p)
@@ -290,6 +295,86 @@ TEST_F_TIMEOUT(quirks, together, 200)
 		}
 		pair_close(&self->p);
 	}
+}
+
+/*
+ * A LOAD that clears Bus Master: no driver writes it back, and a VMM that restores config
+ * space as it does on any migration has the device run.
+ */
+TEST_F(quirks, load_command)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, pair_open(p));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "load_command"));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, pair_save(p, true));
+	ASSERT_EQ(0, vf_bus_master(&p->dst, true));
+	ASSERT_EQ(0, pair_load(p));
+	ASSERT_EQ(0, vf_set_state(&p->dst, VFIO_DEVICE_STATE_RUNNING, NULL));
+	EXPECT_TRUE(pair_still(&p->dst));
+	ASSERT_EQ(0, vf_bus_master(&p->dst, true));
+	EXPECT_TRUE(pair_moves(&p->dst));
+	pair_close(p);
+}
+
+/* Without the capability there is no word of initial data. */
+TEST_F(quirks, no_migration_state)
+{
+	struct vfio_precopy_info info;
+	struct pair *p = &self->p;
+	int fd, end;
+
+	if (is_upstream())
+		SKIP(return, "upstream's driver of 6.12 does not look at it");
+	ASSERT_EQ(0, virt_set("connectx_lacks", "migration_state"));
+	ASSERT_EQ(0, restart_pf());
+	ASSERT_EQ(0, pair_open(p));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "reinit"));
+	ASSERT_EQ(0, vfio_feature(p->src.fd, VFIO_DEVICE_FEATURE_SET |
+				  VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2,
+				  NULL, 0));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_PRE_COPY, &fd));
+	vf_stream_read(fd, p->stream, PAIR_STREAM, &end);
+	ASSERT_EQ(ENOMSG, end);
+	ASSERT_EQ(0, vf_start(&p->src, &p->job));
+	ASSERT_EQ(0, vf_precopy_info(fd, &info));
+	EXPECT_EQ(0, info.flags);
+	EXPECT_EQ(0, info.initial_bytes);
+	close(fd);
+	pair_close(p);
+}
+
+/* A state in several images is refused at once where only one can be loaded. */
+TEST_F(quirks, several_images)
+{
+	struct pair *p = &self->p;
+	int kmsg = kmsg_open();
+	size_t length;
+	char *stream;
+
+	if (is_upstream())
+		SKIP(return, "upstream's stream does not say so");
+	ASSERT_EQ(0, pair_open(p));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, pair_save(p, true));
+	length = p->length;
+	stream = malloc(length);
+	ASSERT_NE(NULL, stream);
+	memcpy(stream, p->stream, length);
+	pair_close(p);
+	ASSERT_EQ(0, virt_set("connectx_lacks", "multi_load,in_chunks"));
+	ASSERT_EQ(0, restart_pf());
+	ASSERT_EQ(0, pair_open(p));
+	memcpy(p->stream, stream, length);
+	p->length = length;
+	free(stream);
+	EXPECT_EQ(-EOPNOTSUPP, pair_load(p));
+	EXPECT_TRUE(kmsg_says(kmsg, p->dst.name, "in so many parts"));
+	close(kmsg);
+	pair_close(p);
 }
 
 TEST(names)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mlx5-vfio-pci with images as large as the whole state (plan.txt): who pays for
- * their memory, how long it takes to get it, and what is moved in one image.
+ * mlx5-vfio-pci with large states, in images as large as the whole or in chunks
+ * (plan.txt): who pays for their memory, how long it takes to get it, and how much is
+ * moved.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #define ROOT		"/run/cg"
 #define GROUP		ROOT "/group"
 #define PIECE		(1 << 20)
-/* Images above it take more memory than there is for two and all that */
+/* There is no memory for two images above it */
 #define LARGE		(1ull << 30)
 
 FIXTURE(memory) {
@@ -145,7 +146,7 @@ TEST_F_TIMEOUT(memory, comes_as_fast_in_a_cgroup, 300)
 }
 
 /* No limit but that of the command: from one device right into the other. */
-TEST_F_TIMEOUT(memory, moves_an_image_of_any_size, 900)
+TEST_F_TIMEOUT(memory, moves_a_state_of_any_size, 900)
 {
 	struct pair *p = &self->p;
 	__u64 position, sum, length = 0;
@@ -170,7 +171,8 @@ TEST_F_TIMEOUT(memory, moves_an_image_of_any_size, 900)
 	close(to);
 	EXPECT_EQ(position, vf_read(&p->dst, VIRT_CX_POSITION));
 	EXPECT_EQ(sum, vf_read(&p->dst, VIRT_CX_STATE_SUM));
-	EXPECT_LE(length, self->size);
+	/* MIG_DATA_SIZE is an estimate: each chunk has a head of firmware's, too */
+	EXPECT_GT(self->size + self->size / 1000, length);
 	EXPECT_LT(self->size * 9 / 10, length);
 	TH_LOG("%llu bytes in %.1f s", length, seconds_now() - begin);
 	ASSERT_EQ(0, vf_set_state(&p->dst, S(RUNNING), NULL));
@@ -182,6 +184,9 @@ TEST_F_TIMEOUT(memory, is_there_for_precopy, 300)
 {
 	int fd;
 
+	if (self->size > LARGE &&
+	    !parameter_get("iommufd_virt", "connectx_chunk"))
+		SKIP(return, "the state is too large for this");
 	ASSERT_EQ(0, vf_set_state(&self->p.src, S(PRE_COPY), &fd));
 	ASSERT_EQ(0, vf_set_state(&self->p.src, S(RUNNING), NULL));
 	close(fd);

@@ -218,6 +218,7 @@ TEST_F(tracker, has_limits)
 	};
 	struct vf *vf = &self->p.src;
 	__u64 bits[WORDS], page_size;
+	unsigned long commands;
 	unsigned int i;
 	int rc;
 
@@ -225,12 +226,17 @@ TEST_F(tracker, has_limits)
 	EXPECT_EQ(0, log_stop(vf->fd));
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		page_size = cases[i].page_size;
+		commands = parameter_get("iommufd_virt", "connectx_commands");
 		rc = log_start(vf->fd, &cases[i].range, 1, &page_size);
 		EXPECT_EQ(cases[i].rc, rc) {
 			TH_LOG("case %u", i);
 		}
-		if (rc)
+		if (rc) {
+			/* Firmware need not be asked */
+			EXPECT_EQ(commands, parameter_get("iommufd_virt",
+						"connectx_commands"));
 			continue;
+		}
 		EXPECT_EQ(cases[i].got, page_size);
 		EXPECT_EQ(-EBUSY, start(vf));
 		EXPECT_EQ(0, log_stop(vf->fd));
@@ -618,6 +624,11 @@ TEST_F(tracker, cannot_be_made)
 		EXPECT_EQ(0, start(&p->src));
 		EXPECT_EQ(0, log_stop(p->src.fd));
 	}
+	/* Resources of the firmware: the user can try again */
+	ASSERT_EQ(0, firmware_faults("0xa00:fail=8"));
+	EXPECT_EQ(-ENOMEM, start(&p->src));
+	ASSERT_EQ(0, firmware_faults("0xa00:fail=15"));
+	EXPECT_EQ(-EAGAIN, start(&p->src));
 	EXPECT_EQ(0, start(&p->src));
 	EXPECT_LT(0, exact(p, &p->src));
 }

@@ -12,7 +12,7 @@
 static const char * const quirks[] = {
 	"track_running", "resume_ok", "resume_sys", "query_zero", "total_less",
 	"next_more", "save_whole", "full_last", "empty_message", "duplicates",
-	"events",
+	"outside", "events", "lost_events", "report_alone",
 };
 
 static unsigned int below(unsigned int n)
@@ -78,7 +78,7 @@ int personality_use(const struct personality *p)
  * personality_text - Say which it is
  * @p: the personality
  * @text: what to say
- * @len: room there, 256 is enough
+ * @len: room there, 320 is enough
  */
 void personality_text(const struct personality *p, char *text, size_t len)
 {

@@ -24,7 +24,7 @@ struct personality {
 	unsigned int rate;
 	unsigned int report_us;
 	unsigned int ids;
-	char quirks[160];
+	char quirks[240];
 };
 
 void personality_random(struct personality *p, bool background);

@@ -284,7 +284,7 @@ TEST_F_TIMEOUT(vfs, again_and_again, 100000)
 	unsigned long conflicts = parameter_get("iommufd_virt",
 						"connectx_conflicts");
 	struct personality p;
-	char firmware[256];
+	char firmware[320];
 	unsigned int n = number("MIGRATIONS", 10), seed = number("SEED", 1);
 	unsigned int i, verified = 0;
 	double begin = seconds_now();
@@ -314,7 +314,7 @@ TEST_F_TIMEOUT(vfs, again_and_again, 100000)
 TEST_F_TIMEOUT(vfs, again_and_again_with_faults, 100000)
 {
 	struct personality p;
-	char firmware[256];
+	char firmware[320];
 	unsigned int n = number("MIGRATIONS", 10) * 2, seed = number("SEED", 1);
 	unsigned int i, verified = 0, intact = 0;
 	double begin = seconds_now();
@@ -324,7 +324,7 @@ TEST_F_TIMEOUT(vfs, again_and_again_with_faults, 100000)
 		srandom(seed + i);
 		random_arguments(arguments, sizeof(arguments));
 		random_fault(fault, sizeof(fault));
-		personality_random(&p, false);
+		personality_random(&p, true);
 		ASSERT_EQ(0, personality_use(&p));
 		switch (run_broken(&self->run, arguments, fault,
 				   below(1500000))) {

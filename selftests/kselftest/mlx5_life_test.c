@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is left of mlx5-vfio-pci's commands and sessions when their time is over: in a
+ * reset, in close, when the driver is unbound, and in RESUMING; and what others do with
+ * the device while they are under way.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+
+#include "kselftest_harness.h"
+#include "firmware.h"
+#include "pair.h"
+#include "../lib/sysfs.h"
+
+#define S(name)		VFIO_DEVICE_STATE_##name
+#define OP_MOD		0x30	/* 16 bits, of linux/mlx5/mlx5_ifc.h */
+#define VHCA_ID		0x50	/* 16 bits */
+#define FIRST_VF	0x11	/* vhca_id */
+#define INITIATOR_OFF	0	/* op_mod of SUSPEND */
+#define INITIATOR_ON	1	/* op_mod of RESUME */
+
+FIXTURE(life) {
+	struct pair p;
+	int kmsg;
+};
+
+FIXTURE_SETUP(life)
+{
+	self->kmsg = kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+	ASSERT_EQ(0, pair_open(&self->p));
+}
+
+FIXTURE_TEARDOWN(life)
+{
+	EXPECT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	pair_close(&self->p);
+	close(self->kmsg);
+}
+
+static int command(unsigned int opcode, unsigned int op_mod)
+{
+	static struct firmware fw;
+
+	firmware_begin(&fw, opcode, 16, 16);
+	firmware_set(&fw, OP_MOD, 16, op_mod);
+	firmware_set(&fw, VHCA_ID, 16, FIRST_VF);
+	return firmware_exec(&fw);
+}
+
+static int unbind(const char *name)
+{
+	return sysfs_write("/sys/bus/pci/drivers/" VF_DRIVER "/unbind", name);
+}
+
+/*
+ * A SUSPEND that nobody waits for any more is obeyed after the device was closed and
+ * reset. When the driver has left it, the device is not suspended.
+ */
+TEST_F(life, is_left_running)
+{
+	struct pair *p = &self->p;
+	char name[16];
+
+	strcpy(name, p->src.name);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 100));
+	ASSERT_EQ(0, firmware_faults("0x115:late=1500"));
+	EXPECT_EQ(-ETIMEDOUT, vf_set_state(&p->src, S(STOP), NULL));
+	vf_close(&p->src);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	ASSERT_EQ(0, unbind(name));
+	EXPECT_TRUE(kmsg_says(self->kmsg, name, "resuming it"));
+	EXPECT_EQ(STAT_BAD_RES_STATE, command(CMD_RESUME, INITIATOR_ON));
+
+	/* The control: this is how one that is suspended answers */
+	EXPECT_EQ(STAT_OK, command(CMD_SUSPEND, INITIATOR_OFF));
+	EXPECT_EQ(STAT_OK, command(CMD_RESUME, INITIATOR_ON));
+}
+
+/* A device that was closed in STOP has lost nothing when the driver leaves it. */
+TEST_F(life, is_closed_stopped)
+{
+	struct pair *p = &self->p;
+	char name[16];
+
+	strcpy(name, p->src.name);
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	vf_close(&p->src);
+	ASSERT_EQ(0, unbind(name));
+	EXPECT_FALSE(kmsg_says(self->kmsg, name, "the PF goes down"));
+}
+
+/* A reset ends a session without a command of its own, and waits for none. */
+TEST_F(life, reset_waits_for_nothing)
+{
+	static const int states[] = { S(PRE_COPY), S(STOP_COPY), S(RESUMING) };
+	struct pair *p = &self->p;
+	unsigned int i;
+	double begin;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		ASSERT_EQ(0, vf_set_state(&p->src, states[i], &fd));
+		if (states[i] != S(RESUMING))
+			ASSERT_LT(0, read(fd, p->stream, PAGE));
+		/* What destroys keys and the PD takes its time */
+		ASSERT_EQ(0, firmware_faults("0x202:late=3000*0,0x801:late=3000*0"));
+		begin = seconds_now();
+		EXPECT_EQ(0, vf_reset(&p->src));
+		EXPECT_GT(2, seconds_now() - begin) {
+			TH_LOG("in %s", vf_state_name(states[i]));
+		}
+		EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
+		ASSERT_EQ(0, firmware_faults(""));
+		close(fd);
+		EXPECT_EQ(0, pair_sound(p));
+		ASSERT_EQ(0, vf_reset(&p->dst));
+	}
+}
+
+static volatile bool asking;
+
+/* Takes the device's lock again and again, and for as long as firmware takes. */
+static void *ask(void *vf)
+{
+	__u64 size;
+
+	while (asking) {
+		vf_get_state(vf);
+		vf_data_size(vf, &size);
+	}
+	return NULL;
+}
+
+/* Who asks after a reset has returned sees a device that was reset. */
+TEST_F(life, reset_is_seen_at_once)
+{
+	struct pair *p = &self->p;
+	pthread_t threads[2];
+	unsigned int i, late = 0;
+
+	asking = true;
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, ask, &p->src));
+	for (i = 0; i < 100; i++) {
+		if (vf_set_state(&p->src, S(RUNNING_P2P), NULL) ||
+		    vf_reset(&p->src))
+			break;
+		late += vf_get_state(&p->src) != S(RUNNING);
+	}
+	asking = false;
+	EXPECT_EQ(100, i);
+	EXPECT_EQ(0, late);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* RESUMING is not lost because of a wait that was too long, on something else. */
+TEST_F(life, resuming_can_wait)
+{
+	struct pair *p = &self->p;
+	__u64 size;
+	int fd;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, pair_save(p, false));
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RESUMING), &fd));
+	ASSERT_EQ(0, vf_stream_write(fd, p->stream, p->length));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 200));
+	ASSERT_EQ(0, firmware_faults("0x117:late=2000"));
+	EXPECT_GT(0, vf_data_size(&p->dst, &size));
+	EXPECT_EQ(-EBUSY, vf_set_state(&p->dst, S(STOP), NULL));
+	EXPECT_EQ(S(RESUMING), vf_get_state(&p->dst));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	EXPECT_EQ(0, vf_set_state(&p->dst, S(RUNNING), NULL));
+	EXPECT_TRUE(pair_moves(&p->dst));
+	close(fd);
+}
+
+/* A command that was not delivered has had no effect: the device is as it was. */
+TEST_F(life, commands_not_delivered)
+{
+	static const struct { const char *fault; int to, from; } rows[] = {
+		{ "0x115:deliver=1", S(RUNNING_P2P), S(RUNNING) },
+		{ "0x115:deliver=4@2", S(STOP), S(RUNNING_P2P) },
+		{ "0x118:deliver=1", S(STOP_COPY), S(STOP) },
+		{ "0x117:deliver=9", S(PRE_COPY), S(RUNNING) },
+	};
+	struct pair *p = &self->p;
+	unsigned int i;
+	int fd, rc, end;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		ASSERT_EQ(0, firmware_faults(rows[i].fault));
+		fd = -1;
+		rc = vf_set_state(&p->src, rows[i].to, &fd);
+		/* The reader of a SAVE is told */
+		if (!rc && fd >= 0) {
+			vf_stream_read(fd, p->stream, PAIR_STREAM, &end);
+			rc = -end;
+			ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+		}
+		if (fd >= 0)
+			close(fd);
+		EXPECT_GT(0, rc) {
+			TH_LOG("%s", rows[i].fault);
+		}
+		EXPECT_EQ(rows[i].from, vf_get_state(&p->src)) {
+			TH_LOG("%s: %d, %s", rows[i].fault, rc,
+			       vf_state_name(vf_get_state(&p->src)));
+		}
+		ASSERT_EQ(0, firmware_faults(""));
+		ASSERT_EQ(0, vf_reset(&p->src));
+	}
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+/* ---- What others do meanwhile ---- */
+
+struct writer {
+	struct pair *p;
+	int fd;
+	int rc;
+};
+
+static void *write_stream(void *arg)
+{
+	struct writer *w = arg;
+
+	w->rc = vf_stream_write(w->fd, w->p->stream, w->p->length);
+	return NULL;
+}
+
+/* The command register as the device has it, not as the user sees it. */
+static int command_of(const char *name)
+{
+	unsigned short value = 0;
+	char path[96];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = pread(fd, &value, sizeof(value), PCI_COMMAND);
+	close(fd);
+	return n == sizeof(value) ? value : -EIO;
+}
+
+/* What the user writes to the command register during a LOAD stays. */
+TEST_F(life, command_register_during_load)
+{
+	struct pair *p = &self->p;
+	struct writer w = { .p = p };
+	pthread_t thread;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, pair_save(p, false));
+	ASSERT_EQ(0, vf_bus_master(&p->dst, false));
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RESUMING), &w.fd));
+	ASSERT_EQ(0, firmware_faults("0x119:late=1500"));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, write_stream, &w));
+	usleep(500000);
+	ASSERT_EQ(0, vf_bus_master(&p->dst, true));
+	EXPECT_EQ(PCI_COMMAND_MASTER,
+		  command_of(p->dst.name) & PCI_COMMAND_MASTER);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, w.rc);
+	close(w.fd);
+	EXPECT_EQ(PCI_COMMAND_MASTER,
+		  command_of(p->dst.name) & PCI_COMMAND_MASTER);
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RUNNING), NULL));
+	EXPECT_TRUE(pair_moves(&p->dst));
+}
+
+static void ignore(int sig)
+{
+}
+
+struct waiter {
+	int fd;
+	ssize_t n;
+	int error;
+};
+
+static void *wait_for_data(void *arg)
+{
+	static __thread char data[1 << 16];
+	struct waiter *w = arg;
+
+	do {
+		w->n = read(w->fd, data, sizeof(data));
+	} while (w->n > 0);
+	w->error = w->n ? errno : 0;
+	return NULL;
+}
+
+/* Two wait in read(); signals with SA_RESTART disturb neither. */
+TEST_F(life, signals_in_read)
+{
+	struct sigaction action = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+	struct pair *p = &self->p;
+	struct waiter w[2] = {};
+	pthread_t threads[2];
+	unsigned int i, k;
+	int fd;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, firmware_faults("0x118:late=1500"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	for (i = 0; i < 2; i++) {
+		w[i].fd = fd;
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, wait_for_data,
+					    &w[i]));
+	}
+	for (k = 0; k < 10; k++) {
+		usleep(50000);
+		pthread_kill(threads[k & 1], SIGUSR1);
+	}
+	for (i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, w[i].n) {
+			TH_LOG("reader %u: errno %d", i, w[i].error);
+		}
+	}
+	close(fd);
+}
+
+static volatile bool racing;
+
+/* As udev rules do: as soon as it is there. */
+static void *bind_early(void *arg)
+{
+	const char *name = arg;
+	char path[128];
+	int rc;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override",
+		 name);
+	do {
+		rc = sysfs_write(path, VF_DRIVER);
+	} while (rc && racing);
+	if (!rc)
+		sysfs_write("/sys/bus/pci/drivers_probe", name);
+	return NULL;
+}
+
+/*
+ * A VF that is bound while sriov_numvfs is being written: it is bound, and when it is
+ * opened it can be migrated.
+ */
+TEST_F(life, bound_while_vfs_come)
+{
+	struct pair *p = &self->p;
+	unsigned int i, early = 0;
+	pthread_t thread;
+	char name[16];
+
+	vf_address(2, name, sizeof(name));
+	for (i = 0; i < 10; i++) {
+		vf_close(&p->src);
+		vf_close(&p->dst);
+		ASSERT_EQ(0, vf_create(0));
+		kmsg_says(self->kmsg, "", "");
+		racing = true;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, bind_early, name));
+		ASSERT_EQ(0, vf_create(2));
+		racing = false;
+		pthread_join(thread, NULL);
+		early += kmsg_says(self->kmsg, name, "still making its VFs");
+		ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
+		ASSERT_EQ(0, pair_open_vf(p, &p->dst, 2));
+		EXPECT_EQ(S(RUNNING), vf_get_state(&p->dst)) {
+			TH_LOG("round %u", i);
+		}
+	}
+	TH_LOG("%u of %u were bound too early", early, i);
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reports of mlx5-vfio-pci's page tracker when the firmware is difficult: it loses the
+ * tracker in the middle, or without telling, or cannot do with reports and migration at
+ * once (serialize_reports). mlx5_tracker_test.c has the rest.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "pair.h"
+
+FIXTURE(report) {
+	struct pair p;
+};
+
+FIXTURE_SETUP(report)
+{
+	ASSERT_EQ(0, pair_open(&self->p));
+}
+
+static int virt_set(const char *name, const char *value)
+{
+	return parameter_set("iommufd_virt", name, value);
+}
+
+FIXTURE_TEARDOWN(report)
+{
+	EXPECT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports", "Y"));
+	EXPECT_EQ(0, virt_set("connectx_log", "1048576"));
+	EXPECT_EQ(0, virt_set("connectx_report_us", "0"));
+	EXPECT_EQ(0, virt_set("connectx_quirks", "\n"));
+	EXPECT_EQ(0, virt_set("connectx_busy", "0"));
+	EXPECT_EQ(0, virt_set("connectx_save_ms", "0"));
+	pair_close(&self->p);
+}
+
+static int start(struct vf *vf)
+{
+	static const struct vfio_device_feature_dma_logging_range all = {
+		PAIR_BASE, PAIR_RAM
+	};
+	__u64 page_size = PAGE;
+
+	return log_start(vf->fd, &all, 1, &page_size);
+}
+
+static int ask(struct vf *vf)
+{
+	__u64 bits[PAIR_PAGES / 64] = {};
+
+	return log_report(vf->fd, PAIR_BASE, PAIR_RAM, PAGE, bits);
+}
+
+static void *ask_slowly(void *vf)
+{
+	return (void *)(long)ask(vf);
+}
+
+/* Wait until the VF has written all that its job asks for. */
+static void wait_until_written(const struct vf *vf)
+{
+	while (vf_read(vf, VIRT_CX_STATUS) & VIRT_CX_STATUS_RUNNING)
+		usleep(1000);
+}
+
+/* EIO for as long as it was not stopped and started; then it is good, and stopped. */
+static int lost_and_found(struct pair *p)
+{
+	int i, rc;
+
+	for (i = 0; i < 2; i++)
+		if (ask(&p->src) != -EIO)
+			return -EPROTO;
+	rc = firmware_faults("");
+	rc = rc ? rc : virt_set("connectx_log", "1048576");
+	rc = rc ? rc : vf_stop(&p->src);
+	rc = rc ? rc : log_stop(p->src.fd);
+	rc = rc ? rc : start(&p->src);
+	rc = rc ? rc : ask(&p->src);
+	return rc ? rc : log_stop(p->src.fd);
+}
+
+/* In the middle of a report, and firmware says so there. */
+TEST_F(report, is_lost_in_a_report)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, virt_set("connectx_quirks",
+				   "empty_message"));
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, firmware_faults("0xa01:lose=1"));
+	EXPECT_EQ(0, lost_and_found(p));
+}
+
+/* The event that says so gets lost: the report, or a question, finds out. */
+TEST_F(report, is_lost_without_an_event)
+{
+	struct pair *p = &self->p;
+	double begin;
+
+	ASSERT_EQ(0, virt_set("connectx_quirks",
+				   "lost_events"));
+	/* While nobody asks */
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, virt_set("connectx_log", "100"));
+	p->job.end = 500;
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	wait_until_written(&p->src);
+	p->job.end = 0;
+	EXPECT_EQ(0, lost_and_found(p));
+	/* When a report has begun that no message comes of */
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, firmware_faults("0xa01:lose"));
+	begin = seconds_now();
+	EXPECT_EQ(-EIO, ask(&p->src));
+	EXPECT_GT(20, seconds_now() - begin);
+	EXPECT_EQ(0, lost_and_found(p));
+	/* Behind the last message of a report, which is good */
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, firmware_faults("0xa01:lose=1"));
+	EXPECT_EQ(0, ask(&p->src));
+	EXPECT_EQ(0, lost_and_found(p));
+}
+
+/*
+ * Firmware that cannot do both refuses the one during the other. With serialize_reports
+ * it has no reason to; without, it has: this is what the option is for.
+ */
+TEST_F(report, and_states_of_firmware_that_minds)
+{
+	struct pair *p = &self->p;
+	unsigned long conflicts;
+	unsigned int serialize;
+	pthread_t thread;
+	void *reported;
+	int rc;
+
+	ASSERT_EQ(0, virt_set("connectx_quirks",
+				   "report_alone"));
+	for (serialize = 0; serialize < 2; serialize++) {
+		ASSERT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports",
+					   serialize ? "Y" : "N"));
+		ASSERT_EQ(0, start(&p->src));
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		ASSERT_EQ(0, virt_set("connectx_report_us",
+					   "2000000"));
+		conflicts = parameter_get("iommufd_virt", "connectx_conflicts");
+		ASSERT_EQ(0, pthread_create(&thread, NULL, ask_slowly,
+					    &p->src));
+		usleep(500000);
+		rc = vf_set_state(&p->src, VFIO_DEVICE_STATE_STOP, NULL);
+		pthread_join(thread, &reported);
+		EXPECT_EQ(0, (long)reported);
+		EXPECT_EQ(serialize, !rc);
+		EXPECT_EQ(serialize, conflicts == parameter_get("iommufd_virt",
+						"connectx_conflicts"));
+		EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_RUNNING,
+					  NULL));
+		ASSERT_EQ(0, virt_set("connectx_report_us",
+					   "0"));
+		ASSERT_EQ(0, log_stop(p->src.fd));
+	}
+}
+
+static void *load_slowly(void *p)
+{
+	return (void *)(long)pair_load(p);
+}
+
+/* And so with a LOAD. */
+TEST_F(report, and_loads_of_firmware_that_minds)
+{
+	struct pair *p = &self->p;
+	unsigned int serialize;
+	pthread_t thread;
+	void *loaded;
+	int rc;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, pair_save(p, false));
+	ASSERT_EQ(0, virt_set("connectx_quirks",
+				   "report_alone"));
+	ASSERT_EQ(0, virt_set("connectx_busy", "9"));
+	ASSERT_EQ(0, virt_set("connectx_save_ms", "2000"));
+	for (serialize = 0; serialize < 2; serialize++) {
+		ASSERT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports",
+					   serialize ? "Y" : "N"));
+		ASSERT_EQ(0, start(&p->dst));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, load_slowly, p));
+		usleep(1000000);
+		rc = ask(&p->dst);
+		pthread_join(thread, &loaded);
+		EXPECT_EQ(0, (long)loaded);
+		EXPECT_EQ(serialize, !rc);
+		/* Refused, it has forgotten nothing, and goes on */
+		EXPECT_EQ(0, ask(&p->dst));
+		ASSERT_EQ(0, log_stop(p->dst.fd));
+		ASSERT_EQ(0, vf_reset(&p->dst));
+	}
+}
+
+TEST_HARNESS_MAIN
