@@ -32,6 +32,7 @@ help:
 	@echo "  SEED=n         with test and demo: repeat the random choices of a run"
 	@echo "  SCHEDULES=n    with kselftest: random schedules per mix of devices (default 5)"
 	@echo "  DELAY_US=n     with kselftest, soak: longest delay in every second schedule (2000)"
+	@echo "  ROUNDS=n       with bench-mlx5: how often each is measured (default 7)"
 	@echo "  N=n            with soak-migrate: how many migrations"
 	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
 	@echo "  QEMU=path      with qemu: this QEMU (9.1 or newer) instead of Debian's"
@@ -117,9 +118,12 @@ soak-migrate: setup-vm ## N migrations of VFs without faults and 2N with (defaul
 	+@MIGRATIONS="$(or $(N),100)" PASS_ENV=MIGRATIONS TESTS=vmigrate-vfs \
 		LIMIT=$$((300 + 25 * $(or $(N),100))) selftests/run.sh kselftest
 
-.PHONY: bench
+.PHONY: bench bench-mlx5
 bench: setup-bench ## what tracking costs, beside upstream (build/bench; QUICK=1: check ratios)
 	+@QUICK="$(QUICK)" MAX="$(MAX)" selftests/bench/run.sh
+
+bench-mlx5: setup-vm ## what mlx5-vfio-pci takes, beside upstream's driver (ROUNDS=n, default 7)
+	+@selftests/bench/mlx5.sh
 
 .PHONY: install clean distclean
 install: ## install the modules that "make modules" built (root; see DESTDIR)

@@ -10,12 +10,20 @@
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "buffer.h"
 #include "cmd.h"
 #include "device.h"
+
+/* Zeroed, since firmware could say that it has written more than it has. */
+#define GFP_PAGES	(GFP_KERNEL_ACCOUNT | __GFP_ZERO)
+/* Contiguous pages: those at hand, and nothing is done to make some. */
+#define GFP_RUN		((GFP_PAGES | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC) & \
+			 ~__GFP_RECLAIM)
+#define RUN_ORDER	get_order(SZ_2M)
 
 /**
  * mlx5vf_buffer_alloc - make an empty buffer
@@ -44,6 +52,32 @@ struct mlx5vf_buffer *mlx5vf_buffer_alloc(size_t size, enum dma_data_direction d
 	return buf;
 }
 
+/*
+ * Get @n pages, or some of them; returns how many. They are contiguous if possible:
+ * what is charged to a cgroup costs as much for one page as for a run, and longer
+ * pieces are copied faster. @order: of the longest run to try, lowered if there is none.
+ */
+static unsigned int get_pages(struct page **pages, unsigned int n, unsigned int *order)
+{
+	struct page *page = NULL;
+	unsigned int i;
+
+	*order = min_t(unsigned int, *order, ilog2(n));
+	while (*order) {
+		page = alloc_pages(GFP_RUN, *order);
+		if (page)
+			break;
+		--*order;
+	}
+	/* Of what is charged, this gives one page at a time. */
+	if (!page)
+		return alloc_pages_bulk_array(GFP_PAGES, n, pages);
+	split_page(page, *order);
+	for (i = 0; i < 1U << *order; i++)
+		pages[i] = page + i;
+	return i;
+}
+
 /**
  * mlx5vf_buffer_grow - have memory for so much
  * @buf: a buffer that is not mapped
@@ -54,6 +88,7 @@ struct mlx5vf_buffer *mlx5vf_buffer_alloc(size_t size, enum dma_data_direction d
 int mlx5vf_buffer_grow(struct mlx5vf_buffer *buf, size_t size)
 {
 	unsigned int want = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	unsigned int order = RUN_ORDER;
 
 	if (want > buf->max_pages || (want > buf->npages && buf->mapped))
 		return -EINVAL;
@@ -63,13 +98,7 @@ int mlx5vf_buffer_grow(struct mlx5vf_buffer *buf, size_t size)
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		/*
-		 * Zeroed, since firmware could say that it has written more than
-		 * it has. Of what is charged to a cgroup, one page comes at a
-		 * time, behind those that are there: so not from the beginning.
-		 */
-		n = alloc_pages_bulk_array(GFP_KERNEL_ACCOUNT | __GFP_ZERO, n,
-					   buf->pages + buf->npages);
+		n = get_pages(buf->pages + buf->npages, n, &order);
 		if (!n)
 			return -ENOMEM;
 		buf->npages += n;

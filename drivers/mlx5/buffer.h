@@ -6,6 +6,7 @@
 #include <linux/kref.h>
 #include <linux/mm_types.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 
 struct mlx5_core_dev;
 struct mlx5vf_device;
@@ -14,7 +15,7 @@ struct mlx5vf_device;
  * struct mlx5vf_buffer - memory that firmware reads or writes
  * @ref: who may still touch the memory; the firmware is not among them
  * @dir: direction of the DMA
- * @pages: the pages, @npages of them, room for @max_pages
+ * @pages: the pages, @npages of them, then NULL, room for @max_pages
  * @npages: number of pages
  * @max_pages: how many it can grow to
  * @mapped: firmware can get at it, through @sgt and @mkey
@@ -53,14 +54,27 @@ static inline size_t mlx5vf_buffer_size(const struct mlx5vf_buffer *buf)
 	return (size_t)buf->npages << PAGE_SHIFT;
 }
 
+/* No longer piece is looked for. */
+#define MLX5VF_PIECE	SZ_64K
+
 /*
  * The memory at @offset, which is inside of the buffer; *@length is cut to what
- * lies in one piece there.
+ * lies in one piece there. Pages behind @offset + *@length are not looked at.
  */
 static inline void *mlx5vf_buffer_at(struct mlx5vf_buffer *buf, size_t offset, size_t *length)
 {
-	*length = min_t(size_t, *length, PAGE_SIZE - offset_in_page(offset));
-	return page_address(buf->pages[offset >> PAGE_SHIFT]) + offset_in_page(offset);
+	struct page **page = &buf->pages[offset >> PAGE_SHIFT];
+	size_t n = PAGE_SIZE - offset_in_page(offset);
+	unsigned long i = 0;
+
+	*length = min_t(size_t, *length, MLX5VF_PIECE);
+	while (n < *length && page + i + 1 < buf->pages + buf->max_pages && page[i + 1] &&
+	       page_to_pfn(page[i + 1]) == page_to_pfn(page[i]) + 1) {
+		n += PAGE_SIZE;
+		i++;
+	}
+	*length = min(*length, n);
+	return page_address(*page) + offset_in_page(offset);
 }
 
 #endif

@@ -165,9 +165,10 @@ int mlx5vf_buffer_grow(struct mlx5vf_buffer *buf, size_t size)
 	/* As much as the largest image of a stream that is not forged */
 	if ((starved && rnd_chance(10)) || want > 2 * MAX_STREAM / PAGE_SIZE)
 		return -ENOMEM;
-	buf->pages = realloc(buf->pages, want * sizeof(*buf->pages));
+	buf->pages = realloc(buf->pages, (want + 1) * sizeof(*buf->pages));
 	for (; buf->npages < want; buf->npages++)
 		buf->pages[buf->npages] = malloc(PAGE_SIZE);
+	buf->pages[want] = NULL;
 	return 0;
 }
 

@@ -233,6 +233,8 @@ struct page {
 };
 
 #define page_address(p)		((void *)(p)->bytes)
+/* Of which no two are neighbours */
+#define page_to_pfn(p)		((unsigned long)(p))
 
 struct inode;
 struct file;

@@ -7,16 +7,12 @@
  * does fewer than 20.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "pair.h"
 
-#define OURS		"/modules/mlx5-vfio-pci.ko"
-#define UPSTREAM	"/job/bin/upstream.ko"
 #define MIGRATIONS	20
 
 /**
@@ -45,47 +41,31 @@ FIXTURE_VARIANT(interop) {
 };
 
 FIXTURE_VARIANT_ADD(interop, from_upstream) {
-	.from = UPSTREAM, .to = OURS,
+	.from = DRIVER_UPSTREAM, .to = DRIVER_OURS,
 };
 FIXTURE_VARIANT_ADD(interop, from_upstream_precopy) {
-	.from = UPSTREAM, .to = OURS, .precopy = true,
+	.from = DRIVER_UPSTREAM, .to = DRIVER_OURS, .precopy = true,
 };
 FIXTURE_VARIANT_ADD(interop, to_upstream) {
-	.from = OURS, .to = UPSTREAM,
+	.from = DRIVER_OURS, .to = DRIVER_UPSTREAM,
 };
 FIXTURE_VARIANT_ADD(interop, to_upstream_precopy) {
-	.from = OURS, .to = UPSTREAM, .precopy = true,
+	.from = DRIVER_OURS, .to = DRIVER_UPSTREAM, .precopy = true,
 };
 /* For comparison: what both can, each can with itself */
 FIXTURE_VARIANT_ADD(interop, upstream) {
-	.from = UPSTREAM, .to = UPSTREAM,
+	.from = DRIVER_UPSTREAM, .to = DRIVER_UPSTREAM,
 };
 FIXTURE_VARIANT_ADD(interop, ours) {
-	.from = OURS, .to = OURS,
+	.from = DRIVER_OURS, .to = DRIVER_OURS,
 };
-
-/* Have this module drive the VFs, and no other. */
-static int use_module(const char *path)
-{
-	int fd, rc;
-
-	rc = syscall(SYS_delete_module, "mlx5_vfio_pci", O_NONBLOCK);
-	if (rc && errno != ENOENT)
-		return -errno;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	rc = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return rc;
-}
 
 FIXTURE_SETUP(interop)
 {
-	if (access(UPSTREAM, R_OK))
+	if (access(DRIVER_UPSTREAM, R_OK))
 		SKIP(return, "upstream's module is not here");
 	vf_create(0);
-	ASSERT_EQ(0, use_module(variant->from));
+	ASSERT_EQ(0, driver_use(variant->from));
 	ASSERT_EQ(0, pair_open(&self->p));
 }
 
@@ -97,7 +77,7 @@ FIXTURE_TEARDOWN(interop)
 		free(self->saved[i].stream);
 	pair_close(&self->p);
 	/* It is what other tests expect, and unload-all */
-	EXPECT_EQ(0, use_module(OURS));
+	EXPECT_EQ(0, driver_use(DRIVER_OURS));
 }
 
 static int save(struct pair *p, bool precopy, struct saved *s, double *took)
@@ -171,7 +151,7 @@ TEST_F_TIMEOUT(interop, migrates, 300)
 		bytes += self->saved[i].length;
 	}
 	pair_close(p);
-	ASSERT_EQ(0, use_module(variant->to));
+	ASSERT_EQ(0, driver_use(variant->to));
 	ASSERT_EQ(0, pair_open(p));
 	for (i = 0; i < n; i++) {
 		ASSERT_EQ(0, load(p, &self->saved[i], &loading)) {

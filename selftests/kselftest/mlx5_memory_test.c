@@ -46,10 +46,18 @@ static int write_file(const char *path, const char *text)
 	return fclose(f) ? -errno : 0;
 }
 
-/* A memory cgroup for this process. */
-static int enter_group(void)
+/* This process belongs to another group from now on. */
+static int enter_group(const char *procs)
 {
 	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	return write_file(procs, pid);
+}
+
+/* A memory cgroup that can be entered; out of the one of run-tests. */
+static int make_group(void)
+{
 	int rc;
 
 	mkdir("/run", 0755);
@@ -60,16 +68,12 @@ static int enter_group(void)
 	if (rc)
 		return rc;
 	mkdir(GROUP, 0700);
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	return write_file(GROUP "/cgroup.procs", pid);
+	return enter_group(ROOT "/cgroup.procs");
 }
 
-static void leave_group(void)
+static void remove_group(void)
 {
-	char pid[16];
-
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	write_file(ROOT "/cgroup.procs", pid);
+	enter_group(ROOT "/cgroup.procs");
 	rmdir(GROUP);
 	umount(ROOT);
 }
@@ -113,6 +117,9 @@ TEST_F_TIMEOUT(memory, comes_as_fast_in_a_cgroup, 300)
 
 	if (self->size > LARGE)
 		SKIP(return, "the state is too large for this");
+	rc = make_group();
+	if (rc)
+		SKIP(remove_group(); return, "no memory cgroups: %d", rc);
 	without = to_stop_copy(vf, &fd);
 	ASSERT_LT(0, without);
 	close(fd);
@@ -124,9 +131,7 @@ TEST_F_TIMEOUT(memory, comes_as_fast_in_a_cgroup, 300)
 	/* What the work frees */
 	sleep(2);
 
-	rc = enter_group();
-	if (rc)
-		SKIP(leave_group(); return, "no memory cgroups: %d", rc);
+	ASSERT_EQ(0, enter_group(GROUP "/cgroup.procs"));
 	within = 0;
 	for (i = 0; i < 2; i++) {
 		before = charged();
@@ -139,7 +144,7 @@ TEST_F_TIMEOUT(memory, comes_as_fast_in_a_cgroup, 300)
 		ASSERT_EQ(0, vf_set_state(vf, S(STOP), NULL));
 		sleep(2);
 	}
-	leave_group();
+	remove_group();
 	TH_LOG("%llu MiB: %.3f s, %.3f s in a cgroup", self->size >> 20,
 	       without, within);
 	EXPECT_LT(within, 2 * without + 0.5);

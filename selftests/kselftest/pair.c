@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -301,6 +302,25 @@ int driver_limit(const char *parameter, unsigned int ms)
 
 	snprintf(text, sizeof(text), "%u", ms);
 	return parameter_set("mlx5_vfio_pci", parameter, text);
+}
+
+/**
+ * driver_use - Have this module drive the VFs, and no other
+ * @path: its file; DRIVER_OURS or DRIVER_UPSTREAM
+ */
+int driver_use(const char *path)
+{
+	int fd, rc;
+
+	rc = syscall(SYS_delete_module, "mlx5_vfio_pci", O_NONBLOCK);
+	if (rc && errno != ENOENT)
+		return -errno;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return rc;
 }
 
 /** parameter_get - Value of a module parameter; ~0 when there is none */

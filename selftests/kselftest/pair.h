@@ -18,6 +18,10 @@
 #define PAIR_PAGES	(PAIR_RAM / PAGE)
 #define PAIR_STREAM	(256ull << 20)
 
+/* Modules that drive the VFs; upstream's is there if plan.txt says so */
+#define DRIVER_OURS	"/modules/mlx5-vfio-pci.ko"
+#define DRIVER_UPSTREAM	"/job/bin/upstream.ko"
+
 /**
  * struct pair - Two VFs
  * @fd: /dev/iommu
@@ -55,6 +59,7 @@ int pair_sound(struct pair *p);
 
 int firmware_faults(const char *list);
 int driver_limit(const char *parameter, unsigned int ms);
+int driver_use(const char *path);
 unsigned long parameter_get(const char *module, const char *name);
 double seconds_now(void);
 
