@@ -31,7 +31,9 @@ struct io_pagetable;
  * @first: First byte that the log covers
  * @last: Last byte, inclusive
  * @granule: Unit of the log, in bytes
- * @narrow: It covers what was mapped, and no more
+ * @narrow: It covers what was mapped, or a part of that, and no more
+ * @span_first: First byte of what was mapped when it was started
+ * @span_last: Last byte of that, inclusive
  * @piece: How much to ask for in one report, in bytes; by the worker
  * @stale: Unmapped since it was last harvested; under the store's lock
  * @work: The worker. Runs by itself because a driver may wait uninterruptibly
@@ -51,6 +53,8 @@ struct dirty_binding {
 	unsigned long last;
 	unsigned long granule;
 	bool narrow;
+	unsigned long span_first;
+	unsigned long span_last;
 	unsigned long piece;
 	struct dirty_set stale;
 	struct work_struct work;
@@ -83,14 +87,19 @@ struct dirty_request {
 	bool done;
 };
 
+/* Logs that a READ can ask without memory: an UNMAP must not fail for that */
+#define DIRTY_REQUESTS_FEW 4
+
 /**
  * struct dirty_requests - What a READ wants of all logs
  * @nr: Entries of @request
- * @request: One for each log that is on
+ * @request: One for each log that is on; @few, or allocated
+ * @few: Memory for them
  */
 struct dirty_requests {
 	unsigned int nr;
 	struct dirty_request *request;
+	struct dirty_request few[DIRTY_REQUESTS_FEW];
 };
 
 int dirty_logs_init(void);
