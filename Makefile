@@ -24,6 +24,7 @@ help:
 	@echo "  CONFIG_X=y|n   an option of the Kconfig"
 	@echo "  V=1            show the commands of the kernel's build"
 	@echo "  DEBUG=1        with test, soak: in the debug kernel (see debug-kernel)"
+	@echo "  KCSAN=1        with kselftest, soak: in the debug kernel that finds data races"
 	@echo "  DURATION=n     with soak and fuzz: seconds"
 	@echo "  -jN            jobs (default: one per processor)"
 	@echo "  RUN='command'  with vm: run it instead of a shell"
@@ -74,9 +75,9 @@ test: setup-test ## all tests that fit into CI; the last line counts them
 	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two MUTANTS="$(mutants)" \
 		selftests/run.sh unit model kselftest mutants vm qemu fuzz soak bench+matrix
 
-nightly: setup-test ## the rest: debug kernel, upstream's tests, long soak and fuzz, full matrix, mutants
+nightly: setup-test ## the rest: debug kernels, upstream's tests, long soak and fuzz, full matrix, mutants
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
-		mutants kernel conformance debug qemu qemu-tracker soak fuzz matrix
+		mutants kernel conformance debug kcsan qemu qemu-tracker soak fuzz matrix
 
 soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
 	+@SOAK="$(or $(DURATION),600)" selftests/run.sh soak
@@ -108,7 +109,7 @@ qemu-build: ## build a QEMU that uses the tracker (contrib/qemu), in seven minut
 vm: setup-vm ## a shell in the VM with everything loaded, or RUN='command'
 	+@build-aux/vm.sh
 
-check: setup-check ## W=1, sparse, checkpatch, shellcheck, licences, names of tests
+check: setup-check ## W=1, sparse, checkpatch, shellcheck, calls between files, licences
 	+@build-aux/check.sh
 
 .PHONY: soak-migrate

@@ -3,8 +3,8 @@
 #
 # check.sh: "make check". Our own files must compile without a warning at W=1,
 # be clean under sparse and checkpatch, shell scripts under shellcheck, and
-# each source must name its licence, and tests that the documentation names must
-# exist. Everything is checked before it fails.
+# each source must name its licence, files must call downward only and be short, and
+# tests that the documentation names must exist. Everything is checked before it fails.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -46,6 +46,11 @@ fi
 if grep -E '^(WARNING|ERROR): modpost' "$log" | grep -v 'missing MODULE_DESCRIPTION' >&2; then
 	complain "modpost ($log)"
 fi
+
+# ---- Calls between files, sizes --------------------------------------------
+
+say "check: calls between files ..."
+"$TOP/build-aux/layers.sh" check || complain "build-aux/layers.sh"
 
 # ---- checkpatch -----------------------------------------------------------
 

@@ -23,7 +23,7 @@ collect='cd /sys/kernel/debug/gcov && find . -name "*.gcda" | while read -r f; d
 
 run()
 {
-	"$TOP/build-aux/debug-kernel.sh"
+	env -u KCSAN "$TOP/build-aux/debug-kernel.sh"
 	say "coverage: modules with gcov ..."
 	KERNEL_DIR=$BUILD/debug-kernel "$TOP/build-aux/modules.sh" coverage GCOV_PROFILE=y \
 		>"$BUILD/coverage.log" 2>&1 || {
@@ -31,7 +31,7 @@ run()
 		die "they do not build ($BUILD/coverage.log)"
 	}
 	rm -rf "$BUILD"/vm/debug-*/gcov
-	DEBUG=1 MODULES=$dir EXTRA=$collect "$TOP/selftests/run.sh" kselftest || status=$?
+	KCSAN='' DEBUG=1 MODULES=$dir EXTRA=$collect "$TOP/selftests/run.sh" kselftest || status=$?
 }
 
 [ -n "${COUNT:-}" ] || run

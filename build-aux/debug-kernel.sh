@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # debug-kernel.sh: "make debug-kernel". A small kernel from the patched tree with
-# every checker that it has (selftests/vm/debug.config), in build/debug-kernel:
-# arch/x86/boot/bzImage and the modules where they were built.
+# every checker that it has (selftests/vm/debug.config and kasan.config), in build/debug-kernel:
+# arch/x86/boot/bzImage and the modules where they were built. With KCSAN=1 it is
+# another, with KCSAN in place of KASAN (selftests/vm/kcsan.config), in
+# build/debug-kernel-kcsan.
 #
 # Nothing is done if nothing changed, and only what changed is compiled; the
 # first time takes ten minutes on two processors.
@@ -14,8 +16,12 @@ set -euo pipefail
 env -u KSRC -u KDIR "$TOP/build-aux/setup.sh" build tree
 load_kernel
 tree=$BUILD/linux-${RELEASE%%[+-]*}
-dir=$BUILD/debug-kernel
-fragment=$TOP/selftests/vm/debug.config
+dir=$BUILD/debug-kernel log=$BUILD/debug-kernel.log what='debug kernel'
+checkers=kasan
+if [ -n "${KCSAN:-}" ]; then
+	dir+=-kcsan log=$BUILD/debug-kernel-kcsan.log what='KCSAN kernel' checkers=kcsan
+fi
+fragments=("$TOP/selftests/vm/debug.config" "$TOP/selftests/vm/$checkers.config")
 mkdir -p "$dir"
 
 # Not the lock of build/: that one is needed meanwhile.
@@ -34,7 +40,7 @@ hash_of()
 mapfile -t sources < <(list_hooks; for d in iommufd drivers vfio include uapi; do
 	[ ! -d "$TOP/$d" ] || find "$TOP/$d" -name '*.[ch]' -o -name Kbuild
 done | sort)
-config=$(hash_of "$fragment" "$TOP"/{,drivers/*/}Kconfig)
+config=$(hash_of "${fragments[@]}" "$TOP"/{,drivers/*/}Kconfig)
 now="$tree $(gcc -dumpfullversion) $config $(hash_of "${sources[@]}")"
 if [ -e "$dir/.built" ] && [ "$now" = "$(cat "$dir/.built")" ]; then
 	exit 0
@@ -48,13 +54,12 @@ MAKEFLAGS=${MAKEFLAGS%%-- *}
 unset MAKEOVERRIDES MAKELEVEL MFLAGS M V KCFLAGS KBUILD_EXTMOD
 jobs=()
 [[ $MAKEFLAGS == *-j* ]] || jobs=(-j"$(nproc)")
-log=$BUILD/debug-kernel.log
 
 kmake()
 {
 	make "${jobs[@]}" --no-print-directory -C "$tree" O="$dir" "$@" >>"$log" 2>&1 || {
 		grep -E 'error|\*\*\*' "$log" | tail -n 20 >&2 || tail -n 20 "$log" >&2
-		die "the debug kernel did not build ($log)"
+		die "the $what did not build ($log)"
 	}
 }
 
@@ -63,17 +68,18 @@ start=$SECONDS
 if [ "$config" != "$(cat "$dir/.configured" 2>/dev/null)" ]; then
 	rm -f "$dir/.configured"
 	kmake tinyconfig
-	(cd "$dir" && "$tree/scripts/kconfig/merge_config.sh" -m .config "$fragment") >>"$log"
+	(cd "$dir" && "$tree/scripts/kconfig/merge_config.sh" -m .config "${fragments[@]}") \
+		>>"$log"
 	kmake olddefconfig
 	# An option that is not there checks nothing.
-	missing=$(grep -E '^(# )?CONFIG_' "$fragment" | grep -vxFf "$dir/.config" || true)
+	missing=$(grep -hE '^(# )?CONFIG_' "${fragments[@]}" | grep -vxFf "$dir/.config" || true)
 	[ -z "$missing" ] ||
-		die "selftests/vm/debug.config: this kernel does not take $(paste -sd' ' <<<"$missing")"
+		die "${fragments[*]#"$TOP/"}: this kernel does not take $(paste -sd' ' <<<"$missing")"
 	echo "$config" >"$dir/.configured"
 fi
 [ -e "$dir/arch/x86/boot/bzImage" ] ||
-	say "building the debug kernel (ten minutes on two processors) ..."
+	say "building the $what (ten minutes on two processors) ..."
 kmake bzImage modules
 grep -E '(iommufd/(dirty|virt)|vfio/dirty)/[^ ]*: warning' "$log" >&2 || true
 echo "$now" >"$dir/.built"
-say "debug kernel: built in $((SECONDS - start)) s"
+say "$what: built in $((SECONDS - start)) s"

@@ -6,8 +6,8 @@
 # build/qemu/patched/qemu-system-x86_64. For x86 guests only, and without what a
 # guest on a serial port does not need: seven minutes on two processors.
 #
-# Nothing is done if neither the patches nor the uAPI header have changed; when
-# they have, the source is patched anew and all of it is built again.
+# Nothing is done if neither the patches nor the uAPI header (its comments aside) have
+# changed; when they have, the source is patched anew and all of it is built again.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apt.sh"
@@ -136,7 +136,8 @@ flock -n 6 || {
 	flock 6
 }
 : >"$log"
-identity=$(cat "$0" "$TOP"/contrib/qemu/*.patch "$header" | sha256sum)
+identity=$({ cat "$0" "$TOP"/contrib/qemu/*.patch
+	gcc -fpreprocessed -dD -E -P "$header"; } | sha256sum)
 if [ "$(cat "$result/.identity" 2>/dev/null)" != "$identity" ]; then
 	fetch_source
 	fetch_meson

@@ -14,7 +14,7 @@ matrix: ## compile it in the tree with each option y, m and n, for x86-64 and ar
 	@env -u KSRC -u KDIR build-aux/setup.sh build tree matrix
 	+@build-aux/matrix.sh
 
-debug-kernel: ## build the kernel with every checker on (build/debug-kernel)
+debug-kernel: ## build the kernel with every checker on (KCSAN=1: with KCSAN)
 	+@build-aux/debug-kernel.sh
 
 coverage: setup-vm ## which lines of our kernel code the tests in the VM reach, per file
@@ -26,5 +26,5 @@ conformance: setup-vm ## upstream's own tests of iommufd, in the debug kernel
 .PHONY: clean-tree
 clean: clean-tree
 clean-tree:
-	rm -rf $(B)/debug-kernel $(B)/debug-kernel.log $(B)/matrix $(B)/matrix-out $(B)/matrix.log \
+	rm -rf $(B)/debug-kernel{,-kcsan}{,.log} $(B)/matrix $(B)/matrix-out $(B)/matrix.log \
 		$(B)/series $(B)/conformance $(B)/coverage $(B)/coverage.*

@@ -29,8 +29,6 @@
 #include "test.h"
 #include "window.h"
 
-#include "window.h"
-
 /* Areas with less between them are asked for in one report */
 #define LOG_GAP ((unsigned long)SZ_256M)
 /* How much is asked for in one report, at least */
@@ -188,10 +186,11 @@ static int log_report(struct dirty_log *log, unsigned long first,
 	u64 start = ktime_get_ns(), ns;
 	int rc;
 
-	dirty_set_init(&set, store->shift);
+	dirty_set_init(&set, READ_ONCE(store->shift));
 	mutex_lock(&store->lock);
 	dirty_set_init(&stale, b->stale.shift);
 	dirty_set_move(&stale, &b->stale, first, last);
+	b->stale_asked = !dirty_set_empty(&stale);
 	mutex_unlock(&store->lock);
 
 	dirty_window_init(&window, &set);
@@ -211,6 +210,9 @@ static int log_report(struct dirty_log *log, unsigned long first,
 		log_lost(log, &stale, rc);
 	else
 		dirty_set_destroy(&stale);
+	mutex_lock(&store->lock);
+	b->stale_asked = false;
+	mutex_unlock(&store->lock);
 	return rc;
 }
 
@@ -374,7 +376,7 @@ static void binding_finish(struct dirty_log *log)
 	mutex_unlock(&store->lock);
 	/* Those who came since the last piece: there is nothing more to have */
 	requests_finish(b);
-	b->store = NULL;
+	WRITE_ONCE(b->store, NULL);
 	dirty_log_release(log);
 	atomic_dec(&store->ending);
 	wake_up_all(&store->wait);
@@ -407,11 +409,7 @@ static void binding_work(struct work_struct *work)
 	dirty_log_drop(log);
 }
 
-/**
- * dirty_binding_init() - A log is registered
- * @b: Its binding, zeroed
- */
-void dirty_binding_init(struct dirty_binding *b)
+static void binding_init(struct dirty_binding *b)
 {
 	INIT_WORK(&b->work, binding_work);
 	mutex_init(&b->iopt_lock);
@@ -420,7 +418,34 @@ void dirty_binding_init(struct dirty_binding *b)
 	init_waitqueue_head(&b->wait);
 }
 
-static void binding_queue(struct dirty_log *log)
+/**
+ * dirty_log_alloc() - A device has a log of its own
+ * @idev: The device
+ * @desc: What its driver can do; copied
+ *
+ * Return: The log with one reference, or NULL.
+ */
+struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
+				  const struct iommufd_dirty_source_desc *desc)
+{
+	struct dirty_log *log = kzalloc(sizeof(*log), GFP_KERNEL_ACCOUNT);
+
+	if (!log)
+		return NULL;
+	log->desc = *desc;
+	log->idev = idev;
+	log->dev = get_device(idev->dev);
+	kref_init(&log->ref);
+	spin_lock_init(&log->lock);
+	binding_init(&log->binding);
+	return log;
+}
+
+/**
+ * dirty_binding_queue() - There is something to do for the worker
+ * @log: The log. One that no tracker has is left alone
+ */
+void dirty_binding_queue(struct dirty_log *log)
 {
 	kref_get(&log->ref);
 	if (!queue_work(log_wq, &log->binding.work))
@@ -446,7 +471,7 @@ void dirty_log_end(struct dirty_log *log)
 	}
 	spin_unlock(&log->lock);
 	if (end)
-		binding_queue(log);
+		dirty_binding_queue(log);
 }
 
 /**
@@ -477,7 +502,8 @@ void dirty_log_close(struct dirty_log *log)
 }
 
 /**
- * dirty_logs_detach() - A tracker is going away: its bindings let go of the IOAS
+ * dirty_logs_detach() - A tracker goes away, or starts again: the bindings that it
+ *	had let go of the IOAS
  * @store: The tracker's store, dead; its bindings are ending
  * @iopt: The IOAS's table
  */
@@ -509,7 +535,7 @@ void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt)
 	} while (log);
 }
 
-/* ---- Requests ---- */
+/* ---- Unmap ---- */
 
 /**
  * dirty_logs_stale() - Memory is being unmapped: all logs still have what was
@@ -540,145 +566,3 @@ void dirty_logs_stale(struct dirty_store *store, unsigned long first,
 			dirty_set_add(&b->stale, from, to);
 	}
 }
-
-static void request_add(struct dirty_request *req, struct dirty_log *log,
-			unsigned long first, unsigned long last)
-{
-	struct dirty_binding *b = &log->binding;
-
-	*req = (struct dirty_request){ .log = log, .at = first, .last = last };
-	kref_get(&log->ref);
-	spin_lock(&b->lock);
-	req->since = b->pieces;
-	list_add_tail(&req->item, &b->requests);
-	spin_unlock(&b->lock);
-	/* One that is ending is being drained already */
-	binding_queue(log);
-}
-
-/* Has the log something that "everything mapped" does not tell? */
-static bool binding_is_needed(struct dirty_binding *b)
-{
-	struct dirty_log *log = container_of(b, struct dirty_log, binding);
-
-	return dirty_log_state(log) == DIRTY_LOG_ENDING ||
-	       !dirty_set_empty(&b->stale);
-}
-
-static void requests_release(struct dirty_requests *reqs)
-{
-	if (reqs->request != reqs->few)
-		kfree(reqs->request);
-	reqs->request = NULL;
-}
-
-/**
- * dirty_requests_make() - Ask all logs for a range
- * @store: The tracker's store
- * @reqs: Out: the requests, to be freed with dirty_requests_free()
- * @mapped: All that is mapped is reported anyway: ask only what has more to tell
- * @first: First byte
- * @last: Last byte, inclusive
- *
- * What the logs report goes to pending, whether the caller waits or not.
- *
- * Return: -ENOMEM, with nothing asked.
- */
-int dirty_requests_make(struct dirty_store *store, struct dirty_requests *reqs,
-			bool mapped, unsigned long first, unsigned long last)
-{
-	struct dirty_binding *b;
-	unsigned int room;
-
-	*reqs = (struct dirty_requests){ .request = reqs->few };
-	room = ARRAY_SIZE(reqs->few);
-	mutex_lock(&store->lock);
-	while (list_count_nodes(&store->bindings) > room) {
-		room = list_count_nodes(&store->bindings);
-		mutex_unlock(&store->lock);
-		requests_release(reqs);
-		reqs->request = kcalloc(room, sizeof(*reqs->request),
-					GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
-						__GFP_NOWARN);
-		if (!reqs->request)
-			return -ENOMEM;
-		mutex_lock(&store->lock);
-	}
-	list_for_each_entry(b, &store->bindings, item)
-		if (!mapped || binding_is_needed(b))
-			request_add(&reqs->request[reqs->nr++],
-				    container_of(b, struct dirty_log, binding),
-				    first, last);
-	mutex_unlock(&store->lock);
-	return 0;
-}
-
-static bool request_is_past(const struct dirty_request *req, unsigned long last)
-{
-	return READ_ONCE(req->done) || READ_ONCE(req->at) > last;
-}
-
-/* Return: -EINTR when killed, -ETIME after @deadline, if it is not 0. */
-static int request_wait(struct dirty_request *req, unsigned long last,
-			unsigned long deadline)
-{
-	wait_queue_head_t *wait = &req->log->binding.wait;
-	long left;
-
-	if (request_is_past(req, last))
-		return 0;
-	if (!deadline)
-		return wait_event_killable(*wait, request_is_past(req, last)) ?
-			       -EINTR : 0;
-	left = deadline - jiffies;
-	if (left <= 0)
-		return -ETIME;
-	left = wait_event_killable_timeout(*wait, request_is_past(req, last),
-					   left);
-	if (!left)
-		return -ETIME;
-	return left < 0 ? -EINTR : 0;
-}
-
-/**
- * dirty_requests_wait() - Wait until the logs have reported what lies below
- * @reqs: The requests
- * @last: Last byte, inclusive
- * @deadline: When to give up, in jiffies; 0 never
- *
- * Return: -EINTR when killed, -ETIME.
- */
-int dirty_requests_wait(struct dirty_requests *reqs, unsigned long last,
-			unsigned long deadline)
-{
-	unsigned int i;
-	int rc;
-
-	for (i = 0; i < reqs->nr; i++) {
-		rc = request_wait(&reqs->request[i], last, deadline);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-/**
- * dirty_requests_free() - Take requests back, done or not
- * @reqs: The requests
- */
-void dirty_requests_free(struct dirty_requests *reqs)
-{
-	unsigned int i;
-
-	for (i = 0; i < reqs->nr; i++) {
-		struct dirty_request *req = &reqs->request[i];
-		struct dirty_binding *b = &req->log->binding;
-
-		spin_lock(&b->lock);
-		list_del_init(&req->item);
-		spin_unlock(&b->lock);
-		dirty_log_drop(req->log);
-	}
-	requests_release(reqs);
-}
-

@@ -15,6 +15,8 @@
 struct dirty_log;
 struct dirty_store;
 struct io_pagetable;
+struct iommufd_device;
+struct iommufd_dirty_source_desc;
 
 /* How much is asked for in one report at first, in bytes */
 #define DIRTY_LOG_PIECE (1UL << 40)
@@ -31,11 +33,11 @@ struct io_pagetable;
  * @first: First byte that the log covers
  * @last: Last byte, inclusive
  * @granule: Unit of the log, in bytes
- * @narrow: It covers what was mapped, or a part of that, and no more
- * @span_first: First byte of what was mapped when it was started
- * @span_last: Last byte of that, inclusive
+ * @narrow: It covers what was mapped, and no more
  * @piece: How much to ask for in one report, in bytes; by the worker
  * @stale: Unmapped since it was last harvested; under the store's lock
+ * @stale_asked: The report that is under way is about ranges that were in @stale;
+ *	under the store's lock
  * @work: The worker. Runs by itself because a driver may wait uninterruptibly
  * @lock: Protects what follows
  * @requests: Of READs that wait: struct dirty_request::item
@@ -53,10 +55,9 @@ struct dirty_binding {
 	unsigned long last;
 	unsigned long granule;
 	bool narrow;
-	unsigned long span_first;
-	unsigned long span_last;
 	unsigned long piece;
 	struct dirty_set stale;
+	bool stale_asked;
 	struct work_struct work;
 
 	spinlock_t lock;
@@ -87,35 +88,16 @@ struct dirty_request {
 	bool done;
 };
 
-/* Logs that a READ can ask without memory: an UNMAP must not fail for that */
-#define DIRTY_REQUESTS_FEW 4
-
-/**
- * struct dirty_requests - What a READ wants of all logs
- * @nr: Entries of @request
- * @request: One for each log that is on; @few, or allocated
- * @few: Memory for them
- */
-struct dirty_requests {
-	unsigned int nr;
-	struct dirty_request *request;
-	struct dirty_request few[DIRTY_REQUESTS_FEW];
-};
-
 int dirty_logs_init(void);
 void dirty_logs_exit(void);
 
-void dirty_binding_init(struct dirty_binding *b);
+struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
+				  const struct iommufd_dirty_source_desc *desc);
+void dirty_binding_queue(struct dirty_log *log);
 void dirty_log_end(struct dirty_log *log);
 void dirty_log_close(struct dirty_log *log);
 void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt);
 void dirty_logs_stale(struct dirty_store *store, unsigned long first,
 		      unsigned long last);
-
-int dirty_requests_make(struct dirty_store *store, struct dirty_requests *reqs,
-			bool mapped, unsigned long first, unsigned long last);
-int dirty_requests_wait(struct dirty_requests *reqs, unsigned long last,
-			unsigned long deadline);
-void dirty_requests_free(struct dirty_requests *reqs);
 
 #endif

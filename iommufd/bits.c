@@ -40,10 +40,19 @@
 
 /* Looks between two chances for others to run */
 #define GATHER_LOOKS 256
+/* Clean leaves in a row until a look is better than to take leaf by leaf */
+#define GATHER_TRIES 2
 
 static bool gather_is_empty(const struct iommu_iotlb_gather *gather)
 {
 	return gather->start > gather->end;
+}
+
+/* disable_large_pages is refused to an IOAS that has a domain */
+static bool leaves_are_equal(const struct harvest *h)
+{
+	return h->iopt->disable_large_pages ||
+	       is_power_of_2(h->domain->pgsize_bitmap);
 }
 
 /*
@@ -64,8 +73,7 @@ static void leaf_block(const struct harvest *h, unsigned long first,
 
 	*start = iova & ~(BIT(__ffs(sizes)) - 1);
 	*end = iova | (BIT(__ffs(sizes)) - 1);
-	/* disable_large_pages is refused to an IOAS that has a domain */
-	if (h->iopt->disable_large_pages || is_power_of_2(sizes))
+	if (leaves_are_equal(h))
 		return;
 	phys = iommu_iova_to_phys(domain, iova);
 	/* A block of this size and more is not aligned in the same way */
@@ -79,8 +87,10 @@ static void leaf_block(const struct harvest *h, unsigned long first,
 		sizes &= mask;
 		if (base < first || last - base < mask)
 			continue;
-		if (iommu_iova_to_phys(domain, base) == phys - (iova - base) &&
-		    iommu_iova_to_phys(domain, base + mask) == (phys | mask)) {
+		if ((iova == base ||
+		     iommu_iova_to_phys(domain, base) == phys - (iova - base)) &&
+		    (iova == base + mask ||
+		     iommu_iova_to_phys(domain, base + mask) == (phys | mask))) {
 			*start = base;
 			*end = base + mask;
 			return;
@@ -105,6 +115,24 @@ static int driver_read(struct harvest *h, unsigned long first,
 						       &dirty);
 }
 
+/* Where a block of about h->step from @first on ends: at the border of a leaf. */
+static unsigned long block_end(const struct harvest *h, struct iopt_area *area,
+			       unsigned long first, unsigned long limit)
+{
+	unsigned long start, end;
+
+	if (limit - first < h->step)
+		return limit;
+	leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area),
+		   first + h->step - 1, &start, &end);
+	return min(end, limit);
+}
+
+static void step_grow(struct harvest *h)
+{
+	h->step = min(h->step * 2, HARVEST_STEP);
+}
+
 /* Look without clearing: which part of the range holds all its dirty leaves? */
 static int driver_probe(struct harvest *h, unsigned long *first,
 			unsigned long *last, bool *found)
@@ -123,94 +151,209 @@ static int driver_probe(struct harvest *h, unsigned long *first,
 }
 
 /*
- * Take the one leaf that begins at @first, if it is dirty; @last is its end on
- * return, also when it is clean. @found may be NULL.
+ * Take what is dirty in [first, last], which begins at the border of a leaf, as one
+ * range: that is the leaf, if the range is a page of it. @end is its last byte if
+ * @found. Inline, since a leaf takes hardly longer than a call of it.
  */
-static int gather_leaf(struct harvest *h, struct iopt_area *area,
-		       unsigned long first, unsigned long *last, bool *found)
+static __always_inline int gather_leaf(struct harvest *h, unsigned long first,
+				       unsigned long last, unsigned long *end,
+				       bool *found)
 {
 	struct iommu_iotlb_gather gather;
-	unsigned long start;
 	int rc;
 
 	iommu_iotlb_gather_init(&gather);
-	rc = driver_read(h, first, first + PAGE_SIZE - 1,
-			 !(h->flags & DIRTY_HARVEST_PEEK), &gather);
-	if (found)
-		*found = !gather_is_empty(&gather);
-	if (gather_is_empty(&gather)) {
-		/* Whatever a look has seen before: not from the middle of a leaf */
-		leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area),
-			   first, &start, last);
+	rc = driver_read(h, first, last, !(h->flags & DIRTY_HARVEST_PEEK), &gather);
+	*found = !gather_is_empty(&gather);
+	if (!*found)
 		return rc;
-	}
-	*last = gather.end;
-	dirty_window_record(&h->window, first, *last - first + 1);
-	iommu_iotlb_gather_add_range(&h->flush, first, *last - first + 1);
+	first = max(first, gather.start);
+	*end = gather.end;
+	dirty_window_record(&h->window, first, *end - first + 1);
+	iommu_iotlb_gather_add_range(&h->flush, first, *end - first + 1);
 	return rc;
+}
+
+/**
+ * struct gather_walk - Where in an area a harvest by gather is
+ * @area: The area
+ * @first: Where to look next, at the border of a leaf
+ * @last: Last byte to look at, inclusive
+ * @several: A block that was looked at has several dirty leaves, not all taken
+ * @dirty_last: Last dirty byte of that block
+ * @looked: Its last byte
+ * @taken: Last byte of the leaf that was taken last
+ * @tries: How many leaves to take without a look
+ * @pages: Each leaf is a page
+ */
+struct gather_walk {
+	struct iopt_area *area;
+	unsigned long first;
+	unsigned long last;
+	bool several;
+	unsigned long dirty_last;
+	unsigned long looked;
+	unsigned long taken;
+	unsigned int tries;
+	bool pages;
+};
+
+/*
+ * A look has found the leaf that begins at @first dirty, and it is not any more. Nobody
+ * should have cleared it; if somebody has, where it ends is not known, and to continue
+ * in the middle of a leaf would lose that. So take all of the block as one.
+ */
+static noinline int gather_gone(struct harvest *h, const struct gather_walk *walk,
+				unsigned long first, unsigned long *end)
+{
+	unsigned long start, last;
+	bool found;
+	int rc;
+
+	leaf_block(h, iopt_area_iova(walk->area), iopt_area_last_iova(walk->area),
+		   first, &start, &last);
+	rc = gather_leaf(h, first, last, end, &found);
+	*end = last;
+	return rc;
+}
+
+/* What is dirty in the block [walk->first, *end] ends at @to; @leaf is taken. */
+static void gather_taken(struct harvest *h, struct gather_walk *walk,
+			 unsigned long leaf, unsigned long to, unsigned long *end)
+{
+	walk->taken = leaf;
+	if (leaf >= to) {
+		*end = max(*end, leaf);
+		return;
+	}
+	h->step = max(h->step / 2, PAGE_SIZE);
+	if (!walk->several) {
+		walk->several = true;
+		walk->dirty_last = to;
+		walk->looked = *end;
+	}
+	*end = leaf;
 }
 
 /*
  * Look at a block, take the first dirty leaf of it, and look at what is between
  * that and the last one: what lies outside of the two is clean. A block that
  * has one dirty leaf at most costs one look, so blocks grow where all is clean,
- * and shrink where there is more.
+ * and shrink where there is more. Where dirty leaves touch, the next ones are taken
+ * without a look. @end is the last byte that is done.
  */
+static int gather_next(struct harvest *h, struct gather_walk *walk,
+		       unsigned long *end)
+{
+	unsigned long from = walk->first, leaf, to;
+	bool tried = walk->tries, found = false, looked;
+	int rc = 0;
+
+	if (tried) {
+		rc = gather_leaf(h, from, from + PAGE_SIZE - 1, end, &found);
+		if (found) {
+			walk->tries = GATHER_TRIES;
+			walk->taken = *end;
+		}
+		if (rc || found)
+			return rc;
+		walk->tries--;
+		*end = from + PAGE_SIZE - 1;
+		if (walk->pages)
+			return 0;
+	}
+	*end = block_end(h, walk->area, from,
+			 walk->several ? walk->dirty_last : walk->last);
+	to = *end;
+	looked = to - from >= PAGE_SIZE;
+	if (looked)
+		rc = driver_probe(h, &from, &to, &found);
+	if (rc)
+		return rc;
+	/* A page is taken without a look, once */
+	if (looked ? !found : tried)
+		goto clean;
+	rc = gather_leaf(h, from, from + PAGE_SIZE - 1, &leaf, &found);
+	if (!rc && !found) {
+		if (!looked)
+			goto clean;
+		rc = gather_gone(h, walk, from, &leaf);
+	}
+	if (rc)
+		return rc;
+	if (from == walk->taken + 1)
+		walk->tries = GATHER_TRIES;
+	gather_taken(h, walk, leaf, to, end);
+	return 0;
+
+clean:
+	step_grow(h);
+	return 0;
+}
+
 static int read_gather(struct harvest *h, struct iopt_area *area,
 		       unsigned long first, unsigned long last)
 {
-	unsigned long area_first = iopt_area_iova(area);
-	unsigned long area_last = iopt_area_last_iova(area);
-	/* Of the last block that had several: the last dirty byte, and its end */
-	unsigned long dirty_last = 0, looked = 0;
-	bool several = false;
+	struct gather_walk walk = {
+		.area = area,
+		.first = first,
+		.last = last,
+		.taken = last,
+		.pages = leaves_are_equal(h) && h->domain->pgsize_bitmap & PAGE_SIZE,
+	};
 	unsigned int looks = 0;
+	unsigned long end;
+	int rc;
 
 	for (;;) {
-		unsigned long limit = several ? dirty_last : last;
-		unsigned long start, end, from, to;
-		bool page, found;
-		int rc = 0;
-
-		end = limit;
-		if (limit - first >= h->step) {
-			leaf_block(h, area_first, area_last,
-				   first + h->step - 1, &start, &end);
-			end = min(end, limit);
-		}
-		from = first;
-		to = end;
-		/* A page is taken without a look. */
-		page = end - first < PAGE_SIZE;
-		found = page;
-		if (!page)
-			rc = driver_probe(h, &from, &to, &found);
-		if (!rc && found)
-			rc = gather_leaf(h, area, from, &from,
-					 page ? &found : NULL);
+		rc = gather_next(h, &walk, &end);
 		if (rc)
 			return rc;
-		if (!found) {
-			h->step = min(h->step * 2, HARVEST_STEP);
-		} else if (from < to) {
-			h->step = max(h->step / 2, PAGE_SIZE);
-			if (!several) {
-				several = true;
-				dirty_last = to;
-				looked = end;
-			}
-			end = from;
-		}
-		if (several && end >= dirty_last) {
-			several = false;
-			end = max(end, looked);
+		if (walk.several && end >= walk.dirty_last) {
+			walk.several = false;
+			end = max(end, walk.looked);
 		}
 		if (end >= last)
 			return 0;
-		first = end + 1;
+		walk.first = end + 1;
 		if (!(++looks % GATHER_LOOKS))
 			cond_resched();
 	}
+}
+
+/*
+ * Which of the two is the driver? Looks until there is a dirty leaf; @first is its first
+ * byte then.
+ */
+static int read_unknown(struct harvest *h, struct iopt_area *area,
+			unsigned long *first, unsigned long last, bool *found)
+{
+	unsigned long seen = h->window.records;
+	u64 bytes = h->window.bytes;
+	int rc;
+
+	for (;;) {
+		unsigned long from = *first;
+		unsigned long end = block_end(h, area, from, last), to = end;
+
+		rc = driver_probe(h, &from, &to, found);
+		if (rc)
+			return rc;
+		if (*found) {
+			*first = from;
+			break;
+		}
+		if (end == last)
+			return 0;
+		*first = end + 1;
+		step_grow(h);
+	}
+	/* What is there is read again */
+	h->window.bytes = bytes;
+	WRITE_ONCE(h->dd->record, h->window.records != seen ?
+					  IOMMUFD_DIRTY_RECORD_DIRECT :
+					  IOMMUFD_DIRTY_RECORD_GATHER);
+	return 0;
 }
 
 /* The part [first, last] of @area, which is mapped in the domain and stays so. */
@@ -219,8 +362,6 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 	bool peek = h->flags & DIRTY_HARVEST_PEEK;
-	unsigned long seen = h->window.records;
-	u64 bytes = h->window.bytes;
 	bool found;
 	int rc;
 
@@ -230,14 +371,9 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 		return driver_read(h, first, last, true, &h->flush);
 
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_UNKNOWN) {
-		rc = driver_probe(h, &first, &last, &found);
+		rc = read_unknown(h, area, &first, last, &found);
 		if (rc || !found)
 			return rc;
-		/* What is there, from the first leaf to the last, is read again */
-		h->window.bytes = bytes;
-		WRITE_ONCE(dd->record, h->window.records != seen ?
-					       IOMMUFD_DIRTY_RECORD_DIRECT :
-					       IOMMUFD_DIRTY_RECORD_GATHER);
 	}
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_GATHER)
 		return read_gather(h, area, first, last);

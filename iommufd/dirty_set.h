@@ -70,6 +70,17 @@ struct dirty_set {
 	unsigned long run_last;
 };
 
+/* First granule of the chunk at @index */
+static inline unsigned long dirty_chunk_first(unsigned long index)
+{
+	return index << DIRTY_CHUNK_SHIFT;
+}
+
+static inline unsigned long dirty_chunk_last(unsigned long index)
+{
+	return dirty_chunk_first(index) | (DIRTY_CHUNK_BITS - 1);
+}
+
 void dirty_set_init(struct dirty_set *set, unsigned int shift);
 void dirty_set_destroy(struct dirty_set *set);
 bool dirty_set_empty(const struct dirty_set *set);

@@ -32,6 +32,7 @@ void dirty_domain_init(struct iommufd_dirty_domain *dd,
 	dd->platform = domain->dirty_ops ? platform : NULL;
 	dd->small = small;
 	spin_lock_init(&dd->lock);
+	mutex_init(&dd->user_lock);
 	INIT_LIST_HEAD(&dd->steps);
 	init_waitqueue_head(&dd->wait);
 	/*
@@ -173,7 +174,7 @@ void dirty_domain_disable(struct iommufd_dirty_domain *dd)
  */
 void dirty_domain_reset(struct iommufd_dirty_domain *dd)
 {
-	dd->largest = 0;
+	WRITE_ONCE(dd->largest, 0);
 	atomic64_set(&dd->count.bytes, 0);
 	atomic64_set(&dd->count.harvests, 0);
 	atomic64_set(&dd->count.harvest_ns, 0);

@@ -26,7 +26,7 @@ void dirty_domain_failed(struct iommufd_dirty_domain *dd);
 /* Does the plan cover something mapped in the domain by nothing but a mark? */
 static inline bool dirty_domain_partial(const struct iommufd_dirty_domain *dd)
 {
-	return dd->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
+	return READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_DEVICE &&
 	       (dd->first || dd->last != ULONG_MAX);
 }
 

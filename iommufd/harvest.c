@@ -145,7 +145,7 @@ static void harvest_count(struct harvest *h, u64 start_ns)
 	atomic64_add(h->window.bytes, &dd->count.bytes);
 	atomic64_inc(&dd->count.harvests);
 	atomic64_add(ktime_get_ns() - start_ns, &dd->count.harvest_ns);
-	if (dd->kind == IOMMU_DIRTY_SOURCE_IOMMU &&
+	if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU &&
 	    h->window.largest > READ_ONCE(dd->largest))
 		WRITE_ONCE(dd->largest, h->window.largest);
 }
@@ -171,7 +171,7 @@ static void domain_drained(struct harvest *h, unsigned long first,
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 
-	if (h->flags || dd->kind == IOMMU_DIRTY_SOURCE_IOMMU)
+	if (h->flags || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU)
 		return;
 	spin_lock(&dd->lock);
 	dirty_ranges_remove(&dd->drain, first, last);
@@ -201,7 +201,7 @@ static int harvest_one(struct harvest *h, unsigned long first,
 	    (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 	     dirty_domain_partial(dd)))
 		rc = harvest_steps(h, mapped_step, first, reached);
-	if (bits || dd->kind == IOMMU_DIRTY_SOURCE_MAPPED ||
+	if (bits || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 	    dirty_domain_partial(dd))
 		harvest_count(h, start_ns);
 	return rc;
@@ -257,7 +257,7 @@ static int harvest_marks(struct iommufd_dirty_tracker *tracker,
 	return 0;
 }
 
-/* All domains, from @first up to *reached or to where somebody waits. */
+/* All domains of the tracker, from @first up to *reached or to where somebody waits. */
 static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 			   const struct dirty_harvest_range *range,
 			   unsigned long first, unsigned long *reached,
@@ -277,7 +277,7 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 		struct harvest h;
 
 		dd = dirty_domain_find(iopt, domain);
-		if (!dd)
+		if (!dd || !dirty_tracker_covers(tracker, dd))
 			continue;
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
 		h.range = range;
@@ -291,7 +291,7 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 }
 
 /**
- * dirty_harvest() - Harvest a range of the IOAS from all domains
+ * dirty_harvest() - Harvest a range from all domains of a tracker
  * @tracker: The tracker; runs is held, nothing else
  * @range: What to harvest
  * @flags: PEEK or DISCARD of enum dirty_harvest_flags
@@ -331,51 +331,6 @@ int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 }
 
 /**
- * dirty_harvest_hwpt() - Harvest a range of one domain, without a tracker
- * @iopt: The IOAS's table; nothing is held
- * @dd: The domain, whose bits are on
- * @store: Where what is found outside of the range goes
- * @first: First byte
- * @last: Last byte, inclusive
- * @flags: PEEK or DISCARD of enum dirty_harvest_flags
- * @set: As for dirty_harvest()
- *
- * Return: as for dirty_harvest(). A domain that fails has @failed set.
- */
-int dirty_harvest_hwpt(struct io_pagetable *iopt,
-		       struct iommufd_dirty_domain *dd,
-		       struct dirty_store *store, unsigned long first,
-		       unsigned long last, unsigned int flags,
-		       struct dirty_set *set)
-{
-	const struct dirty_harvest_range range = { first, last, first, last };
-	unsigned long at = first, reached;
-	bool skipped = false;
-	struct harvest h;
-	int rc;
-
-	for (;;) {
-		reached = last;
-		rc = down_read_killable(&iopt->domains_rwsem);
-		if (rc)
-			return rc;
-		if (dirty_domain_filled(iopt, dd)) {
-			harvest_begin(&h, iopt, store, dd, flags, set);
-			h.range = &range;
-			rc = harvest_one(&h, at, &reached);
-			skipped |= h.skipped;
-		}
-		up_read(&iopt->domains_rwsem);
-		if (rc || reached == last)
-			break;
-		at = reached + 1;
-	}
-	if (!rc && skipped)
-		rc = dirty_hidden_wait(iopt, first, last);
-	return rc;
-}
-
-/**
  * dirty_harvest_last() - The last harvest of a domain that is going away
  * @iopt: Its IOAS's table; plan_lock is not held
  * @dd: The domain, without devices, listed, filled if it ever was
@@ -407,7 +362,7 @@ void dirty_harvest_last(struct io_pagetable *iopt,
 			goto out_unlock;
 		}
 		reached = ULONG_MAX;
-		dirty_set_init(&set, tracker->store->shift);
+		dirty_set_init(&set, READ_ONCE(tracker->store->shift));
 		harvest_begin(&h, iopt, tracker->store, dd,
 			      DIRTY_HARVEST_LAST, &set);
 		h.deadline = deadline;
@@ -463,12 +418,13 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	unsigned long index;
 	struct dirty_set set;
 
-	dirty_set_init(&set, store->shift);
+	dirty_set_init(&set, READ_ONCE(store->shift));
 	xa_for_each(&iopt->domains, index, domain) {
 		struct iommufd_dirty_domain *dd;
 
 		dd = dirty_domain_find(iopt, domain);
-		if (dd && !dirty_test_break(DIRTY_BREAK_NO_UNMAP))
+		if (dd && dirty_tracker_covers(tracker, dd) &&
+		    !dirty_test_break(DIRTY_BREAK_NO_UNMAP))
 			harvest_unmap_domain(iopt, store, dd, area, &set);
 	}
 	dirty_test_delay("unmap");
@@ -485,30 +441,6 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 		mutex_unlock(&store->lock);
 	}
 	dirty_store_publish(store, &set);
-}
-
-/**
- * dirty_harvest_unmap_hwpts() - Harvest an area before it is unmapped, where only
- *	the per-HWPT ioctls track
- * @iopt: The IOAS's table; domains_rwsem is held for read since before the area
- *	was hidden
- * @area: The area, its pages hidden and still mapped in all domains
- */
-void dirty_harvest_unmap_hwpts(struct io_pagetable *iopt, struct iopt_area *area)
-{
-	struct iommu_domain *domain;
-	unsigned long index;
-	struct dirty_set set;
-
-	xa_for_each(&iopt->domains, index, domain) {
-		struct iommufd_dirty_domain *dd = dirty_domain_find(iopt, domain);
-
-		if (!dd || !dd->store)
-			continue;
-		dirty_set_init(&set, dd->store->shift);
-		harvest_unmap_domain(iopt, dd->store, dd, area, &set);
-		dirty_store_publish(dd->store, &set);
-	}
 }
 
 /**

@@ -42,17 +42,10 @@ struct dirty_harvest_range {
 int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 		  const struct dirty_harvest_range *range, unsigned int flags,
 		  struct dirty_set *set);
-int dirty_harvest_hwpt(struct io_pagetable *iopt,
-		       struct iommufd_dirty_domain *dd,
-		       struct dirty_store *store, unsigned long first,
-		       unsigned long last, unsigned int flags,
-		       struct dirty_set *set);
 void dirty_harvest_last(struct io_pagetable *iopt,
 			struct iommufd_dirty_domain *dd);
 void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 			 struct iopt_area *area);
-void dirty_harvest_unmap_hwpts(struct io_pagetable *iopt,
-			       struct iopt_area *area);
 void dirty_harvest_publish_mapped(struct iommufd_dirty_tracker *tracker,
 				  unsigned long first, unsigned long last);
 void dirty_harvest_flush_late(struct io_pagetable *iopt);

@@ -207,6 +207,7 @@ void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 
 	if (!dd->listed)
 		return;
+	dirty_hwpt_remove(hwpt_paging);
 	dirty_harvest_last(iopt, dd);
 	dirty_test_delay("harvested");
 	mutex_lock(&iopt->dirty.plan_lock);
@@ -217,7 +218,6 @@ void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 	up_write(&iopt->domains_rwsem);
 	dirty_domain_disable(dd);
 	mutex_unlock(&iopt->dirty.plan_lock);
-	dirty_hwpt_remove(hwpt_paging);
 }
 
 /* ---- Devices ---- */
@@ -254,15 +254,18 @@ static void attachment_del(struct iommufd_dirty_attachment *at)
  * A log that is ending cannot be begun again yet. Most end at once, and then the plan
  * is better for a short wait; else a READ makes it again.
  */
-static void tracker_settle(struct io_pagetable *iopt)
+static void tracker_settle(struct iommufd_dirty_domain *dd)
 {
+	struct io_pagetable *iopt = dirty_domain_iopt(dd);
+	struct iommufd_dirty_tracker *tracker;
 	struct dirty_store *store = NULL;
 
-	if (!READ_ONCE(iopt->dirty.tracker))
+	if (!READ_ONCE(iopt->dirty.tracker) && !READ_ONCE(dd->tracker))
 		return;
 	mutex_lock(&iopt->dirty.plan_lock);
-	if (dirty_tracker_running(iopt))
-		store = dirty_store_get(iopt->dirty.tracker->store);
+	tracker = dirty_domain_running(iopt, dd);
+	if (tracker)
+		store = dirty_store_get(tracker->store);
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (store)
 		dirty_store_settle(store);
@@ -280,17 +283,18 @@ static int attachment_begin(struct iommufd_dirty_attachment *at,
 	struct iommufd_dirty_tracker *tracker;
 	int rc = 0;
 
-	tracker_settle(iopt);
+	tracker_settle(dd);
 	mutex_lock(&iopt->dirty.plan_lock);
-	if (iopt->dirty.tracker)
-		rc = dirty_plan_reserve(iopt->dirty.tracker, 0, 1);
+	tracker = dirty_domain_tracker(iopt, dd);
+	if (tracker)
+		rc = dirty_plan_reserve(tracker, 0, 1);
 	if (rc)
 		goto out_unlock;
 	/* What it could not do elsewhere, it may do here */
 	if (log && dirty_log_state(log) == DIRTY_LOG_FREE)
 		WRITE_ONCE(log->failed, false);
 	attachment_add(at, idev, hwpt);
-	tracker = dirty_tracker_running(iopt);
+	tracker = dirty_domain_running(iopt, dd);
 	if (tracker && !dirty_test_break(DIRTY_BREAK_LATE_SOURCE))
 		rc = dirty_reconcile(tracker, false);
 	if (rc) {
@@ -305,14 +309,15 @@ out_unlock:
 /* After the hardware has left, or could not come. */
 static void attachment_end(struct iommufd_dirty_attachment *at)
 {
-	struct io_pagetable *iopt = dirty_domain_iopt(at->dd);
+	struct iommufd_dirty_domain *dd = at->dd;
+	struct io_pagetable *iopt = dirty_domain_iopt(dd);
 	struct iommufd_dirty_tracker *tracker;
 
 	dirty_test_delay("detached");
-	tracker_settle(iopt);
+	tracker_settle(dd);
 	mutex_lock(&iopt->dirty.plan_lock);
 	attachment_del(at);
-	tracker = dirty_tracker_running(iopt);
+	tracker = dirty_domain_running(iopt, dd);
 	if (tracker)
 		dirty_reconcile(tracker, true);
 	mutex_unlock(&iopt->dirty.plan_lock);
@@ -380,7 +385,7 @@ static void attachment_move(struct iommufd_dirty_device *dev)
 	list_replace(&dev->next.item, &dev->now.item);
 	dev->next.dd = NULL;
 	up_write(&iopt->domains_rwsem);
-	tracker = dirty_tracker_running(iopt);
+	tracker = dirty_domain_running(iopt, dev->now.dd);
 	if (tracker)
 		dirty_reconcile(tracker, true);
 	mutex_unlock(&iopt->dirty.plan_lock);
@@ -410,6 +415,12 @@ void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc)
 }
 
 /* ---- Memory ---- */
+
+/* Is there a tracker, of the IOAS or of a HWPT, that runs or can? */
+static bool has_tracker(const struct io_pagetable *iopt)
+{
+	return iopt->dirty.tracker || iopt->dirty.hwpt_trackers;
+}
 
 static bool is_covered(const struct iommufd_dirty_domain *dd,
 		       unsigned long iova, unsigned long length)
@@ -463,11 +474,17 @@ int iommufd_dirty_map(struct io_pagetable *iopt, unsigned long iova,
 void iommufd_dirty_mapped(struct io_pagetable *iopt, unsigned long iova,
 			  unsigned long length, int iommu_prot)
 {
-	struct iommufd_dirty_tracker *tracker = dirty_tracker_running(iopt);
+	struct iommufd_dirty_domain *dd;
 
-	if (tracker && iommu_prot & IOMMU_WRITE &&
-	    !all_covered(iopt, iova, length))
-		dirty_store_reconcile(tracker->store);
+	if (!has_tracker(iopt) || !(iommu_prot & IOMMU_WRITE))
+		return;
+	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+		struct iommufd_dirty_tracker *tracker =
+			dirty_domain_running(iopt, dd);
+
+		if (tracker && !is_covered(dd, iova, length))
+			dirty_store_reconcile(tracker->store);
+	}
 }
 
 /**
@@ -483,9 +500,24 @@ void iommufd_dirty_unmap_begin(struct io_pagetable *iopt,
 			       struct iommufd_dirty_unmap *unmap,
 			       struct iopt_area *area)
 {
-	if (dirty_tracker_running(iopt) || iopt->dirty.stores)
+	if (has_tracker(iopt))
 		dirty_hidden_add(iopt, unmap, iopt_area_iova(area),
 				 iopt_area_last_iova(area));
+}
+
+/* By all trackers: that of the IOAS, or those of its HWPTs */
+static void harvest_unmapped(struct io_pagetable *iopt, struct iopt_area *area)
+{
+	struct iommufd_dirty_tracker *tracker = dirty_tracker_running(iopt);
+	struct iommufd_dirty_domain *dd;
+
+	if (tracker)
+		dirty_harvest_unmap(tracker, area);
+	if (!iopt->dirty.hwpt_trackers)
+		return;
+	list_for_each_entry(dd, &iopt->dirty.domains, item)
+		if (dd->tracker && dd->tracker->running)
+			dirty_harvest_unmap(dd->tracker, area);
 }
 
 /**
@@ -499,17 +531,12 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 			      struct iommufd_dirty_unmap *unmap,
 			      struct iopt_area *area)
 {
-	struct iommufd_dirty_tracker *tracker = dirty_tracker_running(iopt);
-
-	if (!tracker && !iopt->dirty.stores)
+	if (!has_tracker(iopt))
 		return;
 	dirty_test_delay("hidden");
 	if (dirty_test_break(DIRTY_BREAK_EARLY_UNHIDE))
 		dirty_hidden_del(iopt, unmap);
-	if (tracker)
-		dirty_harvest_unmap(tracker, area);
-	else if (!dirty_test_break(DIRTY_BREAK_NO_UNMAP))
-		dirty_harvest_unmap_hwpts(iopt, area);
+	harvest_unmapped(iopt, area);
 	if (!dirty_test_break(DIRTY_BREAK_EARLY_UNHIDE))
 		dirty_hidden_del(iopt, unmap);
 }

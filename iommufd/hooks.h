@@ -61,8 +61,8 @@ struct iommufd_dirty_ctx {
  * @users: Who owns the dirty bits: n > 0 holds of the per-HWPT ioctls (one for
  *	each HWPT whose tracking is on, one for each read in flight), 0 nobody,
  *	-1 a tracker
- * @stores: HWPTs whose tracking was switched on by IOMMU_HWPT_SET_DIRTY_TRACKING and
- *	have a store. Locked like @tracker
+ * @hwpt_trackers: HWPTs that have a tracker of their own, for
+ *	IOMMU_HWPT_SET_DIRTY_TRACKING. Locked like @tracker
  * @hidden_lock: Protects the next two; a leaf
  * @hidden: Unmaps under way: struct iommufd_dirty_unmap::item
  * @hidden_seq: Number of the last of them
@@ -78,7 +78,7 @@ struct iommufd_dirty_iopt {
 	struct mutex pins_lock;
 	struct rb_root_cached pins;
 	atomic_t users;
-	unsigned int stores;
+	unsigned int hwpt_trackers;
 	spinlock_t hidden_lock;
 	struct list_head hidden;
 	u64 hidden_seq;
@@ -144,9 +144,11 @@ struct iommufd_dirty_counters {
  *	takes out what it has harvested
  * @steps: Harvests under way: struct dirty_step::item
  * @wait: For steps that end
- * @store: What was dirty in memory that is unmapped, while @user is set; or NULL.
- *	Locked like iommufd_dirty_iopt::tracker
- * @user: Bit 0: tracking was switched on by IOMMU_HWPT_SET_DIRTY_TRACKING
+ * @user_lock: Serialises IOMMU_HWPT_SET_DIRTY_TRACKING; taken before all locks of a
+ *	tracker
+ * @user: Tracking was switched on by it; under @user_lock
+ * @tracker: The tracker of this domain alone that answers its user, or NULL. Locked
+ *	like iommufd_dirty_iopt::tracker
  */
 struct iommufd_dirty_domain {
 	struct iommu_domain *domain;
@@ -172,8 +174,9 @@ struct iommufd_dirty_domain {
 	struct list_head steps;
 	wait_queue_head_t wait;
 
-	struct dirty_store *store;
-	unsigned long user;
+	struct mutex user_lock;
+	bool user;
+	struct iommufd_dirty_tracker *tracker;
 };
 
 /**
@@ -294,11 +297,12 @@ void iommufd_dirty_detach(struct iommufd_device *idev);
 int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
 				struct iommufd_device *idev);
 void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc);
-int iommufd_dirty_user_begin(struct iommufd_hwpt_paging *hwpt_paging);
-void iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging);
-int iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging, bool enable,
-			   int rc);
-int iommufd_dirty_user_read(struct iommufd_hwpt_paging *hwpt_paging,
+bool iommufd_dirty_serves(void);
+u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 flags);
+int iommufd_dirty_user_set(struct io_pagetable *iopt,
+			   struct iommufd_hwpt_paging *hwpt_paging, bool enable);
+int iommufd_dirty_user_read(struct io_pagetable *iopt,
+			    struct iommufd_hwpt_paging *hwpt_paging,
 			    struct iommu_hwpt_get_dirty_bitmap *cmd);
 
 /**
@@ -506,30 +510,21 @@ static inline void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc
 {
 }
 
-static inline int
-iommufd_dirty_user_begin(struct iommufd_hwpt_paging *hwpt_paging)
+static inline bool iommufd_dirty_serves(void)
 {
-	return 0;
+	return false;
 }
 
-static inline void
-iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging)
+static inline u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 flags)
 {
+	return flags;
 }
 
-static inline int
-iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging, bool enable,
-		       int rc)
-{
-	return rc;
-}
-
-static inline int
-iommufd_dirty_user_read(struct iommufd_hwpt_paging *hwpt_paging,
-			struct iommu_hwpt_get_dirty_bitmap *cmd)
-{
-	return 1;
-}
+#define iommufd_dirty_user_set(iopt, hwpt_paging, enable) \
+	iopt_set_dirty_tracking(iopt, (hwpt_paging)->common.domain, enable)
+#define iommufd_dirty_user_read(iopt, hwpt_paging, cmd)			\
+	iopt_read_and_clear_dirty_data(iopt, (hwpt_paging)->common.domain,	\
+				       (cmd)->flags, cmd)
 #endif /* CONFIG_IOMMUFD_DIRTY */
 
 #endif

@@ -1,233 +1,281 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Upstream's per-HWPT ioctls, IOMMU_HWPT_SET_DIRTY_TRACKING and
- * IOMMU_HWPT_GET_DIRTY_BITMAP: who may use them, and how they are answered. One HWPT
- * is the smallest tracker that there is: its dirty bits go through the same harvest
- * as a tracker's, so that drivers without a bitmap are read through their flush
- * ranges, all that was cleared is flushed, nothing is lost when it cannot be
- * delivered, and what was dirty when it was unmapped is kept until it is read or the
- * HWPT is destroyed.
+ * IOMMU_HWPT_GET_DIRTY_BITMAP. One HWPT is the smallest tracker that there is: SET
+ * makes and starts a tracker of that domain alone, which has no ID, and GET is a READ
+ * of it. So drivers without a bitmap are read through their flush ranges, all that was
+ * cleared is flushed, nothing is lost when it cannot be delivered, and what was dirty
+ * when it was unmapped is kept until it is read or the HWPT is destroyed.
  *
- * HWPTs of drivers that are not described in drivers/platform/, and bitmaps of units
- * smaller than a page, are left to upstream's code.
+ * Such a tracker uses dirty bits, and no log of a device: upstream's ioctls leave
+ * those to VFIO_DEVICE_FEATURE_DMA_LOGGING_*. With the module parameter
+ * serve_hwpt_ioctls it uses what there is, like any other tracker, and devices behind
+ * every IOMMU have the capability.
+ *
+ * A HWPT whose driver has dirty bits and is not described in drivers/platform/ is left
+ * to upstream's code.
  */
 #include <linux/iommu.h>
+#include <linux/kref.h>
 #include <linux/log2.h>
-#include <linux/sizes.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
 
 #include "deliver.h"
-#include "domain.h"
-#include "harvest.h"
-#include "platform/platform.h"
-#include "test.h"
 #include "tracker.h"
 
-#define HWPT_WINDOW ((unsigned long)SZ_64G)
+static bool serve_hwpt_ioctls;
+module_param(serve_hwpt_ioctls, bool, 0644);
+MODULE_PARM_DESC(serve_hwpt_ioctls,
+		 "Answer IOMMU_HWPT_SET_DIRTY_TRACKING and IOMMU_HWPT_GET_DIRTY_BITMAP for every device, from its own log or with all that is mapped if its IOMMU has no dirty bits (default: N)");
 
 /**
- * iommufd_dirty_user_begin() - A per-HWPT ioctl wants to touch the dirty bits
- * @hwpt_paging: The HWPT
+ * struct dirty_hwpt - The tracker of a HWPT
+ * @ref: One for the HWPT as long as it tracks, one for each GET under way
+ * @tracker: The tracker
+ */
+struct dirty_hwpt {
+	struct kref ref;
+	struct iommufd_dirty_tracker tracker;
+};
+
+/**
+ * iommufd_dirty_serves() - Are the ioctls of HWPTs answered for every device?
+ */
+bool iommufd_dirty_serves(void)
+{
+	return READ_ONCE(serve_hwpt_ioctls);
+}
+
+/**
+ * iommufd_dirty_alloc_flags() - Flags for the IOMMU driver when a HWPT is allocated
+ * @idev: The device
+ * @flags: enum iommufd_hwpt_alloc_flags, as the user has them
  *
- * Return: -EBUSY when they belong to a tracker; else to be ended with
- * iommufd_dirty_user_end() or iommufd_dirty_user_set().
+ * Return: Without IOMMU_HWPT_ALLOC_DIRTY_TRACKING where that is served and the driver
+ * would refuse it.
  */
-int iommufd_dirty_user_begin(struct iommufd_hwpt_paging *hwpt_paging)
+u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 flags)
 {
-	atomic_t *users = &hwpt_paging->ioas->iopt.dirty.users;
-
-	return atomic_inc_unless_negative(users) ? 0 : -EBUSY;
+	if (iommufd_dirty_serves() &&
+	    !device_iommu_capable(idev->dev, IOMMU_CAP_DIRTY_TRACKING))
+		flags &= ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	return flags;
 }
 
-/**
- * iommufd_dirty_user_end() - A per-HWPT ioctl is done with the dirty bits
- * @hwpt_paging: The HWPT
- */
-void iommufd_dirty_user_end(struct iommufd_hwpt_paging *hwpt_paging)
+/* Is it answered here, or by upstream's code? */
+static bool hwpt_is_ours(const struct iommufd_dirty_domain *dd)
 {
-	atomic_dec(&hwpt_paging->ioas->iopt.dirty.users);
+	return READ_ONCE(dd->tracker) || dd->platform ||
+	       (iommufd_dirty_serves() && !dd->domain->dirty_ops);
 }
 
-/* The store of a HWPT whose tracking is on, with a reference; or NULL. */
-static struct dirty_store *hwpt_store(struct iommufd_hwpt_paging *hwpt_paging)
+/* ---- Who owns the dirty bits of the IOAS ---- */
+
+static int hwpt_hold(struct io_pagetable *iopt)
 {
-	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
-	struct dirty_store *store;
+	return atomic_inc_unless_negative(&iopt->dirty.users) ? 0 : -EBUSY;
+}
+
+static void hwpt_release(struct io_pagetable *iopt)
+{
+	atomic_dec(&iopt->dirty.users);
+}
+
+/* A HWPT that tracks has a hold. user_lock is held, or nobody else has the HWPT. */
+static void hwpt_set_user(struct io_pagetable *iopt,
+			  struct iommufd_dirty_domain *dd, bool on)
+{
+	if (on && !dd->user)
+		atomic_inc(&iopt->dirty.users);
+	else if (!on && dd->user)
+		atomic_dec(&iopt->dirty.users);
+	dd->user = on;
+}
+
+/* ---- The tracker of a HWPT ---- */
+
+static void hwpt_free(struct kref *ref)
+{
+	struct dirty_hwpt *own = container_of(ref, struct dirty_hwpt, ref);
+
+	dirty_tracker_teardown(&own->tracker);
+	kfree(own);
+}
+
+static void hwpt_put(struct dirty_hwpt *own)
+{
+	kref_put(&own->ref, hwpt_free);
+}
+
+static struct dirty_hwpt *hwpt_own(const struct iommufd_dirty_domain *dd)
+{
+	return dd->tracker ? container_of(dd->tracker, struct dirty_hwpt, tracker) :
+			     NULL;
+}
+
+/* With a reference; or NULL when it does not track. */
+static struct dirty_hwpt *hwpt_get(struct io_pagetable *iopt,
+				   const struct iommufd_dirty_domain *dd)
+{
+	struct dirty_hwpt *own;
 
 	down_read(&iopt->domains_rwsem);
-	store = hwpt_paging->dirty.store;
-	if (store)
-		dirty_store_get(store);
+	own = hwpt_own(dd);
+	if (own)
+		kref_get(&own->ref);
 	up_read(&iopt->domains_rwsem);
-	return store;
+	return own;
 }
 
-static void hwpt_set_store(struct iommufd_hwpt_paging *hwpt_paging,
-			   struct dirty_store *store)
+/* -EINTR when killed; then it is as it was. */
+static int hwpt_stop(struct iommufd_dirty_domain *dd)
 {
-	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
-	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
-	struct dirty_store *old;
+	struct dirty_hwpt *own = hwpt_own(dd);
+	int rc;
 
-	down_write(&iopt->domains_rwsem);
-	down_write(&iopt->iova_rwsem);
-	old = dd->store;
-	dd->store = store;
-	dd->on = store;
-	dd->failed = false;
-	WRITE_ONCE(dd->kind, IOMMU_DIRTY_SOURCE_NONE);
-	iopt->dirty.stores += !!store - !!old;
-	up_write(&iopt->iova_rwsem);
-	up_write(&iopt->domains_rwsem);
-	dirty_store_put(old);
+	if (!own)
+		return 0;
+	rc = dirty_tracker_retire(&own->tracker);
+	if (!rc)
+		hwpt_put(own);
+	return rc;
 }
 
-/* Tracking is on: begin clean, with an IOTLB that has forgotten it as well. */
+static int hwpt_make(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	struct dirty_hwpt *own;
+	int rc;
+
+	own = kzalloc(sizeof(*own), GFP_KERNEL_ACCOUNT);
+	if (!own)
+		return -ENOMEM;
+	kref_init(&own->ref);
+	own->tracker.only = &hwpt_paging->dirty;
+	own->tracker.bits_only = !iommufd_dirty_serves();
+	rc = dirty_tracker_setup(&own->tracker, NULL, hwpt_paging->ioas,
+				 IOMMU_DIRTY_POLICY_IOMMU, 0, PAGE_SIZE, NULL);
+	if (rc)
+		hwpt_put(own);
+	return rc;
+}
+
+/* What was dirty before is forgotten, also when it tracks already. */
 static int hwpt_start(struct iommufd_hwpt_paging *hwpt_paging)
 {
 	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
-	struct dirty_store *store;
-	int rc;
+	int rc = 0;
 
-	if (!dd->platform || !dd->listed)
-		return 0;
-	store = dirty_store_alloc(PAGE_SHIFT, PAGE_SHIFT, PAGE_SIZE, NULL);
-	if (!store)
-		return -ENOMEM;
-	hwpt_set_store(hwpt_paging, store);
-	rc = dirty_harvest_hwpt(&hwpt_paging->ioas->iopt, dd, store, 0,
-				ULONG_MAX, DIRTY_HARVEST_DISCARD, NULL);
+	if (!dd->tracker)
+		rc = hwpt_make(hwpt_paging);
 	if (rc)
-		hwpt_set_store(hwpt_paging, NULL);
+		return rc;
+	rc = dirty_tracker_restart(dd->tracker);
+	if (rc)
+		hwpt_stop(dd);
 	return rc;
 }
 
 /**
- * iommufd_dirty_user_set() - IOMMU_HWPT_SET_DIRTY_TRACKING is done
- * @hwpt_paging: The HWPT
- * @enable: What was asked for
- * @rc: How it ended
+ * iommufd_dirty_user_set() - IOMMU_HWPT_SET_DIRTY_TRACKING
+ * @iopt: The table of the HWPT's IOAS
+ * @hwpt_paging: The HWPT, with a reference of the caller's
+ * @enable: On
  *
- * A HWPT whose tracking is on keeps a hold, until it is switched off or
- * destroyed.
- *
- * Return: @rc, or -ENOMEM or -EINTR, and then tracking is off.
+ * Return: -EBUSY when the dirty bits belong to a tracker of the IOAS, -ENOMEM, -EINTR
+ * when killed, -EOPNOTSUPP; a HWPT that could not be started does not track.
  */
-int iommufd_dirty_user_set(struct iommufd_hwpt_paging *hwpt_paging, bool enable,
-			   int rc)
+int iommufd_dirty_user_set(struct io_pagetable *iopt,
+			   struct iommufd_hwpt_paging *hwpt_paging, bool enable)
 {
-	struct iommu_domain *domain = hwpt_paging->common.domain;
-	unsigned long *user = &hwpt_paging->dirty.user;
+	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+	int rc;
 
-	if (!rc && enable) {
-		rc = hwpt_start(hwpt_paging);
-		if (rc)
-			domain->dirty_ops->set_dirty_tracking(domain, false);
-		enable = !rc;
-		if (!rc && !test_and_set_bit(0, user))
-			return 0;
+	rc = mutex_lock_killable(&dd->user_lock);
+	if (rc)
+		return rc;
+	rc = hwpt_hold(iopt);
+	if (rc)
+		goto out_unlock;
+	if (hwpt_is_ours(dd)) {
+		rc = enable ? hwpt_start(hwpt_paging) : hwpt_stop(dd);
+		hwpt_set_user(iopt, dd, dd->tracker);
+	} else {
+		rc = iopt_set_dirty_tracking(iopt, dd->domain, enable);
+		if (!rc)
+			hwpt_set_user(iopt, dd, enable);
 	}
-	if (!enable) {
-		hwpt_set_store(hwpt_paging, NULL);
-		/* An attach at the same time may lose what is switched on later */
-		if (hwpt_paging->dirty.platform &&
-		    hwpt_paging->dirty.platform->always_on)
-			domain->dirty_ops->set_dirty_tracking(domain, true);
-		if (test_and_clear_bit(0, user))
-			iommufd_dirty_user_end(hwpt_paging);
-	}
-	iommufd_dirty_user_end(hwpt_paging);
+	hwpt_release(iopt);
+out_unlock:
+	mutex_unlock(&dd->user_lock);
 	return rc;
 }
 
 /**
  * dirty_hwpt_remove() - A HWPT goes: so does what was not read of it
- * @hwpt_paging: The HWPT, unlisted
+ * @hwpt_paging: The HWPT, without devices, still listed; nobody else has it
  */
 void dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 {
-	if (hwpt_paging->dirty.store)
-		hwpt_set_store(hwpt_paging, NULL);
-	if (test_and_clear_bit(0, &hwpt_paging->dirty.user))
-		iommufd_dirty_user_end(hwpt_paging);
+	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+
+	if (dd->tracker)
+		hwpt_put(hwpt_own(dd));
+	hwpt_set_user(&hwpt_paging->ioas->iopt, dd, false);
 }
 
-static int hwpt_window(struct iommufd_hwpt_paging *hwpt_paging,
-		       struct dirty_store *store, struct dirty_read *rd,
-		       struct dirty_set *set, unsigned long first,
-		       unsigned long last)
-{
-	bool peek = !dirty_read_clears(rd);
-	int rc;
-
-	rc = dirty_harvest_hwpt(&hwpt_paging->ioas->iopt, &hwpt_paging->dirty,
-				store, first, last,
-				peek ? DIRTY_HARVEST_PEEK : 0, set);
-	if (!rc && READ_ONCE(hwpt_paging->dirty.failed))
-		rc = -EIO;
-	if (!rc) {
-		if (peek)
-			dirty_store_copy(store, set, first, last);
-		else
-			dirty_store_take(store, set, first, last);
-		rc = dirty_deliver(rd, set, first, last);
-	}
-	if (peek)
-		dirty_set_destroy(set);
-	return rc;
-}
-
-static int hwpt_read(struct iommufd_hwpt_paging *hwpt_paging,
-		     struct dirty_store *store, struct dirty_read *rd)
-{
-	unsigned long window = max(HWPT_WINDOW, BIT(rd->shift));
-	unsigned long first = rd->iova, last;
-	struct dirty_set set;
-	int rc;
-
-	dirty_set_init(&set, store->shift);
-	for (;;) {
-		last = min(rd->last, first | (window - 1));
-		rc = hwpt_window(hwpt_paging, store, rd, &set, first, last);
-		if (rc || last == rd->last)
-			break;
-		first = last + 1;
-	}
-	dirty_store_publish(store, &set);
-	return rc;
-}
-
-/**
- * iommufd_dirty_user_read() - IOMMU_HWPT_GET_DIRTY_BITMAP
- * @hwpt_paging: The HWPT
- * @cmd: What is asked for
- *
- * Return: 0, or -errno as upstream's; 1 when it is upstream's to answer.
- */
-int iommufd_dirty_user_read(struct iommufd_hwpt_paging *hwpt_paging,
-			    struct iommu_hwpt_get_dirty_bitmap *cmd)
+static int hwpt_read(struct io_pagetable *iopt, struct dirty_hwpt *own,
+		     struct iommu_hwpt_get_dirty_bitmap *cmd)
 {
 	struct dirty_read rd = {};
-	struct dirty_store *store;
 	int rc;
 
-	store = hwpt_store(hwpt_paging);
-	if (!store)
-		return 1;
-	rc = iommufd_check_iova_range(&hwpt_paging->ioas->iopt, cmd);
-	if (!rc && !is_power_of_2(cmd->page_size))
-		rc = -EINVAL;
-	if (!rc && cmd->page_size < PAGE_SIZE)
-		rc = 1;
+	rc = iommufd_check_iova_range(iopt, cmd);
 	if (rc)
-		goto out_put;
-	rd.flags = cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR ?
-			   IOMMU_DIRTY_TRACKER_READ_NO_CLEAR : 0;
+		return rc;
+	if (!is_power_of_2(cmd->page_size) ||
+	    (cmd->iova | cmd->length) & (PAGE_SIZE - 1))
+		return -EINVAL;
+	if (cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR)
+		rd.flags = IOMMU_DIRTY_TRACKER_READ_NO_CLEAR;
 	rd.iova = cmd->iova;
 	rd.last = cmd->iova + (cmd->length - 1);
 	rd.shift = ilog2(cmd->page_size);
 	rd.bitmap = u64_to_user_ptr(cmd->data);
-	rc = hwpt_read(hwpt_paging, store, &rd);
-out_put:
-	dirty_store_put(store);
+	rc = dirty_read_range(&own->tracker, &rd);
+	return rc == -ENODATA ? -EINVAL : rc;
+}
+
+/**
+ * iommufd_dirty_user_read() - IOMMU_HWPT_GET_DIRTY_BITMAP
+ * @iopt: The table of the HWPT's IOAS
+ * @hwpt_paging: The HWPT, with a reference of the caller's
+ * @cmd: What is asked for
+ *
+ * Return: -EBUSY when the dirty bits belong to a tracker of the IOAS, -EINVAL when
+ * tracking is off, -EFAULT, -EINTR when killed, and so on, as upstream's.
+ */
+int iommufd_dirty_user_read(struct io_pagetable *iopt,
+			    struct iommufd_hwpt_paging *hwpt_paging,
+			    struct iommu_hwpt_get_dirty_bitmap *cmd)
+{
+	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+	struct dirty_hwpt *own;
+	int rc;
+
+	rc = hwpt_hold(iopt);
+	if (rc)
+		return rc;
+	own = hwpt_get(iopt, dd);
+	if (own) {
+		rc = hwpt_read(iopt, own, cmd);
+		hwpt_put(own);
+	} else if (hwpt_is_ours(dd)) {
+		rc = -EINVAL;
+	} else {
+		rc = iopt_read_and_clear_dirty_data(iopt, dd->domain, cmd->flags,
+						    cmd);
+	}
+	hwpt_release(iopt);
 	return rc;
 }

@@ -245,6 +245,7 @@ static int info_ioas(struct iommu_dirty_tracker_info *cmd,
 {
 	struct dirty_info info = { .ioas = ioas };
 	struct dirty_store *store = NULL;
+	u64 memory;
 	int rc;
 
 	rc = mutex_lock_killable(&ioas->iopt.dirty.plan_lock);
@@ -267,9 +268,12 @@ static int info_ioas(struct iommu_dirty_tracker_info *cmd,
 	if (!rc)
 		rc = info_copy(&info, cmd);
 	cmd->nr_sources = info.nr;
-	cmd->out_pending_bytes = store ? dirty_store_bytes(store) : 0;
-	cmd->out_memory = store ? READ_ONCE(store->pending.nr_chunks) *
-					  sizeof(struct dirty_chunk) : 0;
+	cmd->out_pending_bytes = 0;
+	cmd->out_memory = 0;
+	if (store) {
+		cmd->out_pending_bytes = dirty_store_bytes(store, &memory);
+		cmd->out_memory = memory;
+	}
 	dirty_store_put(store);
 	kvfree(info.entry);
 	kfree(info.plan.domains);

@@ -160,7 +160,8 @@ static int log_try(struct dirty_log *log, unsigned long wish,
 		log->desc.ops->stop(log->desc.data);
 		return -EINVAL;
 	}
-	b->granule = granule;
+	/* Who asks for the tracker's flags may look just now */
+	WRITE_ONCE(b->granule, granule);
 	b->first = first;
 	b->last = last;
 	return 0;
@@ -177,22 +178,29 @@ static int log_try(struct dirty_log *log, unsigned long wish,
 bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long *first,
 			   unsigned long *last)
 {
+	struct rb_node *node;
 	struct iopt_area *area;
-	bool found = false;
 
 	down_read(&iopt->iova_rwsem);
-	for (area = iopt_area_iter_first(iopt, 0, ULONG_MAX); area;
-	     area = iopt_area_iter_next(area, 0, ULONG_MAX)) {
-		if (!(area->iommu_prot & IOMMU_WRITE))
-			continue;
-		if (!found)
-			*first = iopt_area_iova(area);
-		*last = iopt_area_last_iova(area);
-		found = true;
+	area = iopt_area_iter_first(iopt, 0, ULONG_MAX);
+	while (area && !(area->iommu_prot & IOMMU_WRITE)) {
+		area = iopt_area_iter_next(area, 0, ULONG_MAX);
+		cond_resched();
+	}
+	if (area)
+		*first = iopt_area_iova(area);
+	/* Areas do not overlap: the last to begin is the last to end */
+	node = area ? rb_last(&iopt->area_itree.rb_root) : NULL;
+	for (; node; node = rb_prev(node)) {
+		struct iopt_area *other = rb_entry(node, struct iopt_area, node.rb);
+
+		*last = iopt_area_last_iova(other);
+		if (other->iommu_prot & IOMMU_WRITE)
+			break;
 		cond_resched();
 	}
 	up_read(&iopt->iova_rwsem);
-	return found;
+	return area;
 }
 
 /*
@@ -272,7 +280,7 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 		return rc;
 	}
 	kref_get(&log->ref);
-	b->store = dirty_store_get(store);
+	WRITE_ONCE(b->store, dirty_store_get(store));
 	mutex_lock(&b->iopt_lock);
 	WRITE_ONCE(b->iopt, iopt);
 	mutex_unlock(&b->iopt_lock);
@@ -287,31 +295,6 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 	spin_unlock(&log->lock);
 	mutex_unlock(&store->lock);
 	return 0;
-}
-
-/* ---- Registration ---- */
-
-/**
- * dirty_log_alloc() - A device has a log of its own
- * @idev: The device
- * @desc: What its driver can do; copied
- *
- * Return: The log with one reference, or NULL.
- */
-struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
-				  const struct iommufd_dirty_source_desc *desc)
-{
-	struct dirty_log *log = kzalloc(sizeof(*log), GFP_KERNEL_ACCOUNT);
-
-	if (!log)
-		return NULL;
-	log->desc = *desc;
-	log->idev = idev;
-	log->dev = get_device(idev->dev);
-	kref_init(&log->ref);
-	spin_lock_init(&log->lock);
-	dirty_binding_init(&log->binding);
-	return log;
 }
 
 /* ---- The user of VFIO_DEVICE_FEATURE_DMA_LOGGING_* ---- */

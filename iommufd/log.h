@@ -74,16 +74,17 @@ static inline enum dirty_log_state dirty_log_state(const struct dirty_log *log)
 	return smp_load_acquire(&log->state);
 }
 
-/* Is the log on, for a tracker with this store? plan_lock is held. */
+/*
+ * Is the log on, for a tracker with this store? plan_lock is held; only a close of the
+ * device can end it at the same time.
+ */
 static inline bool dirty_log_is_bound(const struct dirty_log *log,
 				      const struct dirty_store *store)
 {
 	return dirty_log_state(log) == DIRTY_LOG_TRACKER &&
-	       log->binding.store == store;
+	       READ_ONCE(log->binding.store) == store;
 }
 
-struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
-				  const struct iommufd_dirty_source_desc *desc);
 struct dirty_log *dirty_log_get(struct dirty_log *log);
 void dirty_log_drop(struct dirty_log *log);
 void dirty_log_release(struct dirty_log *log);

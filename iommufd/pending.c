@@ -85,7 +85,6 @@ void dirty_store_kill(struct dirty_store *store)
 	dirty_set_destroy(&store->pending);
 	dirty_ranges_clear(&store->mark);
 	mutex_unlock(&store->lock);
-	wake_up_all(&store->wait);
 }
 
 /**
@@ -299,10 +298,11 @@ void dirty_store_mark(struct dirty_store *store, unsigned long first,
 /**
  * dirty_store_bytes() - How much is pending
  * @store: The store; its lock is dropped between pieces
+ * @memory: Out: memory that it takes, in bytes
  *
  * Return: Bytes; of a set that changes meanwhile, about so many.
  */
-u64 dirty_store_bytes(struct dirty_store *store)
+u64 dirty_store_bytes(struct dirty_store *store, u64 *memory)
 {
 	unsigned long index = 0;
 	bool more = true;
@@ -312,6 +312,7 @@ u64 dirty_store_bytes(struct dirty_store *store)
 		mutex_lock(&store->lock);
 		more = dirty_set_count(&store->pending, &index, COUNT_CHUNKS,
 				       &bytes);
+		*memory = dirty_set_memory(&store->pending);
 		mutex_unlock(&store->lock);
 		cond_resched();
 	}

@@ -115,7 +115,7 @@ bool dirty_store_next(struct dirty_store *store, unsigned long first,
 		      unsigned long last, unsigned long *next);
 void dirty_store_mark(struct dirty_store *store, unsigned long first,
 		      unsigned long last);
-u64 dirty_store_bytes(struct dirty_store *store);
+u64 dirty_store_bytes(struct dirty_store *store, u64 *memory);
 
 /*
  * Is the caller dying, so that nobody will read what it harvests now? In a process

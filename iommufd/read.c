@@ -24,6 +24,7 @@
 #include "harvest.h"
 #include "log.h"
 #include "reconcile.h"
+#include "request.h"
 #include "test.h"
 #include "tracker.h"
 
@@ -116,7 +117,8 @@ static int read_window(struct iommufd_dirty_tracker *tracker,
 	int rc;
 
 	/* Before pending is looked at, since that is where an unpin puts it */
-	dirty_access_harvest(tracker, set, first, last);
+	if (!tracker->only)
+		dirty_access_harvest(tracker, set, first, last);
 	rc = dirty_harvest(tracker, &range, peek ? DIRTY_HARVEST_PEEK : 0, set);
 	dirty_test_delay("harvested");
 	if (!rc) {
@@ -185,7 +187,7 @@ static bool all_is_mapped(struct iommufd_dirty_tracker *tracker)
 	bool mapped = false;
 
 	down_read(&iopt->domains_rwsem);
-	list_for_each_entry(dd, &iopt->dirty.domains, item)
+	dirty_for_each_domain(dd, iopt, tracker)
 		mapped |= READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED &&
 			  dirty_domain_filled(iopt, dd);
 	up_read(&iopt->domains_rwsem);
@@ -313,6 +315,27 @@ static int runs_begin(struct iommufd_dirty_tracker *tracker, u64 page_size)
 	dirty_store_refine(tracker->store);
 	downgrade_write(&tracker->runs);
 	return 0;
+}
+
+/**
+ * dirty_read_range() - READ, without a uAPI
+ * @tracker: The tracker, with a reference of the caller's
+ * @rd: What is wanted, checked by the caller
+ *
+ * Return: as dirty_read(); -ENODATA when the tracker does not run.
+ */
+int dirty_read_range(struct iommufd_dirty_tracker *tracker,
+		     struct dirty_read *rd)
+{
+	int rc;
+
+	rc = runs_begin(tracker, BIT(rd->shift));
+	if (rc)
+		return rc;
+	rd->next = rd->iova;
+	rc = tracker->running ? read_windows(tracker, rd) : -ENODATA;
+	up_read(&tracker->runs);
+	return rc;
 }
 
 /**

@@ -98,10 +98,11 @@ static void attachment_learn(struct iommufd_dirty_attachment *at)
 	at->known = true;
 }
 
-static void plan_device(struct dirty_store *store,
+static void plan_device(const struct iommufd_dirty_tracker *tracker,
 			const struct iommufd_dirty_attachment *at,
 			struct dirty_plan_device *dev)
 {
+	struct dirty_store *store = tracker ? tracker->store : NULL;
 	struct dirty_log *log = at->idev->dirty.log;
 
 	*dev = (struct dirty_plan_device){
@@ -109,7 +110,8 @@ static void plan_device(struct dirty_store *store,
 		.nested = at->nested,
 		.policy = READ_ONCE(at->idev->dirty.policy),
 	};
-	if (!at->alone || !dirty_log_usable(log, store))
+	if (!at->alone || (tracker && tracker->bits_only) ||
+	    !dirty_log_usable(log, store))
 		return;
 	if (log->desc.flags & IOMMUFD_DIRTY_SOURCE_IS_SCOPE)
 		dev->scoped = !at->nested;
@@ -119,8 +121,9 @@ static void plan_device(struct dirty_store *store,
 				       log->desc.granule;
 }
 
-/* @store is the tracker's; NULL to ask what would be possible. */
-static void plan_collect(struct io_pagetable *iopt, struct dirty_store *store,
+/* With @tracker NULL: what would be possible. */
+static void plan_collect(struct io_pagetable *iopt,
+			 const struct iommufd_dirty_tracker *tracker,
 			 struct dirty_plan *plan)
 {
 	struct iommufd_dirty_attachment *at;
@@ -128,18 +131,19 @@ static void plan_collect(struct io_pagetable *iopt, struct dirty_store *store,
 
 	plan->nr_domains = 0;
 	plan->nr_devices = 0;
-	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+	dirty_for_each_domain(dd, iopt, tracker) {
 		dd->index = plan->nr_domains++;
 		plan->domains[dd->index] = (struct dirty_plan_domain){
-			.granule = dd->failed ? 0 : dirty_domain_finest(dd, iopt),
+			.granule = READ_ONCE(dd->failed) ?
+					   0 : dirty_domain_finest(dd, iopt),
 		};
 	}
-	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+	dirty_for_each_attachment(at, iopt, tracker) {
 		if (at->silent)
 			continue;
 		if (!at->known)
 			attachment_learn(at);
-		plan_device(store, at, &plan->devices[plan->nr_devices++]);
+		plan_device(tracker, at, &plan->devices[plan->nr_devices++]);
 		if (!at->trackable)
 			plan->domains[at->dd->index].granule = 0;
 	}
@@ -183,7 +187,7 @@ static int plan_start(struct iommufd_dirty_tracker *tracker)
 	struct iommufd_dirty_domain *dd;
 	unsigned int i = 0;
 
-	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+	dirty_for_each_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
 		if (at->silent)
@@ -195,7 +199,7 @@ static int plan_start(struct iommufd_dirty_tracker *tracker)
 				    at->dd->domain->geometry.aperture_end))
 			return -EAGAIN;
 	}
-	list_for_each_entry(dd, &iopt->dirty.domains, item)
+	dirty_for_each_domain(dd, iopt, tracker)
 		if (plan->domains[dd->index].kind == IOMMU_DIRTY_SOURCE_IOMMU &&
 		    dirty_domain_enable(dd))
 			return -EAGAIN;
@@ -215,7 +219,7 @@ static bool plan_is_precise(struct iommufd_dirty_tracker *tracker)
 		return false;
 	if (!dirty_log_mapped_span(iopt, &first, &last))
 		return true;
-	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+	dirty_for_each_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
 		if (!at->silent && kind_has_log(plan->devices[i++].kind) &&
@@ -239,7 +243,7 @@ static void plan_span(struct iommufd_dirty_tracker *tracker,
 
 	*first = 0;
 	*last = ULONG_MAX;
-	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+	dirty_for_each_attachment(at, iopt, tracker) {
 		const struct dirty_log *log = at->idev->dirty.log;
 
 		if (at->silent)
@@ -304,9 +308,9 @@ static void plan_apply(struct iommufd_dirty_tracker *tracker)
 
 	dirty_test_delay("apply");
 	down_write(&iopt->domains_rwsem);
-	list_for_each_entry(dd, &iopt->dirty.domains, item)
+	dirty_for_each_domain(dd, iopt, tracker)
 		domain_apply(tracker, dd);
-	list_for_each_entry(at, &iopt->dirty.attachments, item)
+	dirty_for_each_attachment(at, iopt, tracker)
 		WRITE_ONCE(at->kind, at->silent ? IOMMU_DIRTY_SOURCE_NONE :
 					tracker->plan.devices[i++].kind);
 	up_write(&iopt->domains_rwsem);
@@ -314,12 +318,14 @@ static void plan_apply(struct iommufd_dirty_tracker *tracker)
 
 /* ---- End what is left over ---- */
 
-static bool log_is_wanted(struct io_pagetable *iopt, const struct dirty_log *log)
+static bool log_is_wanted(struct iommufd_dirty_tracker *tracker,
+			  const struct dirty_log *log)
 {
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_attachment *at;
 
 	/* A device in the middle of a replace has two attachments */
-	list_for_each_entry(at, &iopt->dirty.attachments, item)
+	dirty_for_each_attachment(at, iopt, tracker)
 		if (at->idev->dirty.log == log && kind_has_log(at->kind))
 			return true;
 	return false;
@@ -336,7 +342,7 @@ static void end_logs(struct iommufd_dirty_tracker *tracker)
 		struct dirty_log *log = container_of(b, struct dirty_log,
 						     binding);
 
-		if (log_is_wanted(dirty_tracker_iopt(tracker), log))
+		if (log_is_wanted(tracker, log))
 			continue;
 		/* It has recorded nothing since it was lost */
 		if (READ_ONCE(log->failed) &&
@@ -358,7 +364,7 @@ static bool domain_is_drained(struct io_pagetable *iopt,
 	struct dirty_ranges drain;
 	bool drained = true;
 
-	if (!dd->on || dd->kind == IOMMU_DIRTY_SOURCE_IOMMU)
+	if (!dd->on || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU)
 		return false;
 	if (READ_ONCE(dd->failed))
 		return true;
@@ -381,7 +387,7 @@ static void end_domains(struct iommufd_dirty_tracker *tracker)
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_domain *dd;
 
-	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+	dirty_for_each_domain(dd, iopt, tracker) {
 		if (domain_is_drained(iopt, dd)) {
 			down_write(&iopt->domains_rwsem);
 			dd->on = false;
@@ -442,7 +448,7 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 	clear_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
 	do {
 		tracker->plan.policy = tracker->policy;
-		plan_collect(iopt, tracker->store, &tracker->plan);
+		plan_collect(iopt, tracker, &tracker->plan);
 		dirty_plan_make(&tracker->plan);
 		rc = plan_start(tracker);
 	} while (rc == -EAGAIN);
@@ -458,8 +464,8 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 
 /**
  * dirty_reconcile_end() - The tracker stops: nothing should be on
- * @tracker: The tracker, not running any more and its store dead; plan_lock is
- *	held
+ * @tracker: The tracker; plan_lock is held. It does not run afterwards, and its
+ *	store is dead
  */
 void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker)
 {
@@ -470,17 +476,25 @@ void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker)
 	struct dirty_binding *b;
 
 	down_write(&iopt->domains_rwsem);
-	list_for_each_entry(dd, &iopt->dirty.domains, item) {
+	/* Both, so that who holds one of them may look */
+	down_write(&iopt->iova_rwsem);
+	tracker->running = false;
+	up_write(&iopt->iova_rwsem);
+	dirty_for_each_domain(dd, iopt, tracker) {
 		WRITE_ONCE(dd->kind, IOMMU_DIRTY_SOURCE_NONE);
 		dirty_ranges_clear(&dd->drain);
 		dd->on = false;
 	}
-	list_for_each_entry(at, &iopt->dirty.attachments, item)
+	dirty_for_each_attachment(at, iopt, tracker)
 		WRITE_ONCE(at->kind, IOMMU_DIRTY_SOURCE_NONE);
 	up_write(&iopt->domains_rwsem);
+	dirty_store_kill(store);
 
-	list_for_each_entry(dd, &iopt->dirty.domains, item)
+	dirty_for_each_domain(dd, iopt, tracker)
 		dirty_domain_disable(dd);
+	/* Bindings are added under plan_lock only */
+	if (list_empty(&store->bindings))
+		return;
 	mutex_lock(&store->lock);
 	list_for_each_entry(b, &store->bindings, item)
 		dirty_log_end(container_of(b, struct dirty_log, binding));
@@ -500,12 +514,12 @@ void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker)
 	struct iommufd_dirty_attachment *at;
 	struct iommufd_dirty_domain *dd;
 
-	list_for_each_entry(dd, &iopt->dirty.domains, item) {
-		dd->failed = false;
+	dirty_for_each_domain(dd, iopt, tracker) {
+		WRITE_ONCE(dd->failed, false);
 		if (!tracker->running)
 			dirty_domain_reset(dd);
 	}
-	list_for_each_entry(at, &iopt->dirty.attachments, item) {
+	dirty_for_each_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
 		if (!log)
@@ -530,7 +544,7 @@ bool dirty_reconcile_drained(struct iommufd_dirty_tracker *tracker)
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_domain *dd;
 
-	list_for_each_entry(dd, &iopt->dirty.domains, item)
+	dirty_for_each_domain(dd, iopt, tracker)
 		if (domain_is_drained(iopt, dd))
 			return true;
 	return false;

@@ -39,7 +39,8 @@ int iommufd_dirty_source_register(struct iommufd_device *idev,
 	else if (idev->dirty.now.dd)
 		rc = -EBUSY;
 	else
-		idev->dirty.log = log;
+		/* With the log, for calls of its user that hold no lock */
+		smp_store_release(&idev->dirty.log, log);
 	mutex_unlock(&idev->igroup->lock);
 	if (rc)
 		dirty_log_retire(log);
@@ -56,9 +57,9 @@ static void attachment_silence(struct iommufd_dirty_attachment *at)
 	mutex_lock(&iopt->dirty.plan_lock);
 	down_write(&iopt->domains_rwsem);
 	at->silent = true;
-	at->idev->dirty.log = NULL;
+	WRITE_ONCE(at->idev->dirty.log, NULL);
 	up_write(&iopt->domains_rwsem);
-	tracker = dirty_tracker_running(iopt);
+	tracker = dirty_domain_running(iopt, at->dd);
 	if (tracker)
 		dirty_reconcile(tracker, true);
 	mutex_unlock(&iopt->dirty.plan_lock);
@@ -82,7 +83,7 @@ void iommufd_dirty_source_unregister(struct iommufd_device *idev)
 		dirty_log_close(log);
 		if (idev->dirty.now.dd)
 			attachment_silence(&idev->dirty.now);
-		idev->dirty.log = NULL;
+		WRITE_ONCE(idev->dirty.log, NULL);
 	}
 	mutex_unlock(&idev->igroup->lock);
 	if (log)
@@ -100,7 +101,7 @@ bool iommufd_dirty_source_registered(struct iommufd_device *idev)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_registered, IOMMUFD);
 
-/* Is there a tracker for what the device is attached to? */
+/* Is there a tracker of the IOAS that the device is attached to? */
 static bool device_has_tracker(struct iommufd_device *idev)
 {
 	struct io_pagetable *iopt;
@@ -131,7 +132,7 @@ static bool device_has_tracker(struct iommufd_device *idev)
  */
 int iommufd_dirty_source_user_begin(struct iommufd_device *idev, bool start)
 {
-	struct dirty_log *log = idev->dirty.log;
+	struct dirty_log *log = READ_ONCE(idev->dirty.log);
 	bool had;
 	int rc;
 
@@ -153,6 +154,6 @@ EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_user_begin, IOMMUFD);
  */
 void iommufd_dirty_source_user_end(struct iommufd_device *idev, int change)
 {
-	dirty_log_user_end(idev->dirty.log, change);
+	dirty_log_user_end(READ_ONCE(idev->dirty.log), change);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_user_end, IOMMUFD);

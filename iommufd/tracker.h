@@ -29,14 +29,18 @@
 #include "pending.h"
 #include "plan.h"
 
+struct dirty_read;
 struct file;
 
 /**
- * struct iommufd_dirty_tracker - One dirty tracker for one IOAS
- * @obj: Its ID; unused in a legacy tracker, which has none
- * @ictx: The context that it and the IOAS belong to
+ * struct iommufd_dirty_tracker - One dirty tracker, for one IOAS or one HWPT of it
+ * @obj: Its ID; unused in that of a legacy user or of a HWPT, which has none
+ * @ictx: The context that it and the IOAS belong to; NULL for that of a HWPT
  * @ioas: The IOAS; a users reference is held
- * @adopted: It is the tracker of @ioas; under plan_lock
+ * @only: The one domain that it tracks, for the ioctls of its HWPT; NULL: all domains
+ *	of @ioas. Constant, like the next one
+ * @bits_only: No log of a device is used, and no other owner of one is affected
+ * @adopted: It is the tracker of @ioas, or of @only; under plan_lock
  * @policy: enum iommu_dirty_policy; under plan_lock
  * @flags: enum iommu_dirty_tracker_alloc_flags
  * @unit: Unit in which dirty pages are reported at the finest, in bytes
@@ -50,8 +54,8 @@ struct file;
  * @max_devices: Room in plan.devices
  * @runs: Read: READ, UNMAP. Write: SET. Always killable, never nested
  *
- * Lock order, outermost first: vfio's dev_set->lock, runs, ioas->mutex,
- * igroup->lock, plan_lock, domains_rwsem, iova_rwsem, a domain's step,
+ * Lock order, outermost first: vfio's dev_set->lock, a domain's user_lock, runs,
+ * ioas->mutex, igroup->lock, plan_lock, domains_rwsem, iova_rwsem, a domain's step,
  * pages->mutex, pins_lock, the store's lock; and as leaves the spinlocks of a
  * log, of a binding, of a domain and of the hidden ranges. User memory is touched
  * with runs (read) alone. A log's driver is called with plan_lock (start), or
@@ -64,6 +68,8 @@ struct iommufd_dirty_tracker {
 	u32 policy;
 	u32 flags;
 	unsigned long unit;
+	struct iommufd_dirty_domain *only;
+	bool bits_only;
 	bool adopted;
 	bool running;
 	struct file *event;
@@ -107,6 +113,63 @@ dirty_tracker_iopt(const struct iommufd_dirty_tracker *tracker)
 	return &tracker->ioas->iopt;
 }
 
+/* The tracker of a domain: its own or that of its IOAS; locked likewise */
+static inline struct iommufd_dirty_tracker *
+dirty_domain_tracker(const struct io_pagetable *iopt,
+		     const struct iommufd_dirty_domain *dd)
+{
+	return dd->tracker ?: iopt->dirty.tracker;
+}
+
+/* The same, if it runs */
+static inline struct iommufd_dirty_tracker *
+dirty_domain_running(const struct io_pagetable *iopt,
+		     const struct iommufd_dirty_domain *dd)
+{
+	struct iommufd_dirty_tracker *tracker = dirty_domain_tracker(iopt, dd);
+
+	return tracker && tracker->running ? tracker : NULL;
+}
+
+static inline bool dirty_tracker_covers(const struct iommufd_dirty_tracker *tracker,
+					const struct iommufd_dirty_domain *dd)
+{
+	return !tracker || !tracker->only || tracker->only == dd;
+}
+
+static inline struct iommufd_dirty_domain *
+dirty_next_domain(struct io_pagetable *iopt,
+		  const struct iommufd_dirty_tracker *tracker,
+		  struct iommufd_dirty_domain *dd)
+{
+	dd = list_prepare_entry(dd, &iopt->dirty.domains, item);
+	list_for_each_entry_continue(dd, &iopt->dirty.domains, item)
+		if (dirty_tracker_covers(tracker, dd))
+			return dd;
+	return NULL;
+}
+
+static inline struct iommufd_dirty_attachment *
+dirty_next_attachment(struct io_pagetable *iopt,
+		      const struct iommufd_dirty_tracker *tracker,
+		      struct iommufd_dirty_attachment *at)
+{
+	at = list_prepare_entry(at, &iopt->dirty.attachments, item);
+	list_for_each_entry_continue(at, &iopt->dirty.attachments, item)
+		if (dirty_tracker_covers(tracker, at->dd))
+			return at;
+	return NULL;
+}
+
+/* What a tracker covers; with NULL, everything. Locked as the lists are */
+#define dirty_for_each_domain(dd, iopt, tracker)			\
+	for (dd = dirty_next_domain(iopt, tracker, NULL); dd;		\
+	     dd = dirty_next_domain(iopt, tracker, dd))
+
+#define dirty_for_each_attachment(at, iopt, tracker)			\
+	for (at = dirty_next_attachment(iopt, tracker, NULL); at;	\
+	     at = dirty_next_attachment(iopt, tracker, at))
+
 static inline void dirty_counters_reset(struct iommufd_dirty_counters *count)
 {
 	atomic64_set(&count->bytes, 0);
@@ -124,6 +187,7 @@ int dirty_tracker_retire(struct iommufd_dirty_tracker *tracker);
 void dirty_tracker_teardown(struct iommufd_dirty_tracker *tracker);
 int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
 		      struct dirty_policy *policy);
+int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker);
 u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker);
 
 /* hwpt.c */
@@ -133,6 +197,8 @@ void dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging);
 void dirty_legacy_release(struct iommufd_ctx *ictx);
 
 /* read.c */
+int dirty_read_range(struct iommufd_dirty_tracker *tracker,
+		     struct dirty_read *rd);
 int dirty_read(struct iommufd_dirty_tracker *tracker,
 	       struct iommu_dirty_tracker_read *cmd);
 int dirty_unmap(struct iommufd_dirty_tracker *tracker,

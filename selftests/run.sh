@@ -20,12 +20,13 @@
 #	kernel		the debug kernel
 #	conformance	upstream's tests, in the debug kernel
 #	debug		kselftest and vm, in the debug kernel, all of fail_nth
+#	kcsan		what makes threads meet, in the kernel with KCSAN
 #
 # Environment: SEED, SCHEDULES, DELAY_US, and the variables that PASS_ENV names, go to the tests;
 # TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces their
 # time limits, JOBS=n runs so many VMs at a time (what fits; with one, or one line,
 # output comes as it is made, else when its VM has ended). DEBUG=1 runs what runs in the VM in the debug kernel, in which
-# everything takes longer (tests see SLOW=1). MODULES=dir takes the modules in it
+# everything takes longer (tests see SLOW=1); KCSAN=1 in that with KCSAN. MODULES=dir takes the modules in it
 # instead of those of the same name, and EXTRA='command' is run in each VM after the
 # tests.
 set -euo pipefail
@@ -35,7 +36,10 @@ plan=$TOP/selftests/kselftest/plan.txt
 logs=$BUILD/test-logs
 mkdir -p "$logs"
 prefix='' slow=1
-if [ -n "${DEBUG:-}" ]; then
+if [ -n "${KCSAN:-}" ]; then
+	export KERNEL=kcsan DEBUG=1
+	prefix=kcsan- slow=6
+elif [ -n "${DEBUG:-}" ]; then
 	export KERNEL=debug
 	prefix=debug- slow=6
 fi
@@ -386,13 +390,32 @@ stage_debug()
 	DEBUG=1 FAIL_NTH=all PASS_ENV=FAIL_NTH nested debug "$0" kselftest vm
 }
 
+# The line "concurrency" of plan.txt, and the programs that race at random
+stage_kcsan()
+{
+	KCSAN=1 nested kcsan "$0" races vm
+}
+
+stage_races()
+{
+	only="dirty:race_test dirty:schedule_test"
+	only+=$(awk -F'|' '$1 ~ /^concurrency / {
+			n = split($4, programs, " ")
+			for (i = 1; i <= n; i++)
+				printf " concurrency:%s", programs[i]
+		}' "$plan")
+	run_plan
+	only=''
+}
+
 stage_vm()
 {
-	local log=$logs/vm.log counts program status
+	local log=$logs/vm.log counts program status checkers=''
 
+	[ "${KERNEL:-}" != debug ] || checkers=conformance/checkers
 	build_modules
 	{
-		for program in vm/test-harness ${DEBUG:+conformance/checkers}; do
+		for program in vm/test-harness vm/test-kcsan $checkers; do
 			echo "# program ${program#*/}"
 			"$TOP/selftests/$program.sh" 2>&1 && status=0 || status=$?
 			echo "# exit ${program#*/} $status"

@@ -12,7 +12,6 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/xxhash.h>
 
 #include "buffer.h"
 #include "cmd.h"
@@ -216,30 +215,4 @@ void mlx5vf_buffer_for_cpu(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 void mlx5vf_buffer_for_device(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 {
 	dma_sync_sgtable_for_device(mv->mdev->device, &buf->sgt, buf->dir);
-}
-
-/**
- * mlx5vf_buffer_sum - checksum of what is in a buffer
- * @buf: the buffer
- * @length: of the content, in bytes
- * @seed: makes equal content of different places different
- *
- * Return: its xxh64.
- */
-u64 mlx5vf_buffer_sum(struct mlx5vf_buffer *buf, size_t length, u64 seed)
-{
-	struct xxh64_state sum;
-	size_t at, n;
-
-	xxh64_reset(&sum, seed);
-	for (at = 0; at < length; at += n) {
-		void *piece;
-
-		n = length - at;
-		piece = mlx5vf_buffer_at(buf, at, &n);
-		xxh64_update(&sum, piece, n);
-		if (!(at & (SZ_1M - 1)))
-			cond_resched();
-	}
-	return xxh64_digest(&sum);
 }

@@ -41,7 +41,6 @@ int mlx5vf_buffer_map(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf, u32 p
 void mlx5vf_buffer_unmap(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf);
 void mlx5vf_buffer_for_cpu(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf);
 void mlx5vf_buffer_for_device(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf);
-u64 mlx5vf_buffer_sum(struct mlx5vf_buffer *buf, size_t length, u64 seed);
 
 static inline void mlx5vf_buffer_get(struct mlx5vf_buffer *buf)
 {

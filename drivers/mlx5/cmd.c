@@ -23,6 +23,7 @@
 
 #include "cmd.h"
 #include "device.h"
+#include "ifc.h"
 
 static unsigned int cmd_timeout_ms = 60000;
 module_param(cmd_timeout_ms, uint, 0644);
@@ -450,6 +451,9 @@ int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 		size->total = max_t(u64, size->total,
 				    MLX5_GET64(query_vhca_migration_state_out, out,
 					       remaining_total_size));
+	size->initial = mv->shows_state &&
+			MLX5_GET(mlx5vf_query_state_out, out, migration_state) ==
+			MLX5VF_MIGRATION_INIT;
 	/* In the last page of what 32 bits can say: a buffer would not fit. */
 	if (size->required > MLX5VF_MAX_IMAGE) {
 		dev_err_ratelimited(mlx5vf_dev(mv), "the firmware wants a buffer of %zu bytes to save, and no command can name more than %zu\n",

@@ -23,10 +23,12 @@ struct mlx5vf_device;
  * struct mlx5vf_size - what firmware says about the state
  * @required: bytes of buffer that the next SAVE needs, at most MLX5VF_MAX_IMAGE
  * @total: bytes that are left to save; more than @required if that takes chunks
+ * @initial: it is initial data, as the first SAVE of pre-copy makes it
  */
 struct mlx5vf_size {
 	size_t required;
 	u64 total;
+	bool initial;
 };
 
 /* Which part of the VF a suspend or resume is for. */

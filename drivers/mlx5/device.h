@@ -88,6 +88,8 @@ struct mlx5vf_session {
  * @migratable: firmware can migrate the VF, and the other fields are valid
  * @chunks: firmware can save in chunks, so that no buffer holds the whole state
  * @multi: firmware can load several images
+ * @shows_state: firmware says when a VF that runs has new initial data
+ * @precopy_v2: the user takes VFIO_PRECOPY_INFO_REINIT, until the device is closed
  * @async: accounts the commands that are under way
  * @abandoned: commands under way whose answer no task wants
  * @idle: woken when @abandoned becomes smaller
@@ -115,6 +117,8 @@ struct mlx5vf_device {
 	bool migratable;
 	bool chunks;
 	bool multi;
+	bool shows_state;
+	bool precopy_v2;
 	struct mlx5_async_ctx async;
 	atomic_t abandoned;
 	wait_queue_head_t idle;

@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/vfio_pci_core.h>
+#include <uapi/linux/vfio_mig_precopy.h>
 
 #include "device.h"
 #include "log.h"
@@ -92,6 +93,25 @@ static void device_close(struct vfio_device *vdev)
 	mlx5vf_tracker_stop(mv);
 	mlx5vf_closing(mv);
 	vfio_pci_core_close_device(vdev);
+	mv->precopy_v2 = false;
+}
+
+/* VFIO itself knows the feature since 7.1. */
+static int device_feature(struct vfio_device *vdev, u32 flags, void __user *arg, size_t argsz)
+{
+	int ret;
+
+	if ((flags & VFIO_DEVICE_FEATURE_MASK) != VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2)
+		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+	if (!vdev->mig_ops)
+		return -ENOTTY;
+	if (!(vdev->migration_flags & VFIO_MIGRATION_PRE_COPY))
+		return -EINVAL;
+	ret = vfio_check_feature(flags, argsz, VFIO_DEVICE_FEATURE_SET, 0);
+	if (ret != 1)
+		return ret;
+	WRITE_ONCE(mlx5vf_of(vdev)->precopy_v2, true);
+	return 0;
 }
 
 static const struct vfio_device_ops device_ops = {
@@ -101,7 +121,7 @@ static const struct vfio_device_ops device_ops = {
 	.open_device = device_open,
 	.close_device = device_close,
 	.ioctl = vfio_pci_core_ioctl,
-	.device_feature = vfio_pci_core_ioctl_feature,
+	.device_feature = device_feature,
 	.read = vfio_pci_core_read,
 	.write = vfio_pci_core_write,
 	.mmap = vfio_pci_core_mmap,

@@ -14,6 +14,7 @@
 
 #include "cmd.h"
 #include "device.h"
+#include "ifc.h"
 #include "pf.h"
 
 static void pf_detach(struct mlx5vf_device *mv)
@@ -82,6 +83,8 @@ static const char *pf_capable(struct mlx5vf_device *mv)
 	/* A state that comes in parts must be loaded in parts. */
 	mv->multi = MLX5_CAP_GEN_2(mdev, migration_multi_load);
 	mv->chunks = mv->multi && MLX5_CAP_GEN_2(mdev, migration_in_chunks);
+	mv->shows_state = MLX5_GET(mlx5vf_cap_2, mdev->caps.hca[MLX5_CAP_GENERAL_2]->cur,
+				   migration_state);
 	vdev->migration_flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P;
 	if (mv->multi && MLX5_CAP_GEN_2(mdev, migration_tracking_state))
 		vdev->migration_flags |= VFIO_MIGRATION_PRE_COPY;

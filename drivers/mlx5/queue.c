@@ -4,8 +4,8 @@
  * point: data, a temporary end (ENOMSG), the end, or an error; save.c decides what
  * there is.
  *
- * Checksums are made while the bytes are read, when they are in the cache anyway:
- * the firmware is not kept waiting for them, and the reader pays.
+ * Checksums are made while the bytes are read, beside the reader (hasher.c): the
+ * firmware is not kept waiting for them.
  *
  * User memory is touched without a lock but read_lock, since what ends the session
  * can be called with locks that a page fault needs. A piece that is being copied
@@ -18,6 +18,7 @@
 #include <linux/uaccess.h>
 
 #include "buffer.h"
+#include "hasher.h"
 #include "queue.h"
 
 /* ---- Pieces ---- */
@@ -90,12 +91,23 @@ static void *piece_at(struct mlx5vf_piece *piece, size_t offset, size_t *n, bool
 void mlx5vf_queue_init(struct mlx5vf_queue *q, void (*room)(struct mlx5vf_queue *q))
 {
 	q->room = room;
+	q->is_initial = true;
 	spin_lock_init(&q->lock);
 	init_waitqueue_head(&q->wait);
 	INIT_LIST_HEAD(&q->ready);
 	INIT_LIST_HEAD(&q->used);
 	mutex_init(&q->read_lock);
 	mlx5vf_stream_begin(&q->stream);
+	mlx5vf_hasher_init(&q->hasher, &q->stream);
+}
+
+/**
+ * mlx5vf_queue_free - after anything else
+ * @q: the queue, dead and without pieces, or never used
+ */
+void mlx5vf_queue_free(struct mlx5vf_queue *q)
+{
+	mlx5vf_hasher_end(&q->hasher);
 }
 
 /* Under lock. */
@@ -150,8 +162,9 @@ void mlx5vf_queue_image(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size
 	spin_lock(&q->lock);
 	queue_add(q, piece);
 	q->nready++;
-	if (!q->initial)
+	if (q->is_initial)
 		q->initial = q->queued;
+	q->is_initial = false;
 	spin_unlock(&q->lock);
 }
 
@@ -187,6 +200,17 @@ void mlx5vf_queue_expect(struct mlx5vf_queue *q, bool saving)
 	q->saving = saving;
 	spin_unlock(&q->lock);
 	wake_up_all(&q->wait);
+}
+
+/**
+ * mlx5vf_queue_reinit - the next image will be of initial data
+ * @q: the queue
+ */
+void mlx5vf_queue_reinit(struct mlx5vf_queue *q)
+{
+	spin_lock(&q->lock);
+	q->is_initial = true;
+	spin_unlock(&q->lock);
 }
 
 /**
@@ -265,7 +289,7 @@ int mlx5vf_queue_error(struct mlx5vf_queue *q)
 /**
  * mlx5vf_queue_unread - how much waits to be read
  * @q: the queue
- * @initial: how much of it is of the first image
+ * @initial: how much of it is initial data, or must be read before that
  *
  * Return: bytes.
  */
@@ -380,17 +404,20 @@ static ssize_t queue_copy(struct mlx5vf_queue *q, char __user *data, size_t coun
 		return 0;
 	n = count;
 	from = piece_at(piece, offset, &n, &image);
-	before = q->stream;
-	if (!image)
+	if (image) {
+		mlx5vf_hasher_more(&q->hasher, piece->buf, piece->image_length);
+	} else {
+		mlx5vf_hasher_finish(&q->hasher);
+		before = q->stream;
 		queue_seal(q, piece, offset);
+	}
 	ret = n;
 	if (copy_to_user(data, from, n)) {
 		/* It is read again. */
-		q->stream = before;
+		if (!image)
+			q->stream = before;
 		ret = -EFAULT;
 	} else {
-		if (image)
-			mlx5vf_stream_data(&q->stream, from, n);
 		queue_consumed(q, piece, n);
 	}
 	mlx5vf_piece_put(piece);

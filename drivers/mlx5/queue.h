@@ -9,6 +9,7 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
+#include "hasher.h"
 #include "stream.h"
 
 struct file;
@@ -18,7 +19,7 @@ struct mlx5vf_buffer;
  * struct mlx5vf_piece - an image with its records, on its way to the reader
  * @ref: one of the list it is in (or of the command that fills it), one of a read()
  *	that is copying from it
- * @link: in mlx5vf_queue.ready or used, or in mlx5vf_saver.idle
+ * @link: in mlx5vf_queue.ready or used, or in mlx5vf_pool.idle
  * @head: records in front, the first of which is one of ours
  * @head_length: bytes of them
  * @buf: the image's memory, or NULL
@@ -49,7 +50,8 @@ struct mlx5vf_piece {
  * @offset: how far the first was read
  * @queued: bytes that were put into @ready since the beginning
  * @consumed: bytes that were read
- * @initial: bytes up to the end of the first image
+ * @initial: bytes up to the end of the last image of initial data
+ * @is_initial: the next image will be such a one
  * @saving: data is going to come
  * @precopy: the end is a temporary one
  * @ended: END is in @ready, or was read
@@ -59,6 +61,7 @@ struct mlx5vf_piece {
  * @read_lock: one read() at a time; no one else takes it, and it protects @stream and
  *	what the records of the first piece say
  * @stream: the reader's place
+ * @hasher: moves @stream over images
  */
 struct mlx5vf_queue {
 	void (*room)(struct mlx5vf_queue *q);
@@ -72,6 +75,7 @@ struct mlx5vf_queue {
 	u64 queued;
 	u64 consumed;
 	u64 initial;
+	bool is_initial;
 	bool saving;
 	bool precopy;
 	bool ended;
@@ -80,15 +84,18 @@ struct mlx5vf_queue {
 
 	struct mutex read_lock;
 	struct mlx5vf_stream stream;
+	struct mlx5vf_hasher hasher;
 };
 
 struct mlx5vf_piece *mlx5vf_piece_alloc(void);
 void mlx5vf_piece_put(struct mlx5vf_piece *piece);
 void mlx5vf_queue_init(struct mlx5vf_queue *q, void (*room)(struct mlx5vf_queue *q));
+void mlx5vf_queue_free(struct mlx5vf_queue *q);
 int mlx5vf_queue_start(struct mlx5vf_queue *q, const struct mlx5vf_start *start, u64 prepare);
 void mlx5vf_queue_image(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size_t length);
 int mlx5vf_queue_end(struct mlx5vf_queue *q);
 void mlx5vf_queue_expect(struct mlx5vf_queue *q, bool saving);
+void mlx5vf_queue_reinit(struct mlx5vf_queue *q);
 void mlx5vf_queue_stopped(struct mlx5vf_queue *q);
 void mlx5vf_queue_fail(struct mlx5vf_queue *q, int error);
 void mlx5vf_queue_die(struct mlx5vf_queue *q, struct list_head *pieces);

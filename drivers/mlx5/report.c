@@ -279,6 +279,26 @@ static int alloc_buffer(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 	return ret;
 }
 
+/* Both QPs, connected; *@stuck is set if one cannot be destroyed after an error. */
+static int open_qps(struct mlx5_core_dev *mdev, struct mlx5vf_report *r, bool *stuck)
+{
+	int ret;
+
+	ret = create_qp(mdev, r, true, &r->qpn);
+	if (ret)
+		return ret;
+	ret = create_qp(mdev, r, false, &r->fw_qpn);
+	if (ret)
+		goto destroy_qp;
+	ret = connect_qps(mdev, r);
+	if (!ret)
+		return 0;
+	*stuck = destroy_qp(mdev, r->fw_qpn);
+destroy_qp:
+	*stuck |= !!destroy_qp(mdev, r->qpn);
+	return ret;
+}
+
 static void queues_stuck(struct mlx5vf_device *mv)
 {
 	dev_warn(mlx5vf_dev(mv), "the firmware does not give back the page tracker's queues; their memory is lost until the next boot\n");
@@ -294,6 +314,29 @@ void mlx5vf_report_init(struct mlx5vf_report *r, u32 message)
 	init_waitqueue_head(&r->wait);
 	r->message = message;
 	r->slots = max_t(u32, REPORT_SIZE / message, MIN_SLOTS);
+}
+
+/* Both queue pairs, connected. @stuck: it failed, and firmware has kept one. */
+static int open_qps(struct mlx5_core_dev *mdev, struct mlx5vf_report *r, bool *stuck)
+{
+	int ret;
+
+	ret = create_qp(mdev, r, true, &r->qpn);
+	if (ret)
+		return ret;
+	ret = create_qp(mdev, r, false, &r->fw_qpn);
+	if (ret)
+		goto destroy_qp;
+	ret = connect_qps(mdev, r);
+	if (ret)
+		goto destroy_fw_qp;
+	return 0;
+
+destroy_fw_qp:
+	*stuck = destroy_qp(mdev, r->fw_qpn);
+destroy_qp:
+	*stuck |= !!destroy_qp(mdev, r->qpn);
+	return ret;
 }
 
 /**
@@ -332,22 +375,12 @@ int mlx5vf_report_open(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 	ret = alloc_buffer(mv, r);
 	if (ret)
 		goto free_wqes;
-	ret = create_qp(mdev, r, true, &r->qpn);
+	ret = open_qps(mdev, r, &stuck);
 	if (ret)
 		goto free_buffer;
-	ret = create_qp(mdev, r, false, &r->fw_qpn);
-	if (ret)
-		goto destroy_qp;
-	ret = connect_qps(mdev, r);
-	if (ret)
-		goto destroy_fw_qp;
 	mlx5vf_report_arm(r);
 	return 0;
 
-destroy_fw_qp:
-	stuck = destroy_qp(mdev, r->fw_qpn);
-destroy_qp:
-	stuck |= !!destroy_qp(mdev, r->qpn);
 free_buffer:
 	mlx5vf_buffer_unmap(mv, r->buf);
 	mlx5vf_buffer_put(r->buf);

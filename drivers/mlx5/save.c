@@ -19,11 +19,13 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <uapi/linux/vfio_mig_precopy.h>
 
 #include "buffer.h"
 #include "cmd.h"
 #include "compat.h"
 #include "device.h"
+#include "pool.h"
 #include "queue.h"
 #include "save.h"
 
@@ -46,10 +48,9 @@ enum mlx5vf_save_kind {
  * @cmd: the SAVE of which the answer was not acted upon, or NULL
  * @kind: what it is for
  * @piece: where firmware puts the data
- * @chunk: size of a buffer at least, in bytes
  * @next: firmware has more, and wants a buffer of so many bytes for it
  * @full: the last SAVE must be of everything, since pre-copy failed
- * @idle: pieces with buffers that can be used again
+ * @pool: pieces to be filled
  * @queue: what waits to be read
  */
 struct mlx5vf_saver {
@@ -58,10 +59,9 @@ struct mlx5vf_saver {
 	struct mlx5vf_cmd *cmd;
 	enum mlx5vf_save_kind kind;
 	struct mlx5vf_piece *piece;
-	size_t chunk;
 	size_t next;
 	bool full;
-	struct list_head idle;
+	struct mlx5vf_pool pool;
 	struct mlx5vf_queue queue;
 };
 
@@ -92,71 +92,11 @@ static void saver_fail(struct mlx5vf_saver *s, int error, const char *why)
 	mlx5vf_queue_fail(&s->queue, error);
 }
 
-/* ---- Buffers ---- */
-
-/* Take a piece away from firmware, and forget it. */
-static void piece_drop(struct mlx5vf_saver *s, struct mlx5vf_piece *piece)
-{
-	if (piece->buf)
-		mlx5vf_buffer_unmap(s->base.mv, piece->buf);
-	mlx5vf_piece_put(piece);
-}
-
-static struct mlx5vf_piece *piece_make(struct mlx5vf_saver *s, size_t size)
-{
-	struct mlx5vf_piece *piece = mlx5vf_piece_alloc();
-	int ret;
-
-	if (!piece)
-		return ERR_PTR(-ENOMEM);
-	piece->buf = mlx5vf_buffer_alloc(size, DMA_FROM_DEVICE);
-	if (IS_ERR(piece->buf)) {
-		ret = PTR_ERR(piece->buf);
-		piece->buf = NULL;
-		goto put;
-	}
-	ret = mlx5vf_buffer_grow(piece->buf, size);
-	if (!ret)
-		ret = mlx5vf_buffer_map(s->base.mv, piece->buf, s->base.pd);
-	if (!ret)
-		return piece;
-put:
-	mlx5vf_piece_put(piece);
-	return ERR_PTR(ret);
-}
-
 /* A piece with a buffer of so many bytes at least, mapped; or an ERR_PTR. */
 static struct mlx5vf_piece *saver_buffer(struct mlx5vf_saver *s, size_t size)
 {
-	struct mlx5vf_piece *piece;
-
-	size = max(size, s->chunk);
-	mlx5vf_queue_reuse(&s->queue, &s->idle);
-	while (!list_empty(&s->idle)) {
-		piece = list_first_entry(&s->idle, struct mlx5vf_piece, link);
-		list_del(&piece->link);
-		if (mlx5vf_buffer_size(piece->buf) >= size)
-			return piece;
-		piece_drop(s, piece);
-	}
-	return piece_make(s, size);
-}
-
-/* Have @count buffers that are not in use. */
-static int saver_prepare(struct mlx5vf_saver *s, unsigned int count)
-{
-	struct mlx5vf_piece *piece;
-	LIST_HEAD(pieces);
-	int ret = 0;
-
-	while (count-- && !ret) {
-		piece = saver_buffer(s, 0);
-		ret = PTR_ERR_OR_ZERO(piece);
-		if (!ret)
-			list_add(&piece->link, &pieces);
-	}
-	list_splice(&pieces, &s->idle);
-	return ret;
+	mlx5vf_queue_reuse(&s->queue, &s->pool.idle);
+	return mlx5vf_pool_get(&s->pool, size);
 }
 
 /* ---- SAVE commands and their answers ---- */
@@ -192,7 +132,7 @@ static int saver_issue(struct mlx5vf_saver *s, struct mlx5vf_piece *piece, bool 
 
 	cmd = mlx5vf_cmd_alloc(mv, "SAVE_VHCA_STATE", MLX5_ST_SZ_BYTES(save_vhca_state_out));
 	if (!cmd) {
-		list_add(&piece->link, &s->idle);
+		mlx5vf_pool_put(&s->pool, piece);
 		return -ENOMEM;
 	}
 	cmd->done = saver_answered;
@@ -204,7 +144,7 @@ static int saver_issue(struct mlx5vf_saver *s, struct mlx5vf_piece *piece, bool 
 	if (result.err) {
 		mlx5vf_session_put(&s->base);
 		mlx5vf_queue_expect(&s->queue, false);
-		list_add(&piece->link, &s->idle);
+		mlx5vf_pool_put(&s->pool, piece);
 		mlx5vf_cmd_put(cmd);
 		return result.err;
 	}
@@ -267,7 +207,7 @@ static void saver_take_image(struct mlx5vf_saver *s, struct mlx5vf_piece *piece,
 	int ret = 0;
 
 	if (length > mlx5vf_buffer_size(piece->buf) || next > MLX5VF_MAX_IMAGE) {
-		list_add(&piece->link, &s->idle);
+		mlx5vf_pool_put(&s->pool, piece);
 		saver_fail(s, -EIO, "the firmware says that an image is larger than can be");
 		return;
 	}
@@ -275,7 +215,7 @@ static void saver_take_image(struct mlx5vf_saver *s, struct mlx5vf_piece *piece,
 	if (length)
 		mlx5vf_queue_image(&s->queue, piece, length);
 	else
-		list_add(&piece->link, &s->idle);
+		mlx5vf_pool_put(&s->pool, piece);
 	if (s->kind == MLX5VF_SAVE_FINAL && s->base.mv->chunks)
 		s->next = next;
 	last = s->kind == MLX5VF_SAVE_FINAL && !s->next;
@@ -312,7 +252,7 @@ static void saver_reap(struct mlx5vf_saver *s)
 	s->cmd = NULL;
 	s->piece = NULL;
 	if (s->base.dead) {
-		list_add(&piece->link, &s->idle);
+		mlx5vf_pool_put(&s->pool, piece);
 		mlx5vf_cmd_put(cmd);
 		return;
 	}
@@ -320,7 +260,7 @@ static void saver_reap(struct mlx5vf_saver *s)
 	if (!result.err && s->kind != MLX5VF_SAVE_CLEANUP) {
 		saver_take_image(s, piece, cmd->out);
 	} else {
-		list_add(&piece->link, &s->idle);
+		mlx5vf_pool_put(&s->pool, piece);
 		if (result.err)
 			saver_failed(s, result);
 	}
@@ -366,7 +306,7 @@ static void saver_end(struct mlx5vf_session *base)
 {
 	struct mlx5vf_saver *s = to_saver(base);
 
-	mlx5vf_queue_die(&s->queue, &s->idle);
+	mlx5vf_queue_die(&s->queue, &s->pool.idle);
 	if (s->cmd)
 		mlx5vf_cmd_abandon(s->cmd);
 }
@@ -382,11 +322,8 @@ static bool saver_is_busy(struct mlx5vf_session *base)
 static void saver_release(struct mlx5vf_session *base)
 {
 	struct mlx5vf_saver *s = to_saver(base);
-	struct mlx5vf_piece *piece, *tmp;
 
-	list_for_each_entry_safe(piece, tmp, &s->idle, link)
-		piece_drop(s, piece);
-	INIT_LIST_HEAD(&s->idle);
+	mlx5vf_pool_drain(&s->pool);
 	mlx5_core_dealloc_pd(base->mv->mdev, base->pd);
 }
 
@@ -394,6 +331,7 @@ static void saver_free(struct mlx5vf_session *base)
 {
 	struct mlx5vf_saver *s = to_saver(base);
 
+	mlx5vf_queue_free(&s->queue);
 	mem_cgroup_put(s->memcg);
 	kfree(s);
 }
@@ -436,6 +374,24 @@ static int saver_more(struct mlx5vf_saver *s, size_t size)
 }
 
 /*
+ * The device has initial data again. What was not read is in front of it, so it counts as
+ * such. It is saved now, unless the reader is behind; then this is said again.
+ */
+static int saver_reinit(struct mlx5vf_saver *s, size_t required, struct vfio_precopy_info *info)
+{
+	u64 initial;
+
+	info->flags |= VFIO_PRECOPY_INFO_REINIT;
+	info->initial_bytes = mlx5vf_queue_unread(&s->queue, &initial) + required +
+			      MLX5VF_IMAGE_HEAD + MLX5VF_IMAGE_TAIL;
+	info->dirty_bytes = 0;
+	if (mlx5vf_queue_images(&s->queue) >= MAX_READY)
+		return 0;
+	mlx5vf_queue_reinit(&s->queue);
+	return saver_more(s, required);
+}
+
+/*
  * How much is there to read, and how much would there be? If all was read and
  * something has changed, it is saved now. A suspended VF changes nothing, and
  * cannot be saved with tracking.
@@ -462,6 +418,8 @@ static int saver_info(struct mlx5vf_saver *s, struct vfio_precopy_info *info)
 			return ret;
 	}
 
+	if (changed.initial && changed.required && READ_ONCE(mv->precopy_v2))
+		return saver_reinit(s, changed.required, info);
 	unread = mlx5vf_queue_unread(&s->queue, &initial);
 	info->initial_bytes = initial;
 	info->dirty_bytes = unread - initial + changed.required;
@@ -523,7 +481,7 @@ static struct mlx5vf_saver *saver_alloc(struct mlx5vf_device *mv, bool precopy)
 	if (!s)
 		return NULL;
 	mlx5vf_session_init(&s->base, mv, &saver_ops, saver_work);
-	INIT_LIST_HEAD(&s->idle);
+	mlx5vf_pool_init(&s->pool, mv);
 	mlx5vf_queue_init(&s->queue, saver_room);
 	s->queue.precopy = precopy;
 	s->memcg = get_mem_cgroup_from_mm(current->mm);
@@ -537,16 +495,16 @@ static unsigned int choose_buffers(struct mlx5vf_saver *s, const struct mlx5vf_s
 	size_t required = max_t(size_t, size->required, PAGE_SIZE);
 
 	if (s->base.mv->chunks) {
-		s->chunk = max_t(size_t, required, min_t(u64, size->total, CHUNK_SIZE));
+		s->pool.chunk = max_t(size_t, required, min_t(u64, size->total, CHUNK_SIZE));
 		if (precopy)
 			return MAX_READY;
-		return size->total > s->chunk ? MAX_READY - 1 : 0;
+		return size->total > s->pool.chunk ? MAX_READY - 1 : 0;
 	}
-	s->chunk = required;
+	s->pool.chunk = required;
 	if (!precopy)
 		return 0;
 	/* It may grow until the VF is stopped. */
-	s->chunk = min_t(size_t, s->chunk + s->chunk / 8, MLX5VF_MAX_IMAGE);
+	s->pool.chunk = min_t(size_t, s->pool.chunk + s->pool.chunk / 8, MLX5VF_MAX_IMAGE);
 	return 1;
 }
 
@@ -561,19 +519,19 @@ static struct file *saver_open(struct mlx5vf_saver *s, const struct mlx5vf_size 
 	int ret;
 
 	mlx5vf_start_make(s->base.mv, precopy || size->total > size->required, &start);
-	ret = mlx5vf_queue_start(&s->queue, &start, s->chunk);
+	ret = mlx5vf_queue_start(&s->queue, &start, s->pool.chunk);
 	if (ret)
 		return ERR_PTR(ret);
 	piece = saver_buffer(s, size->required);
 	if (IS_ERR(piece))
 		return ERR_CAST(piece);
 	/* For when the VF is stopped, and the guest waits. */
-	ret = saver_prepare(s, more);
+	ret = mlx5vf_pool_prepare(&s->pool, more);
 	file = ERR_PTR(ret);
 	if (!ret)
 		file = anon_inode_getfile("[mlx5vf-save]", &saver_fops, s, O_RDONLY);
 	if (IS_ERR(file)) {
-		list_add(&piece->link, &s->idle);
+		mlx5vf_pool_put(&s->pool, piece);
 		return file;
 	}
 	stream_open(file_inode(file), file);
@@ -603,6 +561,7 @@ struct file *mlx5vf_save_begin(struct mlx5vf_device *mv, bool precopy)
 	ret = mlx5vf_cmd_query_state(mv, false, &size);
 	if (!ret)
 		ret = mlx5_core_alloc_pd(mv->mdev, &s->base.pd);
+	s->pool.pd = s->base.pd;
 	if (ret) {
 		mlx5vf_session_put(&s->base);
 		return ERR_PTR(ret);

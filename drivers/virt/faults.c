@@ -9,9 +9,12 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/bug.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 
 #include "faults.h"
 
@@ -213,6 +216,41 @@ static const struct kernel_param_ops splat_ops = {
 };
 module_param_cb(splat, &splat_ops, NULL, 0200);
 MODULE_PARM_DESC(splat, "write anything: a WARN in the kernel log");
+
+/* Not marked, and without a lock: that is what it is for */
+static unsigned long race_count;
+
+static void race_count_up(void)
+{
+	unsigned long end = jiffies + HZ;
+
+	while (time_before(jiffies, end)) {
+		race_count++;
+		cond_resched();
+		barrier();
+	}
+}
+
+static void race_work(struct work_struct *work)
+{
+	race_count_up();
+}
+
+static int set_race(const char *value, const struct kernel_param *kp)
+{
+	static DECLARE_WORK(work, race_work);
+
+	queue_work(system_unbound_wq, &work);
+	race_count_up();
+	flush_work(&work);
+	return 0;
+}
+
+static const struct kernel_param_ops race_ops = {
+	.set = set_race,
+};
+module_param_cb(race, &race_ops, NULL, 0200);
+MODULE_PARM_DESC(race, "write anything: a data race, for KCSAN to report");
 
 static int get_counter(char *buffer, const struct kernel_param *kp)
 {

@@ -28,17 +28,19 @@ struct hold {
 };
 
 static struct hold holds[VIRT_HOLD_POINTS];
+/* A point was armed, now or before */
+bool virt_hold_armed;
 
 /**
- * virt_hold() - wait here, if a test wants that
+ * virt_hold_wait() - virt_hold(), once a point was armed
  * @point: where
  * @first: the lowest key that the call has to do with
  * @last: the highest
  *
  * Sleeps in short pieces, so that however long it takes nothing looks hung.
  */
-void virt_hold(enum virt_hold_point point, unsigned long first,
-	       unsigned long last)
+void virt_hold_wait(enum virt_hold_point point, unsigned long first,
+		    unsigned long last)
 {
 	struct hold *hold = &holds[point];
 	unsigned long key = READ_ONCE(hold->key), round;
@@ -63,6 +65,8 @@ static int hold_set(const char *value, const struct kernel_param *kp)
 
 	if (err)
 		return err;
+	if (key)
+		WRITE_ONCE(virt_hold_armed, true);
 	xchg(&hold->key, key);
 	if (!key)
 		WRITE_ONCE(hold->round, hold->round + 1);

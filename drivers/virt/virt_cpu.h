@@ -21,6 +21,10 @@
  *	its address, and 1
  * @VIRT_CPU_MARK: iommufd_dirty_access_mark()
  * @VIRT_CPU_UNPIN: unpin once
+ * @VIRT_CPU_PIN_RANGE_READ: pin all of at most 16 pages with one call, for reading; at
+ *	most 4 such ranges, which may overlap
+ * @VIRT_CPU_PIN_RANGE_WRITE: the same for writing
+ * @VIRT_CPU_UNPIN_RANGE: unpin just this range
  * @VIRT_CPU_DECLARE: iommufd_dirty_access_declare()
  * @VIRT_CPU_LATE: until the FD is closed, TOUCH and MARK each page that is still
  *	pinned when its IOVA is unmapped or the device is detached, and then unpin it
@@ -35,6 +39,9 @@ enum virt_cpu_op {
 	VIRT_CPU_UNPIN,
 	VIRT_CPU_DECLARE,
 	VIRT_CPU_LATE,
+	VIRT_CPU_PIN_RANGE_READ,
+	VIRT_CPU_PIN_RANGE_WRITE,
+	VIRT_CPU_UNPIN_RANGE,
 };
 
 /**

@@ -178,5 +178,6 @@ void rows_logs(const struct way *way, bool quick);
 void rows_over(const struct way *way, bool quick);
 void rows_mixed(const struct way *way, bool quick);
 void rows_domains(const struct way *way, bool quick);
+void rows_parallel(const struct way *way, bool quick);
 
 #endif

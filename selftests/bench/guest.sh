@@ -4,18 +4,25 @@
 #
 # In the VM, which has come up with our modules:
 #
-#	guest.sh [quick] PLATFORM GROUP... [-- PLATFORM GROUP...]...
+#	guest.sh [quick] [rounds=N] PLATFORM GROUP... [-- PLATFORM GROUP...]...
 #
 # runs groups of the benchmark on each PLATFORM (iommus= of iommufd-virt),
 # the tracker's way, exchanges all modules for
 # upstream's (/job/bin/upstream-*.ko) in the same boot, and does the same
-# upstream's way.
+# upstream's way; all of it N times.
 
 quick=
 if [ "$1" = quick ]; then
 	quick=$1
 	shift
 fi
+rounds=1
+case $1 in
+rounds=*)
+	rounds=${1#rounds=}
+	shift
+	;;
+esac
 modules='iommufd vfio vfio_iommu_type1 vfio-pci-core vfio-pci iommufd-virt-vfio-pci'
 
 fail()
@@ -87,31 +94,42 @@ migrate()
 		}' /tmp/migration || fail "$name: pages differ"
 }
 
-echo "way tracker"
-groups tracker /modules '' "$@"
-migrate 'tracker, leaves of 4 KiB' /modules '' iommus=intel:2
-migrate 'tracker, leaves of 2 MiB' /modules '' iommus=intel:2 --hugepages
-migrate 'everything mapped' /modules '' iommus=none:2
+# exchange FROM PREFIX: all modules for those of another build
+exchange()
+{
+	unload_platform
+	reversed=
+	for m in $modules; do
+		reversed="$m $reversed"
+	done
+	for m in $reversed; do
+		rmmod "$m" || fail "$m is still in use"
+	done
+	for m in $modules; do
+		case $m in
+		iommufd | vfio_iommu_type1)
+			load "$1" "$2" "$m" allow_unsafe_interrupts=1 ;;
+		*) load "$1" "$2" "$m" ;;
+		esac
+	done
+}
 
-unload_platform
-reversed=
-for m in $modules; do
-	reversed="$m $reversed"
-done
-for m in $reversed; do
-	rmmod "$m" || fail "$m is still in use"
-done
-for m in $modules; do
-	case $m in
-	iommufd | vfio_iommu_type1)
-		load /job/bin upstream- "$m" allow_unsafe_interrupts=1 ;;
-	*) load /job/bin upstream- "$m" ;;
-	esac
-done
+while :; do
+	echo "way tracker"
+	groups tracker /modules '' "$@"
+	migrate 'tracker, leaves of 4 KiB' /modules '' iommus=intel:2
+	migrate 'tracker, leaves of 2 MiB' /modules '' iommus=intel:2 --hugepages
+	migrate 'everything mapped' /modules '' iommus=none:2
 
-echo "way upstream"
-groups upstream /job/bin upstream- "$@"
-migrate "upstream's way, leaves of 4 KiB" /job/bin upstream- iommus=intel:2 \
-	--tracker hwpt
-migrate "upstream's way, leaves of 2 MiB" /job/bin upstream- iommus=intel:2 \
-	--tracker hwpt --hugepages
+	exchange /job/bin upstream-
+	echo "way upstream"
+	groups upstream /job/bin upstream- "$@"
+	migrate "upstream's way, leaves of 4 KiB" /job/bin upstream- iommus=intel:2 \
+		--tracker hwpt
+	migrate "upstream's way, leaves of 2 MiB" /job/bin upstream- iommus=intel:2 \
+		--tracker hwpt --hugepages
+
+	rounds=$((rounds - 1))
+	[ $rounds != 0 ] || break
+	exchange /modules ''
+done

@@ -29,6 +29,7 @@ static const struct {
 	{ "attach", rows_attach },
 	{ "map", rows_map },
 	{ "memory", rows_memory },
+	{ "parallel", rows_parallel },
 };
 
 /*

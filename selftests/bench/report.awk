@@ -2,16 +2,22 @@
 #
 # report.awk TARGETS RESULT...: put rows side by side. Reads what the program in
 # the VM and the one on the host have printed (files count.out, again.out,
-# wall.out, host.out); prints a table, and writes bench.json and the data for the
-# plots to dir. With quick, compares ratios with the file ratios.
+# parallel.out, wall.out, host.out); prints a table, and writes bench.json and the data
+# for the plots to dir. With quick, compares ratios with the file ratios; with
+# quick=parallel, says only by its status how two READs at once compare.
 #
 # Lines of a result: "way NAME", then "row NAME BUSY-NS WALL-NS OPS LEAVES DIRTY
 # WORDS BYTES" with tabs; "over NAME WRITTEN REPORTED", in pages; "meter INSTRUCTIONS
-# NS-EACH"; "host NAME BYTES-PER-SECOND".
+# NS-EACH"; "host NAME BYTES-PER-SECOND"; "parallel NAME ONE TWO TURNS", in nanoseconds:
+# one thread, two with a half each, and two of which only one reads at a time.
 
 BEGIN {
 	FS = "\t"
 	limit = 1.03
+	# Of wall times, which the machine's other work is in
+	limit_parallel = 1.15
+	# What a lock around READ has to cost, for the comparison to mean anything
+	least_turns = 1.3
 }
 
 FNR == 1 {
@@ -39,6 +45,18 @@ $1 == "over" && what == "count" {
 	if (!(("tracker", $2) in over) && !(("upstream", $2) in over))
 		over_name[++nr_over] = $2
 	over[way, $2] = $4 / $3
+	next
+}
+# The best of all rounds
+function least(key, value)
+{
+	if (!(key in best) || value + 0 < best[key])
+		best[key] = value + 0
+}
+$1 == "parallel" {
+	for (i = 3; i <= 5; i++)
+		least(way SUBSEP i, $i)
+	parallel_row = $2
 	next
 }
 $1 == "host" { host[++nr_host] = $2; host_rate[$2] = $3; next }
@@ -164,6 +182,57 @@ function migrations(	i, f)
 	}
 }
 
+# How much of one thread's time two threads take, and what it would be with a lock
+function factor(way, i)
+{
+	return best[way, i] / best[way, 3]
+}
+
+function parallel_table(	w, i, names)
+{
+	if (!parallel_row)
+		return
+	printf "%-36s %10s %10s %7s %14s\n", "two READs at once, " parallel_row, "one thread", \
+		"two", "factor", "one at a time"
+	split("upstream tracker", names, " ")
+	for (i = 1; i <= 2; i++) {
+		w = names[i]
+		printf "%-36s %7.1f ms %7.1f ms %7.3f %14.3f\n", w, best[w, 3] / 1e6, \
+			best[w, 4] / 1e6, factor(w, 4), factor(w, 5)
+	}
+}
+
+# Two READs at once have to gain what upstream's do. 0 they do, 1 they do not, 2 the
+# machine is too busy to tell: two that take turns are as quick.
+function parallel_judge(	turns, ratio)
+{
+	if (!parallel_row)
+		return 2
+	turns = best["upstream", 5] / best["upstream", 4]
+	ratio = factor("tracker", 4) / factor("upstream", 4)
+	if (turns < least_turns)
+		return 2
+	return ratio > limit_parallel
+}
+
+function parallel_worse(	judged)
+{
+	judged = parallel_judge()
+	if (judged == 2) {
+		print "two READs at once: not compared, there is no second processor or it is busy"
+		return 0
+	}
+	# What a lock would cost has to be more than what is allowed
+	if (factor("tracker", 5) / factor("upstream", 4) <= limit_parallel) {
+		print "FAILED two READs at once: a lock around READ would not be noticed"
+		return 1
+	}
+	printf "%s two READs at once: factor %.3f, upstream's %.3f\n", \
+		(judged ? "FAILED" : "met     "), factor("tracker", 4), \
+		factor("upstream", 4)
+	return judged
+}
+
 function each(way, name)
 {
 	return (way, name) in over ? sprintf("%.2f", over[way, name]) : "-"
@@ -208,7 +277,11 @@ function json(	i, f, name, file)
 			8 * leaves[name] + (dirty[name] ? 8 * words[name] : 0), \
 			held[name], (i < nr_rows ? "," : "") >file
 	}
-	printf "  ],\n  \"migrations\": [" >file
+	printf "  ],\n  \"parallel\": {" >file
+	if (parallel_row)
+		printf "\"row\": \"%s\", \"upstream\": %.4f, \"tracker\": %.4f", parallel_row, \
+			factor("upstream", 4), factor("tracker", 4) >file
+	printf "},\n  \"migrations\": [" >file
 	for (i = 1; i <= nr_migrations; i++) {
 		split(migration[i], f, "\t")
 		printf "%s\n    {\"way\": \"%s\", \"bytes\": %.0f, \"passes\": %d, \"downtime_s\": %s, \"total_s\": %s}", \
@@ -287,9 +360,12 @@ function compare(	i, name, line, old, bad, n)
 }
 
 END {
+	if (quick == "parallel")
+		exit parallel_judge()
 	table()
 	targets()
 	repeatability()
+	parallel_table()
 	over_reporting()
 	migrations()
 	for (i = 1; i <= nr_host; i++)
@@ -297,5 +373,5 @@ END {
 	json()
 	plots()
 	if (quick != "")
-		exit compare()
+		exit (compare() + parallel_worse() > 0)
 }

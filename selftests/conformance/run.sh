@@ -17,7 +17,7 @@ suite=tools/testing/selftests
 name=conformance${BASELINE:+-baseline}
 args=()
 
-"$TOP/build-aux/debug-kernel.sh"
+env -u KCSAN "$TOP/build-aux/debug-kernel.sh"
 load_kernel
 tree=$BUILD/linux-${RELEASE%%[+-]*}
 

@@ -385,6 +385,8 @@ TEST(ioctls)
 	ASSERT_LE(0, pinned);
 	TH_LOG("SEED=%llu", first);
 	do {
+		ASSERT_EQ(0, parameter_set("iommufd", "serve_hwpt_ioctls",
+					   seed & 2 ? "Y" : "N"));
 		ASSERT_EQ(0, fuzz_run(seed, violation, sizeof(violation), &sum)) {
 			TH_LOG("SEED=%llu", seed);
 		}
@@ -396,6 +398,7 @@ TEST(ioctls)
 		}
 		seed++;
 	} while (fuzz_now() < end);
+	EXPECT_EQ(0, parameter_set("iommufd", "serve_hwpt_ioctls", "N"));
 	TH_LOG("seeds %llu to %llu: %llu calls, of which %llu succeeded", first,
 	       seed - 1, sum.calls, sum.good);
 	/* Most calls fail, but if too many do nothing is tested */

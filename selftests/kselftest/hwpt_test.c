@@ -37,6 +37,7 @@ FIXTURE_SETUP(hwpt)
 FIXTURE_TEARDOWN(hwpt)
 {
 	parameter_set("iommufd", "dirty_break", "0");
+	parameter_set("iommufd_virt", "fail_read", "0");
 	bench_close(&self->b);
 }
 
@@ -110,6 +111,21 @@ TEST_F(hwpt, control_unmapped)
 	ASSERT_EQ(0, bench_write(b, 50, 6));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
 	EXPECT_EQ(0, get(b, 0));
+}
+
+/* As upstream does when its driver reports an error, until tracking is started again. */
+TEST_F(hwpt, says_that_it_failed)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, bench_write(b, 60, 2));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "1"));
+	EXPECT_EQ(-EIO, get(b, 0));
+	EXPECT_EQ(-EIO, get(b, 0));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "0"));
+	ASSERT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, true));
+	ASSERT_EQ(0, bench_write(b, 60, 2));
+	EXPECT_EQ(2, get(b, 0));
 }
 
 /* A second start begins clean, and a tracker can follow a stop. */

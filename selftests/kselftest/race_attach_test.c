@@ -144,6 +144,30 @@ TEST_F(race_attach, start_during_attach)
 	EXPECT_EQ(5, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
 }
 
+/* A device in the middle of a replace is in two domains, and one line of INFO. */
+TEST_F(race_attach, info_during_replace)
+{
+	struct crowd *c = &self->c;
+	struct bench *b = &c->b;
+	struct iommu_dirty_source_info sources[8];
+	struct iommu_dirty_tracker_info info;
+	struct attacher a = { .dev = &c->dev[BOTH] };
+	unsigned int i, lines = 0;
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, b->ioas_id));
+	ASSERT_EQ(0, crowd_hwpt(c, BOTH, b->ioas_id, &a.pt_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, hold_arm("hold_attach", 1 + BOTH));
+	ASSERT_EQ(0, call_begin(&a.call, attacher_attach, &a));
+	ASSERT_TRUE(hold_is_met("hold_attach", HELD_LONG_MS));
+	EXPECT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, sources, 8));
+	for (i = 0; i < info.nr_sources && i < 8; i++)
+		lines += sources[i].dev_id == c->dev[BOTH].dev_id;
+	EXPECT_EQ(1, lines);
+	ASSERT_EQ(0, hold_release("hold_attach"));
+	EXPECT_EQ(0, call_end(&a.call));
+}
+
 /* ---- Failed replaces -------------------------------------------------------- */
 
 /*

@@ -135,6 +135,40 @@ TEST_F(race_cpu, pinned_for_reading_then_for_writing)
 	EXPECT_EQ(0, read_ram(&self->b));
 }
 
+/* Pins that are not of single pages are told apart by both of their ends. */
+TEST_F(race_cpu, ranges_that_begin_together)
+{
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_RANGE_READ, 5, 7));
+	EXPECT_EQ(0, read_ram(&self->b));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_RANGE_WRITE, 5, 3));
+	EXPECT_EQ(3, read_ram(&self->b));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 5, 7));
+	EXPECT_EQ(3, read_ram(&self->b));
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 5, 3));
+	EXPECT_EQ(3, read_ram(&self->b));
+	EXPECT_EQ(0, read_ram(&self->b));
+}
+
+/* Of a pin, a READ of a part reports the part, and INFO counts it. */
+TEST_F(race_cpu, part_of_a_range)
+{
+	struct iommu_dirty_source_info sources[2] = {};
+	struct iommu_dirty_tracker_info info;
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_RANGE_WRITE, 8, 16));
+	ASSERT_EQ(0, bench_read(b, 10, 2, 0, NULL));
+	EXPECT_EQ(2, bench_count(b));
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, sources, 2));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ACCESS, sources[0].kind);
+	EXPECT_EQ(2 * PAGE, sources[0].dirty_bytes);
+	/* Unmapped while it is pinned */
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	EXPECT_EQ(16, read_ram(b));
+	EXPECT_EQ(-ENOENT, cpu_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 8, 16));
+	EXPECT_EQ(0, read_ram(b));
+}
+
 /* ---- The last write --------------------------------------------------------- */
 
 /* A driver that marks does so from its dma_unmap callback, too. */

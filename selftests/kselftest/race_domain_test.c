@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -475,6 +476,24 @@ TEST_F(race_domain, alias)
 		EXPECT_TRUE(bench_bit(&c->b, page));
 }
 
+/* In the domain of a device whose dirty bits are seen. */
+TEST_F(race_domain, alias_in_company)
+{
+	struct crowd *c = &self->c;
+	unsigned int page;
+	__u32 hwpt;
+
+	ASSERT_EQ(0, crowd_hwpt(c, BOTH, c->b.ioas_id, &hwpt));
+	ASSERT_EQ(0, crowd_attach(c, BOTH, hwpt));
+	ASSERT_EQ(0, crowd_attach(c, ALIAS, hwpt));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, ALIAS));
+	ASSERT_EQ(0, crowd_dma(c, ALIAS, IOVA, 5));
+	ASSERT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+	for (page = 0; page < 5; page++)
+		EXPECT_TRUE(bench_bit(&c->b, page));
+}
+
 TEST_F(race_domain, alias_is_not_precise)
 {
 	struct crowd *c = &self->c;
@@ -547,6 +566,36 @@ TEST_F(race_domain, counters_count_up)
 	}
 }
 
+/* Those of a tracker that is stopped and started again. */
+TEST_F(race_domain, counters_begin_at_zero)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_source_info info[2];
+	struct bench *b = &c->b;
+	unsigned int i;
+
+	ASSERT_EQ(0, crowd_attach(c, INTEL, b->ioas_id));
+	ASSERT_EQ(0, crowd_attach(c, LOG, b->ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, INTEL, IOVA, 3));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, 5));
+	EXPECT_EQ(8, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, bench_source(b, c->dev[INTEL].dev_id, &info[0]));
+	EXPECT_EQ(3 * PAGE, info[0].dirty_bytes);
+	ASSERT_EQ(0, bench_source(b, c->dev[LOG].dev_id, &info[1]));
+	EXPECT_EQ(5 * PAGE, info[1].dirty_bytes);
+	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, bench_source(b, c->dev[INTEL].dev_id, &info[0]));
+	ASSERT_EQ(0, bench_source(b, c->dev[LOG].dev_id, &info[1]));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, info[i].dirty_bytes);
+		EXPECT_EQ(0, info[i].harvests);
+		EXPECT_EQ(0, info[i].harvest_ns);
+		EXPECT_EQ(0, info[i].largest);
+	}
+}
+
 /* Nanoseconds that the quickest of some INFOs takes */
 static __u64 time_info(struct bench *b)
 {
@@ -596,7 +645,8 @@ TEST_F(race_domain, info_of_many_ranges)
 	ASSERT_EQ(0, iommufd_destroy(b->fd, hwpt));
 	many = time_info(b);
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, NULL, 0));
-	EXPECT_LE(GIB / 2, info.out_pending_bytes);
+	/* The last harvest has a second; what a debug kernel leaves over is marked */
+	EXPECT_LE(getenv("SLOW") ? GIB / 16 : GIB / 2, info.out_pending_bytes);
 	TH_LOG("INFO takes %llu us, and %llu us with %llu ranges", few / 1000,
 	       many / 1000, GIB / PAGE / 2);
 	EXPECT_LT(many, 20 * few + 3000000);

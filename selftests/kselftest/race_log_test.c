@@ -224,7 +224,8 @@ TEST_F(race_log, read_during_report)
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 100 * PAGE, 3));
 	ASSERT_EQ(0, reader_begin(&r[1], c, c->b.tracker_id, FAR, FAR_SIZE));
 	ASSERT_EQ(0, hold_release("hold_track"));
-	EXPECT_LE(5, call_end(&r[0].call));
+	/* The first may be so slow to wake up that the second takes all */
+	EXPECT_LE(0, call_end(&r[0].call));
 	EXPECT_LE(8, r[0].call.rc + call_end(&r[1].call));
 }
 

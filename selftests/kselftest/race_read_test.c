@@ -210,6 +210,95 @@ TEST_F(race_read, timeout)
 	EXPECT_EQ(6 * PAGE, bytes + cmd.out_dirty_bytes);
 }
 
+/*
+ * A READ has given up waiting for a report, of memory that was unmapped. The next one
+ * waits for it, although all that is mapped is reported without the log by now.
+ */
+TEST_F(race_read, report_that_a_read_has_left)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_range range = {};
+	struct iommu_dirty_tracker_read cmd = {
+		.flags = IOMMU_DIRTY_TRACKER_READ_RANGES,
+		.tracker_id = c->b.tracker_id,
+		.iova = FAR,
+		.length = MAPPING_SIZE,
+		.page_size = PAGE,
+		.data = (__u64)(unsigned long)&range,
+		.data_len = sizeof(range),
+		.timeout_ms = 300,
+	};
+	struct reader r;
+	__u64 unmapped;
+
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 3));
+	ASSERT_EQ(0, iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR, MAPPING_SIZE,
+					&unmapped));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "hold_track", "1"));
+	ASSERT_EQ(0, tracker_read(c->b.fd, &cmd));
+	EXPECT_EQ(0, cmd.out_dirty_bytes);
+	ASSERT_EQ(0, crowd_attach(c, UNTRACKED, c->b.ioas_id));
+	ASSERT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, UNTRACKED));
+	ASSERT_EQ(0, reader_begin(&r, c, FAR, MAPPING_SIZE));
+	call_is_done(&r.call, HELD_SHORT_MS);
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(3, call_end(&r.call));
+}
+
+/* A bit for more than one window of a READ is told once. */
+TEST_F(race_read, bit_of_several_windows)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_range range[4] = {};
+	struct tracker_read_out out;
+
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 1));
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 100 * GIB, 1));
+	EXPECT_EQ(1, tracker_read_ranges(c->b.fd, c->b.tracker_id, FAR, 256 * GIB,
+					 128 * GIB, range, 4, 0, &out));
+	EXPECT_EQ(FAR, range[0].iova);
+	EXPECT_EQ(128 * GIB, range[0].length);
+	EXPECT_EQ(128 * GIB, out.dirty_bytes);
+}
+
+/* Harvests that a READ of 2 GiB of memory makes in LOG's log; or -1. */
+static int read_and_count(struct crowd *c)
+{
+	struct iommu_dirty_source_info info[2];
+	struct reader r = { .c = c, .iova = FAR / 2, .length = 2 * GIB };
+
+	if (bench_source(&c->b, c->dev[LOG].dev_id, &info[0]) ||
+	    reader_read(&r) < 0 ||
+	    bench_source(&c->b, c->dev[LOG].dev_id, &info[1]))
+		return -1;
+	return info[1].harvests - info[0].harvests;
+}
+
+/*
+ * A log that takes long for a report is asked in pieces, down to 1 GiB, since nobody
+ * else gets anything while it makes one; a quick one in large ones again.
+ */
+TEST_F(race_read, slow_log_is_asked_in_pieces)
+{
+	struct crowd *c = &self->c;
+	unsigned int i;
+
+	for (i = 0; i < 2 * GIB / RAM_SIZE; i++)
+		ASSERT_EQ(0, iommufd_ioas_copy(c->b.fd, c->b.ioas_id, c->b.ioas_id,
+					       FAR / 2 + i * RAM_SIZE, IOVA, RAM_SIZE,
+					       IOMMUFD_MAP_RW));
+	EXPECT_EQ(1, read_and_count(c));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "150"));
+	/* Halved each time, from 2^40 on */
+	for (i = 0; i < 11; i++)
+		ASSERT_LE(1, read_and_count(c));
+	EXPECT_EQ(2, read_and_count(c));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "0"));
+	for (i = 0; i < 20 && read_and_count(c) != 1; i++)
+		;
+	EXPECT_GT(20, i);
+}
+
 /* Each window of a READ begins where the one before has ended. */
 TEST_F(race_read, first_pages_of_windows)
 {

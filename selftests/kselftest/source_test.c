@@ -27,6 +27,7 @@ enum {
 	NARROW,		/* a log of 2^26 bytes in all */
 	COARSE,		/* a log in units of 64 KiB */
 	NOBODY,		/* nobody can tell */
+	MIDDLING,	/* a log of 2^31 bytes in all */
 	NR
 };
 
@@ -482,6 +483,24 @@ TEST_F(source, outside_control)
 
 	ASSERT_EQ(0, broken(NO_OUTSIDE));
 	EXPECT_EQ(128, write_outside(self, &flags));
+}
+
+/* All memory is above what the log could hold from 0 on: it begins at the memory. */
+TEST_F(source, high_memory)
+{
+	struct bench *b = &self->b;
+	__u64 iova = 1ull << 34;
+
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, iova,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, attach(self, MIDDLING));
+	ASSERT_EQ(0, start(self, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
+	ASSERT_EQ(0, dma(&self->dev[MIDDLING], iova + 7 * PAGE, 3));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, iova, RAM_SIZE, PAGE,
+					 b->bits, 0, NULL));
+	EXPECT_EQ(3, bench_count(b));
+	EXPECT_EQ(3, reported(self, 7, 3));
 }
 
 TEST_F(source, outside_is_not_precise)

@@ -25,7 +25,8 @@ usage: run.sh [options] [--command CMD]
   --memory MB       default: 2048; --smp N: default 2
   --gigantic N      set aside N huge pages of 1 GiB, with memory for them
   --iommu intel|amd the machine has this IOMMU, and an edu device behind it
-  --kernel KIND     stock, or debug: build/debug-kernel (default: $KERNEL or stock)
+  --kernel KIND     stock, or debug: build/debug-kernel, or kcsan: build/debug-kernel-kcsan
+                    (default: $KERNEL or stock)
   --variant NAME    the modules of build/NAME (default: test)
   --icount SHIFT    each instruction takes 2^SHIFT ns of the guest's time, and
                     nothing else does; one processor, and nothing random
@@ -33,7 +34,8 @@ usage: run.sh [options] [--command CMD]
   --accel tcg|kvm   default: what was found to work
 
 Status: the command's; 124 time limit; 125 the VM could not start or died, or
-the kernel's log has a splat although the command was content.
+the kernel's log has a splat although the command was content. Of KCSAN's reports
+only those of our files are splats (kcsan.sh); the others are counted.
 END
 }
 
@@ -89,14 +91,15 @@ stock)
 	[ -r "$image" ] ||
 		fail "no kernel image for $RELEASE to boot; run \"make setup\""
 	;;
-debug)
-	base=$BUILD/debug-kernel/
+debug | kcsan)
+	base=$BUILD/debug-kernel/ make="make debug-kernel"
+	[ "$kernel" = debug ] || base=$BUILD/debug-kernel-kcsan/ make+=" KCSAN=1"
 	image=${base}arch/x86/boot/bzImage order=${base}modules.order
 	[ -e "$base.built" ] ||
-		fail "there is no debug kernel; run \"make debug-kernel\""
+		fail "there is no such kernel; run \"$make\""
 	;;
 *)
-	fail "--kernel $kernel: must be stock or debug"
+	fail "--kernel $kernel: must be stock, debug or kcsan"
 	;;
 esac
 # shellcheck disable=SC2054 # the commas are QEMU's
@@ -310,7 +313,7 @@ cpu=max
 [ "$accel" = kvm ] || cpu=max,-erms
 # While identify_cpu() looks, the kernel forgets for a moment that it has five levels
 # of page tables; KASAN takes what an interrupt touches then for wild.
-[ "$kernel" != debug ] || cpu+=,-la57
+[ "$kernel" = stock ] || cpu+=,-la57
 timing=()
 if [ -n "$icount" ]; then
 	# What differs from one run to the next: random addresses and numbers, and
@@ -375,13 +378,24 @@ kmemleak: [0-9]+ new|kmemleak: .* disabled|ODEBUG
 list_(add|del) corruption
 Kernel panic'
 
+# Numbers of the lines of the log that are splats.
+find_splats()
+{
+	if [ "$kernel" = kcsan ]; then
+		grep -nE -f <(printf '%s\n' "$splats") "$log" | grep -v 'BUG: KCSAN: ' || true
+		"$(dirname "$0")/kcsan.sh" "$log" "$base"
+	else
+		grep -nE -m1 -f <(printf '%s\n' "$splats") "$log"
+	fi | cut -d: -f1 | sort -n
+}
+
 show_splat()
 {
 	local line
 
 	# Lines end in CR NL on a serial port.
 	sed -i 's/\r$//' "$log"
-	line=$(grep -nE -m1 -f <(printf '%s\n' "$splats") "$log" | cut -d: -f1)
+	line=$(find_splats | head -n 1)
 	[ -n "$line" ] || return 1
 	say "vm: the kernel complained ($log):"
 	sed -n "$line,$((line + 40))p" "$log" >&2

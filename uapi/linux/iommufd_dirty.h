@@ -84,6 +84,9 @@ enum iommu_dirty_tracker_alloc_flags {
  * IOMMU_HWPT_GET_DIRTY_BITMAP on the IOAS's HWPTs, and
  * VFIO_DEVICE_FEATURE_DMA_LOGGING_START on its devices, answer EBUSY, since two
  * readers that clear would steal from one another.
+ * IOMMU_HWPT_SET_DIRTY_TRACKING makes a tracker of one HWPT, without an ID: while a
+ * HWPT tracks so, with the module parameter serve_hwpt_ioctls or without, ALLOC answers
+ * EBUSY for its IOAS.
  *
  * Errors: ENOENT no such IOAS; EBUSY the IOAS has a tracker, or an HWPT of it
  * is being tracked or read through the per-HWPT ioctls, or a device of it logs

@@ -4,6 +4,7 @@
  * not there. The port is InfiniBand, which asks the least of a virtual device.
  */
 #include "connectx.h"
+#include "ifc.h"
 #include "quirks.h"
 #include "tracker.h"
 
@@ -50,6 +51,7 @@ static void general_2(struct cx_vhca *vhca, void *caps)
 	MLX5_SET(cmd_hca_cap_2, caps, migration_tracking_state,
 		 cx_has(CX_CAP_TRACKING));
 	MLX5_SET(cmd_hca_cap_2, caps, migration_in_chunks, cx_save_in_chunks());
+	MLX5_SET(cx_cap_2, caps, migration_state, cx_has(CX_CAP_STATE));
 }
 
 /* Users may ask for the event that tells of a tracker's change of state. */

@@ -19,7 +19,8 @@
  *	corrupt=OFFSET	SAVE, LOAD: a byte of the image is wrong;
  *			MODIFY_GENERAL_OBJECT: one of the next message is
  *	fatal		the firmware dies with it, until it is reset
- *	lose		MODIFY_GENERAL_OBJECT: the page tracker is lost in the report
+ *	lose=N		MODIFY_GENERAL_OBJECT: the page tracker is lost in the report,
+ *			after N messages (0 if not given)
  *	event=TYPE	MODIFY_GENERAL_OBJECT: this event of its queues comes, too
  *
  * Writing replaces the list; an empty one ends all faults. Reading shows what
@@ -213,12 +214,11 @@ bool cx_fault_fatal(u16 opcode)
 /**
  * cx_fault_lose() - should the page tracker be lost in this report
  * @opcode: MODIFY_GENERAL_OBJECT
+ * @after: so many of its messages
  */
-bool cx_fault_lose(u16 opcode)
+bool cx_fault_lose(u16 opcode, u32 *after)
 {
-	u32 argument;
-
-	return take(opcode, LOSE, &argument);
+	return take(opcode, LOSE, after);
 }
 
 /**

@@ -15,7 +15,7 @@ bool cx_fault_delay(u16 opcode, unsigned long *due);
 u32 cx_fault_cut(u16 opcode, u32 size);
 bool cx_fault_corrupt(u16 opcode, u32 *offset);
 bool cx_fault_fatal(u16 opcode);
-bool cx_fault_lose(u16 opcode);
+bool cx_fault_lose(u16 opcode, u32 *after);
 bool cx_fault_event(u16 opcode, u32 *type);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "../virt_connectx.h"
 #include "connectx.h"
+#include "quirks.h"
 #include "tracker.h"
 
 static u64 get_reg(struct cx_vhca *vhca, unsigned int reg)
@@ -106,6 +107,11 @@ static void start(struct cx_vhca *vhca)
 		r->faults = 1;
 	}
 	cx_generator_resume(vhca);
+	/* A driver inside of the guest has set up the function anew. */
+	if (vhca->migration.tracking && cx_quirk(CX_REINIT)) {
+		cx_state_change_all(&vhca->state);
+		vhca->migration.reinit = true;
+	}
 }
 
 /* The new run is visible before CTRL reads 0. */

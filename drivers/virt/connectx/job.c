@@ -21,6 +21,8 @@
 
 #include "connectx.h"
 #include "job.h"
+#include "quirks.h"
+#include "tracker.h"
 
 #define SLICE	SZ_64K	/* moved between two looks at the clock */
 
@@ -76,7 +78,7 @@ static const struct kernel_param_ops counter_ops = {
 };
 module_param_cb(connectx_conflicts, &counter_ops, &conflicts, 0444);
 MODULE_PARM_DESC(connectx_conflicts,
-		 "commands refused because a SAVE or LOAD of the same function was under way");
+		 "commands refused because a SAVE, LOAD or report of the same function was under way");
 module_param_cb(connectx_aborts, &counter_ops, &aborts, 0444);
 MODULE_PARM_DESC(connectx_aborts, "SAVEs and LOADs aborted by a reset of their function");
 
@@ -130,13 +132,19 @@ u8 cx_job_run(struct cx_job *job)
 }
 
 /**
- * cx_job_conflict() - is there a job, with which a command about a function conflicts
+ * cx_job_conflict() - is there something that a command about a function conflicts with
  * @vhca: the function; on the PF's thread
+ *
+ * A job does, and with the quirk report_alone a page tracker that reports.
  *
  * Returns the status with which the command fails, or 0.
  */
 u8 cx_job_conflict(struct cx_vhca *vhca)
 {
+	if (!vhca->job && cx_quirk(CX_REPORT_ALONE) && cx_tracker_reports(vhca)) {
+		atomic_inc(&conflicts);
+		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+	}
 	if (!vhca->job)
 		return MLX5_CMD_STAT_OK;
 	atomic_inc(&conflicts);

@@ -35,6 +35,7 @@ struct cx_job_ops {
  * @moved: bytes that have moved
  * @began_ns: when it began
  * @user: uses the memory key
+ * @loads: it is a LOAD
  * @aborted: by a reset of @vhca; under the lock of @vhca
  */
 struct cx_job {
@@ -45,6 +46,7 @@ struct cx_job {
 	u64 size;
 	u64 moved;
 	u64 began_ns;
+	bool loads;
 	bool aborted;
 };
 

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Suspend, resume, save and load of a virtual function, by commands of the PF.
+ * Suspend, resume and save of a virtual function, by commands of the PF.
  *
  * A SAVE makes a record: a header, the generator's registers and pages of the
  * state. A stream begins with a SAVE that is not incremental and makes all pages
  * due; each record takes as many of the due pages as its buffer holds, and an
  * incremental SAVE goes on with those that are left or have changed again. The
  * record of a suspended function that leaves nothing is the last of its stream.
- *
- * A LOAD takes a record as a whole or not at all: length, order and checksum are
- * checked before anything is applied. A function that was given a part of a
- * stream does not resume.
+ * LOAD is in load.c.
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 
-#include <linux/bitops.h>
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
 #include <linux/random.h>
@@ -23,47 +19,10 @@
 #include "check.h"
 #include "connectx.h"
 #include "faults.h"
+#include "ifc.h"
 #include "object.h"
 #include "quirks.h"
-
-#define MAGIC		0x3154535852495643ull
-#define FLAG_LAST	1
-
-/**
- * struct header - the head of a record
- * @magic: MAGIC
- * @stream: the same in all records of a stream
- * @record: number in the stream
- * @flags: FLAG_LAST
- * @total: pages of the state
- * @pages: pages in the record
- * @length: bytes of the record
- * @checksum: of the rest of the record, and of this with 0 here
- * @generator: the generator's registers
- * @pending: interrupts that are pending, a bit per vector
- */
-struct header {
-	u64 magic;
-	u64 stream;
-	u32 record;
-	u32 flags;
-	u32 total;
-	u32 pages;
-	u64 length;
-	u64 checksum;
-	struct cx_generator_registers generator;
-	u64 pending;
-};
-
-/**
- * struct page_entry - a page in a record
- * @index: which
- * @data: what is in it
- */
-struct page_entry {
-	u64 index;
-	u8 data[CX_STATE_PAGE];
-};
+#include "record.h"
 
 static uint connectx_chunk = 4096;
 module_param(connectx_chunk, uint, 0444);
@@ -78,26 +37,11 @@ bool cx_save_in_chunks(void)
 	return connectx_chunk && cx_has(CX_CAP_CHUNKS);
 }
 
-static u64 mix(u64 sum, const void *data, size_t len)
-{
-	const u64 *word = data;
-	size_t i;
-
-	for (i = 0; i < len / sizeof(*word); i++)
-		sum = rol64(sum ^ word[i], 29) * 0x9e3779b97f4a7c15ull;
-	return sum;
-}
-
-static u64 size_of_record(u32 pages)
-{
-	return sizeof(struct header) + (u64)pages * sizeof(struct page_entry);
-}
-
 static u32 size_of_chunk(u32 pages)
 {
-	u64 limit = max_t(u64, (u64)connectx_chunk * SZ_1K, size_of_record(1));
+	u64 limit = max_t(u64, (u64)connectx_chunk * SZ_1K, cx_record_size(1));
 
-	return min3(size_of_record(pages), limit,
+	return min3(cx_record_size(pages), limit,
 		    (u64)round_down(U32_MAX, PAGE_SIZE));
 }
 
@@ -175,6 +119,16 @@ u8 cx_resume_vhca(struct cx_command *cmd)
 	return status;
 }
 
+/* What is to be saved of a function that runs? */
+static u8 migration_state(const struct cx_vhca *vhca)
+{
+	if (!vhca->migration.tracking)
+		return CX_MIGRATION_IDLE;
+	if (vhca->migration.reinit)
+		return CX_MIGRATION_INIT;
+	return vhca->state.changes ? CX_MIGRATION_DIRTY : CX_MIGRATION_READY;
+}
+
 /* QUERY_VHCA_MIGRATION_STATE */
 u8 cx_query_migration_state(struct cx_command *cmd)
 {
@@ -206,9 +160,12 @@ u8 cx_query_migration_state(struct cx_command *cmd)
 	pages = incremental ? vhca->state.changes : vhca->state.count;
 	nothing = incremental && !pages && !vhca->no_responder &&
 		  cx_quirk(CX_QUERY_ZERO);
+	if (cx_has(CX_CAP_STATE))
+		MLX5_SET(cx_query_state_out, cmd->out, migration_state,
+			 migration_state(vhca));
 	mutex_unlock(&vhca->lock);
 
-	total = nothing ? 0 : size_of_record(pages);
+	total = nothing ? 0 : cx_record_size(pages);
 	required = chunk && total ? size_of_chunk(pages) : total;
 	if (required > U32_MAX)
 		return MLX5_CMD_STAT_LIM_ERR;
@@ -220,16 +177,6 @@ u8 cx_query_migration_state(struct cx_command *cmd)
 		MLX5_SET64(query_vhca_migration_state_out, cmd->out,
 			   remaining_total_size, total);
 	return MLX5_CMD_STAT_OK;
-}
-
-/* The key that a SAVE or LOAD goes through is not destroyed meanwhile. */
-static u8 use_key(struct cx_command *cmd, struct cx_object *user, u32 key,
-		  u64 offset, u32 size, bool write)
-{
-	if (!cx_mkey_allows(cmd->vhca, key, offset, size, write))
-		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR,
-				  "the key does not allow this");
-	return cx_object_use(cmd, user, CX_MKEY, key >> 8);
 }
 
 /* ---- SAVE ---- */
@@ -250,8 +197,8 @@ struct save {
 	u32 mkey;
 	u64 at;
 	u32 index;
-	struct header header;
-	struct page_entry entry;
+	struct cx_record header;
+	struct cx_record_page entry;
 };
 
 static struct save *to_save(struct cx_job *job)
@@ -263,7 +210,7 @@ static struct save *to_save(struct cx_job *job)
 static u8 save_page(struct save *save)
 {
 	struct cx_vhca *vhca = save->job.vhca;
-	struct header *header = &save->header;
+	struct cx_record *header = &save->header;
 	int err;
 
 	mutex_lock(&vhca->lock);
@@ -275,10 +222,10 @@ static u8 save_page(struct save *save)
 		return MLX5_CMD_STAT_OK;
 	}
 	save->entry.index = save->index++;
-	header->checksum = mix(header->checksum, &save->entry,
+	header->checksum = cx_record_mix(header->checksum, &save->entry,
 			       sizeof(save->entry));
 	if (cx_mkey_access(save->job.cmd->vhca, save->mkey,
-			   save->at + size_of_record(header->pages),
+			   save->at + cx_record_size(header->pages),
 			   &save->entry, sizeof(save->entry), true))
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
 	header->pages++;
@@ -291,21 +238,21 @@ static u8 save_header(struct save *save, u32 *left)
 {
 	struct cx_vhca *vhca = save->job.vhca;
 	struct cx_migration *m = &vhca->migration;
-	struct header *header = &save->header;
+	struct cx_record *header = &save->header;
 	bool aborted;
 
 	mutex_lock(&vhca->lock);
 	aborted = save->job.aborted;
 	if (!aborted) {
 		*left = vhca->state.changes;
-		header->magic = MAGIC;
+		header->magic = CX_RECORD_MAGIC;
 		header->stream = m->save_stream;
 		header->record = m->save_record++;
 		header->total = vhca->state.count;
 		header->generator = vhca->generator.r;
 		header->pending = READ_ONCE(vhca->fn.msix_pending);
 		if (vhca->no_responder && !save->track && !*left)
-			header->flags = FLAG_LAST;
+			header->flags = CX_RECORD_LAST;
 		m->tracking = save->track;
 		m->saving = !save->track && *left;
 	}
@@ -313,10 +260,10 @@ static u8 save_header(struct save *save, u32 *left)
 	if (aborted)
 		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 
-	header->length = size_of_record(header->pages);
+	header->length = cx_record_size(header->pages);
 	swap(header->checksum, save->entry.index);
 	header->checksum = 0;
-	header->checksum = mix(save->entry.index, header, sizeof(*header));
+	header->checksum = cx_record_mix(save->entry.index, header, sizeof(*header));
 	if (cx_mkey_access(save->job.cmd->vhca, save->mkey, save->at, header,
 			   sizeof(*header), true))
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
@@ -415,6 +362,8 @@ static u8 begin_save(struct cx_vhca *vhca, bool incremental, bool track,
 	} else if (!m->tracking && !m->saving) {
 		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 	}
+	if (!status)
+		m->reinit = false;
 	*pages = vhca->state.changes;
 	mutex_unlock(&vhca->lock);
 	return status;
@@ -431,7 +380,7 @@ u8 cx_save_vhca_state(struct cx_command *cmd)
 	u32 pages;
 	u8 status;
 
-	if (!vhca || size < size_of_record(0))
+	if (!vhca || size < cx_record_size(0))
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
 	if (track && !cx_has(CX_CAP_TRACKING))
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR,
@@ -444,207 +393,27 @@ u8 cx_save_vhca_state(struct cx_command *cmd)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	status = begin_save(vhca, MLX5_GET(save_vhca_state_in, cmd->in,
 					   incremental), track, &pages);
-	if (!status && !cx_save_in_chunks() && size < size_of_record(pages) &&
+	if (!status && !cx_save_in_chunks() && size < cx_record_size(pages) &&
 	    cx_quirk(CX_SAVE_WHOLE))
 		status = MLX5_CMD_STAT_LIM_ERR;
 	if (status) {
 		kfree(save);
 		return status;
 	}
-	pages = min_t(u32, pages, (size - size_of_record(0)) /
-				  sizeof(struct page_entry));
+	pages = min_t(u32, pages, (size - cx_record_size(0)) /
+				  sizeof(struct cx_record_page));
 	save->job.ops = &save_ops;
 	save->job.cmd = cmd;
 	save->job.vhca = vhca;
-	save->job.size = (u64)pages * sizeof(struct page_entry);
+	save->job.size = (u64)pages * sizeof(struct cx_record_page);
 	save->track = track;
 	save->mkey = MLX5_GET(save_vhca_state_in, cmd->in, mkey);
 	save->at = MLX5_GET64(save_vhca_state_in, cmd->in, va);
-	status = use_key(cmd, &save->job.user, save->mkey, save->at, size, true);
+	status = cx_record_use_key(cmd, &save->job.user, save->mkey, save->at, size, true);
 	if (status) {
 		status = save_failed(save, status);
 		kfree(save);
 		return status;
 	}
 	return cx_job_run(&save->job);
-}
-
-/* ---- LOAD ---- */
-
-/* What is wrong with a record, or NULL. */
-static const char *check_record(struct cx_vhca *vhca, struct header *header,
-				u32 size)
-{
-	const struct cx_migration *m = &vhca->migration;
-	const struct page_entry *entry = (void *)(header + 1);
-	u64 checksum, sum;
-	u32 i;
-
-	if (size < sizeof(*header) || header->magic != MAGIC)
-		return "header";
-	if (header->length != size ||
-	    header->length != size_of_record(header->pages))
-		return "length";
-	checksum = header->checksum;
-	header->checksum = 0;
-	sum = mix(0, entry, size - sizeof(*header));
-	if (mix(sum, header, sizeof(*header)) != checksum)
-		return "checksum";
-	if (header->total != vhca->state.count)
-		return "size of the state (connectx_state)";
-	if (header->record && !cx_has(CX_CAP_MULTI_LOAD))
-		return "number (migration_multi_load)";
-	if (header->record && (!m->loading || m->loaded ||
-			       header->stream != m->load_stream ||
-			       header->record != m->load_record))
-		return "order";
-	for (i = 0; i < header->pages; i++)
-		if (entry[i].index >= vhca->state.count)
-			return "page";
-	if (header->generator.running && !cx_generator_check(&header->generator))
-		return "registers";
-	return NULL;
-}
-
-static u8 apply_record(struct cx_vhca *vhca, const struct header *header)
-{
-	struct cx_migration *m = &vhca->migration;
-	const struct page_entry *entry = (void *)(header + 1);
-	u32 i;
-
-	if (!header->record)
-		cx_state_reset(&vhca->state);
-	m->load_stream = header->stream;
-	m->load_record = header->record + 1;
-	for (i = 0; i < header->pages; i++)
-		if (cx_state_load(&vhca->state, entry[i].index, entry[i].data))
-			return MLX5_CMD_STAT_NO_RES_ERR;
-	vhca->generator.r = header->generator;
-	vhca->fn.msix_pending = header->pending & (BIT(CX_VECTORS) - 1);
-	cx_generator_loaded(vhca);
-	m->loaded = header->flags & FLAG_LAST;
-	return MLX5_CMD_STAT_OK;
-}
-
-/* All or nothing; from the first record on, resume waits for the last. */
-static u8 load_record(struct cx_job *job, struct header *header, u32 size)
-{
-	struct cx_vhca *vhca = job->vhca;
-	struct cx_migration *m = &vhca->migration;
-	const char *wrong;
-	u8 status;
-
-	mutex_lock(&vhca->lock);
-	wrong = check_record(vhca, header, size);
-	if (job->aborted || !vhca->no_responder) {
-		status = MLX5_CMD_STAT_BAD_RES_STATE_ERR;
-	} else if (wrong) {
-		pr_info("ConnectX function %u: image refused because of its %s\n",
-			vhca->id, wrong);
-		m->loading = true;
-		m->loaded = false;
-		m->load_record = 0;
-		status = MLX5_CMD_STAT_BAD_PARAM_ERR;
-	} else {
-		m->loading = true;
-		m->loaded = false;
-		status = apply_record(vhca, header);
-	}
-	mutex_unlock(&vhca->lock);
-	return status;
-}
-
-/**
- * struct load - a LOAD under way
- * @job: the job
- * @mkey: where the image is
- * @at: and from which offset on
- * @image: what was read of it
- */
-struct load {
-	struct cx_job job;
-	u32 mkey;
-	u64 at;
-	u8 *image;
-};
-
-static struct load *to_load(struct cx_job *job)
-{
-	return container_of(job, struct load, job);
-}
-
-static u8 load_step(struct cx_job *job, u64 bytes)
-{
-	struct load *load = to_load(job);
-	u64 part = min(bytes, job->size - job->moved);
-
-	if (cx_mkey_access(job->cmd->vhca, load->mkey, load->at + job->moved,
-			   load->image + job->moved, part, false))
-		return MLX5_CMD_STAT_BAD_PARAM_ERR;
-	job->moved += part;
-	return MLX5_CMD_STAT_OK;
-}
-
-static u8 load_finish(struct cx_job *job)
-{
-	struct load *load = to_load(job);
-	u32 size = job->size;
-	u32 offset;
-
-	if (cx_fault_corrupt(MLX5_CMD_OP_LOAD_VHCA_STATE, &offset))
-		load->image[offset % size] ^= 0x10;
-	size = cx_fault_cut(MLX5_CMD_OP_LOAD_VHCA_STATE, size);
-	return load_record(job, (void *)load->image, size);
-}
-
-static void load_release(struct cx_job *job)
-{
-	struct load *load = to_load(job);
-
-	kvfree(load->image);
-	kfree(load);
-}
-
-static const struct cx_job_ops load_ops = {
-	.step = load_step,
-	.finish = load_finish,
-	.release = load_release,
-};
-
-/* LOAD_VHCA_STATE */
-u8 cx_load_vhca_state(struct cx_command *cmd)
-{
-	struct cx_vhca *vhca = cx_vf_by_vhca_id(cmd->vhca,
-		MLX5_GET(load_vhca_state_in, cmd->in, vhca_id));
-	u32 size = MLX5_GET(load_vhca_state_in, cmd->in, size);
-	struct load *load;
-	u8 status;
-
-	if (!vhca || !size || size > size_of_record(vhca->state.count))
-		return MLX5_CMD_STAT_BAD_PARAM_ERR;
-	status = cx_job_conflict(vhca);
-	if (status)
-		return status;
-	load = kzalloc(sizeof(*load), GFP_KERNEL);
-	if (!load)
-		return MLX5_CMD_STAT_NO_RES_ERR;
-	load->job.ops = &load_ops;
-	load->job.cmd = cmd;
-	load->job.vhca = vhca;
-	load->job.size = size;
-	load->mkey = MLX5_GET(load_vhca_state_in, cmd->in, mkey);
-	load->at = MLX5_GET64(load_vhca_state_in, cmd->in, va);
-	status = use_key(cmd, &load->job.user, load->mkey, load->at, size,
-			 false);
-	if (status) {
-		kfree(load);
-		return status;
-	}
-	load->image = kvzalloc(size, GFP_KERNEL);
-	if (!load->image) {
-		cx_object_unuse(cmd->vhca, &load->job.user);
-		kfree(load);
-		return MLX5_CMD_STAT_NO_RES_ERR;
-	}
-	return cx_job_run(&load->job);
 }

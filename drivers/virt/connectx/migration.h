@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Suspend, resume, save and load of a virtual function. See migration.c.
+ * Suspend, resume, save and load of a virtual function. See migration.c and load.c.
  */
 #ifndef _VIRT_CONNECTX_MIGRATION_H
 #define _VIRT_CONNECTX_MIGRATION_H
@@ -13,6 +13,7 @@ struct cx_vhca;
 /**
  * struct cx_migration - how far saving or loading is
  * @tracking: what changes after a SAVE can be saved incrementally
+ * @reinit: what is to be saved is initial data again
  * @saving: a SAVE has left something for the next
  * @save_stream: identifies the records that belong together
  * @save_record: number of the next record to save
@@ -23,6 +24,7 @@ struct cx_vhca;
  */
 struct cx_migration {
 	bool tracking;
+	bool reinit;
 	bool saving;
 	u64 save_stream;
 	u32 save_record;

@@ -6,8 +6,11 @@
  *
  * A CQ makes an event when it is armed. The driver arms it in its doorbell
  * record, with a sequence number that changes after each event, and the event
- * is due as soon as there is an entry beyond the driver's index.
+ * is due as soon as there is an entry beyond the driver's index. The driver also
+ * writes the number to a doorbell register; only with the quirk uar_arm that is looked
+ * at, and of CQs that share the register only the one that was written last is seen.
  */
+#include <linux/io.h>
 #include <linux/mlx5/cq.h>
 #include <linux/mlx5/qp.h>
 #include <linux/slab.h>
@@ -15,6 +18,7 @@
 #include "check.h"
 #include "connectx.h"
 #include "object.h"
+#include "quirks.h"
 #include "ring.h"
 
 #define MAX_LOG_ENTRIES		15
@@ -27,18 +31,22 @@
  * @ring: its memory
  * @log_size: log2 of the number of entries
  * @eqn: event queue
+ * @uar: page of BAR 0 with the doorbell register
  * @record: address of the doorbell record
  * @produced: entries written so far
  * @fired: sequence number of the last event, or NEVER
+ * @rung: sequence number that was last in the doorbell register, or NEVER
  */
 struct cx_cq {
 	struct cx_object object;
 	struct cx_ring ring;
 	unsigned int log_size;
 	u32 eqn;
+	u32 uar;
 	u64 record;
 	u32 produced;
 	u32 fired;
+	u32 rung;
 };
 
 enum cx_qp_state { RESET, INIT, READY_TO_RECEIVE, READY_TO_SEND };
@@ -113,7 +121,9 @@ u8 cx_create_cq(struct cx_command *cmd)
 	cq->log_size = MLX5_GET(cqc, cqc, log_cq_size);
 	cq->eqn = eqn;
 	cq->record = MLX5_GET64(cqc, cqc, dbr_addr);
+	cq->uar = MLX5_GET(cqc, cqc, uar_page);
 	cq->fired = NEVER;
+	cq->rung = NEVER;
 	status = cx_ring_init(&cq->ring, cmd,
 			      MLX5_ADDR_OF(create_cq_in, cmd->in, pas),
 			      (u64)sizeof(struct mlx5_cqe64) << cq->log_size,
@@ -121,8 +131,7 @@ u8 cx_create_cq(struct cx_command *cmd)
 	if (!status)
 		status = cx_object_use(cmd, &cq->object, CX_EQ, eqn);
 	if (!status)
-		status = cx_object_use(cmd, &cq->object, CX_UAR,
-				       MLX5_GET(cqc, cqc, uar_page));
+		status = cx_object_use(cmd, &cq->object, CX_UAR, cq->uar);
 	if (!status && cx_object_add(cmd->vhca, &cq->object))
 		status = MLX5_CMD_STAT_NO_RES_ERR;
 	if (status) {
@@ -280,14 +289,20 @@ u8 cx_rtr2rts_qp(struct cx_command *cmd)
 }
 
 /* Is there room in the CQ? Its first record word is the consumer index. */
-static bool cq_has_room(struct cx_vhca *vhca, struct cx_cq *cq)
+static int check_room(struct cx_vhca *vhca, struct cx_cq *cq)
 {
+	union ev_data data = { .cq_err.cqn = cpu_to_be32(cq->object.id) };
 	__be32 index;
 
 	if (cx_read(vhca, cq->record, &index, sizeof(index)))
-		return false;
-	return ((cq->produced - be32_to_cpu(index)) & 0xffffff) <
-	       BIT(cq->log_size);
+		return -EFAULT;
+	if (((cq->produced - be32_to_cpu(index)) & 0xffffff) <
+	    BIT(cq->log_size))
+		return 0;
+	/* The driver has posted more receive entries than its CQ can tell of. */
+	data.cq_err.syndrome = 1;
+	cx_eq_event(vhca, MLX5_EVENT_TYPE_CQ_ERROR, &data, sizeof(data));
+	return -EOVERFLOW;
 }
 
 static void post_cqe(struct cx_vhca *vhca, struct cx_cq *cq,
@@ -354,9 +369,9 @@ int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm)
 	if (!object)
 		return -ENOTCONN;
 	cq = to_cq(object);
-	if (!cq_has_room(vhca, cq))
-		return -EAGAIN;
 	err = next_receive(vhca, qp, &segment);
+	if (!err)
+		err = check_room(vhca, cq);
 	if (err)
 		return err;
 	if (len > be32_to_cpu(segment.byte_count))
@@ -397,6 +412,19 @@ void cx_qp_event(struct cx_vhca *vhca, u32 qpn, u8 type)
 		cx_eq_event(vhca, type, &data, sizeof(data));
 }
 
+/* Has the sequence number that @arm says been written to the register, too? */
+static bool is_rung(struct cx_vhca *vhca, struct cx_cq *cq, u32 arm)
+{
+	void __iomem *bell = vhca->fn.bar[0] + (u64)cq->uar * SZ_4K +
+			     MLX5_CQ_DOORBELL;
+
+	if (!cx_quirk(CX_UAR_ARM))
+		return true;
+	if ((ioread32be(bell + 4) & 0xffffff) == cq->object.id)
+		cq->rung = ioread32be(bell) >> 28 & 3;
+	return cq->rung == (arm >> 28 & 3);
+}
+
 /**
  * cx_cq_poll() - make the events that are due
  * @vhca: the function; on its thread
@@ -416,7 +444,7 @@ void cx_cq_poll(struct cx_vhca *vhca)
 			    sizeof(record)))
 			continue;
 		arm = be32_to_cpu(record);
-		if ((arm >> 28 & 3) == cq->fired ||
+		if (!is_rung(vhca, cq, arm) || (arm >> 28 & 3) == cq->fired ||
 		    !((cq->produced - arm) & 0xffffff))
 			continue;
 		cq->fired = arm >> 28 & 3;

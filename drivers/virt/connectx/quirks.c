@@ -25,6 +25,7 @@ static const char * const cap_names[CX_CAPS] = {
 	[CX_CAP_TRACKING] = "tracking_state",
 	[CX_CAP_CHUNKS] = "in_chunks",
 	[CX_CAP_ADV_VIRT] = "adv_virtualization",
+	[CX_CAP_STATE] = "migration_state",
 };
 
 static const char * const quirk_names[CX_QUIRKS] = {
@@ -40,6 +41,11 @@ static const char * const quirk_names[CX_QUIRKS] = {
 	[CX_DUPLICATES] = "duplicates",
 	[CX_OUTSIDE] = "outside",
 	[CX_EVENTS] = "events",
+	[CX_LOST_EVENTS] = "lost_events",
+	[CX_REPORT_ALONE] = "report_alone",
+	[CX_REINIT] = "reinit",
+	[CX_UAR_ARM] = "uar_arm",
+	[CX_LOAD_COMMAND] = "load_command",
 };
 
 /**
@@ -104,10 +110,10 @@ static const struct kernel_param_ops list_ops = {
 };
 module_param_cb(connectx_lacks, &list_ops, &lacks, 0644);
 MODULE_PARM_DESC(connectx_lacks,
-		 "capabilities that are missing: migration, migratable, multi_load, tracking_state, in_chunks, adv_virtualization");
+		 "capabilities that are missing: migration, migratable, multi_load, tracking_state, in_chunks, adv_virtualization, migration_state");
 module_param_cb(connectx_quirks, &list_ops, &quirks, 0644);
 MODULE_PARM_DESC(connectx_quirks,
-		 "what the firmware does differently: track_running, resume_ok, resume_sys, query_zero, total_less, next_more, save_whole, full_last, empty_message, duplicates, outside, events");
+		 "what the firmware does differently: track_running, resume_ok, resume_sys, query_zero, total_less, next_more, save_whole, full_last, empty_message, duplicates, outside, events, lost_events, report_alone, reinit, uar_arm, load_command");
 
 /**
  * cx_has() - is a capability there

@@ -16,6 +16,7 @@
  * @CX_CAP_TRACKING: migration_tracking_state: of a running function, incrementally
  * @CX_CAP_CHUNKS: migration_in_chunks
  * @CX_CAP_ADV_VIRT: adv_virtualization: page trackers
+ * @CX_CAP_STATE: migration_state: QUERY says whether there is initial data to save
  */
 enum cx_cap {
 	CX_CAP_MIGRATION,
@@ -24,6 +25,7 @@ enum cx_cap {
 	CX_CAP_TRACKING,
 	CX_CAP_CHUNKS,
 	CX_CAP_ADV_VIRT,
+	CX_CAP_STATE,
 	CX_CAPS,
 };
 
@@ -41,6 +43,12 @@ enum cx_cap {
  * @CX_DUPLICATES: pages are twice in a message, where there is room
  * @CX_OUTSIDE: the last message has a page from below the range
  * @CX_EVENTS: OBJECT_CHANGE events that mean nothing
+ * @CX_LOST_EVENTS: no OBJECT_CHANGE event arrives
+ * @CX_REPORT_ALONE: while a page tracker reports, commands about the migration of its
+ *	function are BAD_RES_STATE, and so is a report while its function is loaded
+ * @CX_REINIT: START of the generator in pre-copy makes all of the state initial data
+ * @CX_UAR_ARM: a CQ is armed by its doorbell register only
+ * @CX_LOAD_COMMAND: the last LOAD clears Bus Master
  */
 enum cx_quirk {
 	CX_TRACK_RUNNING,
@@ -55,6 +63,11 @@ enum cx_quirk {
 	CX_DUPLICATES,
 	CX_OUTSIDE,
 	CX_EVENTS,
+	CX_LOST_EVENTS,
+	CX_REPORT_ALONE,
+	CX_REINIT,
+	CX_UAR_ARM,
+	CX_LOAD_COMMAND,
 	CX_QUIRKS,
 };
 

@@ -2,8 +2,11 @@
 /*
  * The device state of a virtual function: pages of words, changed by each write
  * of the generator, that have no other purpose than to be large, to change while
- * the device runs and to be the same on the other side. Pages that are zero are
- * not kept, but they are saved like the others.
+ * the device runs and to be the same on the other side. Only pages that were written
+ * are kept, but all are saved: those that were not have zeros, or, with connectx_fill,
+ * words that follow from their place. So a state can be larger than memory.
+ *
+ * While a state is loaded, a page counts as changed until it has arrived.
  */
 #include <linux/bitmap.h>
 #include <linux/math64.h>
@@ -14,13 +17,19 @@
 #include "../virt_connectx.h"
 #include "state.h"
 
-#define MAX_KIB		(SZ_1G / SZ_1K)
+#define MAX_KIB		(8ull * SZ_1G / SZ_1K)
 #define PER_PAGE	64	/* writes before the next page changes */
+#define FILL_STEP	0x9e3779b97f4a7c15ull
 
 static uint connectx_state = 1024;
 module_param(connectx_state, uint, 0444);
 MODULE_PARM_DESC(connectx_state,
-		 "device state of a ConnectX function in KiB, a multiple of 4, up to 2^20");
+		 "device state of a ConnectX function in KiB, a multiple of 4, up to 2^23");
+
+static bool connectx_fill;
+module_param(connectx_fill, bool, 0444);
+MODULE_PARM_DESC(connectx_fill,
+		 "device state that was never written is not zero, but follows from its place");
 
 /* What a word contributes to the sum: nothing when it is zero. */
 static u64 share(u64 index, u64 word)
@@ -36,6 +45,18 @@ static u64 share_of_page(u32 index, const u64 *words)
 	for (i = 0; i < CX_STATE_WORDS; i++)
 		sum ^= share((u64)index * CX_STATE_WORDS + i, words[i]);
 	return sum;
+}
+
+/* What is kept of a page is how it differs from what it was at first. */
+static void toggle_fill(u32 index, u64 *words)
+{
+	u64 fill = ((u64)index * CX_STATE_WORDS + 1) * FILL_STEP;
+	unsigned int i;
+
+	if (!connectx_fill)
+		return;
+	for (i = 0; i < CX_STATE_WORDS; i++, fill += FILL_STEP)
+		words[i] ^= fill;
 }
 
 static void set_changed(struct cx_state *state, u32 index)
@@ -156,20 +177,34 @@ int cx_state_next(struct cx_state *state, u32 *index, void *page)
 		memcpy(page, words, CX_STATE_PAGE);
 	else
 		memset(page, 0, CX_STATE_PAGE);
+	toggle_fill(found, page);
 	*index = found;
 	return 0;
+}
+
+/**
+ * cx_state_expect() - all zero, and all of it is going to be loaded
+ * @state: the state
+ */
+void cx_state_expect(struct cx_state *state)
+{
+	cx_state_reset(state);
+	cx_state_change_all(state);
 }
 
 /**
  * cx_state_load() - a page from elsewhere
  * @state: the state
  * @index: the page, below state->count
- * @page: its words
+ * @page: its words, which are changed
  */
-int cx_state_load(struct cx_state *state, u32 index, const void *page)
+int cx_state_load(struct cx_state *state, u32 index, void *page)
 {
 	u64 *words = xa_load(&state->pages, index);
 
+	toggle_fill(index, page);
+	if (__test_and_clear_bit(index, state->changed))
+		state->changes--;
 	if (!words && !memchr_inv(page, 0, CX_STATE_PAGE))
 		return 0;
 	words = get_page_words(state, index);

@@ -14,10 +14,11 @@
 /**
  * struct cx_state - device state, beside the generator's registers
  * @count: its pages
- * @pages: those that are not zero
- * @changed: those that have changed since they were saved, a bit each
+ * @pages: how those that were written differ from what they were at first
+ * @changed: those that have changed since they were saved, or, while a state is loaded,
+ *	have not arrived yet; a bit each
  * @changes: how many they are
- * @sum: a sum over all words
+ * @sum: a sum over all words in @pages
  *
  * Under the lock of the vhca.
  */
@@ -35,6 +36,7 @@ void cx_state_reset(struct cx_state *state);
 int cx_state_write(struct cx_state *state, u64 position, u64 value);
 void cx_state_change_all(struct cx_state *state);
 int cx_state_next(struct cx_state *state, u32 *index, void *page);
-int cx_state_load(struct cx_state *state, u32 index, const void *page);
+void cx_state_expect(struct cx_state *state);
+int cx_state_load(struct cx_state *state, u32 index, void *page);
 
 #endif

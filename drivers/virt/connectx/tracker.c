@@ -91,6 +91,7 @@ struct span {
  * @built: there is one
  * @more: there are pages for another
  * @empty: an empty one has gone out before it
+ * @lose_after: so many messages of this report, on purpose; 0 never
  * @due_ns: not before this time
  */
 struct tracker {
@@ -117,6 +118,7 @@ struct tracker {
 	bool built;
 	bool more;
 	bool empty;
+	u32 lose_after;
 	u64 due_ns;
 };
 
@@ -371,7 +373,9 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 	    MLX5_GET64(page_track, context, modify_field_select) !=
 	    MODIFY_STATE_AND_RANGE || start + length - 1 < start)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "context");
-	if (tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
+	if (tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING ||
+	    (cx_quirk(CX_REPORT_ALONE) && tracker->vhca->job &&
+	     tracker->vhca->job->loads))
 		return MLX5_CMD_STAT_BAD_RES_STATE_ERR;
 
 	if (cx_fault_event(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &event))
@@ -386,9 +390,12 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 	tracker->due_ns = ktime_get_ns() +
 			  (u64)READ_ONCE(connectx_report_us) * NSEC_PER_USEC;
 	mutex_lock(&tracker->vhca->lock);
+	tracker->lose_after = 0;
 	if (tracker->state == MLX5_PAGE_TRACK_STATE_TRACKING) {
 		tracker->state = MLX5_PAGE_TRACK_STATE_REPORTING;
-		if (cx_fault_lose(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT))
+		if (cx_fault_lose(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT,
+				  &tracker->lose_after) &&
+		    !tracker->lose_after)
 			lose(tracker);
 	} else {
 		cx_qp_send(cmd->vhca, tracker->qpn, NULL, 0,
@@ -539,6 +546,17 @@ static int send(struct cx_vhca *pf, struct tracker *tracker, bool *last)
 	return err;
 }
 
+/* Is it lost after this message? One in the middle of a report says so. */
+static bool lose_now(struct cx_vhca *pf, struct tracker *tracker, bool last)
+{
+	if (!tracker->lose_after || --tracker->lose_after)
+		return false;
+	if (!last)
+		cx_qp_send(pf, tracker->qpn, NULL, 0,
+			   (u32)MLX5_PAGE_TRACK_STATE_ERROR << STATUS_SHIFT);
+	return true;
+}
+
 /* Send the next message of a report. Returns false when it has to wait. */
 static bool report(struct cx_vhca *pf, struct tracker *tracker)
 {
@@ -555,7 +573,7 @@ static bool report(struct cx_vhca *pf, struct tracker *tracker)
 		return false;
 	tracker->due_ns = ktime_get_ns() + (u64)delay * NSEC_PER_USEC;
 	mutex_lock(&tracker->vhca->lock);
-	if (err)
+	if (err || lose_now(pf, tracker, last))
 		lose(tracker);
 	else if (last && tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
 		tracker->state = MLX5_PAGE_TRACK_STATE_TRACKING;
@@ -566,7 +584,23 @@ static bool report(struct cx_vhca *pf, struct tracker *tracker)
 static void tell(struct cx_vhca *pf, struct tracker *tracker)
 {
 	tracker->tell = false;
-	send_event(pf, tracker, true);
+	if (!cx_quirk(CX_LOST_EVENTS))
+		send_event(pf, tracker, true);
+}
+
+/**
+ * cx_tracker_reports() - is a page tracker of a function in the middle of a report
+ * @vhca: the function; on the PF's thread
+ */
+bool cx_tracker_reports(struct cx_vhca *vhca)
+{
+	struct tracker *tracker;
+
+	/* Only this thread changes the list. */
+	list_for_each_entry(tracker, &vhca->trackers, entry)
+		if (READ_ONCE(tracker->state) == MLX5_PAGE_TRACK_STATE_REPORTING)
+			return true;
+	return false;
 }
 
 /**

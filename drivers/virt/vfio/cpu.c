@@ -19,18 +19,32 @@
 #include "../virt_cpu.h"
 
 #define MAX_LENGTH	SZ_16M
+#define MAX_RANGES	4
+#define RANGE_PAGES	16
+
+/**
+ * struct cpu_range - pages that were pinned with one call
+ * @iova: first byte
+ * @pages: how many; 0 for none
+ */
+struct cpu_range {
+	u64 iova;
+	unsigned int pages;
+};
 
 /**
  * struct virt_cpu - the device
  * @vdev: the VFIO device
  * @lock: protects the rest
  * @pins: what is pinned: struct cpu_pin by IOVA >> PAGE_SHIFT
+ * @ranges: what else is pinned
  * @late: what is pinned is written and marked when it is unmapped
  */
 struct virt_cpu {
 	struct vfio_device vdev;
 	struct mutex lock;
 	struct xarray pins;
+	struct cpu_range ranges[MAX_RANGES];
 	bool late;
 };
 
@@ -107,6 +121,57 @@ static int cpu_unpin_page(struct virt_cpu *cpu, u64 iova)
 	return 0;
 }
 
+static struct cpu_range *cpu_find_range(struct virt_cpu *cpu, u64 iova,
+					unsigned int pages)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_RANGES; i++) {
+		struct cpu_range *range = &cpu->ranges[i];
+
+		if (range->pages == pages && (!pages || range->iova == iova))
+			return range;
+	}
+	return NULL;
+}
+
+static int cpu_pin_range(struct virt_cpu *cpu, u64 iova, unsigned int pages,
+			 bool write)
+{
+	struct cpu_range *range = cpu_find_range(cpu, 0, 0);
+	struct page *pinned[RANGE_PAGES];
+	int ret;
+
+	if (!range || pages > RANGE_PAGES)
+		return -ENOSPC;
+	ret = vfio_pin_pages(&cpu->vdev, iova, pages,
+			     IOMMU_READ | (write ? IOMMU_WRITE : 0), pinned);
+	if (ret < 0)
+		return ret;
+	range->iova = iova;
+	range->pages = pages;
+	return 0;
+}
+
+static int cpu_unpin_range(struct virt_cpu *cpu, u64 iova, unsigned int pages)
+{
+	struct cpu_range *range = cpu_find_range(cpu, iova, pages);
+
+	if (!range)
+		return -ENOENT;
+	vfio_unpin_pages(&cpu->vdev, iova, pages);
+	range->pages = 0;
+	return 0;
+}
+
+static int cpu_range(struct virt_cpu *cpu, u32 op, u64 iova, u64 length)
+{
+	if (op == VIRT_CPU_UNPIN_RANGE)
+		return cpu_unpin_range(cpu, iova, length >> PAGE_SHIFT);
+	return cpu_pin_range(cpu, iova, length >> PAGE_SHIFT,
+			     op == VIRT_CPU_PIN_RANGE_WRITE);
+}
+
 static int cpu_touch(struct virt_cpu *cpu, u64 iova)
 {
 	struct cpu_pin *pin = xa_load(&cpu->pins, iova >> PAGE_SHIFT);
@@ -170,6 +235,11 @@ static int cpu_command(struct virt_cpu *cpu, const struct virt_cpu_cmd *cmd)
 	    cmd->iova + cmd->length < cmd->iova)
 		return -EINVAL;
 	mutex_lock(&cpu->lock);
+	if (cmd->op >= VIRT_CPU_PIN_RANGE_READ && cmd->op <= VIRT_CPU_UNPIN_RANGE) {
+		ret = cpu_range(cpu, cmd->op, cmd->iova, cmd->length);
+		mutex_unlock(&cpu->lock);
+		return ret;
+	}
 	for (iova = cmd->iova; !ret && iova < cmd->iova + cmd->length;
 	     iova += PAGE_SIZE)
 		ret = cpu_page(cpu, cmd->op, iova);
@@ -207,8 +277,16 @@ static void cpu_unmap(struct vfio_device *vdev, u64 iova, u64 length)
 	struct virt_cpu *cpu = to_cpu(vdev);
 	unsigned long index, last = (iova + (length - 1)) >> PAGE_SHIFT;
 	struct cpu_pin *pin;
+	unsigned int i;
 
 	mutex_lock(&cpu->lock);
+	for (i = 0; i < MAX_RANGES; i++) {
+		struct cpu_range *range = &cpu->ranges[i];
+
+		if (range->pages && range->iova >> PAGE_SHIFT <= last &&
+		    range->iova + range->pages * PAGE_SIZE > iova)
+			cpu_unpin_range(cpu, range->iova, range->pages);
+	}
 	xa_for_each_range(&cpu->pins, index, pin, iova >> PAGE_SHIFT, last) {
 		u64 page = (u64)index << PAGE_SHIFT;
 

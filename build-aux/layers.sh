@@ -1,0 +1,163 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# layers.sh VARIANT: does each file call only files that are below it in the tables of
+# Documentation/design.rst, "Files"? Compares the tables with the symbols that the
+# objects in build/VARIANT define and use, so calls, addresses and variables all
+# count, and those that a header's inline functions make count for their users.
+#
+# And is no file too long, no function and no name? Both are tried on planted
+# mistakes too, and fail when they do not notice one.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+objects=$BUILD/$1
+bad=0
+
+complain()
+{
+	say "layers: $*"
+	bad=1
+}
+
+# Where a folder's objects are
+object_dir()
+{
+	case $1 in
+	iommufd) echo drivers/iommu/iommufd/dirty ;;
+	drivers/mlx5) echo drivers/vfio/pci/mlx5 ;;
+	*) die "layers: $1 has a table in design.rst and no objects" ;;
+	esac
+}
+
+# tables RST: FOLDER FILE, from the top. A table begins with a line "``folder/``, from
+# the top:"; its rows begin with the name of a file.
+tables()
+{
+	sed -n '/^Files$/,/^Hooks$/p' "$1" | awk '
+		match($0, /``[a-z0-9\/]+\/``, from the top:$/) {
+			folder = substr($0, RSTART + 2)
+			sub(/\/``.*/, "", folder)
+		}
+		folder && /^[a-z0-9_]+\.c / { print folder, $1 }'
+}
+
+# calls RST OBJECTS: prints what is wrong, a line each
+calls()
+{
+	local folder file object dir at folders
+
+	folders=$(tables "$1" | cut -d ' ' -f 1 | sort -u)
+	[ -n "$folders" ] || echo "$1 has no tables of files"
+	for folder in $folders; do
+		dir=$2/$(object_dir "$folder")
+		{ diff <(tables "$1" | sed -n "s,^$folder ,,p" | sort) \
+			<(cd "$TOP/$folder" && printf '%s\n' ./*.c | sed 's,^\./,,' | sort) || true; } |
+			sed -n "s,^< \(.*\),$folder/\1 has a row in design.rst and is no file,p
+				s,^> \(.*\),$folder/\1 has no row in design.rst,p"
+		at=0
+		while read -r file; do
+			at=$((at + 1))
+			object=$dir/${file%.c}.o
+			if [ -e "$object" ]; then
+				nm "$object" | sed "s/^/$at $file /"
+			elif [ -e "$TOP/$folder/$file" ]; then
+				echo "missing $file"
+			fi
+		done < <(tables "$1" | sed -n "s,^$folder ,,p") | awk -v folder="$folder" '
+			$1 == "missing" { print folder "/" $2 " was not compiled" }
+			NF == 4 && $3 == "U" { user[++n] = $1; name[n] = $2; uses[n] = $4 }
+			NF == 5 && $4 ~ /[A-TV-Z]/ { row[$5] = $1; owner[$5] = $2 }
+			END {
+				for (i = 1; i <= n; i++)
+					if (row[uses[i]] && row[uses[i]] < user[i])
+						printf "%s/%s uses %s of %s, which is above it\n",
+							folder, name[i], uses[i], owner[uses[i]]
+			}'
+	done
+}
+
+# sizes FILE...: prints what is too long, a line each. Constants of the uAPI begin with
+# the name of their ioctl, as upstream's do, and are not names of ours to choose.
+sizes()
+{
+	awk '
+	function too_long(what, size, most)
+	{
+		if (size > most)
+			print FILENAME ": " what " (" size ", at most " most ")"
+	}
+	function named(name)
+	{
+		too_long("the name " name, length(name), 32)
+	}
+	FNR == 1 { body = 0 }
+	/^{/ { body = FNR }
+	/^}/ && body {
+		too_long("the function before line " FNR " in lines", FNR - body - 1, 60)
+		body = 0
+	}
+	/^[a-z].*[a-z0-9_]\(/ && match($0, /[a-z0-9_]+\(/) {
+		named(substr($0, RSTART, RLENGTH - 1))
+	}
+	/^(struct|enum|union) [a-z0-9_]+ {/ { named($2) }
+	/^#define / && FILENAME !~ /uapi/ { sub(/\(.*/, "", $2); named($2) }
+	{ lines[FILENAME]++ }
+	END {
+		for (FILENAME in lines)
+			too_long("lines of the file", lines[FILENAME], 700)
+	}' "$@"
+}
+
+# noticed WHAT PATTERN: a planted mistake is in what was printed
+noticed()
+{
+	grep -q "$2" || complain "$1 was planted and not noticed"
+}
+
+cd "$TOP"
+rst=Documentation/design.rst
+found=$(calls $rst "$objects")
+[ -z "$found" ] || complain "$found"
+mapfile -t sources < <(find iommufd vfio drivers include uapi tools/vmigrate \
+	-name '*.[ch]' | sort)
+found=$(sizes "${sources[@]}")
+[ -z "$found" ] || complain "$found"
+
+# ---- Planted mistakes ------------------------------------------------------
+
+plant=$(mktemp -d)
+trap 'rm -rf "$plant"' EXIT
+mkdir -p "$plant/drivers/iommu/iommufd" "$plant/drivers/vfio/pci"
+cp -r "$objects/drivers/iommu/iommufd/dirty" "$plant/drivers/iommu/iommufd/"
+cp -r "$objects/drivers/vfio/pci/mlx5" "$plant/drivers/vfio/pci/"
+dir=$plant/$(object_dir iommufd)
+echo 'void dirty_read(void); void planted(void); void planted(void) { dirty_read(); }' |
+	gcc -x c -c -o "$plant/up.o" -
+mv "$dir/step.o" "$plant/step.o"
+ld -r -o "$dir/step.o" "$plant/step.o" "$plant/up.o"
+calls $rst "$plant" | noticed "a call upward" 'iommufd/step.c uses dirty_read of read.c'
+rm "$dir/plan.o"
+calls $rst "$plant" | noticed "a missing object" 'iommufd/plan.c was not compiled'
+sed 's/^pf\.c /pg.c /' $rst >"$plant/design.rst"
+calls "$plant/design.rst" "$objects" | noticed "a file without a row" 'pf.c has no row'
+calls "$plant/design.rst" "$objects" | noticed "a row without a file" 'pg.c has a row'
+sed '/from the top:$/d' $rst >"$plant/design.rst"
+calls "$plant/design.rst" "$objects" | noticed "a text without tables" 'has no tables'
+
+{
+	echo "static int a_name_of_three_and_thirty_letters(void)"
+	echo "{"
+	seq -f '	step(%g);' 61
+	echo "}"
+	seq -f '/* %g */' 640
+} >"$plant/long.c"
+sizes "$plant/long.c" >"$plant/found"
+noticed "a long name" a_name_of_three_and_thirty_letters <"$plant/found"
+noticed "a long function" 'function.*61' <"$plant/found"
+noticed "a long file" 'of the file (704' <"$plant/found"
+
+[ $bad = 0 ] || die "files, functions or calls are not as Documentation/design.rst has them"
+tables $rst | cut -d ' ' -f 1 | uniq -c | while read -r n folder; do
+	say "layers: $n files of $folder/ call downward only"
+done

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests: what a READ wants of the logs that are on. A READ leaves one with each
+ * log for its whole range and waits for it window by window; binding.c's worker
+ * serves it. A killed READ takes its requests back.
+ */
+#include <linux/jiffies.h>
+#include <linux/kref.h>
+#include <linux/slab.h>
+
+#include "log.h"
+#include "pending.h"
+#include "request.h"
+
+static void request_add(struct dirty_request *req, struct dirty_log *log,
+			unsigned long first, unsigned long last)
+{
+	struct dirty_binding *b = &log->binding;
+
+	*req = (struct dirty_request){ .log = log, .at = first, .last = last };
+	kref_get(&log->ref);
+	spin_lock(&b->lock);
+	req->since = b->pieces;
+	list_add_tail(&req->item, &b->requests);
+	spin_unlock(&b->lock);
+	/* One that is ending is being drained already */
+	dirty_binding_queue(log);
+}
+
+/* Has the log something that "everything mapped" does not tell? */
+static bool binding_is_needed(struct dirty_binding *b)
+{
+	struct dirty_log *log = container_of(b, struct dirty_log, binding);
+
+	return dirty_log_state(log) == DIRTY_LOG_ENDING || b->stale_asked ||
+	       !dirty_set_empty(&b->stale);
+}
+
+static void requests_release(struct dirty_requests *reqs)
+{
+	if (reqs->request != reqs->few)
+		kfree(reqs->request);
+	reqs->request = NULL;
+}
+
+/**
+ * dirty_requests_make() - Ask all logs for a range
+ * @store: The tracker's store
+ * @reqs: Out: the requests, to be freed with dirty_requests_free()
+ * @mapped: All that is mapped is reported anyway: ask only what has more to tell
+ * @first: First byte
+ * @last: Last byte, inclusive
+ *
+ * What the logs report goes to pending, whether the caller waits or not.
+ *
+ * Return: -ENOMEM, with nothing asked.
+ */
+int dirty_requests_make(struct dirty_store *store, struct dirty_requests *reqs,
+			bool mapped, unsigned long first, unsigned long last)
+{
+	struct dirty_binding *b;
+	unsigned int room;
+
+	*reqs = (struct dirty_requests){ .request = reqs->few };
+	room = ARRAY_SIZE(reqs->few);
+	mutex_lock(&store->lock);
+	while (list_count_nodes(&store->bindings) > room) {
+		room = list_count_nodes(&store->bindings);
+		mutex_unlock(&store->lock);
+		requests_release(reqs);
+		reqs->request = kcalloc(room, sizeof(*reqs->request),
+					GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
+						__GFP_NOWARN);
+		if (!reqs->request)
+			return -ENOMEM;
+		mutex_lock(&store->lock);
+	}
+	list_for_each_entry(b, &store->bindings, item)
+		if (!mapped || binding_is_needed(b))
+			request_add(&reqs->request[reqs->nr++],
+				    container_of(b, struct dirty_log, binding),
+				    first, last);
+	mutex_unlock(&store->lock);
+	return 0;
+}
+
+static bool request_is_past(const struct dirty_request *req, unsigned long last)
+{
+	return READ_ONCE(req->done) || READ_ONCE(req->at) > last;
+}
+
+/* Return: -EINTR when killed, -ETIME after @deadline, if it is not 0. */
+static int request_wait(struct dirty_request *req, unsigned long last,
+			unsigned long deadline)
+{
+	wait_queue_head_t *wait = &req->log->binding.wait;
+	long left;
+
+	if (request_is_past(req, last))
+		return 0;
+	if (!deadline)
+		return wait_event_killable(*wait, request_is_past(req, last)) ?
+			       -EINTR : 0;
+	left = deadline - jiffies;
+	if (left <= 0)
+		return -ETIME;
+	left = wait_event_killable_timeout(*wait, request_is_past(req, last),
+					   left);
+	if (!left)
+		return -ETIME;
+	return left < 0 ? -EINTR : 0;
+}
+
+/**
+ * dirty_requests_wait() - Wait until the logs have reported what lies below
+ * @reqs: The requests
+ * @last: Last byte, inclusive
+ * @deadline: When to give up, in jiffies; 0 never
+ *
+ * Return: -EINTR when killed, -ETIME.
+ */
+int dirty_requests_wait(struct dirty_requests *reqs, unsigned long last,
+			unsigned long deadline)
+{
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < reqs->nr; i++) {
+		rc = request_wait(&reqs->request[i], last, deadline);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/**
+ * dirty_requests_free() - Take requests back, done or not
+ * @reqs: The requests
+ */
+void dirty_requests_free(struct dirty_requests *reqs)
+{
+	unsigned int i;
+
+	for (i = 0; i < reqs->nr; i++) {
+		struct dirty_request *req = &reqs->request[i];
+		struct dirty_binding *b = &req->log->binding;
+
+		spin_lock(&b->lock);
+		list_del_init(&req->item);
+		spin_unlock(&b->lock);
+		dirty_log_drop(req->log);
+	}
+	requests_release(reqs);
+}
+

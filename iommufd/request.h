@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Requests: what a READ wants of the logs that are on.
+ */
+#ifndef __IOMMUFD_DIRTY_REQUEST_H
+#define __IOMMUFD_DIRTY_REQUEST_H
+
+#include <linux/types.h>
+
+#include "binding.h"
+
+struct dirty_store;
+
+/* Logs that a READ can ask without memory: an UNMAP must not fail for that */
+#define DIRTY_REQUESTS_FEW 4
+
+/**
+ * struct dirty_requests - What a READ wants of all logs
+ * @nr: Entries of @request
+ * @request: One for each log that is on; @few, or allocated
+ * @few: Memory for them
+ */
+struct dirty_requests {
+	unsigned int nr;
+	struct dirty_request *request;
+	struct dirty_request few[DIRTY_REQUESTS_FEW];
+};
+
+int dirty_requests_make(struct dirty_store *store, struct dirty_requests *reqs,
+			bool mapped, unsigned long first, unsigned long last);
+int dirty_requests_wait(struct dirty_requests *reqs, unsigned long last,
+			unsigned long deadline);
+void dirty_requests_free(struct dirty_requests *reqs);
+
+#endif

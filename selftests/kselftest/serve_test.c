@@ -1,0 +1,755 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * serve_hwpt_ioctls: IOMMU_HWPT_SET_DIRTY_TRACKING and GET_DIRTY_BITMAP for devices
+ * whose IOMMU tracks, whose own log does, and that nothing tracks, against what the
+ * devices wrote. Runs on the machine of source_test. Each scenario that could lose a
+ * write is run once more with the tracker broken in that place.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "kselftest_harness.h"
+#include "fixture.h"
+#include "../lib/log.h"
+
+/* As in plan.txt, line "source" */
+enum {
+	BOTH,		/* behind an IOMMU that tracks, and with a log */
+	BOTH_2,
+	LOG,		/* behind one that does not, with a log */
+	LOG_2,
+	LOW,		/* a log of addresses below 2^30 */
+	NARROW,		/* a log of 2^26 bytes in all */
+	COARSE,		/* a log in units of 64 KiB */
+	NOBODY,		/* nothing tells */
+	NR
+};
+
+#define HIGH (1ull << 31)
+#define DIRTY IOMMU_HWPT_ALLOC_DIRTY_TRACKING
+
+/* enum dirty_test_break */
+#define NO_UNMAP "16"
+#define NO_LAST_HARVEST "32"
+#define LATE_SOURCE "64"
+#define NO_MARK "128"
+#define NO_OUTSIDE "256"
+#define NO_STALE "32768"
+
+FIXTURE(serve) {
+	struct bench b;
+	struct vdev dev[NR];
+	__u32 hwpt[NR];
+};
+
+static int serve(bool on)
+{
+	return parameter_set("iommufd", "serve_hwpt_ioctls", on ? "Y" : "N");
+}
+
+static int fault(const char *name, const char *value)
+{
+	return parameter_set("iommufd_virt", name, value);
+}
+
+static int broken(const char *value)
+{
+	return parameter_set("iommufd", "dirty_break", value);
+}
+
+FIXTURE_SETUP(serve)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR; i++)
+		self->dev[i].fd = -1;
+	ASSERT_EQ(0, bench_open_empty(&self->b, false));
+	ASSERT_EQ(0, bench_map(&self->b));
+	ASSERT_EQ(0, serve(true));
+}
+
+FIXTURE_TEARDOWN(serve)
+{
+	unsigned int i;
+
+	EXPECT_EQ(0, serve(false));
+	EXPECT_EQ(0, fault("lose_track", "0"));
+	EXPECT_EQ(0, fault("drop_track", "0"));
+	EXPECT_EQ(0, broken("0"));
+	for (i = 0; i < NR; i++) {
+		if (self->dev[i].fd < 0)
+			continue;
+		vdev_stop(&self->dev[i]);
+		vdev_close(&self->dev[i]);
+	}
+	bench_close(&self->b);
+}
+
+/* Open the device, and make a HWPT for it. */
+static int make(FIXTURE_DATA(serve) *self, unsigned int n)
+{
+	struct bench *b = &self->b;
+	int rc = 0;
+
+	if (self->dev[n].fd < 0)
+		rc = vdev_open_driver(&self->dev[n], b->fd, n, VDEV_TRACKER_DRIVER);
+	return rc ? rc : iommufd_hwpt_alloc(b->fd, self->dev[n].dev_id, b->ioas_id,
+					    DIRTY, &self->hwpt[n]);
+}
+
+static int attach(FIXTURE_DATA(serve) *self, unsigned int n)
+{
+	int rc = make(self, n);
+
+	return rc ? rc : vdev_attach(&self->dev[n], self->hwpt[n], NULL);
+}
+
+static int set(FIXTURE_DATA(serve) *self, unsigned int n, bool on)
+{
+	return iommufd_hwpt_set_dirty(self->b.fd, self->hwpt[n], on);
+}
+
+/* Attached to a HWPT of its own that tracks. */
+static int start(FIXTURE_DATA(serve) *self, unsigned int n)
+{
+	int rc = attach(self, n);
+
+	return rc ? rc : set(self, n, true);
+}
+
+/* The device writes to @pages pages from page @page of RAM on, and is done. */
+static int dma(FIXTURE_DATA(serve) *self, unsigned int n, __u64 page, __u64 pages)
+{
+	struct vdev_job job;
+
+	vdev_job_init(&job);
+	job.iova = IOVA + page * PAGE;
+	job.length = pages * PAGE;
+	job.seed = page + 1;
+	return vdev_run(&self->dev[n], &job, 60000);
+}
+
+/* Pages of RAM that GET_DIRTY_BITMAP reports, now in b->bits; or -errno. */
+static int get_flags(FIXTURE_DATA(serve) *self, unsigned int n, __u32 flags)
+{
+	struct bench *b = &self->b;
+	int rc;
+
+	memset(b->bits, 0, sizeof(b->bits));
+	rc = iommufd_hwpt_get_dirty(b->fd, self->hwpt[n], IOVA, RAM_SIZE, PAGE,
+				    b->bits, flags);
+	return rc ? rc : (int)bench_count(b);
+}
+
+static int get(FIXTURE_DATA(serve) *self, unsigned int n)
+{
+	return get_flags(self, n, 0);
+}
+
+/* How many of [page, page + pages) the last GET reported. */
+static unsigned int reported(const FIXTURE_DATA(serve) *self, __u64 page,
+			     __u64 pages)
+{
+	unsigned int n = 0;
+
+	while (pages--)
+		n += bench_bit(&self->b, page++);
+	return n;
+}
+
+/* The log of all RAM, for the user of the device. */
+static int log_on(int fd)
+{
+	const struct vfio_device_feature_dma_logging_range range = {
+		.iova = IOVA,
+		.length = RAM_SIZE,
+	};
+	__u64 page = PAGE;
+
+	return log_start(fd, &range, 1, &page);
+}
+
+static int can_track(FIXTURE_DATA(serve) *self, unsigned int n)
+{
+	struct iommu_hw_info info = {
+		.size = sizeof(info),
+		.dev_id = self->dev[n].dev_id,
+	};
+
+	if (ioctl(self->b.fd, IOMMU_GET_HW_INFO, &info))
+		return -errno;
+	return !!(info.out_capabilities & IOMMU_HW_CAP_DIRTY_TRACKING);
+}
+
+/* ---- Who can ---- */
+
+TEST_F(serve, every_device)
+{
+	unsigned int n;
+
+	for (n = 0; n < NR; n++) {
+		ASSERT_EQ(0, start(self, n));
+		EXPECT_EQ(1, can_track(self, n));
+	}
+}
+
+/* Without the switch all is as upstream has it. */
+TEST_F(serve, only_when_asked)
+{
+	ASSERT_EQ(0, serve(false));
+	ASSERT_EQ(0, start(self, BOTH));
+	EXPECT_EQ(1, can_track(self, BOTH));
+	EXPECT_EQ(-EOPNOTSUPP, make(self, LOG));
+	EXPECT_EQ(0, can_track(self, LOG));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(self->b.fd, self->dev[LOG].dev_id,
+					self->b.ioas_id, 0, &self->hwpt[LOG]));
+	EXPECT_EQ(-EOPNOTSUPP, set(self, LOG, true));
+	EXPECT_EQ(-EOPNOTSUPP, get(self, LOG));
+}
+
+/* A HWPT that tracks goes on when the switch is off; none begins. */
+TEST_F(serve, switched_off_while_on)
+{
+	ASSERT_EQ(0, start(self, LOG));
+	ASSERT_EQ(0, dma(self, LOG, 1, 2));
+	ASSERT_EQ(0, serve(false));
+	ASSERT_EQ(0, dma(self, LOG, 10, 3));
+	EXPECT_EQ(5, get(self, LOG));
+	ASSERT_EQ(0, dma(self, LOG, 20, 1));
+	EXPECT_EQ(1, get(self, LOG));
+	EXPECT_EQ(0, set(self, LOG, false));
+	EXPECT_EQ(-EOPNOTSUPP, get(self, LOG));
+	EXPECT_EQ(-EOPNOTSUPP, set(self, LOG, true));
+	ASSERT_EQ(0, serve(true));
+	EXPECT_EQ(-EINVAL, get(self, LOG));
+	EXPECT_EQ(0, set(self, LOG, true));
+	ASSERT_EQ(0, dma(self, LOG, 20, 1));
+	EXPECT_EQ(1, get(self, LOG));
+}
+
+/* ---- What it is answered from ---- */
+
+TEST_F(serve, log)
+{
+	unsigned int pass;
+
+	ASSERT_EQ(0, start(self, LOG));
+	for (pass = 0; pass < 3; pass++) {
+		ASSERT_EQ(0, dma(self, LOG, 7, 3));
+		ASSERT_EQ(0, dma(self, LOG, 1000 + pass, 1));
+		EXPECT_EQ(4, get_flags(self, LOG,
+				       IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
+		EXPECT_EQ(4, get(self, LOG));
+		EXPECT_EQ(3, reported(self, 7, 3));
+		EXPECT_TRUE(bench_bit(&self->b, 1000 + pass));
+	}
+	EXPECT_EQ(0, get(self, LOG));
+	/* What was dirty before a second start is forgotten */
+	ASSERT_EQ(0, dma(self, LOG, 7, 3));
+	ASSERT_EQ(0, set(self, LOG, true));
+	EXPECT_EQ(0, get(self, LOG));
+}
+
+/* The test can notice a log that does not record. */
+TEST_F(serve, log_control)
+{
+	ASSERT_EQ(0, start(self, LOG));
+	ASSERT_EQ(0, fault("drop_track", "1"));
+	ASSERT_EQ(0, dma(self, LOG, 7, 3));
+	EXPECT_GT(3, get(self, LOG));
+}
+
+/* Dirty bits where there are such: the log is the user's. */
+TEST_F(serve, iommu_before_log)
+{
+	ASSERT_EQ(0, start(self, BOTH));
+	ASSERT_EQ(0, log_on(self->dev[BOTH].fd));
+	ASSERT_EQ(0, dma(self, BOTH, 7, 3));
+	EXPECT_EQ(3, get(self, BOTH));
+	EXPECT_EQ(0, log_stop(self->dev[BOTH].fd));
+	ASSERT_EQ(0, dma(self, BOTH, 9, 3));
+	EXPECT_EQ(3, get(self, BOTH));
+}
+
+TEST_F(serve, all_mapped)
+{
+	ASSERT_EQ(0, start(self, NOBODY));
+	EXPECT_EQ(RAM_PAGES, get(self, NOBODY));
+	EXPECT_EQ(RAM_PAGES, get(self, NOBODY));
+	/* Not what may not be written, nor what is not mapped */
+	ASSERT_EQ(0, iommufd_ioas_unmap(self->b.fd, self->b.ioas_id, IOVA,
+					RAM_SIZE, NULL));
+	EXPECT_EQ(RAM_PAGES, get(self, NOBODY));
+	EXPECT_EQ(0, get(self, NOBODY));
+}
+
+TEST_F(serve, coarse_log)
+{
+	ASSERT_EQ(0, start(self, COARSE));
+	ASSERT_EQ(0, dma(self, COARSE, 5, 1));
+	EXPECT_EQ(16, get(self, COARSE));
+	EXPECT_EQ(16, reported(self, 0, 16));
+}
+
+/* Pages at HIGH that were written and not reported: the log of LOW ends below. */
+static int above_the_log(FIXTURE_DATA(serve) *self)
+{
+	struct bench *b = &self->b;
+	__u64 bits = 0;
+
+	if (iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 64 * PAGE, HIGH,
+			     IOMMUFD_MAP_RW) ||
+	    start(self, LOW) || dma(self, LOW, (HIGH - IOVA) / PAGE, 5) ||
+	    iommufd_hwpt_get_dirty(b->fd, self->hwpt[LOW], HIGH, 64 * PAGE, PAGE,
+				   &bits, 0))
+		return -1;
+	return 5 - __builtin_popcountll(bits & 31);
+}
+
+TEST_F(serve, above_the_log)
+{
+	EXPECT_EQ(0, above_the_log(self));
+	ASSERT_EQ(0, dma(self, LOW, 3, 4));
+	EXPECT_EQ(4, get(self, LOW));
+}
+
+TEST_F(serve, above_the_log_control)
+{
+	ASSERT_EQ(0, broken(NO_OUTSIDE));
+	EXPECT_EQ(5, above_the_log(self));
+}
+
+/* ---- One HWPT each ---- */
+
+/* Pages that one of three devices wrote and its HWPT does not report. */
+static int mixed(FIXTURE_DATA(serve) *self)
+{
+	int lost = 0;
+
+	if (start(self, BOTH) || start(self, LOG) || start(self, NOBODY) ||
+	    dma(self, BOTH, 0, 5) || dma(self, LOG, 100, 6) ||
+	    dma(self, NOBODY, 200, 7) || get(self, BOTH) != 5)
+		return -1;
+	lost += 5 - reported(self, 0, 5);
+	if (get(self, LOG) < 0)
+		return -1;
+	lost += 6 - reported(self, 100, 6);
+	if (get(self, NOBODY) != RAM_PAGES)
+		return -1;
+	return lost;
+}
+
+TEST_F(serve, mixed)
+{
+	EXPECT_EQ(0, mixed(self));
+	EXPECT_EQ(0, get(self, BOTH));
+	EXPECT_EQ(0, get(self, LOG));
+}
+
+TEST_F(serve, mixed_control)
+{
+	ASSERT_EQ(0, fault("drop_track", "1"));
+	EXPECT_LT(0, mixed(self));
+}
+
+/* Two devices with logs in one HWPT, and one more that has none. */
+TEST_F(serve, shared)
+{
+	struct vdev *dev = self->dev;
+
+	ASSERT_EQ(0, start(self, LOG));
+	ASSERT_EQ(0, vdev_open_driver(&dev[LOG_2], self->b.fd, LOG_2,
+				      VDEV_TRACKER_DRIVER));
+	ASSERT_EQ(0, vdev_attach(&dev[LOG_2], self->hwpt[LOG], NULL));
+	ASSERT_EQ(0, dma(self, LOG, 0, 5));
+	ASSERT_EQ(0, dma(self, LOG_2, 100, 6));
+	EXPECT_EQ(11, get(self, LOG));
+	EXPECT_EQ(6, reported(self, 100, 6));
+
+	ASSERT_EQ(0, vdev_open_driver(&dev[NOBODY], self->b.fd, NOBODY,
+				      VDEV_TRACKER_DRIVER));
+	ASSERT_EQ(0, vdev_attach(&dev[NOBODY], self->hwpt[LOG], NULL));
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
+	ASSERT_EQ(0, dma(self, NOBODY, 4, 5));
+	ASSERT_EQ(0, vdev_detach(&dev[NOBODY]));
+	/* Once more, and then exact */
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
+	ASSERT_EQ(0, dma(self, LOG_2, 100, 2));
+	EXPECT_EQ(2, get(self, LOG));
+}
+
+/* ---- Devices and memory come and go ---- */
+
+/* Pages that a device wrote before it was detached and that are not reported. */
+static int detached(FIXTURE_DATA(serve) *self)
+{
+	if (start(self, LOG) || dma(self, LOG, 0, 6) ||
+	    vdev_detach(&self->dev[LOG]) || get(self, LOG) < 0)
+		return -1;
+	return 6 - reported(self, 0, 6);
+}
+
+TEST_F(serve, detach)
+{
+	EXPECT_EQ(0, detached(self));
+	EXPECT_EQ(6, bench_count(&self->b));
+	EXPECT_EQ(0, get(self, LOG));
+	/* and it comes back */
+	ASSERT_EQ(0, vdev_attach(&self->dev[LOG], self->hwpt[LOG], NULL));
+	ASSERT_EQ(0, dma(self, LOG, 3, 2));
+	EXPECT_EQ(2, get(self, LOG));
+}
+
+TEST_F(serve, detach_control)
+{
+	ASSERT_EQ(0, broken(NO_LAST_HARVEST));
+	EXPECT_EQ(6, detached(self));
+}
+
+/* Into a HWPT that tracks: the log is on before the device is there. */
+static int attached_late(FIXTURE_DATA(serve) *self)
+{
+	if (make(self, LOG) || set(self, LOG, true) ||
+	    vdev_attach(&self->dev[LOG], self->hwpt[LOG], NULL) ||
+	    dma(self, LOG, 0, 6) || get(self, LOG) < 0)
+		return -1;
+	return 6 - reported(self, 0, 6);
+}
+
+TEST_F(serve, attach)
+{
+	EXPECT_EQ(0, attached_late(self));
+	EXPECT_EQ(6, bench_count(&self->b));
+}
+
+TEST_F(serve, attach_control)
+{
+	ASSERT_EQ(0, broken(LATE_SOURCE));
+	EXPECT_EQ(6, attached_late(self));
+}
+
+/* From a HWPT that tracks to another: pages that neither reports. */
+static int replaced(FIXTURE_DATA(serve) *self)
+{
+	__u32 first;
+	int lost = 0;
+
+	if (start(self, LOG))
+		return -1;
+	first = self->hwpt[LOG];
+	if (make(self, LOG) || set(self, LOG, true) || dma(self, LOG, 0, 6) ||
+	    vdev_attach(&self->dev[LOG], self->hwpt[LOG], NULL) ||
+	    dma(self, LOG, 100, 7) || get(self, LOG) < 0)
+		return -1;
+	lost += 7 - reported(self, 100, 7);
+	self->hwpt[LOG] = first;
+	if (get(self, LOG) < 0)
+		return -1;
+	return lost + 6 - reported(self, 0, 6);
+}
+
+TEST_F(serve, replace)
+{
+	EXPECT_EQ(0, replaced(self));
+	EXPECT_EQ(6, bench_count(&self->b));
+	EXPECT_EQ(0, get(self, LOG));
+}
+
+TEST_F(serve, replace_control)
+{
+	ASSERT_EQ(0, broken(NO_LAST_HARVEST));
+	EXPECT_LE(6, replaced(self));
+}
+
+static int unmapped(FIXTURE_DATA(serve) *self, unsigned int n)
+{
+	struct bench *b = &self->b;
+
+	if (start(self, n) || dma(self, n, 50, 6) ||
+	    iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL) ||
+	    get(self, n) < 0)
+		return -1;
+	return 6 - reported(self, 50, 6);
+}
+
+TEST_F(serve, unmap)
+{
+	EXPECT_EQ(0, unmapped(self, LOG));
+	EXPECT_EQ(6, bench_count(&self->b));
+	EXPECT_EQ(0, get(self, LOG));
+}
+
+TEST_F(serve, unmap_control)
+{
+	ASSERT_EQ(0, broken(NO_STALE));
+	EXPECT_EQ(6, unmapped(self, LOG));
+}
+
+TEST_F(serve, unmap_iommu)
+{
+	EXPECT_EQ(0, unmapped(self, BOTH));
+	EXPECT_EQ(6, bench_count(&self->b));
+}
+
+TEST_F(serve, unmap_iommu_control)
+{
+	ASSERT_EQ(0, broken(NO_UNMAP));
+	EXPECT_EQ(6, unmapped(self, BOTH));
+}
+
+/* ---- What goes wrong ---- */
+
+TEST_F(serve, keeps_what_was_not_delivered)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, start(self, LOG));
+	ASSERT_EQ(0, dma(self, LOG, 33, 4));
+	EXPECT_EQ(-EFAULT, iommufd_hwpt_get_dirty(b->fd, self->hwpt[LOG], IOVA,
+						  RAM_SIZE, PAGE, (void *)4096, 0));
+	EXPECT_EQ(4, get(self, LOG));
+}
+
+static int lost_log(FIXTURE_DATA(serve) *self)
+{
+	if (start(self, LOG) || dma(self, LOG, 33, 4) || fault("lose_track", "1") ||
+	    get(self, LOG) < 0)
+		return -1;
+	return 4 - reported(self, 33, 4);
+}
+
+TEST_F(serve, lost_log)
+{
+	EXPECT_EQ(0, lost_log(self));
+	/* Nothing else tracks it until tracking is switched on again */
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
+	ASSERT_EQ(0, set(self, LOG, true));
+	ASSERT_EQ(0, dma(self, LOG, 33, 4));
+	EXPECT_EQ(4, get(self, LOG));
+}
+
+TEST_F(serve, lost_log_control)
+{
+	ASSERT_EQ(0, broken(NO_MARK));
+	EXPECT_EQ(4, lost_log(self));
+}
+
+/* ---- Others who track ---- */
+
+TEST_F(serve, tracker_beside)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, start(self, LOG));
+	EXPECT_EQ(-EBUSY, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
+	ASSERT_EQ(0, dma(self, LOG, 0, 3));
+	EXPECT_EQ(3, get(self, LOG));
+	ASSERT_EQ(0, set(self, LOG, false));
+	b->tracker_id = 0;
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
+	EXPECT_EQ(-EBUSY, set(self, LOG, true));
+	EXPECT_EQ(-EBUSY, get(self, LOG));
+	ASSERT_EQ(0, bench_start(b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, bench_kind(b, self->dev[LOG].dev_id));
+	ASSERT_EQ(0, dma(self, LOG, 0, 2));
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(2, bench_count(b));
+}
+
+/* The log has one owner: the user of the device, or of the HWPT. */
+TEST_F(serve, one_owner)
+{
+	int fd;
+
+	ASSERT_EQ(0, attach(self, LOG));
+	fd = self->dev[LOG].fd;
+	ASSERT_EQ(0, log_on(fd));
+	ASSERT_EQ(0, set(self, LOG, true));
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
+	EXPECT_EQ(0, log_stop(fd));
+	/* Once more, and then from the log */
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
+	ASSERT_EQ(0, dma(self, LOG, 8, 3));
+	EXPECT_EQ(3, get(self, LOG));
+	EXPECT_EQ(-EBUSY, log_on(fd));
+	ASSERT_EQ(0, set(self, LOG, false));
+	EXPECT_EQ(0, log_on(fd));
+	EXPECT_EQ(0, log_stop(fd));
+}
+
+/* ---- Threads ---- */
+
+/**
+ * struct crowd - Threads that use the HWPTs of a device, while it moves
+ * @fd: /dev/iommu
+ * @hwpt: two HWPTs
+ * @setting: they switch tracking on and off, too
+ * @stop: end
+ * @bad: an error that is none of those that may be
+ * @bits: all that they were told, each bit set for good
+ */
+struct crowd {
+	int fd;
+	__u32 hwpt[2];
+	bool setting;
+	bool stop;
+	int bad;
+	__u64 bits[RAM_WORDS];
+};
+
+static void crowd_add(struct crowd *crowd, const __u64 *bits)
+{
+	unsigned int i;
+
+	for (i = 0; i < RAM_WORDS; i++)
+		if (bits[i])
+			__atomic_fetch_or(&crowd->bits[i], bits[i],
+					  __ATOMIC_RELAXED);
+}
+
+static void *crowd_read(void *arg)
+{
+	struct crowd *crowd = arg;
+	unsigned int n = 0;
+
+	while (!__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED)) {
+		__u64 bits[RAM_WORDS] = {};
+		int rc = iommufd_hwpt_get_dirty(crowd->fd, crowd->hwpt[n++ % 2],
+						IOVA, RAM_SIZE, PAGE, bits, 0);
+
+		if (rc && !(crowd->setting && rc == -EINVAL))
+			__atomic_store_n(&crowd->bad, rc, __ATOMIC_RELAXED);
+		crowd_add(crowd, bits);
+	}
+	return NULL;
+}
+
+static void *crowd_set(void *arg)
+{
+	struct crowd *crowd = arg;
+	unsigned int n = 0;
+
+	while (!__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED)) {
+		int rc = iommufd_hwpt_set_dirty(crowd->fd, crowd->hwpt[n % 2],
+						n / 2 % 3);
+
+		if (rc)
+			__atomic_store_n(&crowd->bad, rc, __ATOMIC_RELAXED);
+		n++;
+	}
+	return NULL;
+}
+
+/* Two HWPTs of LOG that track; it is in the second. */
+static int crowd_init(FIXTURE_DATA(serve) *self, struct crowd *crowd)
+{
+	int rc = start(self, LOG);
+
+	crowd->fd = self->b.fd;
+	crowd->hwpt[0] = self->hwpt[LOG];
+	if (!rc)
+		rc = start(self, LOG);
+	crowd->hwpt[1] = self->hwpt[LOG];
+	return rc;
+}
+
+/* One step of what happens to the device and its memory; or -errno. */
+static int crowd_step(FIXTURE_DATA(serve) *self, struct crowd *crowd,
+		      unsigned int *seed, __u64 *wrote)
+{
+	struct bench *b = &self->b;
+	__u64 page = rand_r(seed) % RAM_PAGES, i;
+	__u64 pages = 1 + rand_r(seed) % (RAM_PAGES - page < 40 ?
+					  RAM_PAGES - page : 40);
+	int rc = dma(self, LOG, page, pages);
+
+	for (i = page; i < page + pages; i++)
+		wrote[i / 64] |= 1ull << i % 64;
+	switch (rand_r(seed) % 4) {
+	case 0:
+		return rc ? rc : vdev_attach(&self->dev[LOG],
+					     crowd->hwpt[rand_r(seed) % 2], NULL);
+	case 1:
+		if (!rc)
+			rc = vdev_detach(&self->dev[LOG]);
+		return rc ? rc : vdev_attach(&self->dev[LOG],
+					     crowd->hwpt[rand_r(seed) % 2], NULL);
+	case 2:
+		if (!rc)
+			rc = iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
+						NULL);
+		return rc ? rc : iommufd_ioas_map(b->fd, b->ioas_id, b->ram,
+						  RAM_SIZE, IOVA, IOMMUFD_MAP_RW);
+	default:
+		return rc;
+	}
+}
+
+static unsigned int get_seed(void)
+{
+	const char *text = getenv("SEED");
+	unsigned int seed = text ? (unsigned int)strtoul(text, NULL, 0) :
+				   (unsigned int)time(NULL);
+
+	printf("# SEED=%u\n", seed);
+	return seed;
+}
+
+/* Nothing is lost between two readers, wherever the device is. */
+TEST_F(serve, readers)
+{
+	unsigned int seed = get_seed(), i, lost = 0;
+	struct crowd crowd = {};
+	__u64 wrote[RAM_WORDS] = {};
+	pthread_t thread[2];
+
+	ASSERT_EQ(0, crowd_init(self, &crowd));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, crowd_read, &crowd));
+	for (i = 0; i < 60; i++)
+		EXPECT_EQ(0, crowd_step(self, &crowd, &seed, wrote));
+	crowd.stop = true;
+	for (i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	EXPECT_EQ(0, crowd.bad);
+	for (i = 0; i < 2; i++) {
+		self->hwpt[LOG] = crowd.hwpt[i];
+		EXPECT_LE(0, get(self, LOG));
+		crowd_add(&crowd, self->b.bits);
+	}
+	for (i = 0; i < RAM_WORDS; i++)
+		lost += __builtin_popcountll(wrote[i] & ~crowd.bits[i]);
+	EXPECT_EQ(0, lost);
+}
+
+/* Two threads switch it on and off, two read; at the end it is as exact as ever. */
+TEST_F(serve, switchers)
+{
+	unsigned int seed = get_seed(), i;
+	struct crowd crowd = { .setting = true };
+	__u64 wrote[RAM_WORDS] = {};
+	pthread_t thread[4];
+
+	ASSERT_EQ(0, crowd_init(self, &crowd));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL,
+					    i % 2 ? crowd_set : crowd_read, &crowd));
+	for (i = 0; i < 40; i++)
+		EXPECT_EQ(0, crowd_step(self, &crowd, &seed, wrote));
+	crowd.stop = true;
+	for (i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	EXPECT_EQ(0, crowd.bad);
+	ASSERT_EQ(0, vdev_attach(&self->dev[LOG], self->hwpt[LOG], NULL));
+	ASSERT_EQ(0, set(self, LOG, true));
+	ASSERT_EQ(0, dma(self, LOG, 300, 20));
+	EXPECT_EQ(20, get(self, LOG));
+	EXPECT_EQ(20, reported(self, 300, 20));
+}
+
+TEST_HARNESS_MAIN
