@@ -33,7 +33,9 @@ struct iommufd_dirty_source_desc;
  * @first: First byte that the log covers
  * @last: Last byte, inclusive
  * @granule: Unit of the log, in bytes
- * @narrow: It covers what was mapped, and no more
+ * @narrow: It covers what was mapped, or a part of that, and no more
+ * @span_first: First byte of what was mapped when it was started
+ * @span_last: Last byte of that, inclusive
  * @piece: How much to ask for in one report, in bytes; by the worker
  * @stale: Unmapped since it was last harvested; under the store's lock
  * @stale_asked: The report that is under way is about ranges that were in @stale;
@@ -55,6 +57,8 @@ struct dirty_binding {
 	unsigned long last;
 	unsigned long granule;
 	bool narrow;
+	unsigned long span_first;
+	unsigned long span_last;
 	unsigned long piece;
 	struct dirty_set stale;
 	bool stale_asked;

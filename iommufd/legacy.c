@@ -155,10 +155,17 @@ void dirty_legacy_release(struct iommufd_ctx *ictx)
 	legacy_put(ictx->dirty.legacy);
 }
 
+/* type1 without v2: parts of what was mapped can be unmapped */
+static bool legacy_is_v1(struct iommufd_ioas *ioas)
+{
+	return READ_ONCE(ioas->iopt.disable_large_pages);
+}
+
+/* What type1 refuses is refused with its errno, EINVAL. */
 static int legacy_check(struct iommufd_ioas *ioas, u64 iova, u64 size,
 			const struct vfio_bitmap *bitmap)
 {
-	u64 pages;
+	u64 pages, last;
 
 	if (bitmap->pgsize != legacy_pgsize(ioas) || !size ||
 	    (iova | size) & (bitmap->pgsize - 1))
@@ -166,6 +173,11 @@ static int legacy_check(struct iommufd_ioas *ioas, u64 iova, u64 size,
 	pages = size / bitmap->pgsize;
 	if (bitmap->size > LEGACY_BITMAP_MAX ||
 	    bitmap->size < ALIGN(pages, 64) / BITS_PER_BYTE)
+		return -EINVAL;
+	if (check_add_overflow(iova, size - 1, &last) ||
+	    !access_ok(bitmap->data, bitmap->size))
+		return -EINVAL;
+	if (!legacy_is_v1(ioas) && dirty_unmap_cuts(&ioas->iopt, iova, last))
 		return -EINVAL;
 	/* type1 writes the bitmap, a tracker ORs into it */
 	if (clear_user(bitmap->data, ALIGN(pages, 64) / BITS_PER_BYTE))
@@ -186,6 +198,9 @@ static int legacy_get_bitmap(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas
 	struct dirty_legacy *legacy;
 	int rc;
 
+	/* Also the range that ends at 2^64, which UNMAP takes */
+	if (get->iova + get->size < get->iova)
+		return -EINVAL;
 	legacy = legacy_get(ictx, ioas);
 	if (IS_ERR(legacy))
 		return PTR_ERR(legacy);
@@ -193,7 +208,7 @@ static int legacy_get_bitmap(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas
 	if (!rc)
 		rc = dirty_read(&legacy->tracker, &read);
 	legacy_put(legacy);
-	return rc == -EOVERFLOW || rc == -ENODATA ? -EINVAL : rc;
+	return rc == -ENODATA ? -EINVAL : rc;
 }
 
 /**
@@ -221,15 +236,15 @@ int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg)
 			return -EFAULT;
 	}
 
+	/* Also when the context has no compatibility IOAS any more */
+	if (dirty.flags == VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP)
+		return legacy_stop(ictx);
 	ioas = legacy_ioas(ictx);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 	switch (dirty.flags) {
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_START:
 		rc = legacy_start(ictx, ioas);
-		break;
-	case VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP:
-		rc = legacy_stop(ictx);
 		break;
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP:
 		rc = legacy_get_bitmap(ictx, ioas, &get);
@@ -239,17 +254,6 @@ int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg)
 	}
 	iommufd_put_object(ictx, &ioas->obj);
 	return rc;
-}
-
-static bool legacy_mapped(struct iommufd_ioas *ioas, u64 iova, u64 size)
-{
-	struct io_pagetable *iopt = &ioas->iopt;
-	bool mapped;
-
-	down_read(&iopt->iova_rwsem);
-	mapped = iopt_area_iter_first(iopt, iova, iova + size - 1);
-	up_read(&iopt->iova_rwsem);
-	return mapped;
 }
 
 /**
@@ -289,7 +293,7 @@ int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 		goto out_put;
 
 	/* type1 without v2 may unmap a part of what was mapped */
-	if (READ_ONCE(ioas->iopt.disable_large_pages)) {
+	if (legacy_is_v1(ioas)) {
 		unsigned long cuts[] = { unmap.iova + unmap.size - 1,
 					 unmap.iova - 1 };
 
@@ -305,10 +309,10 @@ int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 		.data_len = bitmap.size,
 	};
 	rc = dirty_unmap(&legacy->tracker, &cmd);
-	if (rc == -EOVERFLOW || rc == -ENODATA || rc == -ERANGE)
+	if (rc == -ENODATA || rc == -ERANGE)
 		rc = -EINVAL;
-	/* To type1 it is no error that nothing was mapped; but to cut is one */
-	if (rc == -ENOENT && !legacy_mapped(ioas, unmap.iova, unmap.size))
+	/* To type1 it is no error that nothing was mapped */
+	if (rc == -ENOENT)
 		rc = 0;
 	unmap.size = cmd.out_unmapped;
 	if (copy_to_user(arg, &unmap, minsz))

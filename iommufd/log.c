@@ -203,11 +203,36 @@ bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long *first,
 	return area;
 }
 
+/* What is mapped writable in [0, @limit], and no more. */
+static int log_try_mapped(struct dirty_log *log, struct io_pagetable *iopt,
+			  unsigned long wish, unsigned long limit)
+{
+	unsigned long first = ULONG_MAX, last = 0;
+	struct iopt_area *area;
+	int rc;
+
+	down_read(&iopt->iova_rwsem);
+	for (area = iopt_area_iter_first(iopt, 0, limit); area;
+	     area = iopt_area_iter_next(area, 0, limit)) {
+		if (!(area->iommu_prot & IOMMU_WRITE))
+			continue;
+		first = min(first, iopt_area_iova(area));
+		last = min(iopt_area_last_iova(area), limit);
+		cond_resched();
+	}
+	up_read(&iopt->iova_rwsem);
+	if (first > last)
+		return -ENOENT;
+	rc = log_try(log, wish, first & ~(SZ_2M - 1UL), last | (SZ_2M - 1UL));
+	log->binding.narrow = !rc;
+	return rc;
+}
+
 /*
  * Wide, so that what is mapped later is in it, since to start a log again has a
  * gap: the whole address space; all below a power of two that is above
  * everything mapped; what is mapped and no more; and if even that is too much,
- * the largest piece from 0 on.
+ * the same of the largest piece from 0 on.
  */
 static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 			  unsigned long wish, unsigned long last)
@@ -223,6 +248,8 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 	if (!rc)
 		return rc;
 	dirty_log_mapped_span(iopt, &mapped_first, &mapped_last);
+	log->binding.span_first = mapped_first;
+	log->binding.span_last = mapped_last;
 	for (bits = __fls(last); bits >= 30; bits--) {
 		if (BIT(bits) - 1 < mapped_last)
 			break;
@@ -231,14 +258,14 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 			return rc;
 	}
 	if (mapped_last && mapped_last <= last) {
-		rc = log_try(log, wish, mapped_first & ~(SZ_2M - 1UL),
-			     mapped_last | (SZ_2M - 1UL));
-		log->binding.narrow = !rc;
+		rc = log_try_mapped(log, iopt, wish, last);
 		if (!rc)
 			return rc;
 	}
 	for (; bits >= 30; bits--) {
 		rc = log_try(log, wish, 0, BIT(bits) - 1);
+		if (rc && !log_try_mapped(log, iopt, wish, BIT(bits) - 1))
+			rc = 0;
 		if (!rc)
 			return rc;
 	}

@@ -399,6 +399,17 @@ static void end_domains(struct iommufd_dirty_tracker *tracker)
 	}
 }
 
+/*
+ * Would a log that is started again cover more? Once for what is mapped now: if it is
+ * refused that, the log has a part of it, as before.
+ */
+static bool binding_can_grow(const struct dirty_binding *b, unsigned long first,
+			     unsigned long last)
+{
+	return b->narrow && (first < b->first || last > b->last) &&
+	       (first != b->span_first || last != b->span_last);
+}
+
 /**
  * dirty_reconcile_widen() - End logs that cover what was mapped, and no more
  * @tracker: The tracker, running; plan_lock is held
@@ -419,7 +430,7 @@ bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
 		return false;
 	mutex_lock(&store->lock);
 	list_for_each_entry(b, &store->bindings, item)
-		if (b->narrow && (first < b->first || last > b->last)) {
+		if (binding_can_grow(b, first, last)) {
 			struct dirty_log *log =
 				container_of(b, struct dirty_log, binding);
 

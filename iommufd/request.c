@@ -36,6 +36,13 @@ static bool binding_is_needed(struct dirty_binding *b)
 	       !dirty_set_empty(&b->stale);
 }
 
+static void requests_release(struct dirty_requests *reqs)
+{
+	if (reqs->request != reqs->few)
+		kfree(reqs->request);
+	reqs->request = NULL;
+}
+
 /**
  * dirty_requests_make() - Ask all logs for a range
  * @store: The tracker's store
@@ -54,25 +61,19 @@ int dirty_requests_make(struct dirty_store *store, struct dirty_requests *reqs,
 	struct dirty_binding *b;
 	unsigned int room;
 
-	*reqs = (struct dirty_requests){};
-again:
-	room = 0;
+	*reqs = (struct dirty_requests){ .request = reqs->few };
+	room = ARRAY_SIZE(reqs->few);
 	mutex_lock(&store->lock);
-	list_for_each_entry(b, &store->bindings, item)
-		room++;
-	mutex_unlock(&store->lock);
-	if (!room)
-		return 0;
-	reqs->request = kcalloc(room, sizeof(*reqs->request),
-				GFP_KERNEL_ACCOUNT);
-	if (!reqs->request)
-		return -ENOMEM;
-	mutex_lock(&store->lock);
-	if (list_count_nodes(&store->bindings) > room) {
+	while (list_count_nodes(&store->bindings) > room) {
+		room = list_count_nodes(&store->bindings);
 		mutex_unlock(&store->lock);
-		kfree(reqs->request);
-		reqs->request = NULL;
-		goto again;
+		requests_release(reqs);
+		reqs->request = kcalloc(room, sizeof(*reqs->request),
+					GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
+						__GFP_NOWARN);
+		if (!reqs->request)
+			return -ENOMEM;
+		mutex_lock(&store->lock);
 	}
 	list_for_each_entry(b, &store->bindings, item)
 		if (!mapped || binding_is_needed(b))
@@ -149,6 +150,6 @@ void dirty_requests_free(struct dirty_requests *reqs)
 		spin_unlock(&b->lock);
 		dirty_log_drop(req->log);
 	}
-	kfree(reqs->request);
+	requests_release(reqs);
 }
 

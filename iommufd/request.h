@@ -7,17 +7,23 @@
 
 #include <linux/types.h>
 
-struct dirty_request;
+#include "binding.h"
+
 struct dirty_store;
+
+/* Logs that a READ can ask without memory: an UNMAP must not fail for that */
+#define DIRTY_REQUESTS_FEW 4
 
 /**
  * struct dirty_requests - What a READ wants of all logs
  * @nr: Entries of @request
- * @request: One for each log that is on
+ * @request: One for each log that is on; @few, or allocated
+ * @few: Memory for them
  */
 struct dirty_requests {
 	unsigned int nr;
 	struct dirty_request *request;
+	struct dirty_request few[DIRTY_REQUESTS_FEW];
 };
 
 int dirty_requests_make(struct dirty_store *store, struct dirty_requests *reqs,

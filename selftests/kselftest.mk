@@ -28,6 +28,15 @@ helpers := $(patsubst $(here)/kselftest/%.c,$(OUT)/%.o,$(filter-out $(main),$(sr
 all: $(programs)
 	@:
 
+# What the guide tells the authors of VMMs to write, as a program
+$(OUT)/include/guide.h: $(here)/../Documentation/vmm-guide.rst
+	@mkdir -p $(@D)
+	@awk '/^\.\. code-block:: c$$/ { code = 1; next } \
+		code && /^[^ ]/ { code = 0 } code { sub(/^    /, ""); print }' $< > $@.tmp
+	@mv $@.tmp $@
+
+$(OUT)/guide_test.o: $(OUT)/include/guide.h
+
 $(OUT)/%.o: $(here)/kselftest/%.c $(LIB_HDRS)
 	@echo "  CC      selftests/kselftest/$*.o"
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<

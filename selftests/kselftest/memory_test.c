@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A process whose control group has no memory left unmaps memory, detaches a device,
- * or destroys an HWPT. None of that may fail, nor may it be killed for the memory
+ * destroys an HWPT, or reads into a buffer that is not there. None of that may fail
+ * for it, nor may it be killed for the memory
  * that the kernel would like to have for dirty pages: there is a way without.
  */
 #include <errno.h>
@@ -33,6 +34,7 @@ FIXTURE(memory) {
 };
 
 FIXTURE_VARIANT(memory) {
+	unsigned int device;
 	int (*end)(struct crowd *c, __u32 hwpt);
 };
 
@@ -54,9 +56,51 @@ static int end_destroy(struct crowd *c, __u32 hwpt)
 	return iommufd_destroy(c->b.fd, hwpt);
 }
 
-FIXTURE_VARIANT_ADD(memory, unmap) { .end = end_unmap };
-FIXTURE_VARIANT_ADD(memory, detach) { .end = end_detach };
-FIXTURE_VARIANT_ADD(memory, destroy) { .end = end_destroy };
+/* What was taken for a READ is to be kept, all of it. */
+static int end_read(struct crowd *c, __u32 hwpt)
+{
+	struct iommu_dirty_tracker_read cmd = {
+		.flags = IOMMU_DIRTY_TRACKER_READ_RANGES,
+		.tracker_id = c->b.tracker_id,
+		.iova = FAR,
+		.length = MAPPINGS * GIB,
+		.page_size = PAGE,
+		.data = 8,
+		.data_len = PAGE,
+	};
+
+	return tracker_read(c->b.fd, &cmd) != -EFAULT;
+}
+
+static int end_unmap_and_report(struct crowd *c, __u32 hwpt)
+{
+	struct iommu_dirty_tracker_unmap cmd = {
+		.flags = IOMMU_DIRTY_TRACKER_UNMAP_RANGES,
+		.tracker_id = c->b.tracker_id,
+		.iova = FAR,
+		.length = MAPPINGS * GIB,
+		.page_size = PAGE,
+		.data = 8,
+		.data_len = PAGE,
+	};
+
+	return tracker_unmap(c->b.fd, &cmd) != -EFAULT;
+}
+
+FIXTURE_VARIANT_ADD(memory, unmap) { .device = BOTH, .end = end_unmap };
+FIXTURE_VARIANT_ADD(memory, detach) { .device = BOTH, .end = end_detach };
+FIXTURE_VARIANT_ADD(memory, destroy) { .device = BOTH, .end = end_destroy };
+FIXTURE_VARIANT_ADD(memory, read) { .device = BOTH, .end = end_read };
+FIXTURE_VARIANT_ADD(memory, unmap_and_report) {
+	.device = BOTH,
+	.end = end_unmap_and_report,
+};
+/* The worker that asks a device is charged to the same group */
+FIXTURE_VARIANT_ADD(memory, read_log) { .device = LOG, .end = end_read };
+FIXTURE_VARIANT_ADD(memory, unmap_and_report_log) {
+	.device = LOG,
+	.end = end_unmap_and_report,
+};
 
 static int group_make(void)
 {
@@ -79,10 +123,28 @@ static int group_remove(void)
 	return umount(CGROUP) ? -errno : 0;
 }
 
+/* The device has written to each of the mappings, or it is as if it had. */
+static int make_dirty(struct crowd *c, unsigned int device)
+{
+	struct vdev_job job;
+	char command[128];
+
+	if (device != LOG) {
+		snprintf(command, sizeof(command), "%u %#llx %#llx %#llx %llu 0",
+			 device, FAR, MAPPINGS * GIB, GIB, MAPPINGS);
+		return parameter_set("iommufd_virt", "set_dirty", command);
+	}
+	vdev_job_init(&job);
+	job.iova = FAR;
+	job.unit = GIB;
+	job.size = 8;
+	job.length = MAPPINGS * GIB;
+	return vdev_run(&c->dev[LOG], &job, 60000);
+}
+
 FIXTURE_SETUP(memory)
 {
 	struct bench *b = &self->c.b;
-	char command[128];
 	unsigned int i;
 
 	ASSERT_EQ(0, group_make());
@@ -95,14 +157,12 @@ FIXTURE_SETUP(memory)
 		self->hwpt = b->ioas_id;
 		ASSERT_EQ(0, crowd_attach(&self->c, BOTH, b->ioas_id));
 	} else {
-		ASSERT_EQ(0, crowd_hwpt(&self->c, BOTH, b->ioas_id, &self->hwpt));
-		ASSERT_EQ(0, crowd_attach(&self->c, BOTH, self->hwpt));
+		ASSERT_EQ(0, crowd_hwpt(&self->c, variant->device, b->ioas_id,
+					&self->hwpt));
+		ASSERT_EQ(0, crowd_attach(&self->c, variant->device, self->hwpt));
 	}
 	ASSERT_EQ(0, crowd_start(&self->c, IOMMU_DIRTY_POLICY_IOMMU, 0));
-	/* As if the device had written to each of them */
-	snprintf(command, sizeof(command), "%u %#llx %#llx %#llx %llu 0", BOTH, FAR,
-		 MAPPINGS * GIB, GIB, MAPPINGS);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "set_dirty", command));
+	ASSERT_EQ(0, make_dirty(&self->c, variant->device));
 	if (variant->end == end_destroy)
 		ASSERT_EQ(0, crowd_detach(&self->c, BOTH));
 }

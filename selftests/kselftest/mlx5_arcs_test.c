@@ -327,6 +327,30 @@ TEST_F(data, resuming_that_was_not_begun_is_left)
 	EXPECT_TRUE(pair_moves(&p->dst));
 }
 
+/* No file descriptor is left for a save: the VF goes on, and migrates later. */
+TEST_F(data, save_without_a_file_descriptor)
+{
+	static const enum vfio_device_mig_state states[] = { S(PRE_COPY), S(STOP_COPY) };
+	struct pair *p = &self->p;
+	struct rlimit limit, none;
+	unsigned int i;
+	int fd;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	none = limit;
+	none.rlim_cur = 0;
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+		EXPECT_EQ(-EMFILE, vf_set_state(&p->src, states[i], &fd));
+		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+		EXPECT_EQ(0, vf_set_state(&p->src, S(RUNNING), NULL));
+		EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
+		EXPECT_TRUE(pair_moves(&p->src));
+	}
+	EXPECT_EQ(0, pair_migrate(p, true));
+}
+
 /* In pieces of any size, it is the same stream. */
 TEST_F(data, comes_and_goes_in_pieces)
 {

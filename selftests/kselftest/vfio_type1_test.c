@@ -6,41 +6,21 @@
  * page ioctls too.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <linux/vfio.h>
 
 #include "kselftest_harness.h"
 #include "iommufd.h"
-#include "sysfs.h"
-#include "vdev.h"
+#include "type1.h"
 
 #define IOVA	0x40000000ull
 #define LENGTH	(64ull << 12)
 #define SEED	0x7479706531ull
 
-/* The IOMMU group of a PCI device; -1 if it has none. */
-static int group_of(const char *name)
-{
-	char path[PATH_MAX], link[PATH_MAX];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", name);
-	n = readlink(path, link, sizeof(link) - 1);
-	if (n < 0)
-		return -1;
-	link[n] = 0;
-	return atoi(basename(link));
-}
-
 FIXTURE(type1)
 {
-	struct vdev dev;
-	int container;
-	int group;
+	struct type1 t;
 	__u64 *mem;
 };
 
@@ -73,48 +53,15 @@ FIXTURE_VARIANT_ADD(type1, iommufd_v1)
 FIXTURE_SETUP(type1)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
-	struct vfio_region_info info = {
-		.argsz = sizeof(info),
-		.index = VFIO_PCI_BAR0_REGION_INDEX,
-	};
-	char path[64];
-	int nr;
+	struct type1 *t = &self->t;
 
-	self->dev.fd = self->group = self->container = -1;
-	self->dev.iommufd = -1;
-	if (vdev_count() <= 0)
-		SKIP(return, "no virtual DMA device");
-
-	ASSERT_EQ(0, sysfs_pci_find(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID, 0,
-				    self->dev.name, sizeof(self->dev.name)));
-	ASSERT_EQ(0, sysfs_pci_bind(self->dev.name, "vfio-pci"));
-	nr = group_of(self->dev.name);
-	ASSERT_LE(0, nr);
-
-	self->container = open(variant->container, O_RDWR);
-	ASSERT_LE(0, self->container);
-	ASSERT_EQ(VFIO_API_VERSION, ioctl(self->container, VFIO_GET_API_VERSION));
-	ASSERT_EQ(1, ioctl(self->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU));
-
-	snprintf(path, sizeof(path), "/dev/vfio/%d", nr);
-	self->group = open(path, O_RDWR);
-	ASSERT_LE(0, self->group);
-	ASSERT_EQ(0, ioctl(self->group, VFIO_GROUP_GET_STATUS, &status));
+	ASSERT_EQ(0, type1_open(t, variant->container,
+				variant->v1 ? VFIO_TYPE1_IOMMU : VFIO_TYPE1v2_IOMMU));
+	ASSERT_EQ(VFIO_API_VERSION, ioctl(t->container, VFIO_GET_API_VERSION));
+	ASSERT_EQ(1, ioctl(t->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU));
+	ASSERT_EQ(0, ioctl(t->group, VFIO_GROUP_GET_STATUS, &status));
 	ASSERT_TRUE(status.flags & VFIO_GROUP_FLAGS_VIABLE);
-	ASSERT_EQ(0, ioctl(self->group, VFIO_GROUP_SET_CONTAINER, &self->container));
-	ASSERT_EQ(0, ioctl(self->container, VFIO_SET_IOMMU,
-			   variant->v1 ? VFIO_TYPE1_IOMMU : VFIO_TYPE1v2_IOMMU));
-
-	self->dev.fd = ioctl(self->group, VFIO_GROUP_GET_DEVICE_FD, self->dev.name);
-	ASSERT_LE(0, self->dev.fd);
-	ASSERT_EQ(0, ioctl(self->dev.fd, VFIO_DEVICE_GET_REGION_INFO, &info));
-	ASSERT_TRUE(info.flags & VFIO_REGION_INFO_FLAG_MMAP);
-	self->dev.bar_size = info.size;
-	self->dev.bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			     self->dev.fd, (off_t)info.offset);
-	ASSERT_NE(MAP_FAILED, (void *)self->dev.bar);
-	ASSERT_EQ(VIRT_DMA_MAGIC, vdev_read64(&self->dev, VIRT_DMA_ID));
-	ASSERT_EQ(0, vdev_bus_master(&self->dev, 1));
+	ASSERT_EQ(VIRT_DMA_MAGIC, vdev_read64(&t->dev, VIRT_DMA_ID));
 
 	self->mem = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -123,11 +70,7 @@ FIXTURE_SETUP(type1)
 
 FIXTURE_TEARDOWN(type1)
 {
-	if (self->dev.bar)
-		munmap((void *)self->dev.bar, self->dev.bar_size);
-	close(self->dev.fd);
-	close(self->group);
-	close(self->container);
+	type1_close(&self->t);
 	if (self->mem)
 		munmap(self->mem, LENGTH);
 }
@@ -159,9 +102,9 @@ TEST_F(type1, dma_writes_memory)
 	struct vdev_job job;
 	__u64 n, a;
 
-	ASSERT_EQ(0, map(self->container, self->mem));
+	ASSERT_EQ(0, map(self->t.container, self->mem));
 	job_init(&job);
-	ASSERT_EQ(0, vdev_run(&self->dev, &job, 10000));
+	ASSERT_EQ(0, vdev_run(&self->t.dev, &job, 10000));
 	for (n = 0; n < LENGTH >> 12; n++) {
 		a = IOVA + (n << 12);
 		ASSERT_EQ(virt_dma_value(SEED, n, a), self->mem[n << 9]);
@@ -178,13 +121,13 @@ TEST_F(type1, unmap_ends_access)
 	};
 	struct vdev_job job;
 
-	ASSERT_EQ(0, map(self->container, self->mem));
-	ASSERT_EQ(0, ioctl(self->container, VFIO_IOMMU_UNMAP_DMA, &cmd));
+	ASSERT_EQ(0, map(self->t.container, self->mem));
+	ASSERT_EQ(0, ioctl(self->t.container, VFIO_IOMMU_UNMAP_DMA, &cmd));
 	ASSERT_EQ(LENGTH, cmd.size);
 	job_init(&job);
-	vdev_run(&self->dev, &job, 10000);
-	EXPECT_TRUE(vdev_read64(&self->dev, VIRT_DMA_STATUS) & VIRT_DMA_STATUS_FAULT);
-	EXPECT_EQ(LENGTH >> 12, vdev_read64(&self->dev, VIRT_DMA_FAULTS));
+	vdev_run(&self->t.dev, &job, 10000);
+	EXPECT_TRUE(vdev_read64(&self->t.dev, VIRT_DMA_STATUS) & VIRT_DMA_STATUS_FAULT);
+	EXPECT_EQ(LENGTH >> 12, vdev_read64(&self->t.dev, VIRT_DMA_FAULTS));
 	EXPECT_EQ(0, self->mem[0]);
 }
 
@@ -220,31 +163,31 @@ TEST_F(type1, dirty_pages)
 
 	if (!variant->dirty)
 		SKIP(return, "vfio's own container");
-	ASSERT_EQ(0, map(self->container, self->mem));
-	EXPECT_EQ(-EINVAL, dirty_pages(self->container, GET, &bits));
-	EXPECT_EQ(-EINVAL, dirty_pages(self->container, START | STOP, NULL));
-	EXPECT_EQ(-EINVAL, dirty_pages(self->container, 0, NULL));
-	EXPECT_EQ(-EINVAL, dirty_pages(self->container, 8, NULL));
-	EXPECT_EQ(0, dirty_pages(self->container, STOP, NULL));
-	ASSERT_EQ(0, dirty_pages(self->container, START, NULL));
-	EXPECT_EQ(0, dirty_pages(self->container, START, NULL));
+	ASSERT_EQ(0, map(self->t.container, self->mem));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->t.container, GET, &bits));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->t.container, START | STOP, NULL));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->t.container, 0, NULL));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->t.container, 8, NULL));
+	EXPECT_EQ(0, dirty_pages(self->t.container, STOP, NULL));
+	ASSERT_EQ(0, dirty_pages(self->t.container, START, NULL));
+	EXPECT_EQ(0, dirty_pages(self->t.container, START, NULL));
 
 	/* What is read is written over the bitmap, not ORed into it */
-	ASSERT_EQ(0, dirty_pages(self->container, GET, &bits));
+	ASSERT_EQ(0, dirty_pages(self->t.container, GET, &bits));
 	EXPECT_EQ(0, bits);
 	job_init(&job);
 	job.iova = IOVA + (5 << 12);
 	job.length = 3 << 12;
-	ASSERT_EQ(0, vdev_run(&self->dev, &job, 10000));
-	EXPECT_EQ(-EFAULT, dirty_pages(self->container, GET, (void *)8));
-	ASSERT_EQ(0, dirty_pages(self->container, GET, &bits));
+	ASSERT_EQ(0, vdev_run(&self->t.dev, &job, 10000));
+	EXPECT_EQ(-EFAULT, dirty_pages(self->t.container, GET, (void *)8));
+	ASSERT_EQ(0, dirty_pages(self->t.container, GET, &bits));
 	EXPECT_EQ(7ull << 5, bits & (7ull << 5));
 	/* Leaves may be larger than a page, but not all of it is dirty again */
-	ASSERT_EQ(0, dirty_pages(self->container, GET, &bits));
+	ASSERT_EQ(0, dirty_pages(self->t.container, GET, &bits));
 	EXPECT_EQ(0, bits);
-	EXPECT_EQ(0, dirty_pages(self->container, STOP, NULL));
-	EXPECT_EQ(-EINVAL, dirty_pages(self->container, GET, &bits));
-	EXPECT_EQ(0, dirty_pages(self->container, START, NULL));
+	EXPECT_EQ(0, dirty_pages(self->t.container, STOP, NULL));
+	EXPECT_EQ(-EINVAL, dirty_pages(self->t.container, GET, &bits));
+	EXPECT_EQ(0, dirty_pages(self->t.container, START, NULL));
 }
 
 static int unmap_dirty_at(int container, __u64 iova, __u64 size, __u64 *bits,
@@ -280,26 +223,26 @@ TEST_F(type1, dirty_unmap)
 
 	if (!variant->dirty)
 		SKIP(return, "vfio's own container");
-	ASSERT_EQ(0, map(self->container, self->mem));
+	ASSERT_EQ(0, map(self->t.container, self->mem));
 	EXPECT_EQ(-EINVAL,
-		  unmap_dirty(self->container, LENGTH, &bits, &unmapped));
-	ASSERT_EQ(0, dirty_pages(self->container, START, NULL));
+		  unmap_dirty(self->t.container, LENGTH, &bits, &unmapped));
+	ASSERT_EQ(0, dirty_pages(self->t.container, START, NULL));
 	job_init(&job);
 	job.iova = IOVA + (5 << 12);
 	job.length = 3 << 12;
-	ASSERT_EQ(0, vdev_run(&self->dev, &job, 10000));
+	ASSERT_EQ(0, vdev_run(&self->t.dev, &job, 10000));
 	EXPECT_EQ(-EINVAL,
-		  unmap_dirty(self->container, LENGTH + 1, &bits, &unmapped));
+		  unmap_dirty(self->t.container, LENGTH + 1, &bits, &unmapped));
 	EXPECT_EQ(-EINVAL,
-		  unmap_dirty(self->container, 2 * LENGTH, &bits, &unmapped));
-	ASSERT_EQ(0, unmap_dirty(self->container, LENGTH, &bits, &unmapped));
+		  unmap_dirty(self->t.container, 2 * LENGTH, &bits, &unmapped));
+	ASSERT_EQ(0, unmap_dirty(self->t.container, LENGTH, &bits, &unmapped));
 	EXPECT_EQ(LENGTH, unmapped);
 	EXPECT_EQ(7ull << 5, bits & (7ull << 5));
-	ASSERT_EQ(0, unmap_dirty(self->container, LENGTH, &bits, &unmapped));
+	ASSERT_EQ(0, unmap_dirty(self->t.container, LENGTH, &bits, &unmapped));
 	EXPECT_EQ(0, unmapped);
 	EXPECT_EQ(0, bits);
-	ASSERT_EQ(0, map(self->container, self->mem));
-	ASSERT_EQ(0, dirty_pages(self->container, GET, &bits));
+	ASSERT_EQ(0, map(self->t.container, self->mem));
+	ASSERT_EQ(0, dirty_pages(self->t.container, GET, &bits));
 }
 
 TEST_F(type1, dirty_unmap_of_a_part)
@@ -311,12 +254,12 @@ TEST_F(type1, dirty_unmap_of_a_part)
 
 	if (!variant->dirty)
 		SKIP(return, "vfio's own container");
-	ASSERT_EQ(0, map(self->container, self->mem));
-	ASSERT_EQ(0, dirty_pages(self->container, START, NULL));
+	ASSERT_EQ(0, map(self->t.container, self->mem));
+	ASSERT_EQ(0, dirty_pages(self->t.container, START, NULL));
 	job_init(&job);
 	job.iova = IOVA + (15 << 12);
 	job.length = 18 << 12;
-	ASSERT_EQ(0, vdev_run(&self->dev, &job, 10000));
+	ASSERT_EQ(0, vdev_run(&self->t.dev, &job, 10000));
 
 	/* A struct of which the second half cannot be read */
 	two = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -330,32 +273,32 @@ TEST_F(type1, dirty_unmap_of_a_part)
 		.iova = IOVA,
 		.size = LENGTH,
 	};
-	EXPECT_EQ(-1, ioctl(self->container, VFIO_IOMMU_UNMAP_DMA, cut));
+	EXPECT_EQ(-1, ioctl(self->t.container, VFIO_IOMMU_UNMAP_DMA, cut));
 	EXPECT_EQ(EFAULT, errno);
 	munmap(two, 4096);
 
 	if (!variant->v1) {
-		EXPECT_EQ(-ENOENT, unmap_dirty_at(self->container, IOVA + LENGTH / 4,
+		EXPECT_EQ(-EINVAL, unmap_dirty_at(self->t.container, IOVA + LENGTH / 4,
 						  LENGTH / 4, &bits, &unmapped));
-		ASSERT_EQ(0, unmap_dirty(self->container, LENGTH, &bits, &unmapped));
+		ASSERT_EQ(0, unmap_dirty(self->t.container, LENGTH, &bits, &unmapped));
 		/* Leaves may be larger than a page */
 		EXPECT_EQ(0x3ffffull << 15, bits & 0x3ffffull << 15);
 		return;
 	}
 	/* Out of the middle, then what lies before, then what lies behind it */
-	ASSERT_EQ(0, unmap_dirty_at(self->container, IOVA + LENGTH / 4, LENGTH / 4,
+	ASSERT_EQ(0, unmap_dirty_at(self->t.container, IOVA + LENGTH / 4, LENGTH / 4,
 				    &bits, &unmapped));
 	EXPECT_EQ(LENGTH / 4, unmapped);
 	EXPECT_EQ(0xffffull, bits);
-	ASSERT_EQ(0, unmap_dirty_at(self->container, IOVA, LENGTH / 4, &bits,
+	ASSERT_EQ(0, unmap_dirty_at(self->t.container, IOVA, LENGTH / 4, &bits,
 				    &unmapped));
 	EXPECT_EQ(LENGTH / 4, unmapped);
 	EXPECT_EQ(1ull << 15, bits);
 	job.length = 4096;
-	EXPECT_NE(0, vdev_run(&self->dev, &job, 10000));
+	EXPECT_NE(0, vdev_run(&self->t.dev, &job, 10000));
 	job.iova = IOVA + LENGTH - 4096;
-	ASSERT_EQ(0, vdev_run(&self->dev, &job, 10000));
-	ASSERT_EQ(0, unmap_dirty_at(self->container, IOVA + LENGTH / 2, LENGTH / 2,
+	ASSERT_EQ(0, vdev_run(&self->t.dev, &job, 10000));
+	ASSERT_EQ(0, unmap_dirty_at(self->t.container, IOVA + LENGTH / 2, LENGTH / 2,
 				    &bits, &unmapped));
 	EXPECT_EQ(LENGTH / 2, unmapped);
 	EXPECT_EQ(1ull << 31 | 1, bits);
@@ -370,7 +313,7 @@ TEST_F(type1, migration_capability)
 	struct vfio_iommu_type1_info_cap_migration *cap = NULL;
 	__u32 at;
 
-	ASSERT_EQ(0, ioctl(self->container, VFIO_IOMMU_GET_INFO, &u));
+	ASSERT_EQ(0, ioctl(self->t.container, VFIO_IOMMU_GET_INFO, &u));
 	ASSERT_TRUE(u.info.flags & VFIO_IOMMU_INFO_CAPS);
 	for (at = u.info.cap_offset; at && !cap;) {
 		struct vfio_info_cap_header *header = (void *)(u.bytes + at);
@@ -393,17 +336,17 @@ TEST_F(type1, one_owner)
 
 	if (!variant->dirty)
 		SKIP(return, "vfio's own container");
-	ASSERT_EQ(0, ioctl(self->container, IOMMU_VFIO_IOAS, &ioas));
-	ASSERT_EQ(0, tracker_alloc(self->container, ioas.ioas_id, 0, 0, 0,
+	ASSERT_EQ(0, ioctl(self->t.container, IOMMU_VFIO_IOAS, &ioas));
+	ASSERT_EQ(0, tracker_alloc(self->t.container, ioas.ioas_id, 0, 0, 0,
 				   &id));
-	EXPECT_EQ(-EBUSY, dirty_pages(self->container, START, NULL));
-	EXPECT_EQ(0, dirty_pages(self->container, STOP, NULL));
-	ASSERT_EQ(0, iommufd_destroy(self->container, id));
-	EXPECT_EQ(0, dirty_pages(self->container, START, NULL));
-	EXPECT_EQ(-EBUSY, tracker_alloc(self->container, ioas.ioas_id, 0, 0, 0,
+	EXPECT_EQ(-EBUSY, dirty_pages(self->t.container, START, NULL));
+	EXPECT_EQ(0, dirty_pages(self->t.container, STOP, NULL));
+	ASSERT_EQ(0, iommufd_destroy(self->t.container, id));
+	EXPECT_EQ(0, dirty_pages(self->t.container, START, NULL));
+	EXPECT_EQ(-EBUSY, tracker_alloc(self->t.container, ioas.ioas_id, 0, 0, 0,
 					&id));
-	EXPECT_EQ(0, dirty_pages(self->container, STOP, NULL));
-	EXPECT_EQ(0, tracker_alloc(self->container, ioas.ioas_id, 0, 0, 0,
+	EXPECT_EQ(0, dirty_pages(self->t.container, STOP, NULL));
+	EXPECT_EQ(0, tracker_alloc(self->t.container, ioas.ioas_id, 0, 0, 0,
 				   &id));
 }
 
