@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Tracepoints. Sizes are in bytes, addresses are IOVA, "last" is inclusive, times are in
- * nanoseconds. A context has the number that netlink tells, objects have their IDs in it.
+ * nanoseconds. A context has the number that netlink tells, objects have their IDs in it;
+ * the tracker of one HWPT has neither, and tells 0.
  * Off, each costs a branch that is never taken; what they tell and nobody else wants is
  * worked out only when they are on.
  */

@@ -67,6 +67,12 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+/* In a kernel with all its checkers everything takes longer */
+static double limit(double seconds)
+{
+	return getenv("SLOW") ? 30 * seconds : seconds;
+}
+
 static int peer_open(struct peer *p)
 {
 	int rc;
@@ -568,7 +574,7 @@ TEST_F(netlink, busy)
 		EXPECT_EQ(0, dump(&self->p, (uint8_t)i, 0, &a));
 		answer_free(&a);
 	}
-	EXPECT_GT(5, now() - start);
+	EXPECT_GT(limit(5), now() - start);
 	EXPECT_FALSE(at.done);
 	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
 	pthread_join(thread, NULL);
@@ -985,7 +991,7 @@ TEST_F(netlink, many)
 		EXPECT_EQ(cmd == IOMMUFD_DIRTY_CMD_IOAS_GET ? nr + 1 : nr, part);
 		TH_LOG("%u %s in %.3f s", part,
 		       cmd == IOMMUFD_DIRTY_CMD_IOAS_GET ? "IOASes" : "trackers", took);
-		EXPECT_GT(2, took);
+		EXPECT_GT(limit(2), took);
 		answer_free(&a);
 	}
 	free(seen);
