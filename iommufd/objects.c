@@ -343,7 +343,7 @@ static int tracker_peek(struct iommufd_ctx *ictx, struct iommufd_object *obj,
 		dirty_info_free(info);
 		return -ENOENT;
 	}
-	if (rc == -EBUSY && legacy && READ_ONCE(ictx->vfio_ioas) != ioas) {
+	if (rc && legacy && READ_ONCE(ictx->vfio_ioas) != ioas) {
 		dirty_info_free(info);
 		return -ENOENT;
 	}
