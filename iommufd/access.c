@@ -138,7 +138,7 @@ void iommufd_dirty_access_unpin(struct iommufd_access *access,
 	pin = pin_find(access, first, last);
 	write = pin && pin->write;
 	mutex_unlock(&dirty->pins_lock);
-	if (write)
+	if (write && !dirty_test_break(DIRTY_BREAK_LATE_UNPIN))
 		access_publish(access, first, last);
 	dirty_test_delay("unpin");
 }
@@ -154,14 +154,20 @@ void iommufd_dirty_access_forget(struct iommufd_access *access,
 {
 	struct iommufd_dirty_iopt *dirty = &access->ioas_unpin->iopt.dirty;
 	struct dirty_pin *pin;
+	bool write;
 
 	mutex_lock(&dirty->pins_lock);
 	pin = pin_find(access, first, last);
+	write = pin && pin->write;
 	if (!WARN_ON(!pin) && !--pin->count) {
 		interval_tree_remove(&pin->node, &dirty->pins);
 		kfree(pin);
 	}
 	mutex_unlock(&dirty->pins_lock);
+	if (write && dirty_test_break(DIRTY_BREAK_LATE_UNPIN)) {
+		dirty_test_delay("forgotten");
+		access_publish(access, first, last);
+	}
 }
 
 /**

@@ -79,6 +79,17 @@ static int mapped_step(struct harvest *h, unsigned long first,
 	return 0;
 }
 
+static int unfilled_step(struct harvest *h, unsigned long first,
+			 unsigned long last)
+{
+	struct iopt_area *area;
+
+	for (area = iopt_area_iter_first(h->iopt, first, last); area;
+	     area = iopt_area_iter_next(area, first, last))
+		mark_area(h, area, first, last);
+	return harvest_killed(h) ? -EINTR : 0;
+}
+
 /* ---- Ranges ---- */
 
 /*
@@ -263,6 +274,22 @@ static int harvest_marks(struct iommufd_dirty_tracker *tracker,
 	return 0;
 }
 
+/*
+ * A device may have written to a domain whose fill failed half way: it is unfilled
+ * by now, with its bits, and the device attached until the error has been dealt with.
+ */
+static struct iommufd_dirty_domain *
+unfilled_domain(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *at;
+
+	dirty_for_each_attachment(at, iopt, tracker)
+		if (!dirty_domain_filled(iopt, at->dd))
+			return at->dd;
+	return NULL;
+}
+
 /* All domains of the tracker, from @first up to *reached or to where somebody waits. */
 static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 			   const struct dirty_harvest_range *range,
@@ -271,17 +298,16 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 			   bool *skipped)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_domain *dd;
 	struct iommu_domain *domain;
 	unsigned long index;
+	struct harvest h;
 	int rc;
 
 	rc = down_read_killable(&iopt->domains_rwsem);
 	if (rc)
 		return rc;
 	xa_for_each(&iopt->domains, index, domain) {
-		struct iommufd_dirty_domain *dd;
-		struct harvest h;
-
 		dd = dirty_domain_find(iopt, domain);
 		if (!dd || !dirty_tracker_covers(tracker, dd))
 			continue;
@@ -291,6 +317,11 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 		*skipped |= h.skipped;
 		if (rc)
 			break;
+	}
+	dd = unfilled_domain(tracker);
+	if (!rc && dd && !(flags & DIRTY_HARVEST_DISCARD)) {
+		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
+		rc = harvest_steps(&h, unfilled_step, first, reached);
 	}
 	up_read(&iopt->domains_rwsem);
 	return rc;
@@ -307,7 +338,8 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
  * On return everything in @set has been flushed, and every unmap that was under
  * way in the range has published what was dirty there.
  *
- * Return: -EINTR when killed. A source that fails is degraded instead.
+ * Return: -EINTR when killed, -ETIME when an unmap is under way at the deadline. A
+ * source that fails is degraded instead.
  */
 int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 		  const struct dirty_harvest_range *range, unsigned int flags,
@@ -332,7 +364,7 @@ int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 				   flags & DIRTY_HARVEST_PEEK, set);
 	if (!rc && skipped)
 		rc = dirty_hidden_wait(dirty_tracker_iopt(tracker), range->first,
-				       range->last);
+				       range->last, range->deadline);
 	return rc;
 }
 

@@ -31,12 +31,14 @@ enum dirty_harvest_flags {
  * @own_first: First byte that the caller will deliver; what it harvests outside
  *	of these two is pending at once
  * @own_last: Last byte, inclusive
+ * @deadline: When to give up waiting for an unmap, in jiffies; 0 never
  */
 struct dirty_harvest_range {
 	unsigned long first;
 	unsigned long last;
 	unsigned long own_first;
 	unsigned long own_last;
+	unsigned long deadline;
 };
 
 int dirty_harvest(struct iommufd_dirty_tracker *tracker,

@@ -3,6 +3,7 @@
  * Unmaps under way. An unmap hides an area before it harvests it, so that a READ
  * passes it over; the READ then waits until what was dirty there is pending.
  */
+#include <linux/jiffies.h>
 #include <linux/sched/signal.h>
 #include <linux/wait.h>
 
@@ -70,15 +71,17 @@ static bool is_hidden(struct iommufd_dirty_iopt *dirty, unsigned long first,
  * @iopt: The IOAS's table; the caller holds nothing that an unmap needs
  * @first: First byte
  * @last: Last byte, inclusive
+ * @deadline: When to give up, in jiffies; 0 never
  *
  * Unmaps that begin later are not waited for.
  *
- * Return: -EINTR when killed.
+ * Return: -EINTR when killed, -ETIME when @deadline has passed.
  */
 int dirty_hidden_wait(struct io_pagetable *iopt, unsigned long first,
-		      unsigned long last)
+		      unsigned long last, unsigned long deadline)
 {
 	struct iommufd_dirty_iopt *dirty = &iopt->dirty;
+	long left = MAX_SCHEDULE_TIMEOUT;
 	u64 seq;
 
 	if (dirty_test_break(DIRTY_BREAK_NO_HIDDEN))
@@ -86,8 +89,14 @@ int dirty_hidden_wait(struct io_pagetable *iopt, unsigned long first,
 	spin_lock(&dirty->hidden_lock);
 	seq = dirty->hidden_seq;
 	spin_unlock(&dirty->hidden_lock);
-	if (wait_event_killable(dirty->hidden_wait,
-				!is_hidden(dirty, first, last, seq)))
+	if (deadline) {
+		left = deadline - jiffies;
+		left = max(left, 0L);
+	}
+	left = wait_event_killable_timeout(dirty->hidden_wait,
+					   !is_hidden(dirty, first, last, seq),
+					   left);
+	if (left < 0)
 		return -EINTR;
-	return 0;
+	return left ? 0 : -ETIME;
 }

@@ -14,6 +14,6 @@ void dirty_hidden_add(struct io_pagetable *iopt,
 void dirty_hidden_del(struct io_pagetable *iopt,
 		      struct iommufd_dirty_unmap *unmap);
 int dirty_hidden_wait(struct io_pagetable *iopt, unsigned long first,
-		      unsigned long last);
+		      unsigned long last, unsigned long deadline);
 
 #endif

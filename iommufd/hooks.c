@@ -196,13 +196,14 @@ int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging)
  * @hwpt_paging: The HWPT
  *
  * What was filled is unfilled again without a harvest, and the device may have
- * written to it.
+ * written to it. Until this marks it, READs report all that is mapped.
  */
 void iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging)
 {
 	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
 	struct iommufd_dirty_tracker *tracker;
 
+	dirty_test_delay("unfilled");
 	down_read(&iopt->domains_rwsem);
 	tracker = dirty_tracker_running(iopt);
 	if (tracker)

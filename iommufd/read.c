@@ -114,6 +114,7 @@ static int read_window(struct iommufd_dirty_tracker *tracker,
 		.last = last,
 		.own_first = rd->iova,
 		.own_last = rd->last,
+		.deadline = rd->deadline,
 	};
 	bool peek = !dirty_read_clears(rd);
 	int rc;

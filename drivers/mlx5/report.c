@@ -316,29 +316,6 @@ void mlx5vf_report_init(struct mlx5vf_report *r, u32 message)
 	r->slots = max_t(u32, REPORT_SIZE / message, MIN_SLOTS);
 }
 
-/* Both queue pairs, connected. @stuck: it failed, and firmware has kept one. */
-static int open_qps(struct mlx5_core_dev *mdev, struct mlx5vf_report *r, bool *stuck)
-{
-	int ret;
-
-	ret = create_qp(mdev, r, true, &r->qpn);
-	if (ret)
-		return ret;
-	ret = create_qp(mdev, r, false, &r->fw_qpn);
-	if (ret)
-		goto destroy_qp;
-	ret = connect_qps(mdev, r);
-	if (ret)
-		goto destroy_fw_qp;
-	return 0;
-
-destroy_fw_qp:
-	*stuck = destroy_qp(mdev, r->fw_qpn);
-destroy_qp:
-	*stuck |= !!destroy_qp(mdev, r->qpn);
-	return ret;
-}
-
 /**
  * mlx5vf_report_open - make it
  * @mv: the VF; attached

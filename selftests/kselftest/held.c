@@ -91,3 +91,19 @@ long virt_counter(const char *name)
 		 name);
 	return number_in(path, "");
 }
+
+/**
+ * delay_at - Delay the tracker at one delay point, each time that it is passed
+ * @where: the point's name; "" ends it
+ * @us: longest delay, in microseconds; 0 for none
+ */
+int delay_at(const char *where, unsigned int us)
+{
+	char value[16];
+	int rc;
+
+	snprintf(value, sizeof(value), "%u", us);
+	rc = parameter_set("iommufd", "dirty_delay_at", *where ? where : "\n");
+	rc = rc ?: parameter_set("iommufd", "dirty_delay_one_in", us ? "1" : "4");
+	return rc ?: parameter_set("iommufd", "dirty_delay_us", value);
+}

@@ -40,6 +40,8 @@ bool hold_is_met(const char *name, unsigned int ms);
 int hold_release(const char *name);
 int hold_release_all(void);
 
+int delay_at(const char *where, unsigned int us);
+
 long virt_counter(const char *name);
 
 #endif

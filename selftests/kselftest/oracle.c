@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,7 +61,9 @@ static struct oracle_event *event_add(struct oracle *o, __u64 iova,
 		return NULL;
 	o->events = e;
 	e += o->nr_events++;
-	*e = (struct oracle_event){ .iova = iova, .length = length };
+	*e = (struct oracle_event){
+		.iova = iova, .length = length, .tried = length,
+	};
 	return e;
 }
 
@@ -108,6 +111,7 @@ int oracle_tracker_unmap(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 	if (!e)
 		return -ENOMEM;
 	cmd.data = (uintptr_t)e->bits;
+	e->unmap = true;
 	e->races = !conservative;
 	e->begin_ns = oracle_now();
 	rc = tracker_unmap(fd, &cmd);
@@ -219,7 +223,7 @@ int oracle_read_fault(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 	if (good > bytes)
 		good = bytes;
 	memcpy(e->bits, map, good);
-	/* Past where it stopped it was no READ, and the dirt is to come again */
+	/* Past where it stopped it was no READ: what is dirty there comes again */
 	e->length = rc ? out.next_iova - iova : length;
 	munmap(map, size + ORACLE_PAGE);
 	return rc == -EFAULT ? 0 : rc;
@@ -235,8 +239,7 @@ struct shared_read {
 static int reader_note(struct oracle *o, const struct shared_read *read,
 		       __u64 iova, __u64 length)
 {
-	struct oracle_event *e, tmp;
-	unsigned int i;
+	struct oracle_event *e;
 
 	/* Killed before it began */
 	if (!read->begin_ns)
@@ -248,11 +251,6 @@ static int reader_note(struct oracle *o, const struct shared_read *read,
 	e->begin_ns = read->begin_ns;
 	e->killed = !read->end_ns;
 	e->end_ns = e->killed ? oracle_now() : read->end_ns;
-	for (i = o->nr_events - 1; i && e[-1].begin_ns > e->begin_ns; i--, e--) {
-		tmp = e[-1];
-		e[-1] = *e;
-		*e = tmp;
-	}
 	return 0;
 }
 
@@ -338,6 +336,117 @@ int oracle_readers(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 	return oracle_readers_end(o, &r, kill_us) ?: rc;
 }
 
+/* ---- READs in a loop ---- */
+
+static __u64 loop_random(struct oracle_loop *l, __u64 below)
+{
+	/* xorshift64*, Vigna 2014 */
+	l->random ^= l->random >> 12;
+	l->random ^= l->random << 25;
+	l->random ^= l->random >> 27;
+	return (l->random * 0x2545f4914f6cdd1dull >> 11) % below;
+}
+
+static int loop_read(struct oracle_loop *l)
+{
+	__u64 pages = l->length / ORACLE_PAGE;
+	__u64 first = loop_random(l, pages), n = pages - first;
+	struct oracle_event *e;
+
+	/* Everything, a long part, or one that begins and ends inside of leaves */
+	switch (loop_random(l, 3)) {
+	case 0:
+		first = 0;
+		n = pages;
+		break;
+	case 1:
+		n = 1 + loop_random(l, n);
+		break;
+	default:
+		n = 1 + loop_random(l, n < 600 ? n : 600);
+	}
+	e = realloc(l->events, (l->nr_events + 1) * sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	l->events = e;
+	e += l->nr_events;
+	*e = (struct oracle_event){
+		.iova = l->iova + first * ORACLE_PAGE,
+		.length = n * ORACLE_PAGE,
+		.tried = n * ORACLE_PAGE,
+		.bits = calloc(n / 64 + 1, sizeof(*e->bits)),
+	};
+	if (!e->bits)
+		return -ENOMEM;
+	l->nr_events++;
+	e->begin_ns = oracle_now();
+	l->rc = tracker_read_bitmap(l->fd, l->tracker_id, e->iova, e->length,
+				    ORACLE_PAGE, e->bits, 0, NULL);
+	e->end_ns = oracle_now();
+	return l->rc;
+}
+
+static void *loop_run(void *arg)
+{
+	struct oracle_loop *l = arg;
+
+	while (!l->stop && !l->rc) {
+		l->rc = loop_read(l);
+		usleep(loop_random(l, l->pause_us + 1));
+	}
+	return NULL;
+}
+
+/**
+ * oracle_loop_begin - Begin to READ, until oracle_loop_end()
+ * @l: filled in up to @pause_us, the rest 0
+ *
+ * Returns 0 or -errno.
+ */
+int oracle_loop_begin(struct oracle_loop *l)
+{
+	return -pthread_create(&l->thread, NULL, loop_run, l);
+}
+
+/**
+ * oracle_loop_end - End the loop, and note its READs
+ * @l: what oracle_loop_begin() has begun
+ *
+ * Returns 0, or the error of the READ that failed.
+ */
+int oracle_loop_end(struct oracle *o, struct oracle_loop *l)
+{
+	struct oracle_event *e;
+	int rc;
+
+	l->stop = true;
+	pthread_join(l->thread, NULL);
+	rc = l->rc;
+	e = realloc(o->events, (o->nr_events + l->nr_events + 1) * sizeof(*e));
+	if (e) {
+		o->events = e;
+		if (l->nr_events)
+			memcpy(e + o->nr_events, l->events,
+			       l->nr_events * sizeof(*e));
+		o->nr_events += l->nr_events;
+	} else {
+		while (l->nr_events)
+			free(l->events[--l->nr_events].bits);
+		rc = -ENOMEM;
+	}
+	free(l->events);
+	return rc;
+}
+
+/* ---- The verdict ---- */
+
+static int earlier(const void *a, const void *b)
+{
+	const struct oracle_event *x = a, *y = b;
+
+	return x->begin_ns < y->begin_ns ? -1 : x->begin_ns > y->begin_ns;
+}
+
 static bool covers(const struct oracle_event *e, __u64 iova)
 {
 	return iova >= e->iova && iova - e->iova < e->length;
@@ -348,6 +457,32 @@ static bool reports(const struct oracle_event *e, __u64 iova)
 	__u64 page = (iova - e->iova) / ORACLE_PAGE;
 
 	return e->bits && covers(e, iova) && e->bits[page / 64] >> (page % 64) & 1;
+}
+
+/* Has a READ harvested a page and given it back, since it ended before that? */
+static bool gave_back(const struct oracle_event *e, __u64 iova)
+{
+	return e->bits && iova >= e->iova && iova - e->iova < e->tried &&
+	       (e->killed || !covers(e, iova));
+}
+
+/* Must this READ report what was written before it, if no other READ has? */
+static bool has_to_report(const struct oracle *o, const struct oracle_event *e,
+			  __u64 iova)
+{
+	unsigned int i;
+
+	if (!covers(e, iova) || e->killed)
+		return false;
+	for (i = 0; i < o->nr_events; i++) {
+		const struct oracle_event *other = &o->events[i];
+
+		if (other->begin_ns > e->end_ns)
+			break;
+		if (other->end_ns >= e->begin_ns && gave_back(other, iova))
+			return false;
+	}
+	return true;
 }
 
 /* One page's worth of a write. */
@@ -372,11 +507,36 @@ static bool write_is_lost(const struct oracle *o, __u64 iova, __u64 begin,
 		if (e->end_ns >= begin && reports(e, iova))
 			return false;
 		/* What runs at the same time may have taken it */
-		if (e->begin_ns >= end && covers(e, iova) && !e->killed &&
-		    first_end == UINT64_MAX)
+		if (e->begin_ns >= end && first_end == UINT64_MAX &&
+		    has_to_report(o, e, iova))
 			first_end = e->end_ns;
 	}
 	return true;
+}
+
+/* The READs and UNMAPs of a lost write's page, from the last before it on. */
+static void print_events(const struct oracle *o, __u64 iova,
+			 const struct virt_truth_rec *rec)
+{
+	unsigned int i, printed = 0;
+
+	printf("# lost: a write of 0x%llx, %llu us long, on\n", iova,
+	       (rec->end_ns - rec->begin_ns) / 1000);
+	for (i = 0; i < o->nr_events && printed < 12; i++) {
+		const struct oracle_event *e = &o->events[i];
+
+		if ((!covers(e, iova) && !gave_back(e, iova)) ||
+		    e->end_ns + 20000000 < rec->begin_ns)
+			continue;
+		printf("# %8lld to %8lld us after its begin: %s of 0x%llx, 0x%llx bytes: %s%s\n",
+		       (long long)(e->begin_ns - rec->begin_ns) / 1000,
+		       (long long)(e->end_ns - rec->begin_ns) / 1000,
+		       e->bits ? e->unmap ? "UNMAP" : "READ" : "IOAS_UNMAP",
+		       e->iova, e->length,
+		       reports(e, iova) ? "dirty" : "clean",
+		       gave_back(e, iova) ? ", ended before" : "");
+		printed++;
+	}
 }
 
 /* Mark, in a copy of each READ's bits, what a write explains. */
@@ -393,7 +553,7 @@ static void explain(const struct oracle *o, __u64 **left, __u64 iova,
 		left[i][(iova - e->iova) / ORACLE_PAGE / 64] &=
 			~(1ull << ((iova - e->iova) / ORACLE_PAGE % 64));
 		/* A later READ has no excuse, unless this one could miss it */
-		if (e->begin_ns >= end && !e->killed)
+		if (e->begin_ns >= end && has_to_report(o, e, iova))
 			return;
 	}
 }
@@ -411,6 +571,7 @@ static void check_record(struct oracle *o, __u64 **left,
 		if (!o->lost++) {
 			o->lost_iova = at;
 			o->lost_begin_ns = rec->begin_ns;
+			print_events(o, at, rec);
 		}
 	}
 }
@@ -438,6 +599,7 @@ int oracle_check(struct oracle *o)
 
 	if (!recs || !left)
 		goto out;
+	qsort(o->events, o->nr_events, sizeof(*o->events), earlier);
 	for (i = 0; i < o->nr_events; i++) {
 		const struct oracle_event *e = &o->events[i];
 		size_t words = e->length / ORACLE_PAGE / 64 + 1;

@@ -4,15 +4,18 @@
  *
  * A write of [begin, end] to a mapped page must be reported by the first READ of
  * that page which begins after the write's end, by one that overlaps that READ, or
- * by an earlier one that ended after the write had begun. What a READ that was killed
- * has put into memory counts, but it is not the first. Exempt are writes that ended before START
- * returned, and writes that overlap an unmap of their page, unless it is
- * CONSERVATIVE. Times are
- * CLOCK_MONOTONIC, as in the ground truth.
+ * by an earlier one that ended after the write had begun. A READ is
+ * not the first if it was killed, though what it has put into memory counts; nor if
+ * it overlaps one that ended before it came to the page (a full buffer, a fault, a
+ * signal), which may have harvested the page and given it back. Exempt are writes
+ * that ended before START returned, and writes that overlap an unmap of their page,
+ * unless it is CONSERVATIVE. Times are CLOCK_MONOTONIC, as in the ground truth.
  */
 #ifndef _KSELFTEST_ORACLE_H
 #define _KSELFTEST_ORACLE_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <linux/types.h>
@@ -25,10 +28,12 @@
  * @begin_ns: before the ioctl
  * @end_ns: after it
  * @iova: first byte
- * @length: bytes
+ * @length: bytes up to where it came
+ * @tried: bytes that it was asked for
  * @bits: the pages reported, bit i for @iova + i * ORACLE_PAGE; NULL for an
  *	IOAS_UNMAP. Owned by the oracle
  * @killed: it did not come to its end
+ * @unmap: it was an UNMAP
  * @races: writes that overlap it may be lost: an UNMAP that is not CONSERVATIVE
  */
 struct oracle_event {
@@ -36,8 +41,10 @@ struct oracle_event {
 	__u64 end_ns;
 	__u64 iova;
 	__u64 length;
+	__u64 tried;
 	__u64 *bits;
 	bool killed;
+	bool unmap;
 	bool races;
 };
 
@@ -45,7 +52,7 @@ struct oracle_event {
  * struct oracle - What was reported, and the verdict
  * @truth_fd: /dev/virt-truth
  * @start_ns: when START had returned
- * @events: READs and UNMAPs, in order of @begin_ns
+ * @events: READs and UNMAPs; oracle_check() puts them in order of @begin_ns
  * @nr_events: how many
  * @writes: records checked
  * @reported: pages reported, in all READs
@@ -65,6 +72,33 @@ struct oracle {
 	__u64 lost;
 	__u64 lost_iova;
 	__u64 lost_begin_ns;
+};
+
+/**
+ * struct oracle_loop - READs of random ranges, one after another, in a thread
+ * @iova: first byte of what is read
+ * @length: bytes
+ * @fd: /dev/iommu
+ * @tracker_id: the tracker
+ * @random: state of the random numbers; not 0
+ * @pause_us: longest pause between two READs
+ * @stop: ends the loop
+ * @rc: error of a READ, or 0
+ * @events: the READs
+ * @nr_events: how many
+ */
+struct oracle_loop {
+	__u64 iova;
+	__u64 length;
+	int fd;
+	__u32 tracker_id;
+	__u64 random;
+	unsigned int pause_us;
+	atomic_bool stop;
+	int rc;
+	struct oracle_event *events;
+	unsigned int nr_events;
+	pthread_t thread;
 };
 
 /** struct oracle_readers - READs of other processes, under way */
@@ -97,6 +131,8 @@ int oracle_readers_begin(struct oracle_readers *r, int fd, __u32 tracker_id,
 			 __u64 iova, __u64 length, unsigned int readers);
 int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
 		       unsigned int kill_us);
+int oracle_loop_begin(struct oracle_loop *l);
+int oracle_loop_end(struct oracle *o, struct oracle_loop *l);
 int oracle_check(struct oracle *o);
 
 #endif

@@ -358,6 +358,45 @@ TEST_F(race_attach, fill_fails_half_way)
 	EXPECT_EQ(5, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
 }
 
+static int reader_reads(void *arg)
+{
+	struct crowd *c = arg;
+
+	return read_both(c, c->b.tracker_id, 0);
+}
+
+/* The same, and the first READ after the write runs before the error is dealt with. */
+TEST_F(race_attach, read_beside_failed_fill)
+{
+	struct crowd *c = &self->c;
+	struct attacher a = { .dev = &c->dev[BOTH], .pt_id = c->b.ioas_id };
+	unsigned int written;
+	struct call reader;
+
+	ASSERT_EQ(0, crowd_map_far(c));
+	ASSERT_EQ(0, crowd_open_device(c, BOTH));
+	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
+	ASSERT_EQ(0, crowd_write_on(c, BOTH, IOVA, RAM_SIZE, 3000));
+	ASSERT_EQ(0, hold_arm("hold_map", FAR));
+	ASSERT_EQ(0, call_begin(&a.call, attacher_attach, &a));
+	ASSERT_TRUE(hold_is_met("hold_map", HELD_LONG_MS));
+	usleep(200000);
+	ASSERT_EQ(0, vdev_stop(&c->dev[BOTH]));
+	ASSERT_EQ(0, delay_at("unfilled", 2000000));
+	/* It waits for the fill, which holds the domains */
+	ASSERT_EQ(0, call_begin(&reader, reader_reads, c));
+	usleep(100000);
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_map", "1"));
+	ASSERT_EQ(0, hold_release("hold_map"));
+	EXPECT_EQ(0, call_end(&reader));
+	EXPECT_EQ(0, lost_pages(c, &written)) {
+		TH_LOG("%u of %u pages", lost_pages(c, &written), written);
+	}
+	EXPECT_LT(0, written);
+	EXPECT_EQ(-ENOMEM, call_end(&a.call));
+	ASSERT_EQ(0, delay_at("", 0));
+}
+
 /* The driver claims dirty tracking, and refuses a domain that has it. */
 TEST_F(race_attach, refused_dirty_tracking)
 {

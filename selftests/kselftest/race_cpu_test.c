@@ -202,6 +202,63 @@ TEST_F(race_cpu, marks_when_it_is_detached)
 	EXPECT_EQ(0, read_ram(b));
 }
 
+/* ---- Unpin against READ ----------------------------------------------------- */
+
+static int unpin_page(void *arg)
+{
+	return cpu_do(*(int *)arg, VIRT_CPU_UNPIN, 0, 1);
+}
+
+/*
+ * READs beside an unpin that is delayed at @where: has one of them found the page
+ * clean, and a later one dirty? The CPU had written before either began.
+ */
+static bool unpin_is_missed(struct __test_metadata *_metadata, struct bench *b,
+			    int cpu, const char *where)
+{
+	bool clean = false, missed = false, done = false;
+	struct call unpin;
+
+	ASSERT_EQ(0, cpu_do(cpu, VIRT_CPU_PIN_WRITE, 0, 1));
+	ASSERT_EQ(0, cpu_do(cpu, VIRT_CPU_TOUCH, 0, 1));
+	ASSERT_EQ(0, delay_at(where, 1000000));
+	ASSERT_EQ(0, call_begin(&unpin, unpin_page, &cpu));
+	while (!done) {
+		int dirty;
+
+		done = call_is_done(&unpin, 0);
+		dirty = read_ram(b);
+		ASSERT_LE(0, dirty);
+		missed |= clean && dirty;
+		clean |= !dirty;
+		usleep(5000);
+	}
+	ASSERT_EQ(0, call_end(&unpin));
+	ASSERT_EQ(0, delay_at("", 0));
+	return missed;
+}
+
+/* Pinned, or published: there is no moment at which it is neither. */
+TEST_F(race_cpu, read_beside_unpin)
+{
+	EXPECT_FALSE(unpin_is_missed(_metadata, &self->b, self->cpu, "unpin"));
+	EXPECT_EQ(0, read_ram(&self->b));
+}
+
+TEST_F(race_cpu, late_unpin_is_noticed)
+{
+	bool missed = false;
+	unsigned int i;
+
+	/* DIRTY_BREAK_LATE_UNPIN of iommufd/test.h */
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "131072"));
+	for (i = 0; i < 10 && !missed; i++)
+		missed = unpin_is_missed(_metadata, &self->b, self->cpu,
+					 "forgotten");
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	EXPECT_TRUE(missed);
+}
+
 /* ---- Unpin against unmap ---------------------------------------------------- */
 
 struct unpinner {

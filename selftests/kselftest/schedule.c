@@ -19,6 +19,7 @@
 #define SLOT_STRIDE (16ull << 20)	/* holes between the slots */
 #define BASE 0x10000000ull
 #define SPAN (SLOTS * SLOT_STRIDE)
+#define MAX_READERS 4
 
 struct run {
 	struct schedule *s;
@@ -33,6 +34,8 @@ struct run {
 	__u32 hwpt_id[MAX_DEVICES];
 	char *ram;
 	bool mapped[SLOTS];
+	struct oracle_loop loop[MAX_READERS];
+	unsigned int nr_loops;
 };
 
 static __u64 rnd(struct run *r, __u64 below)
@@ -272,6 +275,41 @@ static int hwpt_alloc(struct run *r, unsigned int i)
 	return rc;
 }
 
+/* Readers that never wait for a step, nor a step for them. */
+static int loops_begin(struct run *r)
+{
+	while (r->nr_loops < r->s->readers && r->nr_loops < MAX_READERS) {
+		struct oracle_loop *l = &r->loop[r->nr_loops];
+		int rc;
+
+		*l = (struct oracle_loop){
+			.iova = BASE,
+			.length = SPAN,
+			.fd = r->fd,
+			.tracker_id = r->tracker_id,
+			.random = r->random + r->nr_loops + 1,
+			.pause_us = 2000,
+		};
+		rc = oracle_loop_begin(l);
+		if (rc)
+			return fail(r, "thread", rc);
+		r->nr_loops++;
+	}
+	return 0;
+}
+
+static int loops_end(struct run *r)
+{
+	int rc, ret = 0;
+
+	while (r->nr_loops) {
+		rc = oracle_loop_end(&r->oracle, &r->loop[--r->nr_loops]);
+		if (rc)
+			ret = fail(r, "READ in a loop", rc);
+	}
+	return ret;
+}
+
 static int set_up(struct run *r)
 {
 	unsigned int i;
@@ -327,6 +365,9 @@ static int set_up(struct run *r)
 	if (rc)
 		return fail(r, "START", rc);
 	oracle_started(&r->oracle);
+	rc = loops_begin(r);
+	if (rc)
+		return rc;
 	return r->s->delay_us ? delays_set(r, r->s->delay_us) : 0;
 }
 
@@ -374,6 +415,8 @@ int schedule_run(struct schedule *s)
 	rc = set_up(r);
 	for (i = 0; !rc && i < s->steps; i++)
 		rc = step(r);
+	if (loops_end(r) && !rc)
+		rc = s->rc;
 	if (!rc)
 		rc = finish(r);
 	for (i = 0; i < r->nr_dev; i++)

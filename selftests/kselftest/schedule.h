@@ -17,6 +17,7 @@
  * @driver: PCI driver for the devices; NULL for vfio-pci
  * @policy: enum iommu_dirty_policy
  * @failures: devices lose their logs, and the tracker is started again
+ * @readers: threads that READ all the time, beside the steps
  * @delay_us: longest delay at the tracker's delay points (iommufd.dirty_delay_us)
  * @what: error: which call failed; NULL otherwise
  * @rc: error: -errno
@@ -33,6 +34,7 @@ struct schedule {
 	const char *driver;
 	__u32 policy;
 	bool failures;
+	unsigned int readers;
 	unsigned int delay_us;
 	const char *what;
 	int rc;

@@ -4,7 +4,8 @@
  * kselftest_harness.h. SEED=n begins with that seed, SCHEDULES=n runs that many,
  * DURATION=n as many as fit into n seconds, shared among the kinds. Those of even
  * seeds run with delays between the steps of the tracker's protocols, of up to
- * DELAY_US=n (2000; 0 for none).
+ * DELAY_US=n (2000; 0 for none). Half of them, and half of the others, have two
+ * threads that READ all the time.
  */
 #ifndef _KSELFTEST_SCHEDULES_H
 #define _KSELFTEST_SCHEDULES_H
@@ -40,6 +41,7 @@ static inline void schedules_run(struct __test_metadata *_metadata,
 		s.seed = seed;
 		s.steps = 60;
 		s.delay_us = seed % 2 ? 0 : delay_us;
+		s.readers = seed / 2 % 2 ? 2 : 0;
 		ASSERT_EQ(0, schedule_run(&s)) {
 			TH_LOG("seed %llu, delays of %u us: %s: %d", seed,
 			       s.delay_us, s.what, s.rc);

@@ -246,8 +246,9 @@ struct iommu_dirty_range {
  * be delivered (EFAULT, EINTR, ENOMEM, a full buffer, the end of the time) is
  * reported by the next READ. A page may be reported more than once but is never
  * lost. READs run in parallel; of READs whose ranges overlap, and of a READ and
- * an UNMAP at the same time, at least one reports each page. The out fields are
- * written on failure too, where that is possible.
+ * an UNMAP at the same time, at least one reports each page, or, if that one ended
+ * before it came there, the next READ. The out fields are written on failure too,
+ * where that is possible.
  *
  * Errors: ENOENT no such tracker; ENODATA the tracker does not run; EINVAL
  * page_size (also if it is less than 1 / 2^18 of that of ALLOC), @iova or @length is
