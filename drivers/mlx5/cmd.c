@@ -452,7 +452,7 @@ int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 				    MLX5_GET64(query_vhca_migration_state_out, out,
 					       remaining_total_size));
 	size->initial = mv->shows_state &&
-			MLX5_GET(mlx5vf_query_state_out, out, migration_state) ==
+			MLX5_GET(mlx5vf_query_out, out, migration_state) ==
 			MLX5VF_MIGRATION_INIT;
 	/* In the last page of what 32 bits can say: a buffer would not fit. */
 	if (size->required > MLX5VF_MAX_IMAGE) {

@@ -16,7 +16,7 @@ struct mlx5_ifc_mlx5vf_cap_2_bits {
 };
 
 /* Of the answer to QUERY_VHCA_MIGRATION_STATE. */
-struct mlx5_ifc_mlx5vf_query_state_out_bits {
+struct mlx5_ifc_mlx5vf_query_out_bits {
 	u8 reserved_at_0[0x60];
 	u8 migration_state[0x4];
 	u8 reserved_at_64[0x1c];
