@@ -119,6 +119,17 @@ for f in "${sources[@]}" "${scripts[@]}" "${named[@]}"; do
 		complain "$f has no SPDX-License-Identifier in its first lines"
 done
 
+# ---- Netlink ---------------------------------------------------------------
+
+say "check: the netlink family's header and specification ..."
+"$TOP/build-aux/netlink-spec.sh" >&2 || complain "the netlink specification"
+# Control: with two attributes exchanged it must complain.
+sed 's/^        name: ioas$/        name: hwpt/;t;s/^        name: hwpt$/        name: ioas/' \
+	uapi/linux/iommufd_dirty_netlink.yaml >"$BUILD/exchanged.yaml"
+! "$TOP/build-aux/netlink-spec.sh" "$BUILD/exchanged.yaml" >/dev/null 2>&1 ||
+	complain "a wrong netlink specification is not noticed"
+rm -f "$BUILD/exchanged.yaml"
+
 # ---- Pitfalls --------------------------------------------------------------
 
 # PROGRAM:TEST or :VARIANT of a fixture, unit/PROGRAM:TEST, fuzz/PROGRAM

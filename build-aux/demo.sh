@@ -22,8 +22,23 @@ fi
 [ -z "${M:-}" ] || command+=" -m $(printf %q "$M")"
 [ -z "${SEED:-}" ] || command+=" --seed $(printf %q "$SEED")"
 
+# What a host sees of it
+command="iommufdctl -j monitor >/out/events & monitor=\$!
+$command
+status=\$?
+sleep 1
+kill \$monitor
+exit \$status"
+
 load_kernel
 say "booting kernel $RELEASE in a VM ..."
-exec "$TOP/selftests/vm/run.sh" --name demo --timeout "${TIMEOUT:-180}" \
+status=0
+"$TOP/selftests/vm/run.sh" --name demo --timeout "${TIMEOUT:-180}" \
 	--virt "$virt" --modules "$modules" --file "$BUILD/tools/vmigrate" \
-	--command "$command"
+	--file "$BUILD/tools/iommufdctl" --command "$command" || status=$?
+events=$BUILD/vm/demo/events
+if [ -s "$events" ]; then
+	say "$(wc -l <"$events") events of it, as iommufdctl -j monitor told them, are in ${events#"$TOP"/}; the first and the last:"
+	sed -n '1,2p;$p' "$events" >&2
+fi
+exit $status

@@ -25,6 +25,7 @@ GREATEST_SHA256=4ecd1c1c1b1d2cd7f0c8b0c9d87f92030b9ef7910da3a8197076b17d13076940
 SOURCE_PARTS=(
 	.clang-format COPYING LICENSES/preferred/GPL-2.0 Makefile
 	drivers/iommu/iommufd drivers/iommu/iommu-priv.h drivers/vfio
+	Documentation/netlink/genetlink.yaml tools/net/ynl
 	include/uapi/linux/iommufd.h include/uapi/linux/vfio.h
 	lib/interval_tree.c
 	scripts/checkpatch.pl scripts/const_structs.checkpatch
@@ -68,7 +69,9 @@ install_missing()
 {
 	local need=(gcc-12 libc6-dev patch xz-utils kmod) missing=() p rc=0
 
-	wants vm && need+=(qemu-system-x86 busybox-static cpio)
+	wants vm && need+=(qemu-system-x86 busybox-static cpio
+			     libnl-3-dev libnl-genl-3-dev libjson-c-dev
+			     libncurses-dev)
 	wants model && need+=(spin)
 	wants bench && need+=(gnuplot-nox)
 	wants check && need+=(sparse shellcheck perl)

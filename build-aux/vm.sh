@@ -12,7 +12,9 @@ what=()
 [ ! -e "$TOP/tools/Makefile" ] || what+=(tools)
 [ -z "$(kselftests)" ] || what+=(kselftest)
 "$TOP/build-aux/programs.sh" "${what[@]}"
-[ ! -x "$BUILD/tools/vmigrate" ] || args+=(--file "$BUILD/tools/vmigrate")
+for p in vmigrate iommufdctl; do
+	[ ! -x "$BUILD/tools/$p" ] || args+=(--file "$BUILD/tools/$p")
+done
 for c in $(kselftests); do
 	args+=(--file "$BUILD/kselftest/$c")
 done

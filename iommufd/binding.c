@@ -27,6 +27,7 @@
 #include "log.h"
 #include "pending.h"
 #include "test.h"
+#include "trace.h"
 #include "window.h"
 
 /* Areas with less between them are asked for in one report */
@@ -150,6 +151,7 @@ static void log_lost(struct dirty_log *log, struct dirty_set *stale, int rc)
 	struct dirty_binding *b = &log->binding;
 	struct dirty_store *store = b->store;
 
+	trace_dirty_degraded(dev_name(log->dev), 0, rc);
 	atomic64_inc(&log->count.failures);
 	dev_warn_ratelimited(log->dev,
 			     "dirty page log cannot be read (error %d); all memory mapped for the device is reported dirty until the tracker is started again\n",
@@ -202,6 +204,7 @@ static int log_report(struct dirty_log *log, unsigned long first,
 	dirty_test_delay("log");
 	dirty_store_publish(store, &set);
 	ns = ktime_get_ns() - start;
+	trace_dirty_harvest(dev_name(log->dev), 0, first, last, window.bytes, ns, rc);
 	atomic64_add(window.bytes, &log->count.bytes);
 	atomic64_add(ns, &log->count.harvest_ns);
 	atomic64_inc(&log->count.harvests);

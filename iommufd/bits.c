@@ -36,6 +36,7 @@
 #include "platform/platform.h"
 #include "step.h"
 #include "test.h"
+#include "trace.h"
 #include "tracker.h"
 
 /* Looks between two chances for others to run */
@@ -398,6 +399,10 @@ void dirty_bits_flush(struct harvest *h)
 			iommu_flush_iotlb_all(domain);
 		else
 			iommu_iotlb_sync(domain, &h->flush);
+		trace_dirty_flush(dirty_domain_id(h->dd),
+				  h->dd->platform->flush_all ||
+					  h->flags & DIRTY_HARVEST_DISCARD,
+				  h->flush.start, h->flush.end);
 	}
 	iommu_iotlb_gather_init(&h->flush);
 }

@@ -21,6 +21,7 @@
 #include "hidden.h"
 #include "log.h"
 #include "test.h"
+#include "trace.h"
 #include "tracker.h"
 
 /* How long the last harvest of a domain may take before the rest is marked */
@@ -149,15 +150,19 @@ static void harvest_begin(struct harvest *h, struct io_pagetable *iopt,
 	iommu_iotlb_gather_init(&h->flush);
 }
 
-static void harvest_count(struct harvest *h, u64 start_ns)
+static void harvest_count(struct harvest *h, unsigned long first,
+			  unsigned long last, u64 start_ns)
 {
 	struct iommufd_dirty_domain *dd = h->dd;
+	u64 ns = ktime_get_ns() - start_ns;
 
+	trace_dirty_harvest("", dirty_domain_id(dd), first, last, h->window.bytes,
+			    ns, 0);
 	if (h->flags & DIRTY_HARVEST_DISCARD)
 		return;
 	atomic64_add(h->window.bytes, &dd->count.bytes);
 	atomic64_inc(&dd->count.harvests);
-	atomic64_add(ktime_get_ns() - start_ns, &dd->count.harvest_ns);
+	atomic64_add(ns, &dd->count.harvest_ns);
 	if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU &&
 	    h->window.largest > READ_ONCE(dd->largest))
 		WRITE_ONCE(dd->largest, h->window.largest);
@@ -167,8 +172,9 @@ static void harvest_count(struct harvest *h, u64 start_ns)
  * Its dirty bits cannot be read any more: all that is mapped is reported from
  * now on, until the plan has been made again.
  */
-static void domain_degrade(struct harvest *h)
+static void domain_degrade(struct harvest *h, int error)
 {
+	trace_dirty_degraded("", dirty_domain_id(h->dd), error);
 	dirty_domain_failed(h->dd);
 	WRITE_ONCE(h->dd->kind, IOMMU_DIRTY_SOURCE_MAPPED);
 	dirty_store_reconcile(h->store);
@@ -204,7 +210,7 @@ static int harvest_one(struct harvest *h, unsigned long first,
 		rc = harvest_steps(h, dirty_bits_step, first, reached);
 		dirty_bits_flush(h);
 		if (rc && rc != -EINTR) {
-			domain_degrade(h);
+			domain_degrade(h, rc);
 			rc = 0;
 		} else if (!rc) {
 			domain_drained(h, first, *reached);
@@ -216,7 +222,7 @@ static int harvest_one(struct harvest *h, unsigned long first,
 		rc = harvest_steps(h, mapped_step, first, reached);
 	if (bits || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 	    dirty_domain_partial(dd))
-		harvest_count(h, start_ns);
+		harvest_count(h, first, *reached, start_ns);
 	return rc;
 }
 
@@ -418,18 +424,21 @@ static void harvest_unmap_domain(struct io_pagetable *iopt,
 {
 	u64 start_ns = ktime_get_ns();
 	struct harvest h;
+	int rc;
 
 	harvest_begin(&h, iopt, store, dd, DIRTY_HARVEST_LAST, set);
 	if (domain_has_bits(dd)) {
-		if (dirty_bits_read_hidden(&h, area))
-			domain_degrade(&h);
+		rc = dirty_bits_read_hidden(&h, area);
+		if (rc)
+			domain_degrade(&h, rc);
 		dirty_bits_flush(&h);
 	}
 	if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED)
 		mark_area(&h, area, 0, ULONG_MAX);
 	else if (dirty_domain_partial(dd))
 		mark_uncovered(&h, area, 0, ULONG_MAX);
-	harvest_count(&h, start_ns);
+	harvest_count(&h, iopt_area_iova(area), iopt_area_last_iova(area),
+		      start_ns);
 }
 
 /**
@@ -451,6 +460,7 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	struct iommu_domain *domain;
 	unsigned long index;
 	struct dirty_set set;
+	u64 start_ns = trace_dirty_unmap_enabled() ? ktime_get_ns() : 0;
 
 	dirty_set_init(&set, READ_ONCE(store->shift));
 	xa_for_each(&iopt->domains, index, domain) {
@@ -475,6 +485,10 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 		mutex_unlock(&store->lock);
 	}
 	dirty_store_publish(store, &set);
+	if (start_ns)
+		trace_dirty_unmap(dirty_tracker_context(tracker), tracker->obj.id,
+				  iopt_area_iova(area), last,
+				  ktime_get_ns() - start_ns);
 }
 
 /**

@@ -12,11 +12,14 @@
  */
 #include <linux/iommu.h>
 
+#include "context.h"
 #include "domain.h"
 #include "harvest.h"
 #include "hidden.h"
 #include "log.h"
+#include "netlink.h"
 #include "platform/platform.h"
+#include "policy.h"
 #include "reconcile.h"
 #include "test.h"
 #include "tracker.h"
@@ -36,16 +39,25 @@ void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
 	INIT_LIST_HEAD(&iopt->dirty.hidden);
 	init_waitqueue_head(&iopt->dirty.hidden_wait);
 	atomic_set(&iopt->dirty.users, 0);
+	iopt->dirty.small_leaves = dirty_policy_small_leaves();
 }
 
 /**
  * iommufd_dirty_init() - iommufd is loaded
  *
- * Return: -ENOMEM.
+ * Return: -errno, and then nothing is left behind.
  */
 int iommufd_dirty_init(void)
 {
-	return dirty_logs_init();
+	int rc;
+
+	rc = dirty_logs_init();
+	if (rc)
+		return rc;
+	rc = dirty_netlink_init();
+	if (rc)
+		dirty_logs_exit();
+	return rc;
 }
 
 /**
@@ -53,6 +65,7 @@ int iommufd_dirty_init(void)
  */
 void iommufd_dirty_exit(void)
 {
+	dirty_netlink_exit();
 	dirty_logs_exit();
 }
 
@@ -63,6 +76,7 @@ void iommufd_dirty_exit(void)
 void iommufd_dirty_ctx_init(struct iommufd_ctx *ictx)
 {
 	mutex_init(&ictx->dirty.lock);
+	dirty_context_add(ictx);
 }
 
 /**
@@ -77,6 +91,7 @@ void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx)
 	struct iommufd_object *obj;
 	unsigned long index;
 
+	dirty_context_del(ictx);
 	dirty_legacy_release(ictx);
 	xa_for_each(&ictx->objects, index, obj) {
 		struct iommufd_dirty_tracker *tracker;

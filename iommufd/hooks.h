@@ -11,6 +11,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree_types.h>
+#include <linux/sched.h>
 #include <linux/spinlock_types.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -41,10 +42,18 @@ struct vfio_info_cap_header;
  * struct iommufd_dirty_ctx - Dirty tracking of a context; in struct iommufd_ctx
  * @lock: Serialises START and STOP of VFIO_IOMMU_DIRTY_PAGES
  * @legacy: The tracker that START made, or NULL; under @lock
+ * @node: Among all contexts, by @number (context.c)
+ * @number: Unique since the module was loaded; constant, like the next two
+ * @pid: Process that opened it, in the initial PID namespace
+ * @comm: Its name at that time
  */
 struct iommufd_dirty_ctx {
 	struct mutex lock;
 	struct dirty_legacy *legacy;
+	struct rb_node node;
+	u64 number;
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
 };
 
 /**
@@ -227,12 +236,14 @@ struct iommufd_dirty_attachment {
  * @policy: enum iommu_dirty_policy of this device; AUTO is its tracker's. Written
  *	under the plan_lock of whichever tracker SET was called for, and looked at
  *	under that of where it is attached
+ * @migration: One more than its enum vfio_device_mig_state; 0 until it is set
  */
 struct iommufd_dirty_device {
 	struct iommufd_dirty_attachment now;
 	struct iommufd_dirty_attachment next;
 	struct dirty_log *log;
 	u8 policy;
+	u32 migration;
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY
@@ -248,6 +259,18 @@ void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx);
 int iommufd_dirty_option(struct iommufd_ucmd *ucmd);
 int iommufd_dirty_init(void);
 void iommufd_dirty_exit(void);
+#ifdef CONFIG_IOMMUFD_DIRTY_NETLINK
+void iommufd_dirty_object_added(struct iommufd_ctx *ictx);
+void iommufd_dirty_object_removed(struct iommufd_ctx *ictx);
+#else
+static inline void iommufd_dirty_object_added(struct iommufd_ctx *ictx)
+{
+}
+
+static inline void iommufd_dirty_object_removed(struct iommufd_ctx *ictx)
+{
+}
+#endif
 
 /* vfio_compat.c */
 int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg);
@@ -368,6 +391,14 @@ static inline void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx)
 }
 
 static inline void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
+{
+}
+
+static inline void iommufd_dirty_object_added(struct iommufd_ctx *ictx)
+{
+}
+
+static inline void iommufd_dirty_object_removed(struct iommufd_ctx *ictx)
 {
 }
 

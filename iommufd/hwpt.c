@@ -48,6 +48,15 @@ bool iommufd_dirty_serves(void)
 }
 
 /**
+ * dirty_hwpt_serve() - Shall they be, from now on?
+ * @serve: They shall
+ */
+void dirty_hwpt_serve(bool serve)
+{
+	WRITE_ONCE(serve_hwpt_ioctls, serve);
+}
+
+/**
  * iommufd_dirty_alloc_flags() - Flags for the IOMMU driver when a HWPT is allocated
  * @idev: The device
  * @flags: enum iommufd_hwpt_alloc_flags, as the user has them

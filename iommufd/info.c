@@ -10,30 +10,12 @@
 #include <linux/uaccess.h>
 
 #include "domain.h"
+#include "info.h"
 #include "log.h"
 #include "platform/platform.h"
+#include "policy.h"
 #include "reconcile.h"
 #include "tracker.h"
-
-/**
- * struct dirty_info - INFO being collected
- * @ioas: The IOAS; its plan_lock is held
- * @tracker: Its tracker, or NULL
- * @running: The tracker runs: what is applied is told
- * @plan: What START would make of it, if not @running
- * @entry: The lines
- * @max: Room for lines
- * @nr: Lines that there are
- */
-struct dirty_info {
-	struct iommufd_ioas *ioas;
-	struct iommufd_dirty_tracker *tracker;
-	bool running;
-	struct dirty_plan plan;
-	struct iommu_dirty_source_info *entry;
-	u32 max;
-	u32 nr;
-};
 
 static void info_count(struct iommu_dirty_source_info *source,
 		       const struct iommufd_dirty_counters *count)
@@ -50,8 +32,10 @@ static void info_domain(struct dirty_info *info,
 {
 	bool failed = READ_ONCE(dd->failed);
 
-	source->kind = info->running ? READ_ONCE(dd->kind) :
-				       info->plan.domains[dd->index].kind;
+	if (info->running)
+		source->kind = READ_ONCE(dd->kind);
+	else if (info->plan.domains)
+		source->kind = info->plan.domains[dd->index].kind;
 	source->state = IOMMU_DIRTY_SOURCE_OFF;
 	if (info->running && source->kind != IOMMU_DIRTY_SOURCE_NONE)
 		source->state = failed ? IOMMU_DIRTY_SOURCE_FAILED :
@@ -121,7 +105,7 @@ static void info_devices(struct dirty_info *info)
 		};
 		u8 kind = at->kind;
 
-		if (!info->running)
+		if (!info->running && info->plan.devices)
 			kind = at->silent ? IOMMU_DIRTY_SOURCE_NONE :
 					    info->plan.devices[i++].kind;
 		/* A device in the middle of a replace has two attachments */
@@ -188,24 +172,38 @@ static void info_accesses(struct dirty_info *info)
 	xa_unlock(&iopt->access_list);
 }
 
+/* Is there a plan that START would make, and can it be made without waiting? */
+static bool info_can_preview(const struct dirty_info *info)
+{
+	const struct iommufd_dirty_attachment *at;
+
+	if (info->running)
+		return false;
+	if (info->peek)
+		list_for_each_entry(at, &info->ioas->iopt.dirty.attachments, item)
+			if (!at->known)
+				return false;
+	return true;
+}
+
 static int info_collect(struct dirty_info *info, u32 room)
 {
 	struct io_pagetable *iopt = &info->ioas->iopt;
 	unsigned int accesses = 0;
+	u32 policy = dirty_policy_of(IOMMU_DIRTY_POLICY_AUTO);
 	struct iommufd_access *access;
 	unsigned long index;
 	int rc = 0;
 
 	info->tracker = iopt->dirty.tracker;
+	if (info->tracker)
+		policy = info->tracker->policy;
 	info->running = dirty_tracker_running(iopt);
-	if (info->running &&
+	if (info->running && !info->peek &&
 	    test_bit(DIRTY_STORE_RECONCILE, &info->tracker->store->flags))
 		dirty_reconcile(info->tracker, true);
-	if (!info->running)
-		rc = dirty_plan_preview(iopt, info->tracker ?
-						      info->tracker->policy :
-						      IOMMU_DIRTY_POLICY_AUTO,
-					&info->plan);
+	if (info_can_preview(info))
+		rc = dirty_plan_preview(iopt, policy, &info->plan);
 	if (rc)
 		return rc;
 	xa_for_each(&iopt->access_list, index, access)
@@ -222,6 +220,63 @@ static int info_collect(struct dirty_info *info, u32 room)
 	info_accesses(info);
 	info_hwpts(info);
 	return 0;
+}
+
+static void info_pending(struct dirty_info *info)
+{
+	if (info->store)
+		info->pending = dirty_store_bytes(info->store, &info->memory);
+}
+
+/**
+ * dirty_info_peek() - INFO for a bystander
+ * @ioas: The IOAS, which stays
+ * @info: Out: to be freed with dirty_info_free(), also after an error
+ *
+ * Waits for no lock that is held while a user or a device is waited for, and changes
+ * nothing: before START, the plan is left out of the sources where it is not known.
+ *
+ * Return: -ENODEV when there is no tracker, -EBUSY when a lock is taken, -ENOMEM.
+ */
+int dirty_info_peek(struct iommufd_ioas *ioas, struct dirty_info *info)
+{
+	struct mutex *plan_lock = &ioas->iopt.dirty.plan_lock;
+	int rc;
+
+	*info = (struct dirty_info){ .ioas = ioas, .peek = true };
+	if (!mutex_trylock(plan_lock))
+		return -EBUSY;
+	rc = ioas->iopt.dirty.tracker ? info_collect(info, U32_MAX) : -ENODEV;
+	if (rc)
+		goto out_unlock;
+	if (!dirty_tracker_peek_flags(info->tracker, &info->flags))
+		rc = -EBUSY;
+	if (info->running)
+		info->flags |= IOMMU_DIRTY_TRACKER_RUNNING;
+	info->tracker_id = info->tracker->obj.id;
+	info->policy = info->tracker->policy;
+	info->alloc_flags = info->tracker->flags;
+	info->unit = info->tracker->unit;
+	info->store = dirty_store_get(info->tracker->store);
+out_unlock:
+	/* It may be destroyed from here on */
+	info->tracker = NULL;
+	mutex_unlock(plan_lock);
+	if (!rc)
+		info_pending(info);
+	return rc;
+}
+
+/**
+ * dirty_info_free() - Undo dirty_info_peek()
+ * @info: What it has filled
+ */
+void dirty_info_free(struct dirty_info *info)
+{
+	dirty_store_put(info->store);
+	kvfree(info->entry);
+	kfree(info->plan.domains);
+	kfree(info->plan.devices);
 }
 
 static int info_copy(const struct dirty_info *info,
@@ -244,8 +299,6 @@ static int info_ioas(struct iommu_dirty_tracker_info *cmd,
 		     struct iommufd_ioas *ioas)
 {
 	struct dirty_info info = { .ioas = ioas };
-	struct dirty_store *store = NULL;
-	u64 memory;
 	int rc;
 
 	rc = mutex_lock_killable(&ioas->iopt.dirty.plan_lock);
@@ -256,7 +309,7 @@ static int info_ioas(struct iommu_dirty_tracker_info *cmd,
 	cmd->tracker_id = info.tracker ? info.tracker->obj.id : 0;
 	cmd->out_page_size = PAGE_SIZE;
 	if (info.tracker) {
-		store = dirty_store_get(info.tracker->store);
+		info.store = dirty_store_get(info.tracker->store);
 		cmd->out_flags = dirty_tracker_out_flags(info.tracker);
 		if (info.running)
 			cmd->out_flags |= IOMMU_DIRTY_TRACKER_RUNNING;
@@ -268,16 +321,10 @@ static int info_ioas(struct iommu_dirty_tracker_info *cmd,
 	if (!rc)
 		rc = info_copy(&info, cmd);
 	cmd->nr_sources = info.nr;
-	cmd->out_pending_bytes = 0;
-	cmd->out_memory = 0;
-	if (store) {
-		cmd->out_pending_bytes = dirty_store_bytes(store, &memory);
-		cmd->out_memory = memory;
-	}
-	dirty_store_put(store);
-	kvfree(info.entry);
-	kfree(info.plan.domains);
-	kfree(info.plan.devices);
+	info_pending(&info);
+	cmd->out_pending_bytes = info.pending;
+	cmd->out_memory = info.memory;
+	dirty_info_free(&info);
 	return rc;
 }
 

@@ -11,6 +11,7 @@
 #include "binding.h"
 #include "pending.h"
 #include "test.h"
+#include "trace.h"
 
 /* Chunks that are counted under one hold of the lock */
 #define COUNT_CHUNKS 256
@@ -178,6 +179,7 @@ void dirty_store_publish(struct dirty_store *store, struct dirty_set *set)
 	if (dirty_set_empty(set))
 		return;
 	dirty_test_delay("publish");
+	trace_dirty_publish(store, dirty_set_memory(set));
 	mutex_lock(&store->lock);
 	if (store->dead)
 		dirty_set_destroy(set);

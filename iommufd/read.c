@@ -16,6 +16,7 @@
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/sizes.h>
 
@@ -26,6 +27,7 @@
 #include "reconcile.h"
 #include "request.h"
 #include "test.h"
+#include "trace.h"
 #include "tracker.h"
 
 #define READ_WINDOW ((unsigned long)SZ_64G)
@@ -349,6 +351,8 @@ int dirty_read_range(struct iommufd_dirty_tracker *tracker,
 int dirty_read(struct iommufd_dirty_tracker *tracker,
 	       struct iommu_dirty_tracker_read *cmd)
 {
+	u64 since = trace_dirty_read_enabled() ? ktime_get_ns() :
+						 dirty_event_clock();
 	struct dirty_read rd = {};
 	int rc;
 
@@ -363,6 +367,12 @@ int dirty_read(struct iommufd_dirty_tracker *tracker,
 	cmd->out_dirty_bytes = rd.dirty;
 	cmd->out_next_iova = rd.next;
 	cmd->out_nr_ranges = rd.nr_ranges;
+	if (tracker->running)
+		dirty_event_read(tracker, rd.dirty, since);
+	if (since)
+		trace_dirty_read(dirty_tracker_context(tracker), tracker->obj.id,
+				 cmd->iova, cmd->length, rd.dirty,
+				 ktime_get_ns() - since, rc);
 out_unlock:
 	up_read(&tracker->runs);
 	return rc;

@@ -25,6 +25,7 @@
 #include "platform/platform.h"
 #include "reconcile.h"
 #include "test.h"
+#include "trace.h"
 #include "tracker.h"
 
 static bool kind_has_log(u8 kind)
@@ -310,9 +311,17 @@ static void plan_apply(struct iommufd_dirty_tracker *tracker)
 	down_write(&iopt->domains_rwsem);
 	dirty_for_each_domain(dd, iopt, tracker)
 		domain_apply(tracker, dd);
-	dirty_for_each_attachment(at, iopt, tracker)
-		WRITE_ONCE(at->kind, at->silent ? IOMMU_DIRTY_SOURCE_NONE :
-					tracker->plan.devices[i++].kind);
+	dirty_for_each_attachment(at, iopt, tracker) {
+		u8 kind = at->silent ? IOMMU_DIRTY_SOURCE_NONE :
+				       tracker->plan.devices[i++].kind;
+
+		dirty_event_plan(tracker, at, kind);
+		if (kind != at->kind)
+			trace_dirty_plan(dirty_tracker_context(tracker),
+					 tracker->obj.id, dev_name(at->idev->dev),
+					 at->kind, kind);
+		WRITE_ONCE(at->kind, kind);
+	}
 	up_write(&iopt->domains_rwsem);
 }
 

@@ -13,6 +13,7 @@
 #include "domain.h"
 #include "harvest.h"
 #include "log.h"
+#include "policy.h"
 #include "reconcile.h"
 #include "test.h"
 #include "tracker.h"
@@ -33,20 +34,26 @@ static bool mapped_writable(struct io_pagetable *iopt, unsigned long first,
 	return false;
 }
 
-/* Is something mapped that the logs of the domain's devices do not cover? */
+/*
+ * Is something mapped that the logs of the domain's devices do not cover? With
+ * @locked, iova_rwsem is held.
+ */
 static bool domain_is_uncovered(struct io_pagetable *iopt,
-				const struct iommufd_dirty_domain *dd)
+				const struct iommufd_dirty_domain *dd,
+				bool locked)
 {
 	bool uncovered = false;
 
 	if (!dirty_domain_partial(dd))
 		return false;
-	down_read(&iopt->iova_rwsem);
+	if (!locked)
+		down_read(&iopt->iova_rwsem);
 	if (dd->first)
 		uncovered = mapped_writable(iopt, 0, dd->first - 1);
 	if (!uncovered && dd->last != ULONG_MAX)
 		uncovered = mapped_writable(iopt, dd->last + 1, ULONG_MAX);
-	up_read(&iopt->iova_rwsem);
+	if (!locked)
+		up_read(&iopt->iova_rwsem);
 	return uncovered;
 }
 
@@ -68,16 +75,40 @@ static bool domain_lost_log(struct io_pagetable *iopt,
 
 /* A domain is reported because it is mapped: did something fail, or is it so? */
 static u32 domain_out_flags(struct io_pagetable *iopt,
-			    const struct iommufd_dirty_domain *dd)
+			    const struct iommufd_dirty_domain *dd, bool locked)
 {
 	u8 kind = READ_ONCE(dd->kind);
 
 	if ((kind == IOMMU_DIRTY_SOURCE_MAPPED && READ_ONCE(dd->failed)) ||
 	    (kind != IOMMU_DIRTY_SOURCE_NONE && domain_lost_log(iopt, dd)))
 		return IOMMU_DIRTY_TRACKER_DEGRADED;
-	if (kind == IOMMU_DIRTY_SOURCE_MAPPED || domain_is_uncovered(iopt, dd))
+	if (kind == IOMMU_DIRTY_SOURCE_MAPPED ||
+	    domain_is_uncovered(iopt, dd, locked))
 		return IOMMU_DIRTY_TRACKER_CONSERVATIVE;
 	return 0;
+}
+
+/* domains_rwsem is held, and with @locked iova_rwsem. */
+static u32 tracker_out_flags(struct iommufd_dirty_tracker *tracker, bool locked)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *at;
+	struct iommufd_dirty_domain *dd;
+	u32 flags = 0;
+
+	dirty_for_each_domain(dd, iopt, tracker) {
+		flags |= domain_out_flags(iopt, dd, locked);
+		if (READ_ONCE(dd->largest) > tracker->unit)
+			flags |= IOMMU_DIRTY_TRACKER_COARSE;
+	}
+	dirty_for_each_attachment(at, iopt, tracker) {
+		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
+
+		if (log && at->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
+		    READ_ONCE(log->binding.granule) > tracker->unit)
+			flags |= IOMMU_DIRTY_TRACKER_COARSE;
+	}
+	return flags;
 }
 
 /**
@@ -89,25 +120,36 @@ static u32 domain_out_flags(struct io_pagetable *iopt,
 u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
-	struct iommufd_dirty_attachment *at;
-	struct iommufd_dirty_domain *dd;
-	u32 flags = 0;
+	u32 flags;
 
 	down_read(&iopt->domains_rwsem);
-	dirty_for_each_domain(dd, iopt, tracker) {
-		flags |= domain_out_flags(iopt, dd);
-		if (READ_ONCE(dd->largest) > tracker->unit)
-			flags |= IOMMU_DIRTY_TRACKER_COARSE;
-	}
-	dirty_for_each_attachment(at, iopt, tracker) {
-		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
+	flags = tracker_out_flags(tracker, false);
+	up_read(&iopt->domains_rwsem);
+	dirty_event_flags(tracker, flags);
+	return flags;
+}
 
-		if (log && at->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
-		    READ_ONCE(log->binding.granule) > tracker->unit)
-			flags |= IOMMU_DIRTY_TRACKER_COARSE;
+/**
+ * dirty_tracker_peek_flags() - dirty_tracker_out_flags() that waits for no lock
+ * @tracker: The tracker
+ * @flags: Out: enum iommu_dirty_tracker_out_flags
+ *
+ * Return: false when a lock is taken.
+ */
+bool dirty_tracker_peek_flags(struct iommufd_dirty_tracker *tracker, u32 *flags)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	bool locked = false;
+
+	if (!down_read_trylock(&iopt->domains_rwsem))
+		return false;
+	locked = down_read_trylock(&iopt->iova_rwsem);
+	if (locked) {
+		*flags = tracker_out_flags(tracker, true);
+		up_read(&iopt->iova_rwsem);
 	}
 	up_read(&iopt->domains_rwsem);
-	return flags;
+	return locked;
 }
 
 /* Both, so that who holds one of them may look. plan_lock is held. */
@@ -140,6 +182,7 @@ static void tracker_stop(struct iommufd_dirty_tracker *tracker)
 	mutex_lock(&iopt->dirty.plan_lock);
 	dirty_reconcile_end(tracker);
 	mutex_unlock(&iopt->dirty.plan_lock);
+	dirty_event_stopped(tracker);
 }
 
 /* A log of an attached device that is ending, with a reference; or NULL. */
@@ -261,6 +304,8 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 		rc = dirty_harvest(tracker, &all, DIRTY_HARVEST_DISCARD, NULL);
 	if (rc)
 		tracker_stop(tracker);
+	else
+		dirty_event_started(tracker);
 	return rc;
 }
 
@@ -359,19 +404,25 @@ int dirty_tracker_setup(struct iommufd_dirty_tracker *tracker,
 			u32 policy, u32 flags, u64 page_size,
 			struct file *event)
 {
+	int rc;
+
 	tracker->ictx = ictx;
-	tracker->policy = policy;
+	tracker->policy = dirty_policy_of(policy);
 	tracker->flags = flags;
 	tracker->unit = page_size;
 	if (event)
 		tracker->event = get_file(event);
 	init_rwsem(&tracker->runs);
+	spin_lock_init(&tracker->told.lock);
 	tracker->store = tracker_new_store(tracker);
 	if (!tracker->store)
 		return -ENOMEM;
 	/* Until START nothing is to be kept */
 	dirty_store_kill(tracker->store);
-	return tracker_adopt(tracker, ioas);
+	rc = tracker_adopt(tracker, ioas);
+	if (!rc)
+		dirty_event_created(tracker);
+	return rc;
 }
 
 static void tracker_leave(struct iommufd_dirty_tracker *tracker)
@@ -388,6 +439,7 @@ static void tracker_leave(struct iommufd_dirty_tracker *tracker)
 	tracker_link(tracker, false);
 	up_write(&iopt->domains_rwsem);
 	mutex_unlock(&iopt->dirty.plan_lock);
+	dirty_event_destroyed(tracker);
 	tracker->adopted = false;
 	tracker_disown(tracker, iopt);
 	refcount_dec(&ioas->obj.users);
@@ -646,6 +698,8 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 			goto out_put;
 		}
 	}
+	if (!policy.idev)
+		policy.policy = dirty_policy_of(policy.policy);
 	rc = dirty_tracker_set(tracker, cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE,
 			       has_policy ? &policy : NULL);
 	if (policy.idev)

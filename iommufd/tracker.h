@@ -24,6 +24,7 @@
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 
+#include "event.h"
 #include "io_pagetable.h"
 #include "iommufd_private.h"
 #include "pending.h"
@@ -53,6 +54,7 @@ struct file;
  * @max_domains: Room in plan.domains
  * @max_devices: Room in plan.devices
  * @runs: Read: READ, UNMAP. Write: SET. Always killable, never nested
+ * @told: What listeners to events know
  *
  * Lock order, outermost first: vfio's dev_set->lock, a domain's user_lock, runs,
  * ioas->mutex, igroup->lock, plan_lock, domains_rwsem, iova_rwsem, a domain's step,
@@ -78,6 +80,7 @@ struct iommufd_dirty_tracker {
 	unsigned int max_domains;
 	unsigned int max_devices;
 	struct rw_semaphore runs;
+	struct dirty_told told;
 };
 
 /**
@@ -111,6 +114,18 @@ static inline struct io_pagetable *
 dirty_tracker_iopt(const struct iommufd_dirty_tracker *tracker)
 {
 	return &tracker->ioas->iopt;
+}
+
+/* ID of a domain's HWPT */
+static inline u32 dirty_domain_id(const struct iommufd_dirty_domain *dd)
+{
+	return container_of(dd, struct iommufd_hwpt_paging, dirty)->common.obj.id;
+}
+
+/* Number of its context; 0 of a tracker of one HWPT, which has none */
+static inline u64 dirty_tracker_context(const struct iommufd_dirty_tracker *tracker)
+{
+	return tracker->ictx ? tracker->ictx->dirty.number : 0;
 }
 
 /* The tracker of a domain: its own or that of its IOAS; locked likewise */
@@ -189,8 +204,10 @@ int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
 		      struct dirty_policy *policy);
 int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker);
 u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker);
+bool dirty_tracker_peek_flags(struct iommufd_dirty_tracker *tracker, u32 *flags);
 
 /* hwpt.c */
+void dirty_hwpt_serve(bool serve);
 void dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging);
 
 /* legacy.c */

@@ -18,7 +18,11 @@ include $(here)/lib/lib.mk
 
 Q := $(if $(V),,@)
 FLAGS = -I$(here)/kselftest -isystem $(KSRC)/tools/testing/selftests \
+	-isystem /usr/include/libnl3 \
 	$(CFLAGS) $(LIB_CFLAGS) -MMD -MP
+
+# The linker warns of functions of libnl that look up names; none is called.
+LIBS := -Wl,--no-warnings -lnl-genl-3 -lnl-3 -ljson-c -lpthread
 
 src := $(wildcard $(here)/kselftest/*.c)
 main := $(shell grep -l '^TEST_HARNESS_MAIN' $(src) /dev/null)
@@ -43,7 +47,7 @@ $(OUT)/%.o: $(here)/kselftest/%.c $(LIB_HDRS)
 
 # By way of .o, so that a program and the helpers have one rule.
 $(programs): $(OUT)/%: $(OUT)/%.o $(helpers) $(LIB_OBJS)
-	$(Q)$(CC) -static -o $@ $^ -lpthread
+	$(Q)$(CC) -static -o $@ $^ $(LIBS)
 
 .SECONDARY:
 -include $(wildcard $(OUT)/*.d)

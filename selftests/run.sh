@@ -210,7 +210,8 @@ run_plan()
 			[ -n "$programs" ] || continue
 		fi
 
-		args=(--file "$BUILD/tools/vmigrate" --iommu "$(xargs <<<"${iommu:-none}")")
+		args=(--file "$BUILD/tools/vmigrate" --file "$BUILD/tools/iommufdctl"
+		      --iommu "$(xargs <<<"${iommu:-none}")")
 		modules=$(xargs <<<"${modules:-}")
 		if [[ "$modules ${options:-}" == *upstream* ]]; then
 			# Built for the kernel that was not built here

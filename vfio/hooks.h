@@ -14,6 +14,7 @@ void vfio_dirty_close(struct vfio_device *vdev);
 int vfio_dirty_log_start(struct vfio_device *vdev, struct rb_root_cached *ranges,
 			 u32 nnodes, u64 *page_size);
 int vfio_dirty_log_stop(struct vfio_device *vdev);
+void vfio_dirty_migration(struct vfio_device *vdev, u32 state, bool failed);
 int vfio_dirty_log_read(struct vfio_device *vdev, unsigned long iova,
 			unsigned long length, struct iova_bitmap *dirty);
 #else /* upstream's behaviour */
@@ -23,6 +24,11 @@ static inline int vfio_dirty_attach(struct vfio_device *vdev)
 }
 
 static inline void vfio_dirty_close(struct vfio_device *vdev)
+{
+}
+
+static inline void vfio_dirty_migration(struct vfio_device *vdev, u32 state,
+					bool failed)
 {
 }
 

@@ -77,6 +77,14 @@ bool iommufd_dirty_source_registered(struct iommufd_device *idev);
 int iommufd_dirty_source_user_begin(struct iommufd_device *idev, bool start);
 void iommufd_dirty_source_user_end(struct iommufd_device *idev, int change);
 
+#ifdef CONFIG_IOMMUFD_DIRTY_NETLINK
+void iommufd_dirty_migration(struct iommufd_device *idev, u32 state);
+#else
+static inline void iommufd_dirty_migration(struct iommufd_device *idev, u32 state)
+{
+}
+#endif
+
 void iommufd_dirty_access_declare(struct iommufd_access *access);
 int iommufd_dirty_access_mark(struct iommufd_access *access, unsigned long iova,
 			      unsigned long length);

@@ -41,7 +41,8 @@ enum {
  *	decides for each HWPT, and never against a source that covers more
  * @IOMMU_DIRTY_POLICY_AUTO: the finest granule that covers every device of a
  *	domain, the IOMMU where there is no difference. An IOMMU whose leaves
- *	may be larger than a page is coarser than a log of pages
+ *	may be larger than a page is coarser than a log of pages. The administrator
+ *	of the host may have set another policy for trackers that ask for this one
  * @IOMMU_DIRTY_POLICY_IOMMU: the IOMMU wherever it can track
  * @IOMMU_DIRTY_POLICY_DEVICE: the devices' own trackers wherever all devices
  *	of a domain have one

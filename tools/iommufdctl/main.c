@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * iommufdctl: the command line.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iommufdctl.h"
+
+struct options options;
+void (*before_message)(void);
+
+static const char usage[] =
+"Usage: iommufdctl [options] command [arguments]\n"
+"\n"
+"Show and watch the dirty trackers of this host, and set its policies.\n"
+"\n"
+"Commands:\n"
+"  show [KIND [CONTEXT[/ID]]]  objects; KIND is context, ioas, hwpt, device or\n"
+"                              tracker\n"
+"  plan [CONTEXT[/TRACKER]]    what trackers rely on, in words\n"
+"  monitor [--since SECONDS]   one line for each event, until interrupted\n"
+"  top [-d SECONDS] [-n COUNT] what gets dirty how fast, by device and tracker; keys\n"
+"                              s sort, p pause, q quit\n"
+"  policy [show]               what holds where a user has chosen nothing\n"
+"  policy set NAME VALUE       default auto|iommu|device, small-leaves on|off,\n"
+"                              serve-hwpt-ioctls on|off\n"
+"  policy save [FILE]          keep them over a reboot, in /etc/modprobe.d\n"
+"  check [PCI-ADDRESS ...]     how exact a migration with these devices is, or with\n"
+"                              all that are bound to vfio\n"
+"\n"
+"Options:\n"
+"  -j, --json     JSON\n"
+"  -p, --pretty   JSON with line breaks\n"
+"  -h, --help     this text\n"
+"  -V, --version  version\n"
+"\n"
+"Exit status: 0; 1 check: something would be reported dirty only because it is\n"
+"mapped, or is not known; 2 usage, no right, or no answer.\n";
+
+/**
+ * fail - Say on standard error what is wrong, and what to do
+ * @fmt: as for printf, without a newline
+ *
+ * Return: STATUS_ERROR.
+ */
+int fail(const char *fmt, ...)
+{
+	va_list args;
+
+	if (before_message)
+		before_message();
+	fflush(stdout);
+	fputs("iommufdctl: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return STATUS_ERROR;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	bool needs_family;
+} commands[] = {
+	{ "show", cmd_show, true },
+	{ "plan", cmd_plan, true },
+	{ "monitor", cmd_monitor, true },
+	{ "top", cmd_top, true },
+	{ "policy", cmd_policy, true },
+	{ "check", cmd_check, false },
+};
+
+static int run(int argc, char **argv)
+{
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[0], commands[i].name))
+			continue;
+		status = commands[i].needs_family ? kernel_open() : STATUS_OK;
+		if (!status)
+			status = commands[i].run(argc, argv);
+		kernel_close();
+		return status;
+	}
+	return fail("'%s' is no command: iommufdctl --help lists them", argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "pretty", no_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{},
+	};
+	int c, status;
+
+	/* + : what comes behind the command belongs to it */
+	while ((c = getopt_long(argc, argv, "+jphV", longs, NULL)) != -1) {
+		switch (c) {
+		case 'p':
+			options.pretty = true;
+			/* fallthrough */
+		case 'j':
+			options.json = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return STATUS_OK;
+		case 'V':
+			puts("iommufdctl " IOMMUFDCTL_VERSION);
+			return STATUS_OK;
+		default:
+			return STATUS_ERROR;
+		}
+	}
+	if (optind == argc) {
+		fputs(usage, stderr);
+		return STATUS_ERROR;
+	}
+	status = run(argc - optind, argv + optind);
+	if (fflush(stdout) || ferror(stdout))
+		status = fail("the output cannot be written");
+	return status;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * Generic netlink family "iommufd_dirty": what dirty trackers there are on this host,
+ * for whom, and what happens to them. iommufd_dirty_netlink.yaml describes the same
+ * in the form of Documentation/netlink; "make check" compares the two.
+ *
+ * Requests and the multicast group need CAP_NET_ADMIN in the initial user namespace;
+ * the family is in the initial network namespace only.
+ *
+ * Numbers of type "uint" have 4 or 8 bytes, as small as the value allows.
+ */
+#ifndef _UAPI_IOMMUFD_DIRTY_NETLINK_H
+#define _UAPI_IOMMUFD_DIRTY_NETLINK_H
+
+#define IOMMUFD_DIRTY_FAMILY_NAME	"iommufd_dirty"
+#define IOMMUFD_DIRTY_FAMILY_VERSION	1
+
+#define IOMMUFD_DIRTY_MCGRP_EVENTS	"events"
+
+/**
+ * enum iommufd_dirty_hwpt_type - Type of an HWPT
+ * @IOMMUFD_DIRTY_HWPT_TYPE_PAGING: its page table is made from the mappings of an IOAS
+ * @IOMMUFD_DIRTY_HWPT_TYPE_NESTED: its page table is the guest's, on top of another HWPT
+ */
+enum iommufd_dirty_hwpt_type {
+	IOMMUFD_DIRTY_HWPT_TYPE_PAGING = 1,
+	IOMMUFD_DIRTY_HWPT_TYPE_NESTED,
+};
+
+/**
+ * enum iommufd_dirty_log_owner - Who has a device's own log
+ * @IOMMUFD_DIRTY_LOG_OWNER_FREE: no owner
+ * @IOMMUFD_DIRTY_LOG_OWNER_USER: its user, by VFIO_DEVICE_FEATURE_DMA_LOGGING_*
+ * @IOMMUFD_DIRTY_LOG_OWNER_TRACKER: a tracker
+ * @IOMMUFD_DIRTY_LOG_OWNER_ENDING: a tracker has given it up, and its driver is about to
+ *	stop it
+ */
+enum iommufd_dirty_log_owner {
+	IOMMUFD_DIRTY_LOG_OWNER_FREE = 1,
+	IOMMUFD_DIRTY_LOG_OWNER_USER,
+	IOMMUFD_DIRTY_LOG_OWNER_TRACKER,
+	IOMMUFD_DIRTY_LOG_OWNER_ENDING,
+};
+
+/**
+ * enum iommufd_dirty_event_type - What an event tells
+ * @IOMMUFD_DIRTY_EVENT_TYPE_CREATED: a tracker was made
+ * @IOMMUFD_DIRTY_EVENT_TYPE_STARTED: a tracker runs
+ * @IOMMUFD_DIRTY_EVENT_TYPE_STOPPED: a tracker does not run any more
+ * @IOMMUFD_DIRTY_EVENT_TYPE_DESTROYED: a tracker was destroyed
+ * @IOMMUFD_DIRTY_EVENT_TYPE_PLAN: the source of a device of a running tracker has changed
+ * @IOMMUFD_DIRTY_EVENT_TYPE_FLAGS: the out flags of a running tracker have changed: it
+ *	is degraded or has recovered, is conservative, coarse, or not any more
+ * @IOMMUFD_DIRTY_EVENT_TYPE_READ: a tracker was read. READs that follow within 100 ms are
+ *	added up into one event
+ * @IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION: the migration state of a device has changed
+ */
+enum iommufd_dirty_event_type {
+	IOMMUFD_DIRTY_EVENT_TYPE_CREATED = 1,
+	IOMMUFD_DIRTY_EVENT_TYPE_STARTED,
+	IOMMUFD_DIRTY_EVENT_TYPE_STOPPED,
+	IOMMUFD_DIRTY_EVENT_TYPE_DESTROYED,
+	IOMMUFD_DIRTY_EVENT_TYPE_PLAN,
+	IOMMUFD_DIRTY_EVENT_TYPE_FLAGS,
+	IOMMUFD_DIRTY_EVENT_TYPE_READ,
+	IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION,
+};
+
+/**
+ * enum iommufd_dirty_attr - Attributes of requests, answers and events
+ * @IOMMUFD_DIRTY_A_CONTEXT: uint; number of a context (an open /dev/iommu), unique
+ *	since the module was loaded. With an ID of the next five it names an object
+ * @IOMMUFD_DIRTY_A_IOAS: u32; ID of an IOAS
+ * @IOMMUFD_DIRTY_A_HWPT: u32; ID of an HWPT
+ * @IOMMUFD_DIRTY_A_DEVICE: u32; ID of a device
+ * @IOMMUFD_DIRTY_A_TRACKER: u32; ID of a tracker; 0 for the one that
+ *	VFIO_IOMMU_DIRTY_PAGES has made
+ * @IOMMUFD_DIRTY_A_PARENT: u32; ID of the HWPT below a nested one
+ * @IOMMUFD_DIRTY_A_BUSY: flag; the object is being changed by its user, or its user
+ *	or a device is waited for; what could not be known without waiting is left out
+ * @IOMMUFD_DIRTY_A_PID: u32; process that opened the context, as the initial PID
+ *	namespace numbers it
+ * @IOMMUFD_DIRTY_A_COMM: string; its name at that time
+ * @IOMMUFD_DIRTY_A_PINNED: uint; bytes of memory that are pinned, each page once
+ * @IOMMUFD_DIRTY_A_AREAS: uint; mappings
+ * @IOMMUFD_DIRTY_A_MAPPED: uint; bytes of IOVA that are mapped
+ * @IOMMUFD_DIRTY_A_SMALL_LEAVES: u32; 1 if new HWPTs of the IOAS get leaves of one
+ *	page, or the HWPT has no other; as a policy: whether new IOASes begin so
+ * @IOMMUFD_DIRTY_A_HWPT_TYPE: u32; enum iommufd_dirty_hwpt_type
+ * @IOMMUFD_DIRTY_A_LEAF_SIZES: uint; bitmap of the sizes of leaves, in bytes
+ * @IOMMUFD_DIRTY_A_CAN_TRACK: flag; the HWPT has dirty bits that can be read
+ * @IOMMUFD_DIRTY_A_AUTOMATIC: flag; the HWPT was made when a device was attached to
+ *	the IOAS
+ * @IOMMUFD_DIRTY_A_PLATFORM: string; kind of IOMMU, "none" if it cannot be tracked
+ * @IOMMUFD_DIRTY_A_NAME: string; name of the device on its bus, for PCI its address
+ * @IOMMUFD_DIRTY_A_GROUP: u32; number of its IOMMU group
+ * @IOMMUFD_DIRTY_A_LOG_OWNER: u32; enum iommufd_dirty_log_owner; left out if the
+ *	device has no log
+ * @IOMMUFD_DIRTY_A_MIGRATION: u32; enum vfio_device_mig_state; left out until it
+ *	has been set
+ * @IOMMUFD_DIRTY_A_POLICY: u32; enum iommu_dirty_policy of a tracker, or of this host;
+ *	of a device if it has one of its own
+ * @IOMMUFD_DIRTY_A_FLAGS: u32; enum iommu_dirty_tracker_alloc_flags
+ * @IOMMUFD_DIRTY_A_OUT_FLAGS: u32; enum iommu_dirty_tracker_out_flags
+ * @IOMMUFD_DIRTY_A_OLD_FLAGS: u32; in events: what they were before
+ * @IOMMUFD_DIRTY_A_PAGE_SIZE: uint; unit of the tracker, in bytes
+ * @IOMMUFD_DIRTY_A_PENDING: uint; bytes that are dirty and not delivered
+ * @IOMMUFD_DIRTY_A_MEMORY: uint; bytes of kernel memory that hold them
+ * @IOMMUFD_DIRTY_A_KIND: u32; enum iommu_dirty_source_kind
+ * @IOMMUFD_DIRTY_A_OLD_KIND: u32; in events: what it was before
+ * @IOMMUFD_DIRTY_A_STATE: u32; enum iommu_dirty_source_state
+ * @IOMMUFD_DIRTY_A_SOURCE_FLAGS: u32; enum iommu_dirty_source_flags
+ * @IOMMUFD_DIRTY_A_GRANULE: uint; finest unit that the source reports, in bytes
+ * @IOMMUFD_DIRTY_A_LARGEST: uint; largest that it has reported, in bytes
+ * @IOMMUFD_DIRTY_A_FIRST: uint; first byte (IOVA) that it covers
+ * @IOMMUFD_DIRTY_A_LAST: uint; last byte, inclusive
+ * @IOMMUFD_DIRTY_A_DIRTY_BYTES: uint; bytes it has reported since START. In events:
+ *	bytes that READs have delivered
+ * @IOMMUFD_DIRTY_A_HARVESTS: uint; how often it was asked since START
+ * @IOMMUFD_DIRTY_A_HARVEST_NS: uint; nanoseconds it took to answer
+ * @IOMMUFD_DIRTY_A_FAILURES: uint; how often it failed since START
+ * @IOMMUFD_DIRTY_A_EVENT: u32; enum iommufd_dirty_event_type
+ * @IOMMUFD_DIRTY_A_EVENT_SEQ: uint; number of the event. One that is missing was lost
+ * @IOMMUFD_DIRTY_A_TIME_NS: uint; when it happened, CLOCK_REALTIME in nanoseconds
+ * @IOMMUFD_DIRTY_A_READS: uint; in events: READs that are added up
+ * @IOMMUFD_DIRTY_A_DURATION_NS: uint; nanoseconds that they took
+ * @IOMMUFD_DIRTY_A_OLD_MIGRATION: u32; in events: the state before, if that is known
+ * @IOMMUFD_DIRTY_A_SERVE_HWPT_IOCTLS: u32; as a policy: 1 if the tracker's harvest
+ *	answers IOMMU_HWPT_GET_DIRTY_BITMAP
+ */
+enum iommufd_dirty_attr {
+	IOMMUFD_DIRTY_A_CONTEXT = 1,
+	IOMMUFD_DIRTY_A_IOAS,
+	IOMMUFD_DIRTY_A_HWPT,
+	IOMMUFD_DIRTY_A_DEVICE,
+	IOMMUFD_DIRTY_A_TRACKER,
+	IOMMUFD_DIRTY_A_PARENT,
+	IOMMUFD_DIRTY_A_BUSY,
+	IOMMUFD_DIRTY_A_PID,
+	IOMMUFD_DIRTY_A_COMM,
+	IOMMUFD_DIRTY_A_PINNED,
+	IOMMUFD_DIRTY_A_AREAS,
+	IOMMUFD_DIRTY_A_MAPPED,
+	IOMMUFD_DIRTY_A_SMALL_LEAVES,
+	IOMMUFD_DIRTY_A_HWPT_TYPE,
+	IOMMUFD_DIRTY_A_LEAF_SIZES,
+	IOMMUFD_DIRTY_A_CAN_TRACK,
+	IOMMUFD_DIRTY_A_AUTOMATIC,
+	IOMMUFD_DIRTY_A_PLATFORM,
+	IOMMUFD_DIRTY_A_NAME,
+	IOMMUFD_DIRTY_A_GROUP,
+	IOMMUFD_DIRTY_A_LOG_OWNER,
+	IOMMUFD_DIRTY_A_MIGRATION,
+	IOMMUFD_DIRTY_A_POLICY,
+	IOMMUFD_DIRTY_A_FLAGS,
+	IOMMUFD_DIRTY_A_OUT_FLAGS,
+	IOMMUFD_DIRTY_A_OLD_FLAGS,
+	IOMMUFD_DIRTY_A_PAGE_SIZE,
+	IOMMUFD_DIRTY_A_PENDING,
+	IOMMUFD_DIRTY_A_MEMORY,
+	IOMMUFD_DIRTY_A_KIND,
+	IOMMUFD_DIRTY_A_OLD_KIND,
+	IOMMUFD_DIRTY_A_STATE,
+	IOMMUFD_DIRTY_A_SOURCE_FLAGS,
+	IOMMUFD_DIRTY_A_GRANULE,
+	IOMMUFD_DIRTY_A_LARGEST,
+	IOMMUFD_DIRTY_A_FIRST,
+	IOMMUFD_DIRTY_A_LAST,
+	IOMMUFD_DIRTY_A_DIRTY_BYTES,
+	IOMMUFD_DIRTY_A_HARVESTS,
+	IOMMUFD_DIRTY_A_HARVEST_NS,
+	IOMMUFD_DIRTY_A_FAILURES,
+	IOMMUFD_DIRTY_A_EVENT,
+	IOMMUFD_DIRTY_A_EVENT_SEQ,
+	IOMMUFD_DIRTY_A_TIME_NS,
+	IOMMUFD_DIRTY_A_READS,
+	IOMMUFD_DIRTY_A_DURATION_NS,
+	IOMMUFD_DIRTY_A_OLD_MIGRATION,
+	IOMMUFD_DIRTY_A_SERVE_HWPT_IOCTLS,
+
+	__IOMMUFD_DIRTY_A_MAX,
+	IOMMUFD_DIRTY_A_MAX = (__IOMMUFD_DIRTY_A_MAX - 1)
+};
+
+/**
+ * enum iommufd_dirty_cmd - Requests and events
+ * @IOMMUFD_DIRTY_CMD_CONTEXT_GET: contexts. This one and the next five: the object
+ *	that CONTEXT and its ID name, or, as a dump, all, or those of CONTEXT
+ * @IOMMUFD_DIRTY_CMD_IOAS_GET: IOASes
+ * @IOMMUFD_DIRTY_CMD_HWPT_GET: HWPTs
+ * @IOMMUFD_DIRTY_CMD_DEVICE_GET: devices, with DMA or without
+ * @IOMMUFD_DIRTY_CMD_TRACKER_GET: trackers
+ * @IOMMUFD_DIRTY_CMD_SOURCE_GET: sources of trackers: struct
+ *	iommu_dirty_source_info, without waiting. A dump only; with TRACKER
+ *	besides CONTEXT, of one
+ * @IOMMUFD_DIRTY_CMD_POLICY_GET: policies of this host
+ * @IOMMUFD_DIRTY_CMD_POLICY_SET: change those that are in the request
+ * @IOMMUFD_DIRTY_CMD_EVENT: to the multicast group
+ *
+ * Errors: EPERM no CAP_NET_ADMIN; EINVAL an attribute is missing, malformed or not
+ * known; ENOENT no such object; ERANGE a policy's value.
+ */
+enum iommufd_dirty_cmd {
+	IOMMUFD_DIRTY_CMD_CONTEXT_GET = 1,
+	IOMMUFD_DIRTY_CMD_IOAS_GET,
+	IOMMUFD_DIRTY_CMD_HWPT_GET,
+	IOMMUFD_DIRTY_CMD_DEVICE_GET,
+	IOMMUFD_DIRTY_CMD_TRACKER_GET,
+	IOMMUFD_DIRTY_CMD_SOURCE_GET,
+	IOMMUFD_DIRTY_CMD_POLICY_GET,
+	IOMMUFD_DIRTY_CMD_POLICY_SET,
+	IOMMUFD_DIRTY_CMD_EVENT,
+
+	__IOMMUFD_DIRTY_CMD_MAX,
+	IOMMUFD_DIRTY_CMD_MAX = (__IOMMUFD_DIRTY_CMD_MAX - 1)
+};
+
+#endif
