@@ -399,7 +399,7 @@ TEST_F(faults, killed_while_it_waits)
 			pair_save(p, true);
 			_exit(0);
 		}
-		usleep(500000);
+		usleep(1500000);
 		begin = seconds_now();
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
