@@ -407,6 +407,7 @@ void dirty_harvest_last(struct io_pagetable *iopt,
 			      DIRTY_HARVEST_LAST, &set);
 		h.deadline = deadline;
 		harvest_one(&h, first, &reached);
+		dirty_test_delay("last");
 		dirty_store_publish(tracker->store, &set);
 		more = reached != ULONG_MAX;
 		first = reached + 1;

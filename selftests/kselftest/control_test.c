@@ -19,7 +19,7 @@ FIXTURE_VARIANT(control) {
 	const char *parameter;
 	const char *value;
 	unsigned int devices;
-	unsigned int delay_us;
+	const char *delay_at;
 };
 
 /* The IOTLB keeps what it knows of dirty pages. */
@@ -60,36 +60,43 @@ FIXTURE_VARIANT_ADD(control, unmap_is_not_harvested) {
 	.devices = DEV(AMD_0),
 };
 
-/* Mistakes in the order of steps: found with delays between them. */
+/* Mistakes in the order of steps, with a delay at the point where it matters */
 FIXTURE_VARIANT_ADD(control, harvests_overlap) {
 	.module = "iommufd", .parameter = "dirty_break", .value = "4096",
-	.devices = DEV(AMD_0), .delay_us = 5000,
+	.devices = DEV(AMD_0), .delay_at = "step",
 };
 
 FIXTURE_VARIANT_ADD(control, read_does_not_wait_for_unmap) {
 	.module = "iommufd", .parameter = "dirty_break", .value = "8192",
-	.devices = DEV(AMD_0), .delay_us = 5000,
+	.devices = DEV(AMD_0), .delay_at = "hidden",
 };
 
 FIXTURE_VARIANT_ADD(control, unhidden_before_published) {
 	.module = "iommufd", .parameter = "dirty_break", .value = "16384",
-	.devices = DEV(AMD_0), .delay_us = 5000,
+	.devices = DEV(AMD_0), .delay_at = "unmap",
 };
 
 FIXTURE_VARIANT_ADD(control, last_harvest_publishes_late) {
 	.module = "iommufd", .parameter = "dirty_break", .value = "65536",
-	.devices = DEV(AMD_0) | DEV(AMD_1), .delay_us = 5000,
+	.devices = DEV(AMD_0) | DEV(AMD_1), .delay_at = "last",
 };
 
 FIXTURE_SETUP(control)
 {
 	ASSERT_EQ(0, parameter_set(variant->module, variant->parameter,
 				   variant->value));
+	if (variant->delay_at) {
+		ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_at",
+					   variant->delay_at));
+		ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_one_in", "1"));
+	}
 }
 
 FIXTURE_TEARDOWN(control)
 {
 	parameter_set(variant->module, variant->parameter, "0");
+	parameter_set("iommufd", "dirty_delay_at", "\n");
+	parameter_set("iommufd", "dirty_delay_one_in", "4");
 }
 
 TEST_F(control, is_noticed)
@@ -101,8 +108,8 @@ TEST_F(control, is_noticed)
 			.seed = seed,
 			.steps = 60,
 			.devices = variant->devices,
-			.delay_us = variant->delay_us,
-			.readers = variant->delay_us ? 2 : 0,
+			.delay_us = variant->delay_at ? 10000 : 0,
+			.readers = variant->delay_at ? 2 : 0,
 		};
 
 		ASSERT_EQ(0, schedule_run(&s)) {
