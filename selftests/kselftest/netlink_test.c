@@ -265,6 +265,8 @@ FIXTURE_SETUP(netlink)
 	self->context = my_context(&self->p);
 	ASSERT_NE(0, self->context);
 	ASSERT_EQ(0, iommufd_ioas_alloc(self->fd, &self->ioas_id));
+	/* Leaves of a page, wherever the memory is */
+	ASSERT_EQ(0, iommufd_ioas_huge_pages(self->fd, self->ioas_id, false));
 	self->ram = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->ram);

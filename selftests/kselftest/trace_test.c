@@ -36,6 +36,8 @@ FIXTURE_SETUP(trace)
 	self->fd = iommufd_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, iommufd_ioas_alloc(self->fd, &self->ioas_id));
+	/* Leaves of a page, wherever the memory is */
+	ASSERT_EQ(0, iommufd_ioas_huge_pages(self->fd, self->ioas_id, false));
 	ram = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, ram);
 	ASSERT_EQ(0, iommufd_ioas_map(self->fd, self->ioas_id, ram, SIZE, IOVA,
