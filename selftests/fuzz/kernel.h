@@ -47,7 +47,9 @@
 	(memset(to, pad, size), memcpy(to, from, n))
 #define READ_ONCE(x)		(*(volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(READ_ONCE(x) = (v))
+/* One thread: nothing to order */
 #define smp_load_acquire(p)	READ_ONCE(*(p))
+/* As above */
 #define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
 #define container_of(p, type, member)					\
 	((type *)((char *)(p) - offsetof(type, member)))

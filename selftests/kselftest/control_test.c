@@ -103,13 +103,15 @@ TEST_F(control, is_noticed)
 {
 	__u64 lost = 0, seed;
 
-	for (seed = 1; seed < 20 && !lost; seed++) {
+	for (seed = 1; seed < 40 && !lost; seed++) {
 		struct schedule s = {
 			.seed = seed,
 			.steps = 60,
 			.devices = variant->devices,
-			.delay_us = variant->delay_at ? 10000 : 0,
+			.delay_us = variant->delay_at ? 50000 : 0,
 			.readers = variant->delay_at ? 2 : 0,
+			/* Time for pages to become dirty */
+			.pause_us = 20000,
 		};
 
 		ASSERT_EQ(0, schedule_run(&s)) {

@@ -288,7 +288,7 @@ static int loops_begin(struct run *r)
 			.fd = r->fd,
 			.tracker_id = r->tracker_id,
 			.random = r->random + r->nr_loops + 1,
-			.pause_us = 2000,
+			.pause_us = r->s->pause_us ?: 2000,
 		};
 		rc = oracle_loop_begin(l);
 		if (rc)

@@ -18,6 +18,7 @@
  * @policy: enum iommu_dirty_policy
  * @failures: devices lose their logs, and the tracker is started again
  * @readers: threads that READ all the time, beside the steps
+ * @pause_us: longest pause between two of their READs; 0 for 2000
  * @delay_us: longest delay at the tracker's delay points (iommufd.dirty_delay_us)
  * @what: error: which call failed; NULL otherwise
  * @rc: error: -errno
@@ -35,6 +36,7 @@ struct schedule {
 	__u32 policy;
 	bool failures;
 	unsigned int readers;
+	unsigned int pause_us;
 	unsigned int delay_us;
 	const char *what;
 	int rc;
