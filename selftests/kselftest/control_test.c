@@ -9,6 +9,7 @@
 #include "kselftest_harness.h"
 #include "devices.h"
 #include "fixture.h"
+#include "oracle.h"
 #include "schedule.h"
 
 FIXTURE(control) {
@@ -20,6 +21,8 @@ FIXTURE_VARIANT(control) {
 	const char *value;
 	unsigned int devices;
 	const char *delay_at;
+	const char *one_in;
+	unsigned int pause_us;
 };
 
 /* The IOTLB keeps what it knows of dirty pages. */
@@ -63,22 +66,22 @@ FIXTURE_VARIANT_ADD(control, unmap_is_not_harvested) {
 /* Mistakes in the order of steps, with a delay at the point where it matters */
 FIXTURE_VARIANT_ADD(control, harvests_overlap) {
 	.module = "iommufd", .parameter = "dirty_break", .value = "4096",
-	.devices = DEV(AMD_0), .delay_at = "step",
+	.devices = DEV(AMD_0), .delay_at = "step", .one_in = "4", .pause_us = 2000,
 };
 
 FIXTURE_VARIANT_ADD(control, read_does_not_wait_for_unmap) {
 	.module = "iommufd", .parameter = "dirty_break", .value = "8192",
-	.devices = DEV(AMD_0), .delay_at = "hidden",
+	.devices = DEV(AMD_0), .delay_at = "hidden", .one_in = "1", .pause_us = 20000,
 };
 
 FIXTURE_VARIANT_ADD(control, unhidden_before_published) {
 	.module = "iommufd", .parameter = "dirty_break", .value = "16384",
-	.devices = DEV(AMD_0), .delay_at = "unmap",
+	.devices = DEV(AMD_0), .delay_at = "unmap", .one_in = "1", .pause_us = 20000,
 };
 
 FIXTURE_VARIANT_ADD(control, last_harvest_publishes_late) {
 	.module = "iommufd", .parameter = "dirty_break", .value = "65536",
-	.devices = DEV(AMD_0) | DEV(AMD_1), .delay_at = "last",
+	.devices = DEV(AMD_0) | DEV(AMD_1), .delay_at = "last", .one_in = "1", .pause_us = 20000,
 };
 
 FIXTURE_SETUP(control)
@@ -88,7 +91,8 @@ FIXTURE_SETUP(control)
 	if (variant->delay_at) {
 		ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_at",
 					   variant->delay_at));
-		ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_one_in", "1"));
+		ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_one_in",
+					   variant->one_in));
 	}
 }
 
@@ -99,19 +103,20 @@ FIXTURE_TEARDOWN(control)
 	parameter_set("iommufd", "dirty_delay_one_in", "4");
 }
 
-TEST_F(control, is_noticed)
+TEST_F_TIMEOUT(control, is_noticed, 250)
 {
+	__u64 end = oracle_now() + 120000000000ull;
 	__u64 lost = 0, seed;
 
-	for (seed = 1; seed < 40 && !lost; seed++) {
+	for (seed = 1; !lost && oracle_now() < end; seed++) {
 		struct schedule s = {
 			.seed = seed,
 			.steps = 60,
 			.devices = variant->devices,
 			.delay_us = variant->delay_at ? 50000 : 0,
 			.readers = variant->delay_at ? 2 : 0,
-			/* Time for pages to become dirty */
-			.pause_us = 20000,
+			/* Long enough for pages to become dirty */
+			.pause_us = variant->pause_us,
 		};
 
 		ASSERT_EQ(0, schedule_run(&s)) {
