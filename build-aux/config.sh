@@ -8,6 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 variant=$1
+dirty=n
 
 # The test variant has what a VM on x86 can play all parts with.
 declare -A test_variant=(
@@ -41,6 +42,9 @@ while read -r name value; do
 	y | m | n | '') ;;
 	*) die "$name=$value: must be y, m or n" ;;
 	esac
+	# What Kconfig would do: without the tracker there is nothing of it
+	[ "$name" != CONFIG_IOMMUFD_DIRTY ] || dirty=${value:-n}
+	[[ "$name" != CONFIG_IOMMUFD_DIRTY_* || $dirty = y ]] || value=n
 	echo "$name=${value:-n}"
 done < <(awk '$1 == "config" { name = $2 }
 	      $1 == "default" { print "CONFIG_" name, $2 }' "$TOP/Kconfig" \
