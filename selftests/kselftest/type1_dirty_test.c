@@ -260,7 +260,7 @@ static int container_ioas(struct type1 *t, __u16 op, __u32 *id)
 TEST_F(dirty, another_ioas_in_between)
 {
 	struct type1 *t = &self->t;
-	__u32 id, other, tracker;
+	__u32 id = 0, other, tracker;
 
 	if (strcmp(variant->container, TYPE1_IOMMUFD))
 		SKIP(return, "vfio's own container has no IOAS");
