@@ -31,6 +31,7 @@ struct iopt_area;
  * @range: What is harvested, for whom
  * @deadline: LAST: when to stop, in jiffies
  * @step: How much is looked at in one piece where only the gather tells
+ * @unfilled: Nothing of the IOAS is mapped in it, and a device may have written
  * @skipped: An area was passed over because its pages come or go
  */
 struct harvest {
@@ -44,6 +45,7 @@ struct harvest {
 	const struct dirty_harvest_range *range;
 	unsigned long deadline;
 	unsigned long step;
+	bool unfilled;
 	bool skipped;
 };
 

@@ -68,7 +68,8 @@ static int mapped_step(struct harvest *h, unsigned long first,
 
 	for (area = iopt_area_iter_first(h->iopt, first, last); area;
 	     area = iopt_area_iter_next(area, first, last)) {
-		if (READ_ONCE(h->dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED)
+		if (h->unfilled ||
+		    READ_ONCE(h->dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED)
 			mark_area(h, area, first, last);
 		else
 			mark_uncovered(h, area, first, last);
@@ -77,17 +78,6 @@ static int mapped_step(struct harvest *h, unsigned long first,
 		cond_resched();
 	}
 	return 0;
-}
-
-static int unfilled_step(struct harvest *h, unsigned long first,
-			 unsigned long last)
-{
-	struct iopt_area *area;
-
-	for (area = iopt_area_iter_first(h->iopt, first, last); area;
-	     area = iopt_area_iter_next(area, first, last))
-		mark_area(h, area, first, last);
-	return harvest_killed(h) ? -EINTR : 0;
 }
 
 /* ---- Ranges ---- */
@@ -320,10 +310,11 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 		if (rc)
 			break;
 	}
-	dd = unfilled_domain(tracker);
-	if (!rc && dd && !(flags & DIRTY_HARVEST_DISCARD)) {
+	dd = rc || flags & DIRTY_HARVEST_DISCARD ? NULL : unfilled_domain(tracker);
+	if (dd) {
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
-		rc = harvest_steps(&h, unfilled_step, first, reached);
+		h.unfilled = true;
+		rc = harvest_steps(&h, mapped_step, first, reached);
 	}
 	up_read(&iopt->domains_rwsem);
 	return rc;

@@ -3,14 +3,11 @@
  * Unmaps under way. An unmap hides an area before it harvests it, so that a READ
  * passes it over; the READ then waits until what was dirty there is pending.
  */
-#include <linux/jiffies.h>
-#include <linux/sched/signal.h>
-#include <linux/wait.h>
-
 #include "hidden.h"
 #include "io_pagetable.h"
 #include "iommufd_private.h"
 #include "test.h"
+#include "wait.h"
 
 /**
  * dirty_hidden_add() - An unmap is about to hide an area
@@ -81,7 +78,6 @@ int dirty_hidden_wait(struct io_pagetable *iopt, unsigned long first,
 		      unsigned long last, unsigned long deadline)
 {
 	struct iommufd_dirty_iopt *dirty = &iopt->dirty;
-	long left = MAX_SCHEDULE_TIMEOUT;
 	u64 seq;
 
 	if (dirty_test_break(DIRTY_BREAK_NO_HIDDEN))
@@ -89,14 +85,6 @@ int dirty_hidden_wait(struct io_pagetable *iopt, unsigned long first,
 	spin_lock(&dirty->hidden_lock);
 	seq = dirty->hidden_seq;
 	spin_unlock(&dirty->hidden_lock);
-	if (deadline) {
-		left = deadline - jiffies;
-		left = max(left, 0L);
-	}
-	left = wait_event_killable_timeout(dirty->hidden_wait,
-					   !is_hidden(dirty, first, last, seq),
-					   left);
-	if (left < 0)
-		return -EINTR;
-	return left ? 0 : -ETIME;
+	return dirty_wait_killable(dirty->hidden_wait,
+				   !is_hidden(dirty, first, last, seq), deadline);
 }

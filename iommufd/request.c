@@ -4,13 +4,13 @@
  * log for its whole range and waits for it window by window; binding.c's worker
  * serves it. A killed READ takes its requests back.
  */
-#include <linux/jiffies.h>
 #include <linux/kref.h>
 #include <linux/slab.h>
 
 #include "log.h"
 #include "pending.h"
 #include "request.h"
+#include "wait.h"
 
 static void request_add(struct dirty_request *req, struct dirty_log *log,
 			unsigned long first, unsigned long last)
@@ -89,28 +89,6 @@ static bool request_is_past(const struct dirty_request *req, unsigned long last)
 	return READ_ONCE(req->done) || READ_ONCE(req->at) > last;
 }
 
-/* Return: -EINTR when killed, -ETIME after @deadline, if it is not 0. */
-static int request_wait(struct dirty_request *req, unsigned long last,
-			unsigned long deadline)
-{
-	wait_queue_head_t *wait = &req->log->binding.wait;
-	long left;
-
-	if (request_is_past(req, last))
-		return 0;
-	if (!deadline)
-		return wait_event_killable(*wait, request_is_past(req, last)) ?
-			       -EINTR : 0;
-	left = deadline - jiffies;
-	if (left <= 0)
-		return -ETIME;
-	left = wait_event_killable_timeout(*wait, request_is_past(req, last),
-					   left);
-	if (!left)
-		return -ETIME;
-	return left < 0 ? -EINTR : 0;
-}
-
 /**
  * dirty_requests_wait() - Wait until the logs have reported what lies below
  * @reqs: The requests
@@ -126,7 +104,10 @@ int dirty_requests_wait(struct dirty_requests *reqs, unsigned long last,
 	int rc;
 
 	for (i = 0; i < reqs->nr; i++) {
-		rc = request_wait(&reqs->request[i], last, deadline);
+		struct dirty_request *req = &reqs->request[i];
+
+		rc = dirty_wait_killable(req->log->binding.wait,
+					 request_is_past(req, last), deadline);
 		if (rc)
 			return rc;
 	}
