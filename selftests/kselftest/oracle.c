@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../lib/iommufd.h"
+#include "../lib/random.h"
 #include "../lib/truth.h"
 #include "oracle.h"
 
@@ -338,32 +339,23 @@ int oracle_readers(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 
 /* ---- READs in a loop ---- */
 
-static __u64 loop_random(struct oracle_loop *l, __u64 below)
-{
-	/* xorshift64*, Vigna 2014 */
-	l->random ^= l->random >> 12;
-	l->random ^= l->random << 25;
-	l->random ^= l->random >> 27;
-	return (l->random * 0x2545f4914f6cdd1dull >> 11) % below;
-}
-
 static int loop_read(struct oracle_loop *l)
 {
 	__u64 pages = l->length / ORACLE_PAGE;
-	__u64 first = loop_random(l, pages), n = pages - first;
+	__u64 first = random_below(&l->random, pages), n = pages - first;
 	struct oracle_event *e;
 
 	/* Everything, a long part, or one that begins and ends inside of leaves */
-	switch (loop_random(l, 3)) {
+	switch (random_below(&l->random, 3)) {
 	case 0:
 		first = 0;
 		n = pages;
 		break;
 	case 1:
-		n = 1 + loop_random(l, n);
+		n = 1 + random_below(&l->random, n);
 		break;
 	default:
-		n = 1 + loop_random(l, n < 600 ? n : 600);
+		n = 1 + random_below(&l->random, n < 600 ? n : 600);
 	}
 	e = realloc(l->events, (l->nr_events + 1) * sizeof(*e));
 	if (!e)
@@ -392,7 +384,7 @@ static void *loop_run(void *arg)
 
 	while (!l->stop && !l->rc) {
 		l->rc = loop_read(l);
-		usleep(loop_random(l, l->pause_us + 1));
+		usleep(random_below(&l->random, l->pause_us + 1));
 	}
 	return NULL;
 }

@@ -324,6 +324,20 @@ TEST_F(race_attach, group_replace_fails_half_way)
 
 /* ---- Attaches that fail, or almost ------------------------------------------ */
 
+/* Attach a device that writes to a new domain, of which a half is filled. */
+static void fill_half_way(struct __test_metadata *_metadata, struct crowd *c,
+			  struct attacher *a)
+{
+	ASSERT_EQ(0, crowd_map_far(c));
+	ASSERT_EQ(0, crowd_open_device(c, BOTH));
+	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
+	ASSERT_EQ(0, crowd_write_on(c, BOTH, IOVA, RAM_SIZE, 3000));
+	ASSERT_EQ(0, hold_arm("hold_map", FAR));
+	ASSERT_EQ(0, call_begin(&a->call, attacher_attach, a));
+	ASSERT_TRUE(hold_is_met("hold_map", HELD_LONG_MS));
+	usleep(200000);
+}
+
 /*
  * A new domain is attached first and filled then. Where filling it fails half way,
  * the device has written to what was there.
@@ -335,14 +349,7 @@ TEST_F(race_attach, fill_fails_half_way)
 	struct attacher a = { .dev = &c->dev[BOTH], .pt_id = b->ioas_id };
 	unsigned int written;
 
-	ASSERT_EQ(0, crowd_map_far(c));
-	ASSERT_EQ(0, crowd_open_device(c, BOTH));
-	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
-	ASSERT_EQ(0, crowd_write_on(c, BOTH, IOVA, RAM_SIZE, 3000));
-	ASSERT_EQ(0, hold_arm("hold_map", FAR));
-	ASSERT_EQ(0, call_begin(&a.call, attacher_attach, &a));
-	ASSERT_TRUE(hold_is_met("hold_map", HELD_LONG_MS));
-	usleep(200000);
+	fill_half_way(_metadata, c, &a);
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_map", "1"));
 	ASSERT_EQ(0, hold_release("hold_map"));
 	EXPECT_EQ(-ENOMEM, call_end(&a.call));
@@ -373,14 +380,7 @@ TEST_F(race_attach, read_beside_failed_fill)
 	unsigned int written;
 	struct call reader;
 
-	ASSERT_EQ(0, crowd_map_far(c));
-	ASSERT_EQ(0, crowd_open_device(c, BOTH));
-	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
-	ASSERT_EQ(0, crowd_write_on(c, BOTH, IOVA, RAM_SIZE, 3000));
-	ASSERT_EQ(0, hold_arm("hold_map", FAR));
-	ASSERT_EQ(0, call_begin(&a.call, attacher_attach, &a));
-	ASSERT_TRUE(hold_is_met("hold_map", HELD_LONG_MS));
-	usleep(200000);
+	fill_half_way(_metadata, c, &a);
 	ASSERT_EQ(0, vdev_stop(&c->dev[BOTH]));
 	ASSERT_EQ(0, delay_at("unfilled", 2000000));
 	/* It waits for the fill, which holds the domains */

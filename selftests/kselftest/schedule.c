@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../lib/iommufd.h"
+#include "../lib/random.h"
 #include "../lib/sysfs.h"
 #include "../lib/vdev.h"
 #include "oracle.h"
@@ -40,11 +41,7 @@ struct run {
 
 static __u64 rnd(struct run *r, __u64 below)
 {
-	/* xorshift64*, Vigna 2014 */
-	r->random ^= r->random >> 12;
-	r->random ^= r->random << 25;
-	r->random ^= r->random >> 27;
-	return (r->random * 0x2545f4914f6cdd1dull >> 11) % below;
+	return random_below(&r->random, below);
 }
 
 static int fail(struct run *r, const char *what, int rc)
