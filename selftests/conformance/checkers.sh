@@ -6,6 +6,7 @@
 # sample) and prints TAP. Lockdep is off after the first report of KASAN.
 set -uo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
+. "$TOP/selftests/tap.sh"
 
 # shellcheck disable=SC2016 # for the guest's shell
 out=$(timeout 300 "$TOP/selftests/vm/run.sh" --kernel debug --name checkers \
@@ -17,17 +18,6 @@ out=$(timeout 300 "$TOP/selftests/vm/run.sh" --kernel debug --name checkers \
 		true' 2>&1)
 status=$?
 log=$BUILD/vm/checkers.log
-n=0
-
-ok()
-{
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1"
-	fi
-}
 
 saw()
 {

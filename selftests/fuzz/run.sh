@@ -12,12 +12,12 @@
 # Prints TAP, and the seed, which SEED= takes.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
+. "$TOP/selftests/tap.sh"
 
 seconds=${1:-30}
 here=$TOP/selftests/fuzz
 out=$BUILD/fuzz
 targets=(set deliver window load)
-n=0 bad=0
 seed=${SEED:-$((RANDOM << 15 | RANDOM | 1))}
 
 mkdir -p "$out"
@@ -29,17 +29,6 @@ build()
 		tail -n 20 "$out/build.log" >&2
 		die "the fuzzers do not build ($out/build.log)"
 	}
-}
-
-ok()
-{
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1"
-		bad=1
-	fi
 }
 
 # mutant TARGET FILE SED: is it found? By an abort of the harness, that is, and

@@ -6,20 +6,10 @@
 # it fail the VM? Prints TAP.
 set -uo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
+. "$TOP/selftests/tap.sh"
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-n=0
-
-ok()
-{
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1"
-	fi
-}
 
 # object PATH FUNCTION...
 object()
