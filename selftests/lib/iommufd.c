@@ -493,3 +493,28 @@ int tracker_info(int fd, __u32 tracker_id, struct iommu_dirty_tracker_info *out,
 	};
 	return call(fd, IOMMU_DIRTY_TRACKER_INFO, out);
 }
+
+/**
+ * iommufd_source_words - A source in words
+ * @kind: enum iommu_dirty_source_kind
+ *
+ * Returns NULL for one that is not known.
+ */
+const char *iommufd_source_words(__u64 kind)
+{
+	switch (kind) {
+	case IOMMU_DIRTY_SOURCE_NONE:
+		return "not tracked";
+	case IOMMU_DIRTY_SOURCE_IOMMU:
+		return "IOMMU";
+	case IOMMU_DIRTY_SOURCE_DEVICE:
+		return "its own page tracker";
+	case IOMMU_DIRTY_SOURCE_SCOPE:
+		return "the pages that it declared";
+	case IOMMU_DIRTY_SOURCE_MAPPED:
+		return "no source, so everything mapped writable is reported dirty";
+	case IOMMU_DIRTY_SOURCE_ACCESS:
+		return "what its driver writes with the CPU";
+	}
+	return NULL;
+}

@@ -72,4 +72,6 @@ int tracker_info(int fd, __u32 tracker_id, struct iommu_dirty_tracker_info *out,
 		 struct iommu_dirty_source_info *sources,
 		 unsigned int nr_sources);
 
+const char *iommufd_source_words(__u64 kind);
+
 #endif

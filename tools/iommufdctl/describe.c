@@ -9,6 +9,7 @@
 #include <time.h>
 #include <linux/vfio.h>
 
+#include "../../selftests/lib/iommufd.h"
 #include "iommufdctl.h"
 
 #define NAMES(...) ((const char * const[]){ __VA_ARGS__, NULL })
@@ -298,25 +299,6 @@ void print_object(const struct object *o)
 
 /* ---- Plans ---- */
 
-static const char *kind_words(uint64_t kind)
-{
-	switch (kind) {
-	case IOMMU_DIRTY_SOURCE_NONE:
-		return "not tracked";
-	case IOMMU_DIRTY_SOURCE_IOMMU:
-		return "IOMMU";
-	case IOMMU_DIRTY_SOURCE_DEVICE:
-		return "its own page tracker";
-	case IOMMU_DIRTY_SOURCE_SCOPE:
-		return "the pages that it declared";
-	case IOMMU_DIRTY_SOURCE_MAPPED:
-		return "no source, so everything mapped writable is reported dirty";
-	case IOMMU_DIRTY_SOURCE_ACCESS:
-		return "what its driver writes with the CPU";
-	}
-	return "a source that this iommufdctl does not know";
-}
-
 static void print_source(const struct object *o)
 {
 	uint64_t kind = n(o)[IOMMUFD_DIRTY_A_KIND];
@@ -332,7 +314,8 @@ static void print_source(const struct object *o)
 		printf("%s %" PRIu64 "%s", has(o, IOMMUFD_DIRTY_A_DEVICE) ? " on HWPT" : "  HWPT",
 		       n(o)[IOMMUFD_DIRTY_A_HWPT],
 		       has(o, IOMMUFD_DIRTY_A_DEVICE) ? "" : " without a device");
-	printf(": %s", kind_words(kind));
+	printf(": %s", iommufd_source_words(kind) ?:
+	       "a source that this iommufdctl does not know");
 	if (kind == IOMMU_DIRTY_SOURCE_IOMMU)
 		printf(" (%s)", o->string[IOMMUFD_DIRTY_A_PLATFORM]);
 	if (n(o)[IOMMUFD_DIRTY_A_GRANULE] && kind != IOMMU_DIRTY_SOURCE_MAPPED &&

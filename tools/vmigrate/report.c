@@ -107,29 +107,6 @@ void report_setup(const struct report *r)
 	fflush(stdout);
 }
 
-/**
- * report_source_kind - A source in words
- * @kind: enum iommu_dirty_source_kind
- */
-const char *report_source_kind(u32 kind)
-{
-	switch (kind) {
-	case IOMMU_DIRTY_SOURCE_NONE:
-		return "not tracked";
-	case IOMMU_DIRTY_SOURCE_IOMMU:
-		return "IOMMU";
-	case IOMMU_DIRTY_SOURCE_DEVICE:
-		return "its own page tracker";
-	case IOMMU_DIRTY_SOURCE_SCOPE:
-		return "the pages that it declared";
-	case IOMMU_DIRTY_SOURCE_MAPPED:
-		return "no source, so everything mapped writable is reported dirty";
-	case IOMMU_DIRTY_SOURCE_ACCESS:
-		return "what its driver writes with the CPU";
-	}
-	return "a source that this vmigrate does not know";
-}
-
 static void print_source(const struct iommu_dirty_source_info *src)
 {
 	char granule[32];
@@ -138,7 +115,9 @@ static void print_source(const struct iommu_dirty_source_info *src)
 		printf("  device %u on HWPT %u: ", src->dev_id, src->hwpt_id);
 	else
 		printf("  HWPT %u without a device: ", src->hwpt_id);
-	fputs(report_source_kind(src->kind), stdout);
+	fputs(iommufd_source_words(src->kind) ?:
+		      "a source that this vmigrate does not know",
+	      stdout);
 	if (src->platform[0] && src->kind == IOMMU_DIRTY_SOURCE_IOMMU)
 		printf(" (%.*s)", (int)sizeof(src->platform), src->platform);
 	if (src->granule && src->kind != IOMMU_DIRTY_SOURCE_MAPPED)

@@ -548,7 +548,6 @@ void report_verdict(const struct report *r);
 const char *report_phase(enum phase phase);
 void report_compare(struct report *r, const u64 *ours, const u64 *theirs);
 const char *report_reason(enum reason reason);
-const char *report_source_kind(u32 kind);
 void json_report(const struct report *r);
 void json_error(const char *message);
 
