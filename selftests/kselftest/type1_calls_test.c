@@ -290,6 +290,12 @@ static void make_unmap(struct step *step)
 {
 	make_range(step);
 	step->flags = one_of(2) ? BITMAP : 0;
+	/*
+	 * Without a bitmap iommufd unmaps what lies whole in an unaligned range, and
+	 * the two containers would go on with different mappings: less than a page.
+	 */
+	if (!step->flags && (step->odd == SIZE_ODD || step->odd == IOVA_ODD))
+		step->range.size = 1 + one_of(PAGE - 1);
 	/* Without a bitmap nothing is odd about it */
 	if (!step->flags && step->odd >= PGSIZE_ODD && step->odd <= BITS_KERNEL)
 		step->odd = PLAIN;
