@@ -61,6 +61,8 @@ int dirty_logs_init(void)
 void dirty_logs_exit(void)
 {
 	destroy_workqueue(log_wq);
+	/* A reference that was not dropped */
+	WARN_ON(dirty_test_objects());
 }
 
 /* ---- What to ask for ---- */
@@ -435,6 +437,7 @@ struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
 
 	if (!log)
 		return NULL;
+	dirty_test_object(1);
 	log->desc = *desc;
 	log->idev = idev;
 	log->dev = get_device(idev->dev);

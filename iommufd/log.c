@@ -15,6 +15,7 @@
 #include "iommufd_private.h"
 #include "log.h"
 #include "pending.h"
+#include "test.h"
 
 static void log_free(struct kref *ref)
 {
@@ -23,6 +24,7 @@ static void log_free(struct kref *ref)
 	dirty_store_put(log->wanted);
 	put_device(log->dev);
 	kfree(log);
+	dirty_test_object(-1);
 }
 
 /* Another reference */

@@ -95,6 +95,29 @@ TEST_F(policy, changes_while_a_device_writes)
 	EXPECT_EQ(3, copy_dirty(self));
 }
 
+/* What a source has when another is taken in its place is reported still. */
+TEST_F(policy, loses_nothing_at_a_change)
+{
+	struct crowd *c = &self->c;
+	unsigned int i;
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 3 * PAGE, 5));
+	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_DEVICE, 0));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 20 * PAGE, 1));
+	EXPECT_EQ(6, copy_dirty(self));
+	for (i = 3; i < 8; i++)
+		EXPECT_TRUE(bench_bit(&c->b, i));
+
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 30 * PAGE, 4));
+	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_IOMMU, 0));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 40 * PAGE, 1));
+	EXPECT_EQ(5, copy_dirty(self));
+	for (i = 30; i < 34; i++)
+		EXPECT_TRUE(bench_bit(&c->b, i));
+}
+
 /* One HWPT has one kind of source, two have each its own. */
 TEST_F(policy, of_a_device)
 {
