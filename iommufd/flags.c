@@ -56,7 +56,7 @@ static bool domain_lost_log(struct io_pagetable *iopt,
 		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
 
 		if (at->dd == dd && log && READ_ONCE(log->failed) &&
-		    at->kind != IOMMU_DIRTY_SOURCE_IOMMU)
+		    READ_ONCE(at->kind) != IOMMU_DIRTY_SOURCE_IOMMU)
 			return true;
 	}
 	return false;
@@ -93,7 +93,7 @@ static u32 tracker_out_flags(struct iommufd_dirty_tracker *tracker, bool locked)
 	dirty_for_each_attachment(at, iopt, tracker) {
 		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
 
-		if (log && at->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
+		if (log && READ_ONCE(at->kind) == IOMMU_DIRTY_SOURCE_DEVICE &&
 		    READ_ONCE(log->binding.granule) > tracker->unit)
 			flags |= IOMMU_DIRTY_TRACKER_COARSE;
 	}

@@ -275,10 +275,18 @@ unfilled_domain(struct iommufd_dirty_tracker *tracker)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_attachment *at;
+	struct iommufd_dirty_domain *dd;
 
+	if (!READ_ONCE(iopt->dirty.unfilled))
+		return NULL;
 	dirty_for_each_attachment(at, iopt, tracker)
 		if (!dirty_domain_filled(iopt, at->dd))
 			return at->dd;
+	dirty_for_each_domain(dd, iopt, NULL)
+		if (!dirty_domain_filled(iopt, dd))
+			return NULL;
+	/* One that is filled is so for as long as it is listed */
+	WRITE_ONCE(iopt->dirty.unfilled, false);
 	return NULL;
 }
 
@@ -291,17 +299,14 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_domain *dd;
-	struct iommu_domain *domain;
-	unsigned long index;
 	struct harvest h;
 	int rc;
 
 	rc = down_read_killable(&iopt->domains_rwsem);
 	if (rc)
 		return rc;
-	xa_for_each(&iopt->domains, index, domain) {
-		dd = dirty_domain_find(iopt, domain);
-		if (!dd || !dirty_tracker_covers(tracker, dd))
+	dirty_for_each_domain(dd, iopt, tracker) {
+		if (!dirty_domain_filled(iopt, dd))
 			continue;
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
 		h.range = range;
@@ -449,20 +454,15 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	unsigned long first = iopt_area_iova(area), from, to;
 	unsigned long last = iopt_area_last_iova(area);
 	struct dirty_store *store = tracker->store;
-	struct iommu_domain *domain;
-	unsigned long index;
+	struct iommufd_dirty_domain *dd;
 	struct dirty_set set;
 	u64 start_ns = trace_dirty_unmap_enabled() ? ktime_get_ns() : 0;
 
 	dirty_set_init(&set, READ_ONCE(store->shift));
-	xa_for_each(&iopt->domains, index, domain) {
-		struct iommufd_dirty_domain *dd;
-
-		dd = dirty_domain_find(iopt, domain);
-		if (dd && dirty_tracker_covers(tracker, dd) &&
+	dirty_for_each_domain(dd, iopt, tracker)
+		if (dirty_domain_filled(iopt, dd) &&
 		    !dirty_test_break(DIRTY_BREAK_NO_UNMAP))
 			harvest_unmap_domain(iopt, store, dd, area, &set);
-	}
 	dirty_test_delay("unmap");
 	if (area->iommu_prot & IOMMU_WRITE) {
 		mutex_lock(&store->lock);

@@ -64,12 +64,18 @@ struct iommufd_dirty_ctx {
  *	any of them
  * @domains: Of struct iommufd_dirty_domain::item. Written under @plan_lock and
  *	domains_rwsem (write), read under either
- * @attachments: Of struct iommufd_dirty_attachment::item; locked like @domains
+ * @attachments: Of struct iommufd_dirty_attachment::item. Written under @plan_lock
+ *	and, while the IOAS or a HWPT of it has a tracker, domains_rwsem (write); read
+ *	under either by trackers
+ * @nr_domains: Entries of @domains; under @plan_lock
+ * @nr_attachments: Entries of @attachments; under @plan_lock
+ * @unfilled: A domain is perhaps listed without being filled. Set under
+ *	domains_rwsem (write), cleared under domains_rwsem (read) by who has looked
  * @pins_lock: Protects @pins
  * @pins: What struct iommufd_access have pinned; struct dirty_pin
  * @users: Who owns the dirty bits: n > 0 holds of the per-HWPT ioctls (one for
- *	each HWPT whose tracking is on, one for each read in flight), 0 nobody,
- *	-1 a tracker
+ *	each HWPT whose tracking is on, one for each read in flight), 0 none of
+ *	them, -1 a tracker
  * @hwpt_trackers: HWPTs that have a tracker of their own, for
  *	IOMMU_HWPT_SET_DIRTY_TRACKING. Locked like @tracker
  * @hidden_lock: Protects the next two; a leaf
@@ -84,6 +90,9 @@ struct iommufd_dirty_iopt {
 	struct iommufd_dirty_tracker *tracker;
 	struct list_head domains;
 	struct list_head attachments;
+	unsigned int nr_domains;
+	unsigned int nr_attachments;
+	bool unfilled;
 	struct mutex pins_lock;
 	struct rb_root_cached pins;
 	atomic_t users;
@@ -141,6 +150,8 @@ struct iommufd_dirty_counters {
  * @first: Plan: first byte that the logs of all its devices cover, if @kind is
  *	DEVICE
  * @last: Plan: last byte of that, inclusive
+ * @devices: Attachments that are not silent; under plan_lock, like the next one
+ * @logs: Those of them whose device has a log of its own
  * @tracking: Hardware: the IOMMU sets dirty bits; under plan_lock
  * @on: Harvest: its dirty bits are harvested, whatever @kind is. Written like
  *	@kind
@@ -172,6 +183,8 @@ struct iommufd_dirty_domain {
 	unsigned long first;
 	unsigned long last;
 
+	unsigned int devices;
+	unsigned int logs;
 	bool tracking;
 	bool on;
 	u8 record;
@@ -208,10 +221,10 @@ struct iommufd_dirty_access {
  * @hwpt_id: The HWPT, which may be a nested one, for INFO
  * @kind: Plan: enum iommu_dirty_source_kind
  * @nested: It is there through a nested HWPT, so its log has stage-1 addresses
- * @known: The next two are known: they are not looked up before a tracker wants them
+ * @known: The next one is known: it is not looked up before a plan needs it
  * @alone: It is the only device of its iommu_group
- * @trackable: The dirty bits of its IOMMU see all that it writes
  * @silent: It does no DMA any more: its driver is closing it
+ * @has_log: It is among iommufd_dirty_domain::logs
  */
 struct iommufd_dirty_attachment {
 	struct list_head item;
@@ -222,8 +235,8 @@ struct iommufd_dirty_attachment {
 	bool nested;
 	bool known;
 	bool alone;
-	bool trackable;
 	bool silent;
+	bool has_log;
 };
 
 /**
@@ -236,6 +249,8 @@ struct iommufd_dirty_attachment {
  * @policy: enum iommu_dirty_policy of this device; AUTO is its tracker's. Written
  *	under the plan_lock of whichever tracker SET was called for, and looked at
  *	under that of where it is attached
+ * @trackable: The dirty bits of its IOMMU see all that it writes: 1 yes, -1 no, 0 not
+ *	looked up yet. It does not change while the device is bound
  * @migration: One more than its enum vfio_device_mig_state; 0 until it is set
  */
 struct iommufd_dirty_device {
@@ -243,6 +258,7 @@ struct iommufd_dirty_device {
 	struct iommufd_dirty_attachment next;
 	struct dirty_log *log;
 	u8 policy;
+	s8 trackable;
 	u32 migration;
 };
 

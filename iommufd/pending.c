@@ -83,7 +83,8 @@ void dirty_store_kill(struct dirty_store *store)
 {
 	mutex_lock(&store->lock);
 	WRITE_ONCE(store->dead, true);
-	dirty_set_destroy(&store->pending);
+	if (!dirty_set_empty(&store->pending))
+		dirty_set_destroy(&store->pending);
 	dirty_ranges_clear(&store->mark);
 	mutex_unlock(&store->lock);
 }
@@ -114,8 +115,8 @@ void dirty_store_reconcile(struct dirty_store *store)
  */
 void dirty_store_settle(struct dirty_store *store)
 {
-	if (atomic_read(&store->ending))
-		wait_event_timeout(store->wait, !atomic_read(&store->ending),
+	if (dirty_store_is_ending(store))
+		wait_event_timeout(store->wait, !dirty_store_is_ending(store),
 				   DIRTY_SETTLE_TIME);
 }
 

@@ -128,6 +128,12 @@ static inline bool dirty_caller_dying(void)
 	       fatal_signal_pending(current);
 }
 
+/* Are there bindings that are ending? */
+static inline bool dirty_store_is_ending(const struct dirty_store *store)
+{
+	return atomic_read(&store->ending);
+}
+
 static inline struct dirty_store *dirty_store_get(struct dirty_store *store)
 {
 	kref_get(&store->ref);

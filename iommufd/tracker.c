@@ -21,18 +21,6 @@
 /* A unit is at most so many granules, when parts of it are kept: an add is bounded */
 #define UNIT_GRANULES_SHIFT 18
 
-/* Both, so that who holds one of them may look. plan_lock is held. */
-static void tracker_run(struct iommufd_dirty_tracker *tracker)
-{
-	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
-
-	down_write(&iopt->domains_rwsem);
-	down_write(&iopt->iova_rwsem);
-	tracker->running = true;
-	up_write(&iopt->iova_rwsem);
-	up_write(&iopt->domains_rwsem);
-}
-
 static struct dirty_store *
 tracker_new_store(const struct iommufd_dirty_tracker *tracker)
 {
@@ -75,8 +63,8 @@ static struct dirty_log *tracker_ending_log(struct iommufd_dirty_tracker *tracke
 }
 
 /*
- * Logs that are still ending, from a STOP before, from another tracker that is gone,
- * or because they are lost: START would have to do without them.
+ * Logs that are still ending, from a STOP before, from another tracker that was
+ * destroyed, or because they are lost: START would have to do without them.
  */
 static int tracker_wait_ending(struct iommufd_dirty_tracker *tracker)
 {
@@ -96,6 +84,7 @@ static int tracker_wait_ending(struct iommufd_dirty_tracker *tracker)
 /* After STOP a store is dead, and workers may have it still: get another. */
 static int tracker_renew_store(struct iommufd_dirty_tracker *tracker)
 {
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct dirty_store *old = tracker->store, *store;
 
 	if (!old->dead)
@@ -103,9 +92,12 @@ static int tracker_renew_store(struct iommufd_dirty_tracker *tracker)
 	store = tracker_new_store(tracker);
 	if (!store)
 		return -ENOMEM;
+	/* Those who did not see STOP may have it still */
+	down_write(&iopt->iova_rwsem);
 	tracker->store = store;
+	up_write(&iopt->iova_rwsem);
 	/* A worker that still has it does not look at what is mapped any more */
-	dirty_logs_detach(old, dirty_tracker_iopt(tracker));
+	dirty_logs_detach(old, iopt);
 	dirty_store_put(old);
 	return 0;
 }
@@ -126,7 +118,7 @@ static void tracker_forget_failures(struct iommufd_dirty_tracker *tracker)
 
 /**
  * tracker_start() - Start a tracker, or restart what failed of it
- * @tracker: The tracker; runs is held for write, or nobody else knows it yet
+ * @tracker: The tracker; runs is held for write
  *
  * Tracking is switched on first and what was dirty before is cleared after that,
  * a piece at a time, so that attach and unmap do not wait for the walk. A restart
@@ -163,8 +155,6 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 		/* What was refused goes, and what goes on is told */
 		if (rc && was_running)
 			dirty_reconcile(tracker, true);
-		if (!rc)
-			tracker_run(tracker);
 	}
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (was_running)
@@ -574,7 +564,9 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 	if (policy.idev)
 		iommufd_put_object(ucmd->ictx, &policy.idev->obj);
 	if (!rc) {
-		cmd->out_flags = dirty_tracker_out_flags(tracker);
+		/* What is stopped gives no answer that there is something to know of */
+		cmd->out_flags = cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE ?
+					 dirty_tracker_out_flags(tracker) : 0;
 		/* No kernel that is supported can split a leaf in place yet */
 		if (cmd->flags & IOMMU_DIRTY_TRACKER_SPLIT &&
 		    !tracker_is_small(tracker))
