@@ -77,6 +77,15 @@ unsigned long dirty_domain_finest(const struct iommufd_dirty_domain *dd,
 }
 
 /**
+ * dirty_domain_born_dirty() - Is what is mapped in a domain dirty before it is written?
+ * @dd: The domain
+ */
+bool dirty_domain_born_dirty(const struct iommufd_dirty_domain *dd)
+{
+	return dd->platform && dd->platform->born_dirty;
+}
+
+/**
  * dirty_domain_filled() - Is what is mapped in the IOAS in a domain?
  * @iopt: The IOAS's table; domains_rwsem is held
  * @dd: The domain, listed. One that is not filled must not be walked

@@ -187,6 +187,16 @@ static void domain_drained(struct harvest *h, unsigned long first,
 	spin_unlock(&dd->lock);
 }
 
+/* Dirty bits that are not used: what cannot be cleared is reported once more. */
+static int domain_clear(struct harvest *h, unsigned long first,
+			unsigned long *reached)
+{
+	int rc = harvest_steps(h, dirty_bits_step, first, reached);
+
+	dirty_bits_flush(h);
+	return rc == -EINTR ? rc : 0;
+}
+
 /* From hardware to the window's set, flushed: [first, *reached] of a domain. */
 static int harvest_one(struct harvest *h, unsigned long first,
 		       unsigned long *reached)
@@ -195,6 +205,10 @@ static int harvest_one(struct harvest *h, unsigned long first,
 	bool bits = domain_has_bits(dd);
 	u64 start_ns = ktime_get_ns();
 	int rc = 0;
+
+	if (!bits && h->flags & DIRTY_HARVEST_DISCARD &&
+	    dirty_domain_born_dirty(dd))
+		return domain_clear(h, first, reached);
 
 	if (bits) {
 		rc = harvest_steps(h, dirty_bits_step, first, reached);
@@ -364,6 +378,32 @@ int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 		rc = dirty_hidden_wait(dirty_tracker_iopt(tracker), range->first,
 				       range->last, range->deadline);
 	return rc;
+}
+
+/**
+ * dirty_harvest_clear() - Clear dirty bits of a domain that no device has used
+ * @iopt: Its IOAS's table
+ * @dd: The domain, filled, without devices, which has dirty bits
+ *
+ * Ends early when the caller is killed. What is not cleared is reported once.
+ */
+void dirty_harvest_clear(struct io_pagetable *iopt,
+			 struct iommufd_dirty_domain *dd)
+{
+	unsigned long first = 0, reached;
+	struct harvest h;
+	int rc;
+
+	do {
+		rc = down_read_killable(&iopt->domains_rwsem);
+		if (rc)
+			return;
+		reached = ULONG_MAX;
+		harvest_begin(&h, iopt, NULL, dd, DIRTY_HARVEST_DISCARD, NULL);
+		rc = domain_clear(&h, first, &reached);
+		up_read(&iopt->domains_rwsem);
+		first = reached + 1;
+	} while (!rc && reached != ULONG_MAX);
 }
 
 /**

@@ -44,6 +44,8 @@ struct dirty_harvest_range {
 int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 		  const struct dirty_harvest_range *range, unsigned int flags,
 		  struct dirty_set *set);
+void dirty_harvest_clear(struct io_pagetable *iopt,
+			 struct iommufd_dirty_domain *dd);
 void dirty_harvest_last(struct io_pagetable *iopt,
 			struct iommufd_dirty_domain *dd);
 void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,

@@ -194,6 +194,29 @@ int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging)
 }
 
 /**
+ * iommufd_dirty_hwpt_filled() - A HWPT was filled; nobody else knows it
+ * @hwpt_paging: The HWPT
+ *
+ * Leaves that are dirty from birth are cleared, so that the first READ after a device
+ * was attached to it reports what that has written. Where a device was attached before
+ * the fill it has perhaps written already, and where no tracker runs START clears them.
+ */
+void iommufd_dirty_hwpt_filled(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
+	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+	bool running;
+
+	if (!dirty_domain_born_dirty(dd) || dd->devices)
+		return;
+	down_read(&iopt->domains_rwsem);
+	running = dirty_tracker_running(iopt);
+	up_read(&iopt->domains_rwsem);
+	if (running)
+		dirty_harvest_clear(iopt, dd);
+}
+
+/**
  * iommufd_dirty_hwpt_fill_failed() - A HWPT with a device could not be filled
  * @hwpt_paging: The HWPT
  *

@@ -72,7 +72,8 @@ struct iommufd_dirty_ctx {
  * @unfilled: A domain is perhaps listed without being filled. Set under
  *	domains_rwsem (write), cleared under domains_rwsem (read) by who has looked
  * @pins_lock: Protects @pins
- * @pins: What struct iommufd_access have pinned; struct dirty_pin
+ * @pins: What struct iommufd_access have pinned while there was a tracker; struct
+ *	dirty_pin
  * @users: Who owns the dirty bits: n > 0 holds of the per-HWPT ioctls (one for
  *	each HWPT whose tracking is on, one for each read in flight), 0 none of
  *	them, -1 a tracker
@@ -204,11 +205,15 @@ struct iommufd_dirty_domain {
 /**
  * struct iommufd_dirty_access - A driver without DMA as a source; in struct
  *	iommufd_access
- * @declared: It says itself what it writes; under access->ioas_lock
+ * @declared: It says itself what it writes; under access->ioas_lock, like the next two
+ * @recorded: Its pins in iommufd_dirty_iopt::pins
+ * @old: Its pins from when there was no tracker; looked at without the lock, too
  * @bytes: Bytes reported
  */
 struct iommufd_dirty_access {
 	bool declared;
+	unsigned int recorded;
+	unsigned int old;
 	atomic64_t bytes;
 };
 
@@ -320,6 +325,7 @@ bool iommufd_dirty_auto_retry(int rc, u32 *flags);
 void iommufd_dirty_hwpt_init(struct iommufd_hwpt_paging *hwpt_paging,
 			     struct iommufd_device *idev);
 int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging);
+void iommufd_dirty_hwpt_filled(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_access_rw(struct iommufd_access *access, unsigned long first,
@@ -492,6 +498,11 @@ iommufd_dirty_hwpt_init(struct iommufd_hwpt_paging *hwpt_paging,
 static inline int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging)
 {
 	return 0;
+}
+
+static inline void
+iommufd_dirty_hwpt_filled(struct iommufd_hwpt_paging *hwpt_paging)
+{
 }
 
 static inline void

@@ -208,7 +208,7 @@ static void tracker_link(struct iommufd_dirty_tracker *tracker, bool link)
 
 	down_write(&iopt->iova_rwsem);
 	if (!tracker->only) {
-		iopt->dirty.tracker = link ? tracker : NULL;
+		WRITE_ONCE(iopt->dirty.tracker, link ? tracker : NULL);
 	} else {
 		tracker->only->tracker = link ? tracker : NULL;
 		iopt->dirty.hwpt_trackers += link ? 1 : -1;

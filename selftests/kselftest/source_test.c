@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "held.h"
 #include "schedules.h"
 #include "sources.h"
 #include "../lib/log.h"
@@ -243,6 +244,44 @@ TEST_F(source, not_precise)
 	EXPECT_EQ(2, sources_read(&self->s, NULL));
 	EXPECT_EQ(0, source_attach(&self->s, BOTH));
 	EXPECT_EQ(0, source_attach(&self->s, LOG_2));
+}
+
+static int call_start(void *s)
+{
+	return sources_start(s, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE);
+}
+
+/*
+ * Memory is mapped that a log does not cover, when START has judged the plan or is about
+ * to: one of the two is refused.
+ */
+TEST_F(source, precise_while_memory_is_mapped)
+{
+	struct bench *b = &self->s.b;
+	int i, start, map;
+	struct call call;
+
+	ASSERT_EQ(0, source_attach(&self->s, NARROW));
+	ASSERT_EQ(0, delay_at("apply", 200000));
+	for (i = 0; i < 6; i++) {
+		ASSERT_EQ(0, call_begin(&call, call_start, &self->s));
+		usleep(i * 20000);
+		map = iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, FAR,
+				       IOMMUFD_MAP_RW);
+		start = call_end(&call);
+		EXPECT_TRUE(!start || start == -ENXIO);
+		EXPECT_TRUE(!map || map == -ENXIO);
+		EXPECT_TRUE(start || map) {
+			TH_LOG("both in round %d", i);
+		}
+		if (!map) {
+			ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, FAR,
+							PAGE, NULL));
+		}
+		ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+		b->tracker_id = 0;
+	}
+	ASSERT_EQ(0, delay_at("", 0));
 }
 
 /* A log of what was mapped is begun anew when more is. */
