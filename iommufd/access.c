@@ -12,7 +12,7 @@
  * Pins are recorded while there is a tracker. They are known by their range alone when
  * they are undone, so an access's pins of one range are counted together, and one for
  * writing makes all of them so. Without a tracker pins are only counted. Such a pin is
- * *old* to a tracker that is made later: it is taken for one for writing, and its range
+ * *old* to a tracker that is made later: it counts as one for writing, and its range
  * is looked up where upstream keeps it, in the pages.
  *
  * An undone pin that could be a recorded one or an old one is a recorded one. What

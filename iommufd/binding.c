@@ -284,7 +284,7 @@ static void requests_advance(struct dirty_binding *b, u64 number,
 	wake_up_all(&b->wait);
 }
 
-/* One piece for the request that goes first; false when nobody waits. */
+/* One piece for the request that goes first; false when no READ waits. */
 static bool binding_serve(struct dirty_log *log)
 {
 	struct dirty_binding *b = &log->binding;
@@ -505,7 +505,7 @@ void dirty_log_close(struct dirty_log *log)
 }
 
 /**
- * dirty_logs_detach() - A tracker goes away, or starts again: the bindings that it
+ * dirty_logs_detach() - A tracker is destroyed, or starts again: the bindings that it
  *	had let go of the IOAS
  * @store: The tracker's store, dead; its bindings are ending
  * @iopt: The IOAS's table

@@ -265,7 +265,7 @@ static int harvest_marks(struct iommufd_dirty_tracker *tracker,
 						  min(end, iopt_area_last_iova(area)));
 		dirty_test_delay("mark");
 		mutex_lock(&store->lock);
-		/* One that was added meanwhile stays: it may be of later writes */
+		/* One that was added since stays: it may be of later writes */
 		if (found && !peek && seq == store->marks)
 			dirty_ranges_remove(&store->mark, first, end);
 		mutex_unlock(&store->lock);

@@ -83,7 +83,7 @@ void iommufd_dirty_ctx_init(struct iommufd_ctx *ictx)
  * iommufd_dirty_ctx_release() - A context is closed, and all its objects go
  * @ictx: The context; no device is bound to it any more
  *
- * Nobody is left who could read, so the stores are dead before the HWPTs go:
+ * No user is left who could read, so the stores are dead before the HWPTs go:
  * otherwise each would be harvested a last time.
  */
 void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx)
@@ -146,7 +146,7 @@ bool iommufd_dirty_auto_retry(int rc, u32 *flags)
 }
 
 /**
- * iommufd_dirty_hwpt_init() - A HWPT has got its domain; nobody else knows it
+ * iommufd_dirty_hwpt_init() - A HWPT has got its domain; it is not public yet
  * @hwpt_paging: The HWPT; ioas->mutex is held
  * @idev: The device that it was made for
  */
@@ -194,7 +194,7 @@ int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging)
 }
 
 /**
- * iommufd_dirty_hwpt_filled() - A HWPT was filled; nobody else knows it
+ * iommufd_dirty_hwpt_filled() - A HWPT was filled; it is not public yet
  * @hwpt_paging: The HWPT
  *
  * Leaves that are dirty from birth are cleared, so that the first READ after a device
@@ -237,7 +237,7 @@ void iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging)
 }
 
 /**
- * iommufd_dirty_hwpt_remove() - A HWPT goes; its last device has left
+ * iommufd_dirty_hwpt_remove() - A HWPT is destroyed; its last device has left
  * @hwpt_paging: The HWPT, still filled if it ever was. One that is not listed is
  *	left alone
  */
@@ -252,7 +252,7 @@ void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 	dirty_harvest_last(iopt, dd);
 	dirty_test_delay("harvested");
 	mutex_lock(&iopt->dirty.plan_lock);
-	/* Unlisted first: nobody reads dirty bits of a domain that does not track */
+	/* Unlisted first: no READ takes dirty bits of a domain that does not track */
 	down_write(&iopt->domains_rwsem);
 	list_del(&dd->item);
 	iopt->dirty.nr_domains--;

@@ -322,7 +322,7 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 	b->piece = DIRTY_LOG_PIECE;
 	mutex_lock(&store->lock);
 	dirty_set_init(&b->stale, store->shift);
-	/* Together: whoever finds it listed may ask it, and end it */
+	/* Together: who finds it listed may ask it, and end it */
 	list_add_tail(&b->item, &store->bindings);
 	spin_lock(&log->lock);
 	/* With the binding, for those who look without the lock */

@@ -18,7 +18,7 @@ struct io_pagetable;
 
 /**
  * enum dirty_log_state - Who has a log
- * @DIRTY_LOG_FREE: nobody
+ * @DIRTY_LOG_FREE: no owner
  * @DIRTY_LOG_USER: its user, through VFIO_DEVICE_FEATURE_DMA_LOGGING_*
  * @DIRTY_LOG_BUSY: a tracker that is calling the driver to get it
  * @DIRTY_LOG_TRACKER: a tracker, by a binding

@@ -76,7 +76,7 @@ void dirty_store_put(struct dirty_store *store)
 }
 
 /**
- * dirty_store_kill() - Its tracker has stopped: drop what waits and what comes
+ * dirty_store_kill() - Its tracker has stopped: drop what waits and what arrives
  * @store: The store
  */
 void dirty_store_kill(struct dirty_store *store)
@@ -303,7 +303,7 @@ void dirty_store_mark(struct dirty_store *store, unsigned long first,
  * @store: The store; its lock is dropped between pieces
  * @memory: Out: memory that it takes, in bytes
  *
- * Return: Bytes; of a set that changes meanwhile, about so many.
+ * Return: Bytes; of a set that changes in between, about so many.
  */
 u64 dirty_store_bytes(struct dirty_store *store, u64 *memory)
 {

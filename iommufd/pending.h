@@ -118,7 +118,7 @@ void dirty_store_mark(struct dirty_store *store, unsigned long first,
 u64 dirty_store_bytes(struct dirty_store *store, u64 *memory);
 
 /*
- * Is the caller dying, so that nobody will read what it harvests now? In a process
+ * Is the caller dying, so that no one will read what it harvests now? In a process
  * that exits, killable waits do not end and walks cannot be stopped. Another process
  * may hold the iommufd, so nothing is dropped, but marked.
  */

@@ -152,7 +152,7 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 		rc = dirty_reconcile(tracker, false);
 		if (!rc && fatal_signal_pending(current))
 			rc = -EINTR;
-		/* What was refused goes, and what goes on is told */
+		/* What was refused ends, and the user is told of what continues */
 		if (rc && was_running)
 			dirty_reconcile(tracker, true);
 	}
@@ -328,7 +328,7 @@ int dirty_tracker_retire(struct iommufd_dirty_tracker *tracker)
 
 /**
  * dirty_tracker_teardown() - Undo dirty_tracker_setup()
- * @tracker: The tracker; nobody else has a reference
+ * @tracker: The tracker; no other has a reference
  *
  * Logs that are on end by themselves, with what they need; nothing of theirs
  * points to the tracker or the IOAS afterwards.
@@ -413,8 +413,8 @@ int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker)
 }
 
 /**
- * iommufd_dirty_tracker_destroy() - A tracker goes
- * @obj: The tracker; nobody else has a reference
+ * iommufd_dirty_tracker_destroy() - A tracker is destroyed
+ * @obj: The tracker; no other has a reference
  */
 void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 {
