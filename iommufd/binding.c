@@ -158,7 +158,7 @@ static void log_lost(struct dirty_log *log, struct dirty_set *stale, int rc)
 			     rc);
 	mutex_lock(&store->lock);
 	WRITE_ONCE(log->failed, true);
-	if (!store->dead && !dirty_test_break(DIRTY_BREAK_NO_MARK)) {
+	if (!READ_ONCE(store->dead) && !dirty_test_break(DIRTY_BREAK_NO_MARK)) {
 		dirty_store_absorb(&store->pending, stale);
 		dirty_store_absorb(&store->pending, &b->stale);
 		dirty_ranges_add(&store->mark, b->first, b->last);
@@ -335,7 +335,7 @@ static void binding_mark(struct dirty_binding *b, unsigned long at)
 
 	dirty_store_mark(store, at, b->last);
 	mutex_lock(&store->lock);
-	if (!store->dead)
+	if (!READ_ONCE(store->dead))
 		dirty_store_absorb(&store->pending, &b->stale);
 	mutex_unlock(&store->lock);
 }

@@ -81,10 +81,13 @@ void dirty_store_put(struct dirty_store *store)
  */
 void dirty_store_kill(struct dirty_store *store)
 {
-	mutex_lock(&store->lock);
 	WRITE_ONCE(store->dead, true);
-	if (!dirty_set_empty(&store->pending))
-		dirty_set_destroy(&store->pending);
+	/* What a publisher adds that did not see this is freed with the store */
+	if (data_race(dirty_set_empty(&store->pending) &&
+		      dirty_ranges_empty(&store->mark)))
+		return;
+	mutex_lock(&store->lock);
+	dirty_set_destroy(&store->pending);
 	dirty_ranges_clear(&store->mark);
 	mutex_unlock(&store->lock);
 }
@@ -182,7 +185,7 @@ void dirty_store_publish(struct dirty_store *store, struct dirty_set *set)
 	dirty_test_delay("publish");
 	trace_dirty_publish(store, dirty_set_memory(set));
 	mutex_lock(&store->lock);
-	if (store->dead)
+	if (READ_ONCE(store->dead))
 		dirty_set_destroy(set);
 	else
 		dirty_store_absorb(&store->pending, set);
@@ -199,7 +202,7 @@ void dirty_store_publish_range(struct dirty_store *store, unsigned long first,
 			       unsigned long last)
 {
 	mutex_lock(&store->lock);
-	if (!store->dead)
+	if (!READ_ONCE(store->dead))
 		dirty_store_round(store, &store->pending, first, last);
 	mutex_unlock(&store->lock);
 }
@@ -291,7 +294,7 @@ void dirty_store_mark(struct dirty_store *store, unsigned long first,
 	if (dirty_test_break(DIRTY_BREAK_NO_MARK))
 		return;
 	mutex_lock(&store->lock);
-	if (!store->dead) {
+	if (!READ_ONCE(store->dead)) {
 		dirty_ranges_add(&store->mark, first, last);
 		store->marks++;
 	}

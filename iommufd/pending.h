@@ -65,8 +65,9 @@ enum dirty_store_flags {
  * @flags: Bits of enum dirty_store_flags
  * @wait: For bindings that end
  * @ending: Bindings that are ending
+ * @dead: The tracker was stopped or destroyed: drop everything. Set without @lock: one
+ *	that adds to the store just then does not see it
  * @lock: Protects what follows, and the stale ranges of the bindings
- * @dead: The tracker was stopped or destroyed: drop everything
  * @pending: Dirty pages; flushed
  * @mark: Everything mapped writable in these ranges is dirty, once
  * @marks: Counts what was added to @mark
@@ -82,8 +83,8 @@ struct dirty_store {
 	unsigned long flags;
 	wait_queue_head_t wait;
 	atomic_t ending;
-	struct mutex lock;
 	bool dead;
+	struct mutex lock;
 	struct dirty_set pending;
 	struct dirty_ranges mark;
 	unsigned int marks;

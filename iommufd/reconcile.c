@@ -581,14 +581,14 @@ void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker)
 		WRITE_ONCE(dd->kind, IOMMU_DIRTY_SOURCE_NONE);
 		dirty_ranges_clear(&dd->drain);
 		dd->on = false;
+		/* No READ or unmap is under way, or sees one that tracks */
+		dirty_domain_disable(dd);
 	}
 	dirty_for_each_attachment(at, iopt, tracker)
 		WRITE_ONCE(at->kind, IOMMU_DIRTY_SOURCE_NONE);
 	up_write(&iopt->domains_rwsem);
 	dirty_store_kill(store);
 
-	dirty_for_each_domain(dd, iopt, tracker)
-		dirty_domain_disable(dd);
 	/* Bindings are added under plan_lock only */
 	if (list_empty(&store->bindings))
 		return;

@@ -87,7 +87,7 @@ static int tracker_renew_store(struct iommufd_dirty_tracker *tracker)
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct dirty_store *old = tracker->store, *store;
 
-	if (!old->dead)
+	if (!READ_ONCE(old->dead))
 		return 0;
 	store = tracker_new_store(tracker);
 	if (!store)
@@ -532,6 +532,18 @@ static int set_check(const struct iommu_dirty_tracker_set *cmd)
 	return cmd->policy > IOMMU_DIRTY_POLICY_DEVICE ? -EINVAL : 0;
 }
 
+/* Its least size has both; these two are less work than iommufd_ucmd_respond(). */
+static int set_respond(struct iommufd_ucmd *ucmd,
+		       const struct iommu_dirty_tracker_set *cmd)
+{
+	struct iommu_dirty_tracker_set __user *user = ucmd->ubuffer;
+
+	if (put_user(cmd->out_flags, &user->out_flags) ||
+	    put_user(cmd->out_page_size, &user->out_page_size))
+		return -EFAULT;
+	return 0;
+}
+
 /**
  * iommufd_dirty_tracker_set() - ioctl(IOMMU_DIRTY_TRACKER_SET)
  * @ucmd: struct iommu_dirty_tracker_set
@@ -572,7 +584,7 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 		    !tracker_is_small(tracker))
 			cmd->out_flags |= IOMMU_DIRTY_TRACKER_COARSE;
 		cmd->out_page_size = tracker->unit;
-		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+		rc = set_respond(ucmd, cmd);
 	}
 out_put:
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
