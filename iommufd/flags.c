@@ -85,6 +85,9 @@ static u32 tracker_out_flags(struct iommufd_dirty_tracker *tracker, bool locked)
 	struct iommufd_dirty_domain *dd;
 	u32 flags = 0;
 
+	/* There is no next answer; and only for one that runs are attachments locked */
+	if (!READ_ONCE(tracker->running))
+		return 0;
 	dirty_for_each_domain(dd, iopt, tracker) {
 		flags |= domain_out_flags(iopt, dd, locked);
 		if (READ_ONCE(dd->largest) > tracker->unit)
