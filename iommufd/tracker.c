@@ -569,7 +569,7 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 			goto out_put;
 		}
 	}
-	if (!policy.idev)
+	if (has_policy && !policy.idev)
 		policy.policy = dirty_policy_of(policy.policy);
 	rc = dirty_tracker_set(tracker, cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE,
 			       has_policy ? &policy : NULL);
