@@ -279,6 +279,24 @@ static int lose(struct sources *s, __u32 *flags)
 	return 6 - sources_reported(s, 0, 6);
 }
 
+/* A log that was lost tells nothing of what is unmapped afterwards. */
+static int unmap_what_a_lost_log_has(struct sources *s)
+{
+	struct bench *b = &s->b;
+	__u32 flags;
+
+	if (lose(s, &flags) || source_dma(s, LOG, IOVA, 6) ||
+	    iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL) ||
+	    sources_read(s, NULL) < 0)
+		return -1;
+	return 6 - sources_reported(s, 0, 6);
+}
+
+TEST_F(source_events, unmap_after_lost)
+{
+	EXPECT_EQ(0, unmap_what_a_lost_log_has(&self->s));
+}
+
 TEST_F(source_events, degrades_and_recovers)
 {
 	struct iommu_dirty_source_info info;
