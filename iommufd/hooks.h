@@ -8,7 +8,9 @@
 
 #include <linux/atomic.h>
 #include <linux/errno.h>
+#include <linux/iommu.h>
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/rbtree_types.h>
 #include <linux/sched.h>
@@ -23,7 +25,6 @@ struct dirty_legacy;
 struct dirty_log;
 struct dirty_store;
 struct iommu_hwpt_get_dirty_bitmap;
-struct iommu_domain;
 struct io_pagetable;
 struct iopt_area;
 struct iommufd_access;
@@ -315,7 +316,17 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 			      struct iopt_area *area);
 
 /* pages.c */
-bool iommufd_dirty_small_calls(const struct iommu_domain *domain);
+/**
+ * iommufd_dirty_small_calls() - Must memory be mapped in small calls?
+ * @domain: A domain that is being filled
+ *
+ * Inline, since maps of single pages pass by.
+ */
+static inline bool iommufd_dirty_small_calls(const struct iommu_domain *domain)
+{
+	return is_power_of_2(domain->pgsize_bitmap);
+}
+
 int iommufd_dirty_map_small(struct iommu_domain *domain, unsigned long iova,
 			    phys_addr_t phys, size_t length, int prot);
 
