@@ -4,7 +4,8 @@
 # check.sh: "make check". Our own files must compile without a warning at W=1,
 # be clean under sparse and checkpatch, shell scripts under shellcheck, and
 # each source must name its licence, files must call downward only, be short, and be in
-# one patch of the series, and tests that the documentation names must exist. Everything is checked before it fails.
+# one patch of the series, and tests that the documentation names must exist. Everything
+# is checked before it fails.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
