@@ -160,7 +160,7 @@ static void log_lost(struct dirty_log *log, struct dirty_set *stale, int rc)
 			     rc);
 	mutex_lock(&store->lock);
 	WRITE_ONCE(log->failed, true);
-	if (!store->dead && !dirty_test_break(DIRTY_BREAK_NO_MARK)) {
+	if (!READ_ONCE(store->dead) && !dirty_test_break(DIRTY_BREAK_NO_MARK)) {
 		dirty_store_absorb(&store->pending, stale);
 		dirty_store_absorb(&store->pending, &b->stale);
 		dirty_ranges_add(&store->mark, b->first, b->last);
@@ -286,7 +286,7 @@ static void requests_advance(struct dirty_binding *b, u64 number,
 	wake_up_all(&b->wait);
 }
 
-/* One piece for the request that goes first; false when nobody waits. */
+/* One piece for the request that goes first; false when no READ waits. */
 static bool binding_serve(struct dirty_log *log)
 {
 	struct dirty_binding *b = &log->binding;
@@ -337,7 +337,7 @@ static void binding_mark(struct dirty_binding *b, unsigned long at)
 
 	dirty_store_mark(store, at, b->last);
 	mutex_lock(&store->lock);
-	if (!store->dead)
+	if (!READ_ONCE(store->dead))
 		dirty_store_absorb(&store->pending, &b->stale);
 	mutex_unlock(&store->lock);
 }
@@ -508,7 +508,7 @@ void dirty_log_close(struct dirty_log *log)
 }
 
 /**
- * dirty_logs_detach() - A tracker goes away, or starts again: the bindings that it
+ * dirty_logs_detach() - A tracker is destroyed, or starts again: the bindings that it
  *	had let go of the IOAS
  * @store: The tracker's store, dead; its bindings are ending
  * @iopt: The IOAS's table

@@ -109,16 +109,20 @@ static bool event_fill(struct sk_buff *skb, const struct dirty_event *ev, u64 se
 			event_put_objects(skb, ev) && event_put_type(skb, ev));
 }
 
+/*
+ * What a dump shows of a context has changed. Is there a listener to be told? A tracker
+ * of one HWPT (@ictx NULL) belongs to an ioctl of that, and has no name.
+ */
+static bool event_is_due(const struct iommufd_ctx *ictx)
+{
+	dirty_context_changed();
+	return ictx && dirty_message_wanted();
+}
+
 static void event_send(const struct dirty_event *ev)
 {
 	struct sk_buff *skb;
 
-	/* What is pending does so all the time */
-	if (ev->type != IOMMUFD_DIRTY_EVENT_TYPE_READ)
-		dirty_context_changed();
-	/* A tracker of one HWPT belongs to an ioctl of that, and has no name */
-	if (!ev->ictx || !dirty_message_wanted())
-		return;
 	skb = genlmsg_new(EVENT_ROOM, EVENT_GFP);
 	spin_lock(&event_lock);
 	event_seq++;
@@ -139,7 +143,15 @@ static void event_tracker(const struct iommufd_dirty_tracker *tracker, u32 type)
 		.tracker = tracker,
 	};
 
-	event_send(&ev);
+	if (event_is_due(tracker->ictx))
+		event_send(&ev);
+}
+
+static void told_clear(struct dirty_told *told)
+{
+	told->reads = 0;
+	told->bytes = 0;
+	told->ns = 0;
 }
 
 /* What was read and not told yet; told.lock is held. */
@@ -155,10 +167,10 @@ static void event_reads(struct iommufd_dirty_tracker *tracker)
 
 	if (!told->reads)
 		return;
-	event_send(&ev);
-	told->reads = 0;
-	told->bytes = 0;
-	told->ns = 0;
+	/* What is pending changes all the time: no dump is told */
+	if (tracker->ictx && dirty_message_wanted())
+		event_send(&ev);
+	told_clear(told);
 	told->next = jiffies + READ_PERIOD;
 }
 
@@ -180,7 +192,8 @@ void dirty_event_started(struct iommufd_dirty_tracker *tracker)
 	struct dirty_told *told = &tracker->told;
 
 	spin_lock(&told->lock);
-	told->started = true;
+	WRITE_ONCE(told->started, true);
+	told_clear(told);
 	WRITE_ONCE(told->flags, 0);
 	told->next = jiffies;
 	event_tracker(tracker, IOMMUFD_DIRTY_EVENT_TYPE_STARTED);
@@ -189,17 +202,21 @@ void dirty_event_started(struct iommufd_dirty_tracker *tracker)
 
 /**
  * dirty_event_stopped() - A tracker does not run any more, if it did
- * @tracker: The tracker
+ * @tracker: The tracker; runs is held for write, or nothing else knows it
  */
 void dirty_event_stopped(struct iommufd_dirty_tracker *tracker)
 {
 	struct dirty_told *told = &tracker->told;
+	bool started = told->started;
 
+	/* Without a listener, what it does not know does not matter either */
+	WRITE_ONCE(told->started, false);
+	if (!event_is_due(tracker->ictx))
+		return;
 	spin_lock(&told->lock);
 	event_reads(tracker);
-	if (told->started)
+	if (started)
 		event_tracker(tracker, IOMMUFD_DIRTY_EVENT_TYPE_STOPPED);
-	told->started = false;
 	spin_unlock(&told->lock);
 }
 
@@ -213,7 +230,7 @@ void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker)
 }
 
 /**
- * dirty_event_plan() - A device gets its source from the plan
+ * dirty_event_plan() - A device gets another source from the plan
  * @tracker: The tracker; plan_lock is held
  * @at: The device, with the source that it had
  * @kind: enum iommu_dirty_source_kind
@@ -230,7 +247,7 @@ void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
 		.before = at->kind,
 	};
 
-	if (kind != at->kind)
+	if (event_is_due(tracker->ictx))
 		event_send(&ev);
 }
 
@@ -253,8 +270,9 @@ void dirty_event_flags(struct iommufd_dirty_tracker *tracker, u32 flags)
 		return;
 	spin_lock(&told->lock);
 	ev.before = told->flags;
-	if (told->started && told->flags != flags) {
-		event_send(&ev);
+	if (READ_ONCE(told->started) && told->flags != flags) {
+		if (event_is_due(tracker->ictx))
+			event_send(&ev);
 		WRITE_ONCE(told->flags, flags);
 	}
 	spin_unlock(&told->lock);
@@ -308,7 +326,7 @@ void iommufd_dirty_migration(struct iommufd_device *idev, u32 state)
 
 	/* One more than the state; 0 while it is not known */
 	ev.before = (s64)xchg(&idev->dirty.migration, state + 1) - 1;
-	if (ev.before != state)
+	if (ev.before != state && event_is_due(idev->ictx))
 		event_send(&ev);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_dirty_migration, IOMMUFD);

@@ -169,34 +169,53 @@ static int log_try(struct dirty_log *log, unsigned long wish,
 	return 0;
 }
 
+/* The last area that begins at or below @limit, or NULL. */
+static struct rb_node *last_area(struct io_pagetable *iopt, unsigned long limit)
+{
+	struct rb_node *node = iopt->area_itree.rb_root.rb_node, *found = NULL;
+
+	while (node) {
+		if (iopt_area_iova(rb_entry(node, struct iopt_area, node.rb)) <= limit) {
+			found = node;
+			node = node->rb_right;
+		} else {
+			node = node->rb_left;
+		}
+	}
+	return found;
+}
+
 /**
  * dirty_log_mapped_span() - First and last byte that a device can write
  * @iopt: The IOAS's table
+ * @limit: Last byte to look at, inclusive
  * @first: Out: first byte
  * @last: Out: last byte, inclusive
  *
+ * Looks at both ends; what lies between them is not walked.
+ *
  * Return: false when there is none.
  */
-bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long *first,
-			   unsigned long *last)
+bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long limit,
+			   unsigned long *first, unsigned long *last)
 {
 	struct rb_node *node;
 	struct iopt_area *area;
 
 	down_read(&iopt->iova_rwsem);
-	area = iopt_area_iter_first(iopt, 0, ULONG_MAX);
+	area = iopt_area_iter_first(iopt, 0, limit);
 	while (area && !(area->iommu_prot & IOMMU_WRITE)) {
-		area = iopt_area_iter_next(area, 0, ULONG_MAX);
+		area = iopt_area_iter_next(area, 0, limit);
 		cond_resched();
 	}
 	if (area)
 		*first = iopt_area_iova(area);
 	/* Areas do not overlap: the last to begin is the last to end */
-	node = area ? rb_last(&iopt->area_itree.rb_root) : NULL;
+	node = area ? last_area(iopt, limit) : NULL;
 	for (; node; node = rb_prev(node)) {
 		struct iopt_area *other = rb_entry(node, struct iopt_area, node.rb);
 
-		*last = iopt_area_last_iova(other);
+		*last = min(iopt_area_last_iova(other), limit);
 		if (other->iommu_prot & IOMMU_WRITE)
 			break;
 		cond_resched();
@@ -209,21 +228,10 @@ bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long *first,
 static int log_try_mapped(struct dirty_log *log, struct io_pagetable *iopt,
 			  unsigned long wish, unsigned long limit)
 {
-	unsigned long first = ULONG_MAX, last = 0;
-	struct iopt_area *area;
+	unsigned long first, last;
 	int rc;
 
-	down_read(&iopt->iova_rwsem);
-	for (area = iopt_area_iter_first(iopt, 0, limit); area;
-	     area = iopt_area_iter_next(area, 0, limit)) {
-		if (!(area->iommu_prot & IOMMU_WRITE))
-			continue;
-		first = min(first, iopt_area_iova(area));
-		last = min(iopt_area_last_iova(area), limit);
-		cond_resched();
-	}
-	up_read(&iopt->iova_rwsem);
-	if (first > last)
+	if (!dirty_log_mapped_span(iopt, limit, &first, &last))
 		return -ENOENT;
 	rc = log_try(log, wish, first & ~(SZ_2M - 1UL), last | (SZ_2M - 1UL));
 	log->binding.narrow = !rc;
@@ -249,7 +257,7 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 	rc = log_try(log, wish, 0, last);
 	if (!rc)
 		return rc;
-	dirty_log_mapped_span(iopt, &mapped_first, &mapped_last);
+	dirty_log_mapped_span(iopt, ULONG_MAX, &mapped_first, &mapped_last);
 	log->binding.span_first = mapped_first;
 	log->binding.span_last = mapped_last;
 	for (bits = __fls(last); bits >= 30; bits--) {
@@ -316,7 +324,7 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 	b->piece = DIRTY_LOG_PIECE;
 	mutex_lock(&store->lock);
 	dirty_set_init(&b->stale, store->shift);
-	/* Together: whoever finds it listed may ask it, and end it */
+	/* Together: who finds it listed may ask it, and end it */
 	list_add_tail(&b->item, &store->bindings);
 	spin_lock(&log->lock);
 	/* With the binding, for those who look without the lock */

@@ -21,18 +21,6 @@
 /* A unit is at most so many granules, when parts of it are kept: an add is bounded */
 #define UNIT_GRANULES_SHIFT 18
 
-/* Both, so that who holds one of them may look. plan_lock is held. */
-static void tracker_run(struct iommufd_dirty_tracker *tracker)
-{
-	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
-
-	down_write(&iopt->domains_rwsem);
-	down_write(&iopt->iova_rwsem);
-	tracker->running = true;
-	up_write(&iopt->iova_rwsem);
-	up_write(&iopt->domains_rwsem);
-}
-
 static struct dirty_store *
 tracker_new_store(const struct iommufd_dirty_tracker *tracker)
 {
@@ -75,8 +63,8 @@ static struct dirty_log *tracker_ending_log(struct iommufd_dirty_tracker *tracke
 }
 
 /*
- * Logs that are still ending, from a STOP before, from another tracker that is gone,
- * or because they are lost: START would have to do without them.
+ * Logs that are still ending, from a STOP before, from another tracker that was
+ * destroyed, or because they are lost: START would have to do without them.
  */
 static int tracker_wait_ending(struct iommufd_dirty_tracker *tracker)
 {
@@ -96,16 +84,20 @@ static int tracker_wait_ending(struct iommufd_dirty_tracker *tracker)
 /* After STOP a store is dead, and workers may have it still: get another. */
 static int tracker_renew_store(struct iommufd_dirty_tracker *tracker)
 {
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct dirty_store *old = tracker->store, *store;
 
-	if (!old->dead)
+	if (!READ_ONCE(old->dead))
 		return 0;
 	store = tracker_new_store(tracker);
 	if (!store)
 		return -ENOMEM;
+	/* Those who did not see STOP may have it still */
+	down_write(&iopt->iova_rwsem);
 	tracker->store = store;
+	up_write(&iopt->iova_rwsem);
 	/* A worker that still has it does not look at what is mapped any more */
-	dirty_logs_detach(old, dirty_tracker_iopt(tracker));
+	dirty_logs_detach(old, iopt);
 	dirty_store_put(old);
 	return 0;
 }
@@ -126,7 +118,7 @@ static void tracker_forget_failures(struct iommufd_dirty_tracker *tracker)
 
 /**
  * tracker_start() - Start a tracker, or restart what failed of it
- * @tracker: The tracker; runs is held for write, or nobody else knows it yet
+ * @tracker: The tracker; runs is held for write
  *
  * Tracking is switched on first and what was dirty before is cleared after that,
  * a piece at a time, so that attach and unmap do not wait for the walk. A restart
@@ -160,11 +152,9 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 		rc = dirty_reconcile(tracker, false);
 		if (!rc && fatal_signal_pending(current))
 			rc = -EINTR;
-		/* What was refused goes, and what goes on is told */
+		/* What was refused ends, and the user is told of what continues */
 		if (rc && was_running)
 			dirty_reconcile(tracker, true);
-		if (!rc)
-			tracker_run(tracker);
 	}
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (was_running)
@@ -218,7 +208,7 @@ static void tracker_link(struct iommufd_dirty_tracker *tracker, bool link)
 
 	down_write(&iopt->iova_rwsem);
 	if (!tracker->only) {
-		iopt->dirty.tracker = link ? tracker : NULL;
+		WRITE_ONCE(iopt->dirty.tracker, link ? tracker : NULL);
 	} else {
 		tracker->only->tracker = link ? tracker : NULL;
 		iopt->dirty.hwpt_trackers += link ? 1 : -1;
@@ -338,7 +328,7 @@ int dirty_tracker_retire(struct iommufd_dirty_tracker *tracker)
 
 /**
  * dirty_tracker_teardown() - Undo dirty_tracker_setup()
- * @tracker: The tracker; nobody else has a reference
+ * @tracker: The tracker; no other has a reference
  *
  * Logs that are on end by themselves, with what they need; nothing of theirs
  * points to the tracker or the IOAS afterwards.
@@ -423,8 +413,8 @@ int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker)
 }
 
 /**
- * iommufd_dirty_tracker_destroy() - A tracker goes
- * @obj: The tracker; nobody else has a reference
+ * iommufd_dirty_tracker_destroy() - A tracker is destroyed
+ * @obj: The tracker; no other has a reference
  */
 void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 {
@@ -542,6 +532,18 @@ static int set_check(const struct iommu_dirty_tracker_set *cmd)
 	return cmd->policy > IOMMU_DIRTY_POLICY_DEVICE ? -EINVAL : 0;
 }
 
+/* Its least size has both; these two are less work than iommufd_ucmd_respond(). */
+static int set_respond(struct iommufd_ucmd *ucmd,
+		       const struct iommu_dirty_tracker_set *cmd)
+{
+	struct iommu_dirty_tracker_set __user *user = ucmd->ubuffer;
+
+	if (put_user(cmd->out_flags, &user->out_flags) ||
+	    put_user(cmd->out_page_size, &user->out_page_size))
+		return -EFAULT;
+	return 0;
+}
+
 /**
  * iommufd_dirty_tracker_set() - ioctl(IOMMU_DIRTY_TRACKER_SET)
  * @ucmd: struct iommu_dirty_tracker_set
@@ -567,20 +569,22 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 			goto out_put;
 		}
 	}
-	if (!policy.idev)
+	if (has_policy && !policy.idev)
 		policy.policy = dirty_policy_of(policy.policy);
 	rc = dirty_tracker_set(tracker, cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE,
 			       has_policy ? &policy : NULL);
 	if (policy.idev)
 		iommufd_put_object(ucmd->ictx, &policy.idev->obj);
 	if (!rc) {
-		cmd->out_flags = dirty_tracker_out_flags(tracker);
+		/* What is stopped gives no answer that there is something to know of */
+		cmd->out_flags = cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE ?
+					 dirty_tracker_out_flags(tracker) : 0;
 		/* No kernel that is supported can split a leaf in place yet */
 		if (cmd->flags & IOMMU_DIRTY_TRACKER_SPLIT &&
 		    !tracker_is_small(tracker))
 			cmd->out_flags |= IOMMU_DIRTY_TRACKER_COARSE;
 		cmd->out_page_size = tracker->unit;
-		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+		rc = set_respond(ucmd, cmd);
 	}
 out_put:
 	iommufd_put_object(ucmd->ictx, &tracker->obj);

@@ -45,10 +45,12 @@ struct file;
  * @policy: enum iommu_dirty_policy; under plan_lock
  * @flags: enum iommu_dirty_tracker_alloc_flags
  * @unit: Unit in which dirty pages are reported at the finest, in bytes
- * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker
+ * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker, but that
+ *	STOP does not wait for those who hold iova_rwsem alone: they may go on for a
+ *	moment with a store that is dead
  * @event: File of the eventfd that is signalled when INFO has changed, or NULL
- * @store: Where dirty pages wait; dead while it does not run. Written like
- *	@running, with @runs held for write
+ * @store: Where dirty pages wait; dead while it does not run. Written under
+ *	plan_lock and iova_rwsem (write), with @runs held for write
  * @plan: The plan, with arrays that hold all domains and attachments; under
  *	plan_lock
  * @max_domains: Room in plan.domains
@@ -107,7 +109,7 @@ dirty_tracker_running(const struct io_pagetable *iopt)
 {
 	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
 
-	return tracker && tracker->running ? tracker : NULL;
+	return tracker && READ_ONCE(tracker->running) ? tracker : NULL;
 }
 
 static inline struct io_pagetable *
@@ -143,7 +145,7 @@ dirty_domain_running(const struct io_pagetable *iopt,
 {
 	struct iommufd_dirty_tracker *tracker = dirty_domain_tracker(iopt, dd);
 
-	return tracker && tracker->running ? tracker : NULL;
+	return tracker && READ_ONCE(tracker->running) ? tracker : NULL;
 }
 
 static inline bool dirty_tracker_covers(const struct iommufd_dirty_tracker *tracker,
