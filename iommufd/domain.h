@@ -13,10 +13,8 @@ void dirty_domain_init(struct iommufd_dirty_domain *dd,
 unsigned long dirty_domain_granule(const struct iommufd_dirty_domain *dd);
 unsigned long dirty_domain_finest(const struct iommufd_dirty_domain *dd,
 				  const struct io_pagetable *iopt);
-struct iommufd_dirty_domain *dirty_domain_find(struct io_pagetable *iopt,
-					       struct iommu_domain *domain);
 bool dirty_domain_filled(struct io_pagetable *iopt,
-			 const struct iommufd_dirty_domain *dd);
+			 struct iommufd_dirty_domain *dd);
 struct io_pagetable *dirty_domain_iopt(struct iommufd_dirty_domain *dd);
 int dirty_domain_enable(struct iommufd_dirty_domain *dd);
 void dirty_domain_disable(struct iommufd_dirty_domain *dd);

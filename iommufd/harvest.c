@@ -291,17 +291,14 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_domain *dd;
-	struct iommu_domain *domain;
-	unsigned long index;
 	struct harvest h;
 	int rc;
 
 	rc = down_read_killable(&iopt->domains_rwsem);
 	if (rc)
 		return rc;
-	xa_for_each(&iopt->domains, index, domain) {
-		dd = dirty_domain_find(iopt, domain);
-		if (!dd || !dirty_tracker_covers(tracker, dd))
+	dirty_for_each_domain(dd, iopt, tracker) {
+		if (!dirty_domain_filled(iopt, dd))
 			continue;
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
 		h.range = range;
@@ -309,6 +306,7 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 		*skipped |= h.skipped;
 		if (rc)
 			break;
+		cond_resched();
 	}
 	dd = rc || flags & DIRTY_HARVEST_DISCARD ? NULL : unfilled_domain(tracker);
 	if (dd) {
@@ -449,19 +447,16 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	unsigned long first = iopt_area_iova(area), from, to;
 	unsigned long last = iopt_area_last_iova(area);
 	struct dirty_store *store = tracker->store;
-	struct iommu_domain *domain;
-	unsigned long index;
+	struct iommufd_dirty_domain *dd;
 	struct dirty_set set;
 	u64 start_ns = trace_dirty_unmap_enabled() ? ktime_get_ns() : 0;
 
 	dirty_set_init(&set, READ_ONCE(store->shift));
-	xa_for_each(&iopt->domains, index, domain) {
-		struct iommufd_dirty_domain *dd;
-
-		dd = dirty_domain_find(iopt, domain);
-		if (dd && dirty_tracker_covers(tracker, dd) &&
+	dirty_for_each_domain(dd, iopt, tracker) {
+		if (dirty_domain_filled(iopt, dd) &&
 		    !dirty_test_break(DIRTY_BREAK_NO_UNMAP))
 			harvest_unmap_domain(iopt, store, dd, area, &set);
+		cond_resched();
 	}
 	dirty_test_delay("unmap");
 	if (area->iommu_prot & IOMMU_WRITE) {

@@ -133,6 +133,7 @@ struct iommufd_dirty_counters {
  * @item: On iommufd_dirty_iopt::domains, if @listed
  * @listed: It is on that list: from before its first attachment until after its
  *	last harvest
+ * @slot: Where it was last seen in iopt->domains; a hint
  * @kind: Plan: enum iommu_dirty_source_kind. Written like
  *	iommufd_dirty_iopt::domains, but that a harvest that fails turns it into
  *	MAPPED under domains_rwsem (read)
@@ -166,6 +167,7 @@ struct iommufd_dirty_domain {
 
 	struct list_head item;
 	bool listed;
+	unsigned long slot;
 	u8 kind;
 	bool failed;
 	unsigned int index;

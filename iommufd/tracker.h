@@ -157,11 +157,11 @@ dirty_next_domain(struct io_pagetable *iopt,
 		  const struct iommufd_dirty_tracker *tracker,
 		  struct iommufd_dirty_domain *dd)
 {
+	if (tracker && tracker->only)
+		return !dd && tracker->only->listed ? tracker->only : NULL;
 	dd = list_prepare_entry(dd, &iopt->dirty.domains, item);
-	list_for_each_entry_continue(dd, &iopt->dirty.domains, item)
-		if (dirty_tracker_covers(tracker, dd))
-			return dd;
-	return NULL;
+	dd = list_next_entry(dd, item);
+	return list_entry_is_head(dd, &iopt->dirty.domains, item) ? NULL : dd;
 }
 
 static inline struct iommufd_dirty_attachment *

@@ -596,6 +596,50 @@ TEST_F(serve, one_owner)
 	EXPECT_EQ(0, log_stop(fd));
 }
 
+/* Best of some times that an unmap of a page takes, in ns, or 0. */
+static __u64 unmap_ns(FIXTURE_DATA(serve) *self)
+{
+	struct bench *b = &self->b;
+	__u64 best = ~0ull;
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		struct timespec t0, t1;
+		__u64 ns;
+
+		if (iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, IOVA,
+				     IOMMUFD_MAP_RW))
+			return 0;
+		clock_gettime(CLOCK_MONOTONIC, &t0);
+		if (iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, PAGE, NULL))
+			return 0;
+		clock_gettime(CLOCK_MONOTONIC, &t1);
+		ns = (t1.tv_sec - t0.tv_sec) * 1000000000ull + t1.tv_nsec -
+		     t0.tv_nsec;
+		best = ns < best ? ns : best;
+	}
+	return best;
+}
+
+/* What HWPTs that track cost an unmap grows as their number does, and no faster. */
+TEST_F(serve, many)
+{
+	struct bench *b = &self->b;
+	unsigned int i;
+	__u64 few = 0;
+
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	for (i = 1; i <= 400; i++) {
+		ASSERT_EQ(0, make(self, NOBODY));
+		ASSERT_EQ(0, set(self, NOBODY, true));
+		if (i == 100)
+			few = unmap_ns(self);
+	}
+	ASSERT_NE(0, few);
+	TH_LOG("100: %llu us, 400: %llu us", few / 1000, unmap_ns(self) / 1000);
+	EXPECT_GT(12 * few, unmap_ns(self));
+}
+
 /* ---- Threads ---- */
 
 /**
