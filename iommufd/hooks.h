@@ -238,6 +238,7 @@ struct iommufd_dirty_attachment {
  * @policy: enum iommu_dirty_policy of this device; AUTO is its tracker's. Written
  *	under the plan_lock of whichever tracker SET was called for, and looked at
  *	under that of where it is attached
+ * @policy_number: Number of the SET that has set @policy
  * @migration: One more than its enum vfio_device_mig_state; 0 until it is set
  */
 struct iommufd_dirty_device {
@@ -245,6 +246,7 @@ struct iommufd_dirty_device {
 	struct iommufd_dirty_attachment next;
 	struct dirty_log *log;
 	u8 policy;
+	u64 policy_number;
 	u32 migration;
 };
 
