@@ -165,6 +165,9 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 			dirty_reconcile(tracker, true);
 		if (!rc)
 			tracker_run(tracker);
+		/* A map that began before this looked is not refused any more */
+		if (!rc && tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE)
+			rc = dirty_reconcile(tracker, false);
 	}
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (was_running)

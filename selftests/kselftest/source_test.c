@@ -14,6 +14,7 @@
 
 #include "kselftest_harness.h"
 #include "fixture.h"
+#include "held.h"
 #include "schedules.h"
 #include "../lib/log.h"
 
@@ -79,6 +80,7 @@ FIXTURE_TEARDOWN(source)
 	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
 		EXPECT_EQ(0, fault(faults[i], "0"));
 	EXPECT_EQ(0, broken("0"));
+	EXPECT_EQ(0, delay_at("", 0));
 	for (i = 0; i < NR; i++) {
 		if (self->dev[i].fd < 0)
 			continue;
@@ -518,6 +520,41 @@ TEST_F(source, outside_is_not_precise)
 	EXPECT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE,
 				      HIGH + PAGE, IOMMUFD_MAP_RW));
 	EXPECT_EQ(-ENXIO, bench_start(b));
+}
+
+static int start_call(void *arg)
+{
+	return bench_start(arg);
+}
+
+/* A START and a map that it would not be precise with: one of them is refused. */
+TEST_F(source, precise_start_beside_map)
+{
+	struct bench *b = &self->b;
+	struct call start;
+	unsigned int i;
+	int rc, met;
+
+	ASSERT_EQ(0, attach(self, LOW));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0,
+				   IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE, 0,
+				   &b->tracker_id));
+	ASSERT_EQ(0, delay_at("applied", 2000000));
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, call_begin(&start, start_call, b));
+		usleep(300000);
+		met = !call_is_done(&start, 0);
+		rc = iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, HIGH,
+				      IOMMUFD_MAP_RW);
+		EXPECT_EQ(call_end(&start) ? 0 : -ENXIO, rc);
+		ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
+		if (met)
+			break;
+		if (!rc)
+			ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, HIGH,
+							PAGE, NULL));
+	}
+	EXPECT_GT(10, i);
 }
 
 TEST_F(source, not_precise)
