@@ -29,7 +29,8 @@ struct iommufd_dirty_source_desc;
  * @store: Where dirty pages go; a reference
  * @iopt_lock: Protects @iopt
  * @iopt: What is mapped: what to ask the log for. NULL when the tracker is going
- *	away, and then nothing is asked
+ *	away, and then nothing is asked. Set after @store, so that who holds the lock
+ *	and sees its own store sees its own IOAS
  * @first: First byte that the log covers
  * @last: Last byte, inclusive
  * @granule: Unit of the log, in bytes
@@ -100,7 +101,7 @@ struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
 void dirty_binding_queue(struct dirty_log *log);
 void dirty_log_end(struct dirty_log *log);
 void dirty_log_close(struct dirty_log *log);
-void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt);
+void dirty_logs_detach(struct dirty_store *store);
 void dirty_logs_stale(struct dirty_store *store, unsigned long first,
 		      unsigned long last);
 

@@ -105,7 +105,7 @@ static int tracker_renew_store(struct iommufd_dirty_tracker *tracker)
 		return -ENOMEM;
 	tracker->store = store;
 	/* A worker that still has it does not look at what is mapped any more */
-	dirty_logs_detach(old, dirty_tracker_iopt(tracker));
+	dirty_logs_detach(old);
 	dirty_store_put(old);
 	return 0;
 }
@@ -305,7 +305,7 @@ static void tracker_leave(struct iommufd_dirty_tracker *tracker)
 	if (!tracker->adopted)
 		return;
 	tracker_stop(tracker);
-	dirty_logs_detach(tracker->store, iopt);
+	dirty_logs_detach(tracker->store);
 	mutex_lock(&iopt->dirty.plan_lock);
 	down_write(&iopt->domains_rwsem);
 	tracker_link(tracker, false);
