@@ -35,6 +35,8 @@ struct iommufd_dirty_source_desc;
  * @last: Last byte, inclusive
  * @granule: Unit of the log, in bytes
  * @narrow: It covers what was mapped, or a part of that, and no more
+ * @outgrown: More is mapped now: it is not desired any more, so that the plan is
+ *	applied without it before it ends. Under plan_lock
  * @span_first: First byte of what was mapped when it was started
  * @span_last: Last byte of that, inclusive
  * @piece: How much to ask for in one report, in bytes; by the worker
@@ -58,6 +60,7 @@ struct dirty_binding {
 	unsigned long last;
 	unsigned long granule;
 	bool narrow;
+	bool outgrown;
 	unsigned long span_first;
 	unsigned long span_last;
 	unsigned long piece;

@@ -118,8 +118,8 @@ int dirty_log_wait(struct dirty_log *log)
  * @log: The log, or NULL
  * @store: The tracker's store, or NULL to ask without consequences
  *
- * One that somebody else has is remembered: its release asks the tracker to
- * reconcile.
+ * One that somebody else has is remembered, and so is one that is to begin again:
+ * its release asks the tracker to reconcile.
  */
 bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store)
 {
@@ -132,7 +132,7 @@ bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store)
 	if (log->state == DIRTY_LOG_FREE) {
 		usable = !log->closed;
 	} else if (log->state == DIRTY_LOG_TRACKER &&
-		   log->binding.store == store) {
+		   log->binding.store == store && !log->binding.outgrown) {
 		usable = true;
 	} else if (store && log->wanted != store) {
 		drop = log->wanted;
@@ -244,6 +244,7 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 	if (log->desc.addr_bits && log->desc.addr_bits < BITS_PER_LONG)
 		last = min(last, BIT(log->desc.addr_bits) - 1);
 	log->binding.narrow = false;
+	log->binding.outgrown = false;
 	rc = log_try(log, wish, 0, last);
 	if (!rc)
 		return rc;

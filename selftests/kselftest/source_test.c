@@ -602,6 +602,47 @@ TEST_F(source, grows)
 	EXPECT_EQ(2, read_ram(self, NULL));
 }
 
+/*
+ * The same while the device writes: between the end of the old log and the begin of
+ * the new one there is a gap, in which something else must stand in.
+ */
+static int lost_while_it_grows(FIXTURE_DATA(source) *self)
+{
+	static __u64 told[RAM_WORDS];
+	struct bench *b = &self->b;
+	struct vdev_job job;
+	unsigned int i;
+	int lost = 0;
+
+	if (attach(self, NARROW) || start(self, 0, 0) || read_ram(self, NULL) < 0 ||
+	    iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 64 * PAGE, FAR - 64 * PAGE,
+			     IOMMUFD_MAP_RW))
+		return -1;
+	vdev_job_init(&job);
+	job.iova = IOVA;
+	job.length = RAM_SIZE;
+	job.rate = RAM_PAGES / 2;
+	memset(told, 0, sizeof(told));
+	if (delay_at("widen", 1000000) || vdev_start(&self->dev[NARROW], &job))
+		return -1;
+	usleep(100000);
+	for (i = 0; i < 2 * RAM_WORDS; i++) {
+		if (i == RAM_WORDS && vdev_wait(&self->dev[NARROW], 60000))
+			return -1;
+		if (i % RAM_WORDS == 0 && read_ram(self, NULL) < 0)
+			return -1;
+		told[i % RAM_WORDS] |= b->bits[i % RAM_WORDS];
+	}
+	for (i = 0; i < RAM_WORDS; i++)
+		lost += 64 - __builtin_popcountll(told[i]);
+	return delay_at("", 0) ? -1 : lost;
+}
+
+TEST_F(source, grows_while_it_writes)
+{
+	EXPECT_EQ(0, lost_while_it_grows(self));
+}
+
 /* ---- Unmap ---- */
 
 TEST_F(source, unmap_keeps_dirt)
