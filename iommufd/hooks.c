@@ -168,15 +168,18 @@ void iommufd_dirty_hwpt_init(struct iommufd_hwpt_paging *hwpt_paging,
  * iommufd_dirty_hwpt_add() - A HWPT is about to be attached and filled
  * @hwpt_paging: The HWPT; ioas->mutex is held
  *
- * Return: -ENOMEM; else to be undone with iommufd_dirty_hwpt_remove().
+ * Return: -ENOMEM, -EINTR when killed; else to be undone with
+ * iommufd_dirty_hwpt_remove().
  */
 int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging)
 {
 	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
 	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
-	int rc = 0;
+	int rc;
 
-	mutex_lock(&iopt->dirty.plan_lock);
+	rc = mutex_lock_killable(&iopt->dirty.plan_lock);
+	if (rc)
+		return rc;
 	if (iopt->dirty.tracker)
 		rc = dirty_plan_reserve(iopt->dirty.tracker, 1, 0);
 	if (!rc) {
@@ -278,7 +281,8 @@ static void tracker_settle(struct iommufd_dirty_domain *dd)
 
 	if (!READ_ONCE(iopt->dirty.tracker) && !READ_ONCE(dd->tracker))
 		return;
-	mutex_lock(&iopt->dirty.plan_lock);
+	if (mutex_lock_killable(&iopt->dirty.plan_lock))
+		return;
 	tracker = dirty_domain_running(iopt, dd);
 	if (tracker)
 		store = dirty_store_get(tracker->store);
@@ -297,10 +301,13 @@ static int attachment_begin(struct iommufd_dirty_attachment *at,
 	struct io_pagetable *iopt = dirty_domain_iopt(dd);
 	struct dirty_log *log = idev->dirty.log;
 	struct iommufd_dirty_tracker *tracker;
-	int rc = 0;
+	int rc;
 
 	tracker_settle(dd);
-	mutex_lock(&iopt->dirty.plan_lock);
+	/* A START that waits for a device has it */
+	rc = mutex_lock_killable(&iopt->dirty.plan_lock);
+	if (rc)
+		return rc;
 	tracker = dirty_domain_tracker(iopt, dd);
 	if (tracker)
 		rc = dirty_plan_reserve(tracker, 0, 1);
@@ -345,7 +352,7 @@ static void attachment_end(struct iommufd_dirty_attachment *at)
  * @idev: The device
  *
  * Return: -ENXIO when a running tracker must be precise and cannot be with this
- * device, -ENOMEM. Else to be undone with iommufd_dirty_detach().
+ * device, -ENOMEM, -EINTR when killed. Else to be undone with iommufd_dirty_detach().
  */
 int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
 			 struct iommufd_device *idev)

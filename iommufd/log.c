@@ -7,7 +7,9 @@
  */
 #include <linux/device.h>
 #include <linux/iommu.h>
+#include <linux/jiffies.h>
 #include <linux/log2.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -15,6 +17,9 @@
 #include "iommufd_private.h"
 #include "log.h"
 #include "pending.h"
+
+/* How long ranges are tried when a log is started, in jiffies */
+#define LOG_SEARCH_TIME (5 * HZ)
 
 static void log_free(struct kref *ref)
 {
@@ -229,6 +234,18 @@ static int log_try_mapped(struct dirty_log *log, struct io_pagetable *iopt,
 }
 
 /*
+ * Is it of no use to try a smaller range? What waits for a device that does not
+ * answer, or for one that is not there, is not waited for once more; and whatever the
+ * driver says, others wait for plan_lock.
+ */
+static bool search_is_over(int rc, unsigned long end)
+{
+	return !rc || rc == -EINTR || rc == -ETIMEDOUT || rc == -ENOTCONN ||
+	       rc == -ENODEV || time_after(jiffies, end) ||
+	       fatal_signal_pending(current);
+}
+
+/*
  * Wide, so that what is mapped later is in it, since to start a log again has a
  * gap: the whole address space; all below a power of two that is above
  * everything mapped; what is mapped and no more; and if even that is too much,
@@ -238,6 +255,7 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 			  unsigned long wish, unsigned long last)
 {
 	unsigned long mapped_first = 0, mapped_last = 0;
+	unsigned long end = jiffies + LOG_SEARCH_TIME;
 	unsigned int bits;
 	int rc;
 
@@ -246,7 +264,7 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 	log->binding.narrow = false;
 	log->binding.outgrown = false;
 	rc = log_try(log, wish, 0, last);
-	if (!rc)
+	if (search_is_over(rc, end))
 		return rc;
 	dirty_log_mapped_span(iopt, &mapped_first, &mapped_last);
 	log->binding.span_first = mapped_first;
@@ -255,19 +273,20 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 		if (BIT(bits) - 1 < mapped_last)
 			break;
 		rc = log_try(log, wish, 0, BIT(bits) - 1);
-		if (!rc)
+		if (search_is_over(rc, end))
 			return rc;
 	}
 	if (mapped_last && mapped_last <= last) {
 		rc = log_try_mapped(log, iopt, wish, last);
-		if (!rc)
+		if (search_is_over(rc, end))
 			return rc;
 	}
 	for (; bits >= 30; bits--) {
 		rc = log_try(log, wish, 0, BIT(bits) - 1);
-		if (rc && !log_try_mapped(log, iopt, wish, BIT(bits) - 1))
+		if (!search_is_over(rc, end) &&
+		    !log_try_mapped(log, iopt, wish, BIT(bits) - 1))
 			rc = 0;
-		if (!rc)
+		if (search_is_over(rc, end))
 			return rc;
 	}
 	return rc;
