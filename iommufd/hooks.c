@@ -414,6 +414,19 @@ static void attachment_move(struct iommufd_dirty_device *dev)
 	mutex_unlock(&iopt->dirty.plan_lock);
 }
 
+/* It stays where it was: a log that is not free has one tracker that waits for it. */
+static void attachment_stay(struct iommufd_dirty_attachment *at)
+{
+	struct io_pagetable *iopt = dirty_domain_iopt(at->dd);
+	struct iommufd_dirty_tracker *tracker;
+
+	mutex_lock(&iopt->dirty.plan_lock);
+	tracker = dirty_domain_running(iopt, at->dd);
+	if (tracker)
+		dirty_reconcile(tracker, true);
+	mutex_unlock(&iopt->dirty.plan_lock);
+}
+
 /**
  * iommufd_dirty_replace_end() - A group was attached elsewhere, or could not be
  * @idev: One of its devices; the group's lock is held
@@ -430,6 +443,7 @@ void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc)
 			continue;
 		if (rc) {
 			attachment_end(&dev->next);
+			attachment_stay(&dev->now);
 			continue;
 		}
 		attachment_end(&dev->now);
