@@ -318,9 +318,10 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 		return rc;
 	rc = log_find_range(log, iopt, store->unit_mask + 1, last);
 	if (rc) {
-		dev_warn(log->dev,
-			 "dirty page log cannot be started (error %d); all memory mapped for the device is reported dirty\n",
-			 rc);
+		/* Its user can have it tried again and again */
+		dev_warn_ratelimited(log->dev,
+				     "dirty page log cannot be started (error %d); all memory mapped for the device is reported dirty\n",
+				     rc);
 		atomic64_inc(&log->count.failures);
 		WRITE_ONCE(log->failed, true);
 		dirty_log_release(log);
