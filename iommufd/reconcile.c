@@ -454,13 +454,13 @@ bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
  * @tracker: The tracker, running or about to; plan_lock is held
  * @must: It cannot be refused: somebody has left, or a source failed
  *
- * Return: -ENXIO when the plan is not precise and has to be; the old one stays
- * applied then, and the caller takes back what it did and reconciles again. With
- * @must 0.
+ * Return: -ENXIO when the plan is not precise and has to be; then the caller takes
+ * back what it did and reconciles again. With @must 0.
  */
 int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	bool precise;
 	int rc;
 
 	lockdep_assert_held(&iopt->dirty.plan_lock);
@@ -471,10 +471,13 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 		dirty_plan_make(&tracker->plan);
 		rc = plan_start(tracker);
 	} while (rc == -EAGAIN);
-	if (!must && tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE &&
-	    !plan_is_precise(tracker))
+	precise = !must && tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE;
+	if (precise && !plan_is_precise(tracker))
 		return -ENXIO;
 	plan_apply(tracker);
+	/* A map that began before that was not refused because of this plan */
+	if (precise && !plan_is_precise(tracker))
+		return -ENXIO;
 	dirty_test_delay("applied");
 	end_logs(tracker);
 	end_domains(tracker);

@@ -557,6 +557,43 @@ TEST_F(source, precise_start_beside_map)
 	EXPECT_GT(10, i);
 }
 
+static int attach_low(void *arg)
+{
+	return attach(arg, LOW);
+}
+
+TEST_F(source, precise_attach_beside_map)
+{
+	struct bench *b = &self->b;
+	struct call low;
+	unsigned int i;
+	int rc, met;
+
+	ASSERT_EQ(0, attach(self, LOG));
+	ASSERT_EQ(0, start(self, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
+	ASSERT_EQ(0, open_device(self, LOW));
+	ASSERT_EQ(0, delay_at("apply", 2000000));
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, call_begin(&low, attach_low, self));
+		usleep(300000);
+		met = !call_is_done(&low, 0);
+		rc = iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, HIGH,
+				      IOMMUFD_MAP_RW);
+		EXPECT_EQ(call_end(&low) ? 0 : -ENXIO, rc);
+		if (met)
+			break;
+		rc = rc ? vdev_detach(&self->dev[LOW]) :
+			  iommufd_ioas_unmap(b->fd, b->ioas_id, HIGH, PAGE, NULL);
+		ASSERT_EQ(0, rc);
+	}
+	EXPECT_GT(10, i);
+	/* It is precise */
+	ASSERT_EQ(0, delay_at("", 0));
+	EXPECT_LE(0, read_ram(self, NULL));
+	ASSERT_EQ(0, dma(&self->dev[LOG], IOVA, 2));
+	EXPECT_EQ(2, read_ram(self, NULL));
+}
+
 TEST_F(source, not_precise)
 {
 	ASSERT_EQ(0, attach(self, LOG));
