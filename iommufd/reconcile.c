@@ -456,11 +456,12 @@ static bool binding_can_grow(const struct dirty_binding *b, unsigned long first,
 }
 
 /**
- * dirty_reconcile_widen() - End logs that cover what was mapped, and no more
+ * dirty_reconcile_widen() - Find logs that cover what was mapped, and no more
  * @tracker: The tracker, running; plan_lock is held
  *
- * They are begun again, with what is mapped now, when they have ended: the caller
- * reconciles, waits for that, and reconciles again.
+ * The caller reconciles, which makes a plan without them and then ends them; waits
+ * until they have ended; and reconciles again, which begins them with what is mapped
+ * now. A log that ended before such a plan is applied would leave a gap.
  *
  * Return: true if there were any.
  */
@@ -477,13 +478,11 @@ bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
 	mutex_lock(&store->lock);
 	list_for_each_entry(b, &store->bindings, item)
 		if (binding_can_grow(b, first, last)) {
-			struct dirty_log *log =
-				container_of(b, struct dirty_log, binding);
-
-			dirty_log_end(log);
+			b->outgrown = true;
 			widen = true;
 		}
 	mutex_unlock(&store->lock);
+	dirty_test_delay("widen");
 	return widen;
 }
 

@@ -239,7 +239,7 @@ static int take_head(struct mlx5vf_loader *l, const char **why)
 		*why = "it has no checksums, and require_checked_streams is set";
 		if (READ_ONCE(require_checked_streams))
 			return -EOPNOTSUPP;
-		dev_info(mlx5vf_dev(l->base.mv), "the migration data is of upstream's driver, and has no checksums\n");
+		dev_info_ratelimited(mlx5vf_dev(l->base.mv), "the migration data is of upstream's driver, and has no checksums\n");
 	}
 	l->data_got = 0;
 	if (l->content != MLX5VF_CONTENT_IMAGE || !l->head.length)

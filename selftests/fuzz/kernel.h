@@ -223,7 +223,7 @@ struct vfio_pci_core_device {
 #define vfio_put_device(d)		((d)->device.refs--)
 
 #define dev_err_ratelimited(dev, ...)	((void)(dev), (void)snprintf(NULL, 0, __VA_ARGS__))
-#define dev_info			dev_err_ratelimited
+#define dev_info_ratelimited		dev_err_ratelimited
 
 int mlx5_core_alloc_pd(struct mlx5_core_dev *mdev, u32 *pd);
 void mlx5_core_dealloc_pd(struct mlx5_core_dev *mdev, u32 pd);
