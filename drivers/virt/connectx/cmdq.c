@@ -200,12 +200,7 @@ static void complete_slot(struct posted *posted, enum delivery delivery)
 		cx_eq_event(vhca, MLX5_EVENT_TYPE_CMD, &vector, sizeof(vector));
 }
 
-/**
- * cx_cmdq_answer() - a command that ran in the background has ended
- * @cmd: the command, with later set; freed
- * @status: its status
- */
-void cx_cmdq_answer(struct cx_command *cmd, u8 status)
+static void answer_posted(struct cx_command *cmd, u8 status)
 {
 	struct posted *posted = container_of(cmd, struct posted, cmd);
 
@@ -216,17 +211,18 @@ void cx_cmdq_answer(struct cx_command *cmd, u8 status)
 	free_posted(posted);
 }
 
-/**
- * cx_cmdq_forget() - its queue is gone: it is not answered
- * @cmd: a command that runs in the background; freed
- */
-void cx_cmdq_forget(struct cx_command *cmd)
+static void forget_posted(struct cx_command *cmd)
 {
 	struct posted *posted = container_of(cmd, struct posted, cmd);
 
 	cmd->vhca->cmdq.running &= ~BIT(posted->slot);
 	free_posted(posted);
 }
+
+static const struct cx_command_ops posted_ops = {
+	.answer = answer_posted,
+	.forget = forget_posted,
+};
 
 /* Execute a command, unless @delivery says otherwise, and answer it, now or later. */
 static void serve(struct posted *posted, u8 delivery)
@@ -306,6 +302,7 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 			 &delivery))
 		return;
 	posted = kzalloc(sizeof(*posted), GFP_KERNEL | __GFP_NOFAIL);
+	posted->cmd.ops = &posted_ops;
 	posted->cmd.vhca = vhca;
 	posted->cmd.in_len = be32_to_cpu(entry.inlen);
 	posted->cmd.out_len = be32_to_cpu(entry.outlen);

@@ -9,9 +9,14 @@
  *
  * Here are also the objects that are nothing but a number.
  */
+#define pr_fmt(fmt) "iommufd-virt: " fmt
+
+#include <linux/atomic.h>
 #include <linux/moduleparam.h>
+#include <linux/printk.h>
 #include <linux/random.h>
 #include <linux/slab.h>
+#include <linux/sysfs.h>
 
 #include "check.h"
 #include "connectx.h"
@@ -42,6 +47,19 @@ static bool connectx_ids;
 module_param(connectx_ids, bool, 0644);
 MODULE_PARM_DESC(connectx_ids,
 		 "numbers of objects are any that fit, and vhca_ids change with each reset of the PF");
+
+static atomic_t left;
+
+static int get_left(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%u\n", (unsigned int)atomic_read(&left));
+}
+
+static const struct kernel_param_ops left_ops = {
+	.get = get_left,
+};
+module_param_cb(connectx_left, &left_ops, NULL, 0444);
+MODULE_PARM_DESC(connectx_left, "objects that were left at TEARDOWN_HCA");
 
 /**
  * cx_large_ids() - are numbers any that fit
@@ -201,10 +219,10 @@ u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id)
 }
 
 /**
- * cx_objects_count() - how many there are
- * @vhca: whose they are
+ * cx_objects_left() - TEARDOWN_HCA: count what was created and not destroyed
+ * @vhca: whose driver goes
  */
-unsigned int cx_objects_count(struct cx_vhca *vhca)
+void cx_objects_left(struct cx_vhca *vhca)
 {
 	struct cx_object *object;
 	unsigned int count = 0;
@@ -212,7 +230,11 @@ unsigned int cx_objects_count(struct cx_vhca *vhca)
 
 	xa_for_each(&vhca->objects, index, object)
 		count++;
-	return count;
+	if (!count)
+		return;
+	atomic_add(count, &left);
+	pr_info("ConnectX function %u: %u objects are left at TEARDOWN_HCA\n",
+		vhca->id, count);
 }
 
 /**
