@@ -90,14 +90,18 @@ struct cx_cmdq {
  * @count: how many
  * @room: how many fit in @address
  * @want: how many it should have
+ * @trackers: those of them that are for page trackers; of the PF
  * @asked: a request or return is under way
+ * @refused: the host could not give them; of the PF
  */
 struct cx_pages {
 	u64 *address;
 	u32 count;
 	u32 room;
 	u32 want;
+	u32 trackers;
 	bool asked;
+	bool refused;
 };
 
 /**
@@ -258,6 +262,10 @@ u8 cx_set_hca_cap(struct cx_command *cmd);
 u8 cx_query_pages(struct cx_command *cmd);
 u8 cx_manage_pages(struct cx_command *cmd);
 void cx_pages_want(struct cx_vhca *vhca, bool on);
+u32 cx_pages_of_tracker(unsigned int log_space);
+bool cx_pages_take(struct cx_vhca *pf, u32 count);
+void cx_pages_return(struct cx_vhca *pf, u32 count);
+u8 cx_pages_status(struct cx_vhca *pf, bool *there);
 void cx_pages_poll(struct cx_vhca *pf);
 void cx_pages_reset(struct cx_vhca *vhca);
 
@@ -286,6 +294,7 @@ u8 cx_init2rtr_qp(struct cx_command *cmd);
 u8 cx_rtr2rts_qp(struct cx_command *cmd);
 int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm);
 void cx_qp_event(struct cx_vhca *vhca, u32 qpn, u8 type);
+void cx_qp_limit(struct cx_vhca *vhca, u32 qpn, u32 entries);
 void cx_cq_poll(struct cx_vhca *vhca);
 
 #endif

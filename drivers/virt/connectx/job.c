@@ -220,7 +220,7 @@ bool cx_jobs_poll(struct cx_vhca *pf)
 }
 
 /**
- * cx_jobs_cancel() - the queue that the jobs came through is gone
+ * cx_jobs_cancel() - the queue is gone that jobs, and CREATEs which wait, came through
  * @pf: the physical function; on its thread, or without one
  */
 void cx_jobs_cancel(struct cx_vhca *pf)
@@ -235,4 +235,5 @@ void cx_jobs_cancel(struct cx_vhca *pf)
 		cmd = end_job(pf->cx->vhca[i].job);
 		cmd->ops->forget(cmd);
 	}
+	cx_trackers_cancel(pf);
 }

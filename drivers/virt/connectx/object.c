@@ -198,6 +198,17 @@ void cx_object_discard(struct cx_vhca *vhca, struct cx_object *object)
 }
 
 /**
+ * cx_object_remove() - take away an object's number, and free it
+ * @vhca: whose it is
+ * @object: the object, which no other uses
+ */
+void cx_object_remove(struct cx_vhca *vhca, struct cx_object *object)
+{
+	xa_erase(&vhca->objects, index_of(object->kind, object->id));
+	cx_object_discard(vhca, object);
+}
+
+/**
  * cx_object_destroy() - what a destroy command does; returns its status
  * @cmd: the command
  * @kind: what it must be
@@ -213,8 +224,7 @@ u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id)
 	if (object->users)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
 				  "the object is in use");
-	xa_erase(&cmd->vhca->objects, index_of(kind, id));
-	cx_object_discard(cmd->vhca, object);
+	cx_object_remove(cmd->vhca, object);
 	return MLX5_CMD_STAT_OK;
 }
 
