@@ -89,7 +89,7 @@ int mlx5vf_start_check(struct mlx5vf_device *mv, const struct mlx5vf_start *star
 				    MLX5VF_PSID_LENGTH, mdev->board_id);
 		return -EOPNOTSUPP;
 	}
-	*why = "it needs what this driver, or the firmware, cannot do";
+	*why = "the firmware cannot load state in so many parts";
 	if (mv->chunks)
 		known |= MLX5VF_START_CHUNKS;
 	if (mv->multi)
