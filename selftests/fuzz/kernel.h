@@ -22,9 +22,6 @@
 
 /* ---- Types, order of bytes ------------------------------------------------ */
 
-#ifndef __always_inline
-#define __always_inline		inline __attribute__((always_inline))
-#endif
 #define __packed		__attribute__((packed))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define PAGE_SHIFT		12
