@@ -37,7 +37,7 @@ void personality_random(struct personality *p, bool background)
 	p->rate = rates[below(3)];
 	p->report_us = below(3) ? 0 : below(5000);
 	p->ids = below(2);
-	p->icm = below(2) ? 0 : 24 + below(12);
+	p->icm = below(2) ? 0 : 32 + below(5);
 	if (!background)
 		p->busy = 0;
 	for (i = 0; i < COUNT(quirks); i++)
