@@ -158,6 +158,39 @@ TEST_F(report, overruns_its_queue)
 }
 
 /*
+ * A page beside what is tracked is said once and ignored; one that is tracked and was
+ * not asked for is kept. With firmware that reports neither, the control, nothing is said.
+ */
+TEST_F(report, is_told_of_other_pages)
+{
+	__u64 half = PAIR_RAM / 2, bits[PAIR_PAGES / 64] = {};
+	int kmsg = kmsg_open(), odd;
+	struct pair *p = &self->p;
+
+	ASSERT_LE(0, kmsg);
+	for (odd = 0; odd < 2; odd++) {
+		ASSERT_EQ(0, virt_set("connectx_quirks",
+				      odd ? "outside" : "\n"));
+		ASSERT_EQ(0, start(&p->src));
+		EXPECT_EQ(0, ask(&p->src));
+		EXPECT_EQ(odd, kmsg_says(kmsg, p->src.name,
+					 "which is not tracked"));
+		EXPECT_EQ(0, ask(&p->src));
+		EXPECT_FALSE(kmsg_says(kmsg, p->src.name,
+				       "which is not tracked"));
+		/* The page below the second half is of the first */
+		EXPECT_EQ(0, log_report(p->src.fd, PAIR_BASE + half, half, PAGE,
+					bits));
+		EXPECT_EQ(0, bits[0]);
+		EXPECT_EQ(0, log_report(p->src.fd, PAIR_BASE, half, PAGE, bits));
+		EXPECT_EQ(odd, bits[PAIR_PAGES / 128 - 1] >> 63);
+		ASSERT_EQ(0, log_stop(p->src.fd));
+		memset(bits, 0, sizeof(bits));
+	}
+	close(kmsg);
+}
+
+/*
  * Queues that the firmware does not give back are used for nothing else: the next START
  * makes others. What is left in the firmware is counted when the PF's driver goes.
  */

@@ -505,6 +505,27 @@ TEST_F(stream, of_upstream)
 	close(kmsg);
 }
 
+/* An image can be as large as a command can name, and no larger. */
+TEST_F(stream, of_the_largest_image)
+{
+	static const __u64 most = (1ull << 32) - PAGE;
+	struct pair *p = &self->p;
+	struct vf *dst = &p->dst;
+	int fd, i;
+
+	for (i = 0; i < 2; i++) {
+		p->length = 0;
+		put_head(p, TAG_IMAGE, 0, most + i);
+		ASSERT_EQ(0, vf_set_state(dst, VFIO_DEVICE_STATE_RESUMING, &fd));
+		EXPECT_EQ(i ? -EFBIG : 0,
+			  vf_stream_write(fd, p->stream, p->length));
+		close(fd);
+		ASSERT_EQ(0, vf_reset(dst));
+	}
+	put_good(self);
+	EXPECT_TRUE(taken(self));
+}
+
 /* Records and fields that this version does not know, and may skip. */
 TEST_F(stream, of_a_later_version)
 {
