@@ -86,7 +86,10 @@ static bool event_put_objects(struct sk_buff *skb, const struct dirty_event *ev)
 	return !nla_put_uint(skb, IOMMUFD_DIRTY_A_CONTEXT, ev->ictx->dirty.number) &&
 	       (!tracker ||
 		(!nla_put_u32(skb, IOMMUFD_DIRTY_A_IOAS, tracker->ioas->obj.id) &&
-		 !nla_put_u32(skb, IOMMUFD_DIRTY_A_TRACKER, tracker->obj.id))) &&
+		 !nla_put_u32(skb, IOMMUFD_DIRTY_A_TRACKER, tracker->obj.id) &&
+		 (!tracker->only ||
+		  !nla_put_u32(skb, IOMMUFD_DIRTY_A_TRACKER_HWPT,
+			       dirty_domain_id(tracker->only))))) &&
 	       (!idev ||
 		(!nla_put_u32(skb, IOMMUFD_DIRTY_A_DEVICE, idev->obj.id) &&
 		 !nla_put_string(skb, IOMMUFD_DIRTY_A_NAME, dev_name(idev->dev))));
@@ -116,8 +119,7 @@ static void event_send(const struct dirty_event *ev)
 	/* What is pending does so all the time */
 	if (ev->type != IOMMUFD_DIRTY_EVENT_TYPE_READ)
 		dirty_context_changed();
-	/* A tracker of one HWPT belongs to an ioctl of that, and has no name */
-	if (!ev->ictx || !dirty_message_wanted())
+	if (!dirty_message_wanted())
 		return;
 	skb = genlmsg_new(EVENT_ROOM, EVENT_GFP);
 	spin_lock(&event_lock);
@@ -213,25 +215,25 @@ void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker)
 }
 
 /**
- * dirty_event_plan() - A device gets its source from the plan
+ * dirty_event_plan() - A device of a running tracker gets another source
  * @tracker: The tracker; plan_lock is held
- * @at: The device, with the source that it had
- * @kind: enum iommu_dirty_source_kind
+ * @idev: The device
+ * @from: enum iommu_dirty_source_kind
+ * @to: The same from now on; NONE also when it is detached
  */
 void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
-		      const struct iommufd_dirty_attachment *at, u8 kind)
+		      const struct iommufd_device *idev, u8 from, u8 to)
 {
 	const struct dirty_event ev = {
 		.type = IOMMUFD_DIRTY_EVENT_TYPE_PLAN,
 		.ictx = tracker->ictx,
 		.tracker = tracker,
-		.idev = at->idev,
-		.now = kind,
-		.before = at->kind,
+		.idev = idev,
+		.now = to,
+		.before = from,
 	};
 
-	if (kind != at->kind)
-		event_send(&ev);
+	event_send(&ev);
 }
 
 /**

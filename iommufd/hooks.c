@@ -332,8 +332,10 @@ static void attachment_end(struct iommufd_dirty_attachment *at)
 	dirty_test_delay("detached");
 	tracker_settle(dd);
 	mutex_lock(&iopt->dirty.plan_lock);
-	attachment_del(at);
 	tracker = dirty_domain_running(iopt, dd);
+	if (tracker)
+		dirty_reconcile_left(tracker, at);
+	attachment_del(at);
 	if (tracker)
 		dirty_reconcile(tracker, true);
 	mutex_unlock(&iopt->dirty.plan_lock);

@@ -9,6 +9,7 @@
 
 struct dirty_plan;
 struct io_pagetable;
+struct iommufd_dirty_attachment;
 struct iommufd_dirty_tracker;
 
 int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
@@ -16,6 +17,8 @@ int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
 int dirty_plan_preview(struct io_pagetable *iopt, u32 policy,
 		       struct dirty_plan *plan);
 int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must);
+void dirty_reconcile_left(struct iommufd_dirty_tracker *tracker,
+			  const struct iommufd_dirty_attachment *at);
 bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker);
 void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker);
 void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker);
