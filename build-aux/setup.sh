@@ -73,7 +73,7 @@ install_missing()
 			     libnl-3-dev libnl-genl-3-dev libjson-c-dev
 			     libncurses-dev)
 	wants model && need+=(spin)
-	! wants plot || need+=(gnuplot-nox)
+	wants plot && need+=(gnuplot-nox)
 	wants check && need+=(sparse shellcheck perl)
 	wants tree && need+=(bc bison flex libelf-dev perl)
 	wants matrix && need+=(gcc-aarch64-linux-gnu)

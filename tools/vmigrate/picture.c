@@ -13,7 +13,7 @@
 #include "../lib/plot.h"
 #include "vmigrate.h"
 
-#define BINS	128	/* pieces of RAM in the heat map, and one a slot at least */
+#define BINS	64	/* pieces of RAM in the heat map, and one a slot at least */
 
 /**
  * struct note - What a READ has told
