@@ -130,6 +130,8 @@ enum iommufd_dirty_event_type {
  *	answers IOMMU_HWPT_GET_DIRTY_BITMAP
  * @IOMMUFD_DIRTY_A_TRACKER_HWPT: u32; ID of the HWPT whose own tracker it is, which
  *	IOMMU_HWPT_SET_DIRTY_TRACKING has made. In requests it takes the place of TRACKER
+ * @__IOMMUFD_DIRTY_A_MAX: no attribute
+ * @IOMMUFD_DIRTY_A_MAX: the last one
  */
 enum iommufd_dirty_attr {
 	IOMMUFD_DIRTY_A_CONTEXT = 1,
@@ -200,6 +202,8 @@ enum iommufd_dirty_attr {
  * @IOMMUFD_DIRTY_CMD_POLICY_GET: policies of this host
  * @IOMMUFD_DIRTY_CMD_POLICY_SET: change those that are in the request
  * @IOMMUFD_DIRTY_CMD_EVENT: to the multicast group
+ * @__IOMMUFD_DIRTY_CMD_MAX: no request
+ * @IOMMUFD_DIRTY_CMD_MAX: the last one
  *
  * Errors: EPERM no CAP_NET_ADMIN; EINVAL an attribute is missing, malformed or not
  * known; ENOENT no such object; ERANGE a policy's value.
