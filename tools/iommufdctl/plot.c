@@ -317,7 +317,7 @@ static int draw_series(struct plot *plot, const struct record *rec, const char *
 	rc = picture_begin(plot, &pic, name, title, "seconds", y);
 	if (rc)
 		return rc;
-	fputs("set yrange [0:*]\n", pic.script);
+	fputs("set xrange [0:*]\nset yrange [0:*]\n", pic.script);
 	for (i = 0; i < rec->nr_series; i++) {
 		for (j = 0; j < rec->nr_points; j++) {
 			const struct point *p = &rec->point[j];

@@ -113,6 +113,8 @@ int picture_begin(struct plot *plot, struct picture *pic, const char *name,
 		return rc;
 	}
 	fprintf(pic->script,
+		/* One gnuplot draws several, one behind the other */
+		"reset\n"
 		"set terminal svg size 860,480 noenhanced font \"sans,13\" background \"white\"\n"
 		"set output \"%s.svg\"\n"
 		"set title \"%s\"\n"

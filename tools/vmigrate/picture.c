@@ -269,7 +269,7 @@ static int draw_rates(struct plot *plot, const struct report *r, const struct hi
 			   "seconds", "MiB a second");
 	if (rc)
 		return rc;
-	fputs("set yrange [0:*]\n", pic.script);
+	fputs("set xrange [0:*]\nset yrange [0:*]\n", pic.script);
 	for (i = 0; last && i < last->nr_sources; i++) {
 		/* Drivers without DMA, and HWPTs without a device, are of no use here */
 		if (!last->ids[i])
