@@ -319,19 +319,28 @@ static void attachment_del(struct iommufd_dirty_attachment *at)
 	attachments_unlock(iopt);
 }
 
+/* -EINTR when killed, unless it  be taken */
+static int plan_lock_take(struct io_pagetable *iopt, bool must)
+{
+	if (!must)
+		return mutex_lock_killable(&iopt->dirty.plan_lock);
+	mutex_lock(&iopt->dirty.plan_lock);
+	return 0;
+}
+
 /*
  * Take plan_lock. A log that is ending cannot be begun again yet. Most end at once, and
  * then the plan is better for a short wait; else a READ makes it again.
  */
 static int plan_lock_settled(struct io_pagetable *iopt,
-			     const struct iommufd_dirty_domain *dd)
+			     const struct iommufd_dirty_domain *dd, bool must)
 {
 	struct iommufd_dirty_tracker *tracker;
 	struct dirty_store *store;
 	int rc;
 
 	/* A START that waits for a device has it */
-	rc = mutex_lock_killable(&iopt->dirty.plan_lock);
+	rc = plan_lock_take(iopt, must);
 	if (rc)
 		return rc;
 	tracker = dirty_domain_running(iopt, dd);
@@ -341,7 +350,7 @@ static int plan_lock_settled(struct io_pagetable *iopt,
 	mutex_unlock(&iopt->dirty.plan_lock);
 	dirty_store_settle(store);
 	dirty_store_put(store);
-	return mutex_lock_killable(&iopt->dirty.plan_lock);
+	return plan_lock_take(iopt, must);
 }
 
 /* Before the hardware can reach the domain: with a plan that is applied. */
@@ -355,7 +364,7 @@ static int attachment_begin(struct iommufd_dirty_attachment *at,
 	struct iommufd_dirty_tracker *tracker;
 	int rc;
 
-	rc = plan_lock_settled(iopt, dd);
+	rc = plan_lock_settled(iopt, dd, false);
 	if (rc)
 		return rc;
 	tracker = dirty_domain_tracker(iopt, dd);
@@ -387,9 +396,11 @@ static void attachment_end(struct iommufd_dirty_attachment *at)
 	struct iommufd_dirty_tracker *tracker;
 
 	dirty_test_delay("detached");
-	plan_lock_settled(iopt, dd);
-	attachment_del(at);
+	plan_lock_settled(iopt, dd, true);
 	tracker = dirty_domain_running(iopt, dd);
+	if (tracker)
+		dirty_reconcile_left(tracker, at);
+	attachment_del(at);
 	if (tracker)
 		dirty_reconcile_detach(tracker, dd);
 	mutex_unlock(&iopt->dirty.plan_lock);

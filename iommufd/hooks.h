@@ -359,7 +359,7 @@ int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
 void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc);
 bool iommufd_dirty_serves(void);
 u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 flags);
-int iommufd_dirty_user_set(struct io_pagetable *iopt,
+int iommufd_dirty_user_set(struct iommufd_ctx *ictx, struct io_pagetable *iopt,
 			   struct iommufd_hwpt_paging *hwpt_paging, bool enable);
 int iommufd_dirty_user_read(struct io_pagetable *iopt,
 			    struct iommufd_hwpt_paging *hwpt_paging,
@@ -593,7 +593,7 @@ static inline u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 fla
 	return flags;
 }
 
-#define iommufd_dirty_user_set(iopt, hwpt_paging, enable) \
+#define iommufd_dirty_user_set(ictx, iopt, hwpt_paging, enable) \
 	iopt_set_dirty_tracking(iopt, (hwpt_paging)->common.domain, enable)
 #define iommufd_dirty_user_read(iopt, hwpt_paging, cmd)			\
 	iopt_read_and_clear_dirty_data(iopt, (hwpt_paging)->common.domain,	\

@@ -314,14 +314,68 @@ static void domain_apply(struct iommufd_dirty_tracker *tracker,
 	dd->last = last;
 }
 
+/* Where else the device is attached, in the middle of a replace, for @tracker; or NULL */
+static const struct iommufd_dirty_attachment *
+attachment_other(const struct iommufd_dirty_tracker *tracker,
+		 const struct iommufd_dirty_attachment *at)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *other;
+
+	/* One that is another tracker's is not for us to look at */
+	dirty_for_each_attachment(other, iopt, tracker)
+		if (other != at && other->idev == at->idev)
+			return other;
+	return NULL;
+}
+
+static void plan_tell(struct iommufd_dirty_tracker *tracker,
+		      const struct iommufd_device *idev, u8 from, u8 to)
+{
+	if (from == to)
+		return;
+	dirty_event_plan(tracker, idev, from, to);
+	trace_dirty_plan(dirty_tracker_context(tracker), tracker->obj.id,
+			 dev_name(idev->dev), from, to);
+}
+
+/* Where a device is about to be attached, instead of where it is, is one change. */
+static void attachment_tell(struct iommufd_dirty_tracker *tracker,
+			    const struct iommufd_dirty_attachment *at, u8 kind)
+{
+	const struct iommufd_dirty_attachment *other;
+	u8 from = at->kind;
+
+	other = attachment_other(tracker, at);
+	if (other && other == &at->idev->dirty.now &&
+	    from == IOMMU_DIRTY_SOURCE_NONE)
+		from = other->kind;
+	plan_tell(tracker, at->idev, from, kind);
+}
+
+/**
+ * dirty_reconcile_left() - Tell that an attachment has ended
+ * @tracker: The tracker, running; plan_lock is held
+ * @at: The attachment, with the source that it had
+ */
+void dirty_reconcile_left(struct iommufd_dirty_tracker *tracker,
+			  const struct iommufd_dirty_attachment *at)
+{
+	const struct iommufd_dirty_attachment *other = attachment_other(tracker, at);
+
+	/* It was told when that began */
+	if (other && other == &at->idev->dirty.next)
+		return;
+	plan_tell(tracker, at->idev, at->kind,
+		  other ? other->kind : IOMMU_DIRTY_SOURCE_NONE);
+}
+
 static void attachment_apply(struct iommufd_dirty_tracker *tracker,
 			     struct iommufd_dirty_attachment *at, u8 kind)
 {
 	if (kind == at->kind)
 		return;
-	dirty_event_plan(tracker, at, kind);
-	trace_dirty_plan(dirty_tracker_context(tracker), tracker->obj.id,
-			 dev_name(at->idev->dev), at->kind, kind);
+	attachment_tell(tracker, at, kind);
 	WRITE_ONCE(at->kind, kind);
 }
 

@@ -36,7 +36,7 @@ struct file;
 /**
  * struct iommufd_dirty_tracker - One dirty tracker, for one IOAS or one HWPT of it
  * @obj: Its ID; unused in that of a legacy user or of a HWPT, which has none
- * @ictx: The context that it and the IOAS belong to; NULL for that of a HWPT
+ * @ictx: The context that it and the IOAS belong to
  * @ioas: The IOAS; a users reference is held
  * @only: The one domain that it tracks, for the ioctls of its HWPT; NULL: all domains
  *	of @ioas. Constant, like the next one
@@ -130,10 +130,10 @@ static inline u32 dirty_domain_id(const struct iommufd_dirty_domain *dd)
 	return container_of(dd, struct iommufd_hwpt_paging, dirty)->common.obj.id;
 }
 
-/* Number of its context; 0 of a tracker of one HWPT, which has none */
+/* Number of its context */
 static inline u64 dirty_tracker_context(const struct iommufd_dirty_tracker *tracker)
 {
-	return tracker->ictx ? tracker->ictx->dirty.number : 0;
+	return tracker->ictx->dirty.number;
 }
 
 /* The tracker of a domain: its own or that of its IOAS; locked likewise */

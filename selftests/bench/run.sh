@@ -128,7 +128,7 @@ fi
 
 report()
 {
-	awk -v shift=$shift -v dir="$out" -v quick="$quick" -v kernel="$RELEASE" \
+	awk -v shift=$shift -v dir="$out" -v quick="$quick" -v kernel="$RELEASE" -v program="$out/bench" \
 		-v ratios="$here/ratios.txt" -f "$here/report.awk" \
 		"$here/targets.txt" "$@"
 }

@@ -258,6 +258,14 @@ static int on_any(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/** kernel_has_event - Would kernel_events() not wait? */
+bool kernel_has_event(void)
+{
+	struct pollfd p = { .fd = nl_socket_get_fd(events), .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
 /**
  * kernel_events - Wait for events and take those that have come
  * @event: Called for each
