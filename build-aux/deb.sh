@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# deb.sh [DIR]: "make deb". The Debian packages, in DIR (build/deb), from a tree that is
-# put together in DIR/tree: the files of this repository, and in overlay/ those of the
-# kernel's source (dkms-tree.sh). The same files give the same packages.
+# deb.sh [DIR [SUFFIX]]: "make deb". The Debian packages, in DIR (build/deb), from a tree
+# that is put together in DIR/tree: the files of this repository, and in overlay/ those of
+# the kernel's source (dkms-tree.sh). The same files give the same packages. SUFFIX is
+# added to the version.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 dir=${1:-$BUILD/deb}
+suffix=${2:-}
 lock_build
 load_kernel
 rm -rf "$dir"
@@ -18,7 +20,9 @@ log=$dir/build.log
 (cd "$TOP" && find . -path ./build -prune -o -path ./.git -prune -o -type f ! -name '*.o' \
 	! -name '*.ko' -print0 | tar -c --null -T -) | tar -x -C "$dir/tree"
 chmod -R u=rwX,go=rX "$dir/tree"
-"$TOP/build-aux/dkms-tree.sh" "$dir/tree/overlay"
+sed -i "1s/)/$suffix)/" "$dir/tree/debian/changelog"
+"$TOP/build-aux/dkms-tree.sh" "$dir/tree/overlay" \
+	"$(sed -n '1s/.*(\(.*\)).*/\1/p' "$dir/tree/debian/changelog")"
 
 # Ours are for another make
 unset MAKEFLAGS MAKEOVERRIDES MAKELEVEL MFLAGS CFLAGS LDFLAGS V

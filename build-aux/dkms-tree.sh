@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# dkms-tree.sh DIR: make DIR, with what the packages have of the kernel's source for each
+# dkms-tree.sh DIR VERSION: make DIR, with what the packages have of the kernel's source for each
 # series of debian/series:
 #
 #	iommufd-dirty/SERIES/		the overlay of the product, hooks applied
@@ -13,6 +13,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 dir=$1
+version=$2
 conf=$TOP/debian/dkms
 
 # kbuild_mk FILE VARIANT: the options of the variant, and the flags of module_flags()
@@ -75,7 +76,6 @@ set_conf()
 rm -rf "$dir"
 mkdir -p "$dir/iommufd-dirty" "$dir/iommufd-dirty-virt" "$dir/uapi/linux"
 kernels='' newest='' choice=''
-version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$TOP/debian/changelog")
 while read -r series package pattern; do
 	[[ $series != \#* && -n $series ]] || continue
 	# Set up apart, where it is not the series of the other verbs

@@ -32,7 +32,7 @@ lint()
 	lintian --allow-root --no-cfg --fail-on error "$@"
 }
 
-echo "1..10"
+echo "1..13"
 "$TOP/build-aux/deb.sh" && [ "$(find "$deb" -name "*.deb" -printf "%f\n" |
 	sed "s,_.*,," | grep -v -- -dbgsym | sort | xargs)" = "$names" ]
 ok "the four packages are built" $?
@@ -92,6 +92,19 @@ chosen()
 [ "$(chosen "$RELEASE")" = "${RELEASE%%."${RELEASE#*.*.}"}" ] &&
 	[ -z "$(chosen 6.1.0-56-amd64)" ] && [ -z "$(chosen 16.12.1)" ] && [ -z "$(chosen 6.120.1)" ]
 ok "dkms.conf takes kernel $RELEASE and not 6.1, 16.12, 6.120" $?
+
+said=$(TABLE=$work/root/usr/share/iommufd-dirty/series \
+	"$work/root/usr/libexec/iommufd-dirty/kernels" 6.1.0-56-amd64 6.12.1-none 2>&1)
+grep -q 'kernel 6.1.0-56-amd64 is not supported (supported: 6\.12)' <<<"$said" &&
+	grep -q 'no headers of kernel 6.12.1-none' <<<"$said" && [ "$(wc -l <<<"$said")" = 2 ]
+ok "kernels without modules are named, with the reason" $?
+
+"$TOP/selftests/deb/reload.sh" "$work/root/usr/libexec/iommufd-dirty/vfio-modules" | sed 's/^/# /'
+ok "vfio-modules reloads what is idle and leaves what is in use" "${PIPESTATUS[0]}"
+# shellcheck disable=SC2016
+sed 's/-le "$holders"/-le 99/' "$work/root/usr/libexec/iommufd-dirty/vfio-modules" >"$work/blind"
+! "$TOP/selftests/deb/reload.sh" "$work/blind" >/dev/null
+ok "control: one that is blind to use is noticed" $?
 
 [ "$("$work/root/usr/sbin/iommufdctl" -V)" = "iommufdctl $(dpkg-parsechangelog -l "$TOP/debian/changelog" -S Version)" ]
 ok "iommufdctl and the packages have the same version" $?
