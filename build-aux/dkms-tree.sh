@@ -45,7 +45,7 @@ product()
 
 	"$TOP/build-aux/overlay.sh" "$to"
 	rm -rf "$to"/.manifest "$to"/.overlay-of "$to/drivers/iommu/iommufd/virt" \
-		"$to/drivers/iommu/iommufd/selftest.c" "$to/drivers/iommu/iommufd/iommufd_test.h"
+		"$to/drivers/iommu/iommufd/selftest.c"
 	kbuild_mk "$to/kbuild.mk" product
 }
 

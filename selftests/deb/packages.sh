@@ -32,7 +32,7 @@ lint()
 	lintian --allow-root --no-cfg --fail-on error "$@"
 }
 
-echo "1..13"
+echo "1..14"
 "$TOP/build-aux/deb.sh" && [ "$(find "$deb" -name "*.deb" -printf "%f\n" |
 	sed "s,_.*,," | grep -v -- -dbgsym | sort | xargs)" = "$names" ]
 ok "the four packages are built" $?
@@ -77,6 +77,14 @@ if [ -s "$BUILD/test/modules.order" ]; then
 else
 	ok "dkms.conf names each module that is built # SKIP no test modules are built" 0
 fi
+
+# Short of compiling: nothing that the product includes was left out.
+(cd "$work"/root/usr/src/iommufd-dirty-[0-9]* &&
+	grep -rhoE '^#include "[^"]+"' ./*/drivers/iommu ./*/drivers/vfio/{*.c,mdev,dirty,pci/*.c,pci/mlx5} |
+		sed 's/.*"\(.*\)"/\1/; s,.*/,,' | sort -u | while read -r f; do
+		find . -name "$f" | grep -q . || echo "# $f is missing"
+	done) | { ! grep .; }
+ok "each header that is included is there" $?
 
 # Chosen by the release; others are not built for
 chosen()
