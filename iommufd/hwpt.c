@@ -33,10 +33,12 @@ MODULE_PARM_DESC(serve_hwpt_ioctls,
  * struct dirty_hwpt - The tracker of a HWPT
  * @ref: One for the HWPT as long as it tracks, one for each GET under way
  * @tracker: The tracker
+ * @retried: A source that failed was started again since SET. user_lock of the domain
  */
 struct dirty_hwpt {
 	struct kref ref;
 	struct iommufd_dirty_tracker tracker;
+	bool retried;
 };
 
 /**
@@ -179,6 +181,7 @@ static int hwpt_start(struct iommufd_hwpt_paging *hwpt_paging)
 		rc = hwpt_make(hwpt_paging);
 	if (rc)
 		return rc;
+	hwpt_own(dd)->retried = false;
 	rc = dirty_tracker_restart(dd->tracker);
 	if (rc)
 		hwpt_stop(dd);
@@ -255,6 +258,23 @@ static int hwpt_read(struct io_pagetable *iopt, struct dirty_hwpt *own,
 	return rc == -ENODATA ? -EINVAL : rc;
 }
 
+/*
+ * A user of these ioctls cannot start a source that has failed, as SET of a tracker does
+ * it: it would be told for ever that all that is mapped is dirty. So it is started
+ * here, once for each SET, and whatever it may have missed is reported once more.
+ */
+static void hwpt_retry(struct iommufd_dirty_domain *dd, struct dirty_hwpt *own)
+{
+	if (!(dirty_tracker_out_flags(&own->tracker) & IOMMU_DIRTY_TRACKER_DEGRADED))
+		return;
+	/* A SET is under way: it starts or stops all sources anyway */
+	if (!mutex_trylock(&dd->user_lock))
+		return;
+	if (dd->tracker == &own->tracker && !own->retried)
+		own->retried = !dirty_tracker_set(&own->tracker, true, NULL);
+	mutex_unlock(&dd->user_lock);
+}
+
 /**
  * iommufd_dirty_user_read() - IOMMU_HWPT_GET_DIRTY_BITMAP
  * @iopt: The table of the HWPT's IOAS
@@ -278,6 +298,8 @@ int iommufd_dirty_user_read(struct io_pagetable *iopt,
 	own = hwpt_get(iopt, dd);
 	if (own) {
 		rc = hwpt_read(iopt, own, cmd);
+		if (!rc)
+			hwpt_retry(dd, own);
 		hwpt_put(own);
 	} else if (hwpt_is_ours(dd)) {
 		rc = -EINVAL;

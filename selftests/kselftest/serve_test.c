@@ -526,7 +526,21 @@ static int lost_log(FIXTURE_DATA(serve) *self)
 TEST_F(serve, lost_log)
 {
 	EXPECT_EQ(0, lost_log(self));
+	/* The log was started again: all that it may have missed is reported, once */
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
+	ASSERT_EQ(0, dma(self, LOG, 33, 4));
+	EXPECT_EQ(4, get(self, LOG));
+}
+
+TEST_F(serve, lost_log_is_retried_once)
+{
+	EXPECT_EQ(0, lost_log(self));
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
+	ASSERT_EQ(0, dma(self, LOG, 33, 4));
+	ASSERT_EQ(0, fault("lose_track", "1"));
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
 	/* Nothing else tracks it until tracking is switched on again */
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
 	EXPECT_EQ(RAM_PAGES, get(self, LOG));
 	ASSERT_EQ(0, set(self, LOG, true));
 	ASSERT_EQ(0, dma(self, LOG, 33, 4));
