@@ -41,7 +41,7 @@ help:
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
 	@echo "  DESTDIR=dir    with install"
 
-.PHONY: setup setup-build setup-vm setup-test setup-model setup-bench setup-check
+.PHONY: setup setup-build setup-vm setup-test setup-model setup-bench setup-check setup-docs
 setup: ## install missing packages, fetch and unpack the kernel (done by the others too)
 	@build-aux/setup.sh
 setup-build:
@@ -56,6 +56,8 @@ setup-bench:
 	@build-aux/setup.sh build vm bench
 setup-check:
 	@build-aux/setup.sh build check unit
+setup-docs:
+	@build-aux/setup.sh build docs
 
 .PHONY: modules test-modules
 modules: setup-build ## build the modules of the product (build/product)
@@ -113,6 +115,10 @@ vm: setup-vm ## a shell in the VM with everything loaded, or RUN='command'
 check: setup-check ## W=1, sparse, checkpatch, shellcheck, calls between files, licences
 	+@build-aux/check.sh
 
+.PHONY: docs
+docs: setup-docs ## Documentation/ as HTML (build/docs/html), with Debian's sphinx
+	+@build-aux/docs.sh
+
 .PHONY: soak-migrate
 soak-migrate: setup-vm ## N migrations of VFs without faults and 2N with (default 100)
 	+@MIGRATIONS="$(or $(N),100)" PASS_ENV=MIGRATIONS TESTS=vmigrate-vfs \
@@ -131,7 +137,7 @@ install: ## install the modules that "make modules" built (root; see DESTDIR)
 
 clean: ## remove what was built; keep what was fetched
 	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench \
-		$(B)/check $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model $(B)/mutants \
+		$(B)/check $(B)/docs $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model $(B)/mutants \
 		$(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* $(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched

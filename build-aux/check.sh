@@ -105,6 +105,13 @@ for f in "${hooks[@]}"; do
 	checkpatch "$hook" - <"$f" 2> >(sed "s,^-:,$f:," >&2)
 done
 
+# ---- kernel-doc ------------------------------------------------------------
+
+say "check: kernel-doc ..."
+if perl "$KSRC/scripts/kernel-doc" -none "${in_kernel[@]}" 2>&1 | grep . >&2; then
+	complain "kernel-doc"
+fi
+
 # ---- shellcheck, licences -------------------------------------------------
 
 say "check: shellcheck ..."

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# setup.sh [build] [vm] [check] [unit] [model] [bench] [tree] [matrix] [qemu-build]: make
-# the machine able to do these things; without arguments, the first five. "tree" is a
-# full kernel tree to patch and build, "matrix" a compiler for arm64 besides,
-# "qemu-build" what a build of QEMU needs.
+# setup.sh [build] [vm] [check] [unit] [model] [bench] [docs] [tree] [matrix]
+# [qemu-build]: make the machine able to do these things; without arguments, the first
+# five. "tree" is a full kernel tree to patch and build, "matrix" a compiler for arm64
+# besides, "qemu-build" what a build of QEMU needs.
 #
 # Installs the Debian packages that are missing, and puts the kernel's image,
 # headers and source under build/, all of one version and without installing a
@@ -24,6 +24,7 @@ GREATEST_SHA256=4ecd1c1c1b1d2cd7f0c8b0c9d87f92030b9ef7910da3a8197076b17d13076940
 # Out of the source package; the rest of the kernel is not unpacked.
 SOURCE_PARTS=(
 	.clang-format COPYING LICENSES/preferred/GPL-2.0 Makefile
+	Documentation/sphinx scripts/kernel-doc
 	drivers/iommu/iommufd drivers/iommu/iommu-priv.h drivers/vfio
 	Documentation/netlink/genetlink.yaml tools/net/ynl
 	include/uapi/linux/iommufd.h include/uapi/linux/vfio.h
@@ -75,6 +76,7 @@ install_missing()
 	wants model && need+=(spin)
 	wants bench && need+=(gnuplot-nox)
 	wants check && need+=(sparse shellcheck perl)
+	wants docs && need+=(python3-sphinx perl)
 	wants tree && need+=(bc bison flex libelf-dev perl)
 	wants matrix && need+=(gcc-aarch64-linux-gnu)
 	wants qemu-build && need+=(ninja-build pkg-config python3-venv libglib2.0-dev
@@ -274,7 +276,8 @@ setup_source()
 		die "kernel $RELEASE is not of series $SERIES; give its source with KSRC="
 	dir=$BUILD/source-${RELEASE%%[+-]*}
 	KSRC=$dir
-	[ ! -d "$dir" ] || return 0
+	# What is needed of it may have grown since it was unpacked
+	[ "$(cat "$dir/.parts" 2>/dev/null)" != "${SOURCE_PARTS[*]}" ] || return 0
 	fetch "$package"
 	say "unpacking the kernel source ..."
 	rm -rf "$dir.new"
@@ -287,6 +290,8 @@ setup_source()
 			rm -f "$(deb_of "$package")"
 			die "could not unpack $package (disk full, or a bad file, which is now removed); run again"
 		}
+	echo "${SOURCE_PARTS[*]}" >"$dir.new/.parts"
+	rm -rf "$dir"
 	mv "$dir.new" "$dir"
 }
 

@@ -17,6 +17,7 @@
  * @VIRT_BLOCKED: accesses of bus masters that the IOMMU refused
  * @VIRT_TLB_COMMANDS: commands that the invalidations would be; one each, but those
  *	by address of an SMMUv3 without range invalidation are one a leaf
+ * @VIRT_COUNTERS: how many
  */
 enum virt_counter {
 	VIRT_FLUSHES,

@@ -16,6 +16,7 @@
  * @VIRT_HOLD_MAP: map_pages has not begun
  * @VIRT_HOLD_ATTACH: an attach has computed the entry of the device, and has not
  *	written it
+ * @VIRT_HOLD_POINTS: how many
  */
 enum virt_hold_point {
 	VIRT_HOLD_PROBE,

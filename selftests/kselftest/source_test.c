@@ -646,6 +646,24 @@ static int lose(FIXTURE_DATA(source) *self, __u32 *flags)
 	return 6 - reported(self, 0, 6);
 }
 
+/* A log that was lost tells nothing of what is unmapped afterwards. */
+static int unmap_what_a_lost_log_has(FIXTURE_DATA(source) *self)
+{
+	struct bench *b = &self->b;
+	__u32 flags;
+
+	if (lose(self, &flags) || dma(&self->dev[LOG], IOVA, 6) ||
+	    iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL) ||
+	    read_ram(self, NULL) < 0)
+		return -1;
+	return 6 - reported(self, 0, 6);
+}
+
+TEST_F(source, unmap_after_lost)
+{
+	EXPECT_EQ(0, unmap_what_a_lost_log_has(self));
+}
+
 TEST_F(source, degrades_and_recovers)
 {
 	struct iommu_dirty_source_info info;

@@ -127,6 +127,8 @@ enum iommufd_dirty_event_type {
  * @IOMMUFD_DIRTY_A_OLD_MIGRATION: u32; in events: the state before, if that is known
  * @IOMMUFD_DIRTY_A_SERVE_HWPT_IOCTLS: u32; as a policy: 1 if the tracker's harvest
  *	answers IOMMU_HWPT_GET_DIRTY_BITMAP
+ * @__IOMMUFD_DIRTY_A_MAX: no attribute
+ * @IOMMUFD_DIRTY_A_MAX: the last one
  */
 enum iommufd_dirty_attr {
 	IOMMUFD_DIRTY_A_CONTEXT = 1,
@@ -196,6 +198,8 @@ enum iommufd_dirty_attr {
  * @IOMMUFD_DIRTY_CMD_POLICY_GET: policies of this host
  * @IOMMUFD_DIRTY_CMD_POLICY_SET: change those that are in the request
  * @IOMMUFD_DIRTY_CMD_EVENT: to the multicast group
+ * @__IOMMUFD_DIRTY_CMD_MAX: no request
+ * @IOMMUFD_DIRTY_CMD_MAX: the last one
  *
  * Errors: EPERM no CAP_NET_ADMIN; EINVAL an attribute is missing, malformed or not
  * known; ENOENT no such object; ERANGE a policy's value.

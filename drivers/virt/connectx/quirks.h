@@ -17,6 +17,7 @@
  * @CX_CAP_CHUNKS: migration_in_chunks
  * @CX_CAP_ADV_VIRT: adv_virtualization: page trackers
  * @CX_CAP_STATE: migration_state: QUERY says whether there is initial data to save
+ * @CX_CAPS: how many
  */
 enum cx_cap {
 	CX_CAP_MIGRATION,
@@ -49,6 +50,7 @@ enum cx_cap {
  * @CX_REINIT: START of the generator in pre-copy makes all of the state initial data
  * @CX_UAR_ARM: a CQ is armed by its doorbell register only
  * @CX_LOAD_COMMAND: the last LOAD clears Bus Master
+ * @CX_QUIRKS: how many
  */
 enum cx_quirk {
 	CX_TRACK_RUNNING,
