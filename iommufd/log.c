@@ -19,7 +19,7 @@
 #include "pending.h"
 #include "test.h"
 
-/* How long ranges are tried when a log is started, in jiffies */
+/* How long smaller ranges are tried when a log is started, in jiffies */
 #define LOG_SEARCH_TIME (5 * HZ)
 
 static void log_free(struct kref *ref)
@@ -245,14 +245,12 @@ static int log_try_mapped(struct dirty_log *log, struct io_pagetable *iopt,
 
 /*
  * Is it of no use to try a smaller range? What waits for a device that does not
- * answer, or for one that is not there, is not waited for once more; and whatever the
- * driver says, others wait for plan_lock.
+ * answer, or for one that is not there, is not waited for once more.
  */
-static bool search_is_over(int rc, unsigned long end)
+static bool search_is_over(int rc)
 {
-	return !rc || rc == -EINTR || rc == -ETIMEDOUT || rc == -ENOTCONN ||
-	       rc == -ENODEV || time_after(jiffies, end) ||
-	       fatal_signal_pending(current);
+	return !rc || rc == -EINTR || rc == -ETIMEDOUT || rc == -EBUSY ||
+	       rc == -ENOTCONN || rc == -ENODEV || fatal_signal_pending(current);
 }
 
 /*
@@ -265,7 +263,7 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 			  unsigned long wish, unsigned long last)
 {
 	unsigned long mapped_first = 0, mapped_last = 0;
-	unsigned long end = jiffies + LOG_SEARCH_TIME;
+	unsigned long end;
 	unsigned int bits;
 	int rc;
 
@@ -274,8 +272,10 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 	log->binding.narrow = false;
 	log->binding.outgrown = false;
 	rc = log_try(log, wish, 0, last);
-	if (search_is_over(rc, end))
+	if (search_is_over(rc))
 		return rc;
+	/* The first may have waited for an end; and others wait for plan_lock */
+	end = jiffies + LOG_SEARCH_TIME;
 	dirty_log_mapped_span(iopt, ULONG_MAX, &mapped_first, &mapped_last);
 	log->binding.span_first = mapped_first;
 	log->binding.span_last = mapped_last;
@@ -283,20 +283,20 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 		if (BIT(bits) - 1 < mapped_last)
 			break;
 		rc = log_try(log, wish, 0, BIT(bits) - 1);
-		if (search_is_over(rc, end))
+		if (search_is_over(rc) || time_after(jiffies, end))
 			return rc;
 	}
 	if (mapped_last && mapped_last <= last) {
 		rc = log_try_mapped(log, iopt, wish, last);
-		if (search_is_over(rc, end))
+		if (search_is_over(rc) || time_after(jiffies, end))
 			return rc;
 	}
 	for (; bits >= 30; bits--) {
 		rc = log_try(log, wish, 0, BIT(bits) - 1);
-		if (!search_is_over(rc, end) &&
+		if (!search_is_over(rc) &&
 		    !log_try_mapped(log, iopt, wish, BIT(bits) - 1))
 			rc = 0;
-		if (search_is_over(rc, end))
+		if (search_is_over(rc) || time_after(jiffies, end))
 			return rc;
 	}
 	return rc;
