@@ -405,6 +405,28 @@ TEST_F(race_log, narrow_log_last)
 	EXPECT_EQ(7, reach(&self->c, LOG, NARROW));
 }
 
+/* What it wrote beyond its log's reach is reported after it has left, too. */
+TEST_F(race_log, narrow_log_leaves)
+{
+	struct crowd *c = &self->c;
+	struct bench *b = &c->b;
+	__u64 beyond = 1ull << 31;
+	unsigned int i;
+
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, c->far, FAR_SIZE, beyond,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, crowd_attach(c, LOG, b->ioas_id));
+	ASSERT_EQ(0, crowd_attach(c, NARROW, b->ioas_id));
+	ASSERT_EQ(0, unmap_far(c));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_LE(0, crowd_read(c, b->tracker_id, beyond, FAR_SIZE));
+	ASSERT_EQ(0, crowd_dma(c, NARROW, beyond + 7 * PAGE, 3));
+	ASSERT_EQ(0, crowd_detach(c, NARROW));
+	ASSERT_LE(3, crowd_read(c, b->tracker_id, beyond, FAR_SIZE));
+	for (i = 7; i < 10; i++)
+		EXPECT_TRUE(bench_bit(b, i));
+}
+
 /* What was unmapped is asked for once. */
 TEST_F(race_log, unmapped_is_asked_for_once)
 {

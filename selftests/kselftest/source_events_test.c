@@ -135,6 +135,57 @@ TEST_F(source_events, visit)
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
 }
 
+/* A mark stays for the next READ when one only looks. */
+TEST_F(source_events, visit_and_peek)
+{
+	struct sources *s = &self->s;
+	struct tracker_read_out out;
+
+	ASSERT_EQ(0, source_attach(s, LOG));
+	ASSERT_EQ(0, sources_start(s, 0, 0));
+	ASSERT_EQ(0, source_attach(s, NOBODY));
+	ASSERT_EQ(0, source_dma(s, NOBODY, IOVA, 6));
+	ASSERT_EQ(0, vdev_detach(&s->dev[NOBODY]));
+	ASSERT_EQ(0, bench_read(&s->b, 0, RAM_PAGES,
+				IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, &out));
+	EXPECT_EQ(6, sources_reported(s, 0, 6));
+	EXPECT_LE(0, sources_read(s, NULL));
+	EXPECT_EQ(6, sources_reported(s, 0, 6));
+	EXPECT_EQ(0, sources_read(s, NULL));
+}
+
+/* and what it covers is reported when it is unmapped in between. */
+TEST_F(source_events, visit_and_unmap)
+{
+	struct sources *s = &self->s;
+
+	ASSERT_EQ(0, source_attach(s, LOG));
+	ASSERT_EQ(0, sources_start(s, 0, 0));
+	ASSERT_EQ(0, source_attach(s, NOBODY));
+	ASSERT_EQ(0, source_dma(s, NOBODY, IOVA, 6));
+	ASSERT_EQ(0, vdev_detach(&s->dev[NOBODY]));
+	ASSERT_EQ(0, iommufd_ioas_unmap(s->b.fd, s->b.ioas_id, IOVA, RAM_SIZE, NULL));
+	EXPECT_LE(0, sources_read(s, NULL));
+	EXPECT_EQ(6, sources_reported(s, 0, 6));
+}
+
+/* What is pending stays so as well. */
+TEST_F(source_events, unmap_and_peek)
+{
+	struct sources *s = &self->s;
+	struct tracker_read_out out;
+
+	ASSERT_EQ(0, source_attach(s, BOTH));
+	ASSERT_EQ(0, sources_start(s, IOMMU_DIRTY_POLICY_IOMMU, 0));
+	ASSERT_EQ(0, source_dma(s, BOTH, IOVA, 6));
+	ASSERT_EQ(0, iommufd_ioas_unmap(s->b.fd, s->b.ioas_id, IOVA, RAM_SIZE, NULL));
+	ASSERT_EQ(0, bench_read(&s->b, 0, RAM_PAGES,
+				IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, &out));
+	EXPECT_EQ(6, sources_reported(s, 0, 6));
+	EXPECT_LE(6, sources_read(s, NULL));
+	EXPECT_EQ(6, sources_reported(s, 0, 6));
+}
+
 TEST_F(source_events, visit_control)
 {
 	ASSERT_EQ(0, sources_break(NO_MARK));
