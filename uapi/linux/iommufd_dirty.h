@@ -169,10 +169,11 @@ enum iommu_dirty_tracker_out_flags {
  * kind of source. If its devices disagree, IOMMU is taken, since it covers them all.
  *
  * Errors: ENOENT no such tracker or device; EOPNOTSUPP an unknown or unsupported
- * flag, @policy or @dev_id without POLICY; EINVAL @policy, SPLIT without ENABLE; ENXIO REQUIRE_PRECISE was asked for and a
- * device cannot be tracked (IOMMU_DIRTY_TRACKER_INFO names it); ENOMEM; EINTR
- * killed. A tracker that did not run does not run after an error, and one that ran
- * continues; the policy is what it was.
+ * flag, @policy or @dev_id without POLICY; EINVAL @policy, SPLIT without ENABLE;
+ * ENXIO REQUIRE_PRECISE was asked for and a device cannot be tracked
+ * (IOMMU_DIRTY_TRACKER_INFO names it); ENOMEM; EINTR killed. A tracker that did not
+ * run does not run after an error, and one that ran continues; the policy is what it
+ * was.
  */
 struct iommu_dirty_tracker_set {
 	__u32 size;
