@@ -43,6 +43,8 @@ void mlx5vf_stream_data(struct mlx5vf_stream *stream, const void *data, size_t n
 #define SUMS		4
 /* So much is added up, then the sums are mixed. */
 #define SUM_GROUP	SZ_256
+/* The sums of so many blocks are hashed together. */
+#define SUM_BATCH	8
 
 static __always_inline void add_words(u64 *sum, const __le64 *word)
 {
@@ -61,10 +63,11 @@ static __always_inline void mix_sums(u64 *sum)
 }
 
 /* Those of a block. A group without a loop is little but the additions. */
-static void sum_block(const __le64 *word, u64 *sums)
+static void sum_block(const __le64 *word, __le64 *sums)
 {
 	const __le64 *end = word + MLX5VF_SUM_BLOCK / sizeof(*word);
 	u64 sum[SUMS] = {};
+	unsigned int i;
 
 	for (; word < end; word += SUM_GROUP / sizeof(*word)) {
 		add_words(sum, word);
@@ -77,12 +80,14 @@ static void sum_block(const __le64 *word, u64 *sums)
 		add_words(sum, word + 7 * SUMS);
 		mix_sums(sum);
 	}
-	memcpy(sums, sum, sizeof(sum));
+	for (i = 0; i < SUMS; i++)
+		sums[i] = cpu_to_le64(sum[i]);
 }
 
 /* Those of the last block, of which only @n bytes are there. */
-static void sum_rest(const void *data, size_t n, u64 *sum)
+static void sum_rest(const void *data, size_t n, __le64 *sums)
 {
+	u64 sum[SUMS] = {};
 	size_t at, i;
 
 	for (at = 0; at < MLX5VF_SUM_BLOCK; at += SUM_GROUP) {
@@ -94,21 +99,8 @@ static void sum_rest(const void *data, size_t n, u64 *sum)
 		}
 		mix_sums(sum);
 	}
-}
-
-static void move_block(struct mlx5vf_stream *stream, const void *data, size_t n)
-{
-	u64 sum[SUMS] = {};
-	__le64 sums[SUMS];
-	unsigned int i;
-
-	if (n == MLX5VF_SUM_BLOCK)
-		sum_block(data, sum);
-	else
-		sum_rest(data, n, sum);
 	for (i = 0; i < SUMS; i++)
 		sums[i] = cpu_to_le64(sum[i]);
-	xxh64_update(&stream->sum, sums, sizeof(sums));
 }
 
 /**
@@ -122,6 +114,8 @@ static void move_block(struct mlx5vf_stream *stream, const void *data, size_t n)
 void mlx5vf_stream_part(struct mlx5vf_stream *stream, const void *data, size_t n, bool last)
 {
 	size_t before = stream->part % MLX5VF_SUM_BLOCK;
+	__le64 sums[SUM_BATCH][SUMS];
+	unsigned int blocks = 0;
 
 	stream->part = last ? 0 : stream->part + n;
 	if (!stream->sums) {
@@ -131,11 +125,16 @@ void mlx5vf_stream_part(struct mlx5vf_stream *stream, const void *data, size_t n
 	data -= before;
 	n += before;
 	for (; n >= MLX5VF_SUM_BLOCK; n -= MLX5VF_SUM_BLOCK) {
-		move_block(stream, data, MLX5VF_SUM_BLOCK);
+		sum_block(data, sums[blocks++]);
 		data += MLX5VF_SUM_BLOCK;
+		if (blocks == SUM_BATCH) {
+			xxh64_update(&stream->sum, sums, sizeof(sums));
+			blocks = 0;
+		}
 	}
 	if (last && n)
-		move_block(stream, data, n);
+		sum_rest(data, n, sums[blocks++]);
+	xxh64_update(&stream->sum, sums, blocks * sizeof(sums[0]));
 }
 
 /* How a stream is checked, which it says itself. */
