@@ -593,8 +593,9 @@ static inline u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 fla
 	return flags;
 }
 
-#define iommufd_dirty_user_set(ictx, iopt, hwpt_paging, enable) \
-	iopt_set_dirty_tracking(iopt, (hwpt_paging)->common.domain, enable)
+#define iommufd_dirty_user_set(ictx, iopt, hwpt_paging, enable)		\
+	((void)(ictx), iopt_set_dirty_tracking(iopt,			\
+					       (hwpt_paging)->common.domain, enable))
 #define iommufd_dirty_user_read(iopt, hwpt_paging, cmd)			\
 	iopt_read_and_clear_dirty_data(iopt, (hwpt_paging)->common.domain,	\
 				       (cmd)->flags, cmd)

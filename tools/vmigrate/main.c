@@ -236,6 +236,12 @@ static int parse_leaves(const char *text, struct options *opt)
 	return 0;
 }
 
+static int set_text(const char **to, const char *text)
+{
+	*to = text;
+	return 0;
+}
+
 static int set_role(struct options *opt, enum role role, const char *addr)
 {
 	if (opt->role != ROLE_NONE)
@@ -323,8 +329,7 @@ static int parse_option(struct options *opt, int c, const char *name)
 		opt->ranges = c == 'R';
 		return 0;
 	case 'P':
-		opt->report = optarg;
-		return 0;
+		return set_text(&opt->report, optarg);
 	case 'j':
 		opt->json = true;
 		json_errors = true;
