@@ -226,6 +226,7 @@ static const struct rule rules[] = {
 
 static atomic_t invalid;
 static atomic_t left;
+static atomic_t objects;
 
 static int get_counter(char *buffer, const struct kernel_param *kp)
 {
@@ -242,6 +243,8 @@ MODULE_PARM_DESC(connectx_invalid,
 		 "firmware commands whose input is not what the interface allows");
 module_param_cb(connectx_left, &counter_ops, &left, 0444);
 MODULE_PARM_DESC(connectx_left, "objects that were left at TEARDOWN_HCA");
+module_param_cb(connectx_objects, &counter_ops, &objects, 0444);
+MODULE_PARM_DESC(connectx_objects, "objects that there are");
 
 /**
  * cx_invalid() - the input of a command is not valid
@@ -273,6 +276,15 @@ void cx_count_left(struct cx_vhca *vhca)
 	atomic_add(count, &left);
 	pr_info("ConnectX function %u: %u objects are left at TEARDOWN_HCA\n",
 		vhca->id, count);
+}
+
+/**
+ * cx_count_object() - an object was made, or is gone
+ * @change: 1 or -1
+ */
+void cx_count_object(int change)
+{
+	atomic_add(change, &objects);
 }
 
 /* Bit 0 is the highest of the first 32. */

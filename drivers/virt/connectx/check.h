@@ -14,5 +14,6 @@ u8 cx_check_input(struct cx_command *cmd, u16 opcode);
 u8 cx_check_tracker(struct cx_command *cmd, bool create);
 u8 cx_invalid(struct cx_command *cmd, u8 status, const char *what);
 void cx_count_left(struct cx_vhca *vhca);
+void cx_count_object(int change);
 
 #endif

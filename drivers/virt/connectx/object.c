@@ -85,6 +85,8 @@ int cx_object_add(struct cx_vhca *vhca, struct cx_object *object)
 		err = xa_insert(&vhca->objects, index_of(kind, object->id),
 				object, GFP_KERNEL);
 	}
+	if (!err)
+		cx_count_object(1);
 	return err;
 }
 
@@ -196,6 +198,7 @@ u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
 				  "the object is in use");
 	xa_erase(&cmd->vhca->objects, index_of(kind, id));
+	cx_count_object(-1);
 	cx_object_discard(cmd->vhca, object);
 	return MLX5_CMD_STAT_OK;
 }
@@ -226,6 +229,7 @@ void cx_objects_reset(struct cx_vhca *vhca)
 
 	xa_for_each(&vhca->objects, index, object) {
 		xa_erase(&vhca->objects, index);
+		cx_count_object(-1);
 		cx_object_discard(vhca, object);
 	}
 }
