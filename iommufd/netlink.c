@@ -17,6 +17,7 @@
 #include "iommufd_private.h"
 #include "netlink.h"
 #include "policy.h"
+#include "test.h"
 #include "tracker.h"
 
 /* The ID that a request chooses, or NULL */
@@ -37,6 +38,7 @@ static int dump_objects(struct dirty_message *msg, struct iommufd_ctx *ictx,
 		obj = xa_find(&ictx->objects, &dump->id, ULONG_MAX, XA_PRESENT);
 		if (!obj)
 			return 0;
+		dirty_test_delay("found");
 		rc = dirty_object_fill(msg, ictx, obj, id, dump);
 		if (rc && rc != -ENOENT)
 			return rc;
