@@ -17,6 +17,7 @@
 #include "iommufd_private.h"
 #include "netlink.h"
 #include "policy.h"
+#include "test.h"
 #include "tracker.h"
 
 /* The object that a request chooses. @attrs has those of the policy of @cmd. */
@@ -46,6 +47,7 @@ static int dump_objects(struct dirty_message *msg, struct iommufd_ctx *ictx,
 		obj = xa_find(&ictx->objects, &dump->id, ULONG_MAX, XA_PRESENT);
 		if (!obj)
 			return 0;
+		dirty_test_delay("found");
 		rc = dirty_object_fill(msg, ictx, obj, wanted, dump);
 		if (rc && rc != -ENOENT)
 			return rc;

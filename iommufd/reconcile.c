@@ -540,6 +540,27 @@ bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
 	return widen;
 }
 
+/*
+ * A map asks for a reconcile, and the READ that makes it begins the log again. If
+ * somebody else has reconciled before, the READ still has to.
+ */
+static void remember_growth(struct iommufd_dirty_tracker *tracker)
+{
+	struct dirty_store *store = tracker->store;
+	unsigned long first, last;
+	struct dirty_binding *b;
+
+	/* Bindings are added under plan_lock only */
+	if (list_empty(&store->bindings) ||
+	    !dirty_log_mapped_span(dirty_tracker_iopt(tracker), &first, &last))
+		return;
+	mutex_lock(&store->lock);
+	list_for_each_entry(b, &store->bindings, item)
+		if (binding_can_grow(b, first, last))
+			set_bit(DIRTY_STORE_RECONCILE, &store->flags);
+	mutex_unlock(&store->lock);
+}
+
 /**
  * dirty_reconcile() - Make what is on equal to what should be on
  * @tracker: The tracker; plan_lock is held. It runs afterwards
@@ -568,6 +589,7 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 	dirty_test_delay("applied");
 	end_logs(tracker);
 	end_domains(tracker);
+	remember_growth(tracker);
 	return 0;
 }
 

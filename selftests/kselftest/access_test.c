@@ -16,7 +16,7 @@
 #include "fixture.h"
 #include "virt_cpu.h"
 
-#define CPU_DEVICE "/sys/bus/platform/devices/iommufd-virt-cpu/vfio-dev"
+#define CPU_DEVICE "/sys/bus/platform/devices/iommufd-virt-cpu%s/vfio-dev"
 /* enum dirty_test_break */
 #define NO_ACCESS "512"
 /* As in plan.txt: has no log, and nobody tracks it */
@@ -27,14 +27,16 @@ FIXTURE(access) {
 	int cpu;
 };
 
-/* The character device of the mediated device. */
-static int open_cpu(void)
+/* The character device of the mediated device, or with ".1" of the second. */
+static int open_cpu(const char *number)
 {
-	DIR *dir = opendir(CPU_DEVICE);
 	struct dirent *entry;
-	char path[300];
 	int fd = -ENODEV;
+	char path[300];
+	DIR *dir;
 
+	snprintf(path, sizeof(path), CPU_DEVICE, number);
+	dir = opendir(path);
 	if (!dir)
 		return -errno;
 	while ((entry = readdir(dir)))
@@ -62,7 +64,7 @@ FIXTURE_SETUP(access)
 
 	ASSERT_EQ(0, bench_open_empty(b, false));
 	ASSERT_EQ(0, bench_map(b));
-	self->cpu = open_cpu();
+	self->cpu = open_cpu("");
 	ASSERT_LE(0, self->cpu);
 	bind.iommufd = b->fd;
 	ASSERT_EQ(0, ioctl(self->cpu, VFIO_DEVICE_BIND_IOMMUFD, &bind));
@@ -78,13 +80,18 @@ FIXTURE_TEARDOWN(access)
 	bench_close(&self->b);
 }
 
-static int cpu(FIXTURE_DATA(access) *self, __u32 op, __u64 page, __u64 pages)
+static int cpu_do(int fd, __u32 op, __u64 page, __u64 pages)
 {
 	struct virt_cpu_cmd cmd = {
 		.op = op, .iova = IOVA + page * PAGE, .length = pages * PAGE,
 	};
 
-	return write(self->cpu, &cmd, sizeof(cmd)) == sizeof(cmd) ? 0 : -errno;
+	return write(fd, &cmd, sizeof(cmd)) == sizeof(cmd) ? 0 : -errno;
+}
+
+static int cpu(FIXTURE_DATA(access) *self, __u32 op, __u64 page, __u64 pages)
+{
+	return cpu_do(self->cpu, op, page, pages);
 }
 
 /* READ all of RAM; the number of pages reported, or -errno. */
@@ -199,6 +206,29 @@ TEST_F(access, a_driver_that_marks)
 	/* What is not mapped is not dirty */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_MARK, RAM_PAGES, 2));
 	EXPECT_EQ(0, read_ram(self));
+}
+
+/* Two drivers that pin the same pages: what one unpins, the other still has. */
+TEST_F(access, pins_of_another)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind),
+						 .iommufd = self->b.fd };
+	int other = open_cpu(".1");
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, ioctl(other, VFIO_DEVICE_BIND_IOMMUFD, &bind));
+	ASSERT_EQ(0, attach(other, self->b.ioas_id));
+	ASSERT_EQ(0, bench_start(&self->b));
+	/* One reads; the other writes, and is the first to go */
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 5, 7));
+	ASSERT_EQ(0, cpu_do(other, VIRT_CPU_PIN_WRITE, 5, 7));
+	EXPECT_EQ(7, read_ram(self));
+	ASSERT_EQ(0, cpu_do(other, VIRT_CPU_UNPIN, 5, 7));
+	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(0, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
+	EXPECT_EQ(0, read_ram(self));
+	close(other);
 }
 
 /* Unmap, replace and close take the pins away, and not their dirty pages. */

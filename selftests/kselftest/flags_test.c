@@ -108,6 +108,27 @@ TEST_F(flags, memory_above_the_log_goes)
 	}
 }
 
+/* A log that begins where memory does: what is mapped below is told until it grows. */
+TEST_F(flags, memory_below_the_log)
+{
+	struct iommu_dirty_source_info sources[4];
+	struct iommu_dirty_tracker_info info;
+	struct bench *b = &self->b;
+	__u32 flags;
+
+	if (variant->device != NARROW)
+		SKIP(return, "its log begins at 0");
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, sources, 4));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_RUNNING, info.out_flags);
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, HUGE, IOVA - 2 * HUGE,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, sources, 4));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_RUNNING | CONSERVATIVE, info.out_flags);
+	EXPECT_LE(HUGE / PAGE, look(b, &flags));
+	EXPECT_EQ(0, look(b, &flags));
+	EXPECT_EQ(0, flags);
+}
+
 TEST_F(flags, untracked_device_goes)
 {
 	struct bench *b = &self->b;

@@ -250,6 +250,29 @@ TEST_F(faults, commands_fail)
 	TH_LOG("%zu rows", ARRAY_SIZE(refusals));
 }
 
+/* In ERROR there is no data to come, and whoever waits for it is told. */
+TEST_F(faults, error_ends_the_session)
+{
+	struct pair *p = &self->p;
+	int fd;
+	char c;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY), &fd));
+	EXPECT_EQ(-ENOMSG, read_all(p, fd));
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 300));
+	ASSERT_EQ(0, firmware_faults("0x115:late=1500"));
+	EXPECT_EQ(-ETIMEDOUT, vf_set_state(&p->src, S(STOP_COPY), NULL));
+	EXPECT_EQ(S(ERROR), vf_get_state(&p->src));
+	EXPECT_EQ(-1, read(fd, &c, 1));
+	EXPECT_EQ(ENODEV, errno);
+	close(fd);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	sleep(2);
+	ASSERT_EQ(0, vf_reset(&p->src));
+	EXPECT_EQ(0, pair_sound(p));
+}
+
 TEST_F(faults, data_is_spoiled)
 {
 	unsigned int i;

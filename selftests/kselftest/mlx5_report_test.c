@@ -98,6 +98,18 @@ TEST_F(report, is_lost_in_a_report)
 	EXPECT_EQ(0, lost_and_found(p));
 }
 
+/* A report that has no end is given up. */
+TEST_F(report, has_no_end)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, virt_set("connectx_quirks", "endless"));
+	ASSERT_EQ(0, start(&p->src));
+	EXPECT_EQ(-EIO, ask(&p->src));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "\n"));
+	EXPECT_EQ(0, lost_and_found(p));
+}
+
 /* The event that says so gets lost: the report, or a question, finds out. */
 TEST_F(report, is_lost_without_an_event)
 {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <linux/vfio.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -29,6 +30,7 @@
 #include "kselftest_harness.h"
 #include "devices.h"
 #include "fixture.h"
+#include "../lib/feature.h"
 #include "../lib/iommufd.h"
 #include "../lib/sysfs.h"
 #include "../lib/vdev.h"
@@ -304,6 +306,15 @@ TEST_F(netlink, contexts)
 	EXPECT_EQ(self->context, my_context(&self->p));
 	EXPECT_EQ(-NLE_OBJ_NOTFOUND, get(&self->p, IOMMUFD_DIRTY_CMD_CONTEXT_GET,
 					 self->context + 1, 0, 0, &a));
+	/* Nor is one that was opened later told in its place */
+	fd = iommufd_open();
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-NLE_OBJ_NOTFOUND, get(&self->p, IOMMUFD_DIRTY_CMD_CONTEXT_GET,
+					 self->context + 1, 0, 0, &a));
+	ASSERT_EQ(0, dump(&self->p, IOMMUFD_DIRTY_CMD_CONTEXT_GET, self->context + 1, &a));
+	EXPECT_EQ(0, a.nr);
+	answer_free(&a);
+	close(fd);
 }
 
 /* Memory that several mappings share is counted once. */
@@ -827,6 +838,38 @@ TEST_F(netlink, events_degraded)
 	vdev_close(&dev);
 }
 
+/* Of a device that has not got to a state it is told where the device is. */
+TEST_F(netlink, events_migration_fails)
+{
+	struct vfio_device_feature_mig_state state = {
+		.device_state = VFIO_DEVICE_STATE_ERROR, .data_fd = -1,
+	};
+	unsigned int i, told = 0;
+	struct peer events;
+	struct vdev dev;
+	struct answer a;
+
+	ASSERT_EQ(0, events_open(&events));
+	ASSERT_EQ(0, vdev_open_driver(&dev, self->fd, DEVICE, VDEV_TRACKER_DRIVER));
+	EXPECT_GT(0, vfio_feature(dev.fd, VFIO_DEVICE_FEATURE_SET |
+				  VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &state,
+				  sizeof(state)));
+	ASSERT_EQ(0, events_take(&events, &a));
+	for (i = 0; i < a.nr; i++) {
+		const struct entry *e = &a.entries[i];
+
+		if (e->value[IOMMUFD_DIRTY_A_EVENT] != IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION)
+			continue;
+		EXPECT_EQ(dev.dev_id, e->value[IOMMUFD_DIRTY_A_DEVICE]);
+		EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, e->value[IOMMUFD_DIRTY_A_MIGRATION]);
+		told++;
+	}
+	EXPECT_EQ(1, told);
+	answer_free(&a);
+	peer_close(&events);
+	vdev_close(&dev);
+}
+
 /* Of the events, those of a type about a device or, with 0, any */
 static unsigned int count_events(const struct answer *a, uint32_t type, uint32_t dev_id)
 {
@@ -1145,6 +1188,46 @@ TEST_F(netlink, changing)
 		EXPECT_FALSE(a.changed);
 		answer_free(&a);
 	}
+}
+
+static void *dump_ioases(void *arg)
+{
+	struct peer p;
+	struct answer a;
+
+	if (!peer_open(&p) && !dump(&p, IOMMUFD_DIRTY_CMD_IOAS_GET, *(uint64_t *)arg, &a))
+		answer_free(&a);
+	peer_close(&p);
+	return NULL;
+}
+
+/* What has been found is not freed before it was told: its destruction waits. */
+TEST_F(netlink, found)
+{
+	double start, took, longest = 0;
+	unsigned int round, i;
+	pthread_t thread;
+	__u32 ioas[20];
+
+	for (i = 0; i < ARRAY_SIZE(ioas); i++)
+		ASSERT_EQ(0, iommufd_ioas_alloc(self->fd, &ioas[i]));
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_at", "found"));
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_one_in", "1"));
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_us", "100000"));
+	/* The dump, of a second, may begin late */
+	for (round = 0; round < 10 && longest < 0.3; round++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, dump_ioases, &self->context));
+		usleep(200000);
+		start = now();
+		ASSERT_EQ(0, iommufd_destroy(self->fd, ioas[round]));
+		took = now() - start;
+		longest = took > longest ? took : longest;
+		pthread_join(thread, NULL);
+	}
+	EXPECT_EQ(0, parameter_set("iommufd", "dirty_delay_us", "0"));
+	EXPECT_EQ(0, parameter_set("iommufd", "dirty_delay_one_in", "4"));
+	EXPECT_EQ(0, parameter_set("iommufd", "dirty_delay_at", "\n"));
+	EXPECT_LE(0.3, longest);
 }
 
 /* Many, more than fit into one part of a dump: all are told, each once, and soon. */

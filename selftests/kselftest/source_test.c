@@ -225,6 +225,9 @@ TEST_F(source, outside_is_not_precise)
 	ASSERT_EQ(0, sources_start(&self->s, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
 	EXPECT_EQ(-ENXIO, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, HIGH,
 					   IOMMUFD_MAP_RW));
+	/* The last page that it covers */
+	EXPECT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE,
+				      (1ull << 30) - PAGE, IOMMUFD_MAP_RW));
 	/* What it cannot write is nothing to it */
 	EXPECT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, HIGH,
 				      IOMMU_IOAS_MAP_READABLE));

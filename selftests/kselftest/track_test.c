@@ -579,6 +579,25 @@ TEST_F(huge, leaf)
 	EXPECT_EQ(0, bench_count(b));
 }
 
+/* Who looks at a part of a leaf without clearing leaves nothing pending. */
+TEST_F(huge, peek)
+{
+	struct iommu_dirty_source_info source;
+	struct iommu_dirty_tracker_info info;
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, bench_write(b, 512 + 300, 1));
+	ASSERT_EQ(0, bench_read(b, 700, 10, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, NULL));
+	if (!bench_count(b))
+		SKIP(return, "the kernel gave no huge pages");
+	EXPECT_EQ(10, bench_count(b));
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, &source, 1));
+	EXPECT_EQ(0, info.out_pending_bytes);
+	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(512, bench_count(b));
+}
+
 /* The same, from the middle of one leaf to the middle of the next. */
 TEST_F(huge, across)
 {

@@ -292,6 +292,7 @@ TEST_F(uapi, info)
 	struct iommu_dirty_source_info source[2] = {};
 	struct iommu_dirty_tracker_info info = { .size = sizeof(info) };
 	__u64 small[4] = { ~0ull, ~0ull, ~0ull, ~0ull };
+	__u64 large[sizeof(*source) / 8 + 5];
 	unsigned int i;
 
 	EXPECT_EQ(-ENOENT, tracker_info(b->fd, b->ioas_id, &info, source, 2));
@@ -363,6 +364,16 @@ TEST_F(uapi, info)
 	EXPECT_EQ(0, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
 	EXPECT_EQ(b->dev.dev_id, (__u32)small[0]);
 	EXPECT_EQ(~0ull, small[1]);
+	/* Of a newer one, what this kernel does not know is 0 */
+	memset(large, 0xff, sizeof(large));
+	info.sources = (__u64)(uintptr_t)large;
+	info.source_size = sizeof(large) - 8;
+	EXPECT_EQ(0, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
+	EXPECT_EQ(b->dev.dev_id, (__u32)large[0]);
+	for (i = sizeof(*source) / 8; i < ARRAY_SIZE(large) - 1; i++)
+		EXPECT_EQ(0, large[i]);
+	EXPECT_EQ(~0ull, large[ARRAY_SIZE(large) - 1]);
+	info.sources = (__u64)(uintptr_t)small;
 	info.source_size = 1u << 31;
 	EXPECT_EQ(-EINVAL, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
 	info.source_size = 8;

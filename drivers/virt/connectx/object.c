@@ -49,17 +49,22 @@ MODULE_PARM_DESC(connectx_ids,
 		 "numbers of objects are any that fit, and vhca_ids change with each reset of the PF");
 
 static atomic_t left;
+static atomic_t objects;
 
-static int get_left(char *buffer, const struct kernel_param *kp)
+static int get_counter(char *buffer, const struct kernel_param *kp)
 {
-	return sysfs_emit(buffer, "%u\n", (unsigned int)atomic_read(&left));
+	const atomic_t *counter = kp->arg;
+
+	return sysfs_emit(buffer, "%u\n", (unsigned int)atomic_read(counter));
 }
 
-static const struct kernel_param_ops left_ops = {
-	.get = get_left,
+static const struct kernel_param_ops counter_ops = {
+	.get = get_counter,
 };
-module_param_cb(connectx_left, &left_ops, NULL, 0444);
+module_param_cb(connectx_left, &counter_ops, &left, 0444);
 MODULE_PARM_DESC(connectx_left, "objects that were left at TEARDOWN_HCA");
+module_param_cb(connectx_objects, &counter_ops, &objects, 0444);
+MODULE_PARM_DESC(connectx_objects, "objects that there are");
 
 /**
  * cx_large_ids() - are numbers any that fit
@@ -103,6 +108,8 @@ int cx_object_add(struct cx_vhca *vhca, struct cx_object *object)
 		err = xa_insert(&vhca->objects, index_of(kind, object->id),
 				object, GFP_KERNEL);
 	}
+	if (!err)
+		atomic_inc(&objects);
 	return err;
 }
 
@@ -205,6 +212,7 @@ void cx_object_discard(struct cx_vhca *vhca, struct cx_object *object)
 void cx_object_remove(struct cx_vhca *vhca, struct cx_object *object)
 {
 	xa_erase(&vhca->objects, index_of(object->kind, object->id));
+	atomic_dec(&objects);
 	cx_object_discard(vhca, object);
 }
 
@@ -257,8 +265,7 @@ void cx_objects_reset(struct cx_vhca *vhca)
 	unsigned long index;
 
 	xa_for_each(&vhca->objects, index, object) {
-		xa_erase(&vhca->objects, index);
-		cx_object_discard(vhca, object);
+		cx_object_remove(vhca, object);
 	}
 }
 

@@ -51,6 +51,7 @@ enum cx_cap {
  * @CX_UAR_ARM: a CQ is armed by its doorbell register only
  * @CX_LOAD_COMMAND: the last LOAD clears Bus Master
  * @CX_LOAD_MSIX: the last LOAD resets the MSI-X table: all vectors masked, no addresses
+ * @CX_ENDLESS: a report has no end: its first page again and again
  * @CX_QUIRKS: how many
  */
 enum cx_quirk {
@@ -72,6 +73,7 @@ enum cx_quirk {
 	CX_UAR_ARM,
 	CX_LOAD_COMMAND,
 	CX_LOAD_MSIX,
+	CX_ENDLESS,
 	CX_QUIRKS,
 };
 

@@ -515,6 +515,12 @@ static u32 add_odd(struct tracker *tracker, u32 count, u32 room)
 {
 	u32 i, pages = count;
 
+	if (cx_quirk(CX_ENDLESS)) {
+		while (count < room)
+			tracker->message[count++] =
+				cpu_to_be64((u64)tracker->first << tracker->log_page);
+		tracker->more = true;
+	}
 	for (i = 0; cx_quirk(CX_DUPLICATES) && i < pages && count < room - 1; i++)
 		tracker->message[count++] = tracker->message[i];
 	if (cx_quirk(CX_OUTSIDE) && !tracker->more && tracker->first &&

@@ -354,27 +354,41 @@ static struct platform_driver cpu_driver = {
 	.remove = cpu_remove,
 };
 
-static struct platform_device *cpu_device;
+/* iommufd-virt-cpu and iommufd-virt-cpu.1: two that pin the same memory. */
+static const int cpu_ids[] = { PLATFORM_DEVID_NONE, 1 };
+static struct platform_device *cpu_devices[ARRAY_SIZE(cpu_ids)];
+
+static void cpu_devices_unregister(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cpu_ids); i++)
+		if (!IS_ERR_OR_NULL(cpu_devices[i]))
+			platform_device_unregister(cpu_devices[i]);
+	platform_driver_unregister(&cpu_driver);
+}
 
 static int __init cpu_module_init(void)
 {
 	int ret = platform_driver_register(&cpu_driver);
+	unsigned int i;
 
 	if (ret)
 		return ret;
-	cpu_device = platform_device_register_simple("iommufd-virt-cpu",
-						     PLATFORM_DEVID_NONE, NULL, 0);
-	ret = PTR_ERR_OR_ZERO(cpu_device);
+	for (i = 0; !ret && i < ARRAY_SIZE(cpu_ids); i++) {
+		cpu_devices[i] = platform_device_register_simple("iommufd-virt-cpu",
+								 cpu_ids[i], NULL, 0);
+		ret = PTR_ERR_OR_ZERO(cpu_devices[i]);
+	}
 	if (ret)
-		platform_driver_unregister(&cpu_driver);
+		cpu_devices_unregister();
 	return ret;
 }
 module_init(cpu_module_init);
 
 static void __exit cpu_module_exit(void)
 {
-	platform_device_unregister(cpu_device);
-	platform_driver_unregister(&cpu_driver);
+	cpu_devices_unregister();
 }
 module_exit(cpu_module_exit);
 

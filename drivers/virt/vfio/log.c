@@ -22,6 +22,10 @@ static uint timeout_ms = 20000;
 module_param(timeout_ms, uint, 0644);
 MODULE_PARM_DESC(timeout_ms, "how long a command of the page tracker may take");
 
+static bool odd_granule;
+module_param(odd_granule, bool, 0644);
+MODULE_PARM_DESC(odd_granule, "say that pages are logged in units of three pages");
+
 /* Fails while memory space is disabled. */
 static int get_reg(struct virt_vfio_device *vv, unsigned int reg, u64 *value)
 {
@@ -133,7 +137,7 @@ static int start(struct virt_vfio_device *vv, struct rb_root_cached *ranges, u32
 		return ret;
 	vv->logging = true;
 	vv->log_broken = false;
-	*page_size = size;
+	*page_size = odd_granule ? 3 * size : size;
 	return 0;
 }
 
