@@ -572,4 +572,21 @@ TEST_F(race_attach, refused_log_start)
 	EXPECT_EQ(5, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 }
 
+/* A log that was refused to a tracker is free for the next START. */
+TEST_F(race_attach, refused_log_of_a_tracker)
+{
+	struct crowd *c = &self->c;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_track_start", "100"));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, LOG));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_track_start", "0"));
+	ASSERT_EQ(0, bench_start(&c->b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
+	EXPECT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
+	EXPECT_EQ(5, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+}
+
 TEST_HARNESS_MAIN

@@ -436,6 +436,9 @@ TEST_F(source, one_owner)
 	ASSERT_EQ(0, source_attach(&self->s, LOG_2));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, source_kind(&self->s, LOG_2));
 	ASSERT_EQ(0, log_stop(self->s.dev[LOG_2].fd));
+	/* until its user has done with it */
+	EXPECT_LE(0, sources_read(&self->s, NULL));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, LOG_2));
 
 	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
 	ASSERT_EQ(0, log_start(self->s.dev[LOG].fd, &range, 1, &page_size));

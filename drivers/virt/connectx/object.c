@@ -264,9 +264,8 @@ void cx_objects_reset(struct cx_vhca *vhca)
 	struct cx_object *object;
 	unsigned long index;
 
-	xa_for_each(&vhca->objects, index, object) {
+	xa_for_each(&vhca->objects, index, object)
 		cx_object_remove(vhca, object);
-	}
 }
 
 /* An object that is nothing but a number: returns the status. */
