@@ -112,15 +112,17 @@ static bool event_fill(struct sk_buff *skb, const struct dirty_event *ev, u64 se
 			event_put_objects(skb, ev) && event_put_type(skb, ev));
 }
 
+/* What a dump shows of a context has changed. Is there a listener to be told? */
+static bool event_is_due(void)
+{
+	dirty_context_changed();
+	return dirty_message_wanted();
+}
+
 static void event_send(const struct dirty_event *ev)
 {
 	struct sk_buff *skb;
 
-	/* What is pending does so all the time */
-	if (ev->type != IOMMUFD_DIRTY_EVENT_TYPE_READ)
-		dirty_context_changed();
-	if (!dirty_message_wanted())
-		return;
 	skb = genlmsg_new(EVENT_ROOM, EVENT_GFP);
 	spin_lock(&event_lock);
 	event_seq++;
@@ -141,7 +143,15 @@ static void event_tracker(const struct iommufd_dirty_tracker *tracker, u32 type)
 		.tracker = tracker,
 	};
 
-	event_send(&ev);
+	if (event_is_due())
+		event_send(&ev);
+}
+
+static void told_clear(struct dirty_told *told)
+{
+	told->reads = 0;
+	told->bytes = 0;
+	told->ns = 0;
 }
 
 /* What was read and not told yet; told.lock is held. */
@@ -157,10 +167,10 @@ static void event_reads(struct iommufd_dirty_tracker *tracker)
 
 	if (!told->reads)
 		return;
-	event_send(&ev);
-	told->reads = 0;
-	told->bytes = 0;
-	told->ns = 0;
+	/* What is pending changes all the time: no dump is told */
+	if (dirty_message_wanted())
+		event_send(&ev);
+	told_clear(told);
 	told->next = jiffies + READ_PERIOD;
 }
 
@@ -182,7 +192,8 @@ void dirty_event_started(struct iommufd_dirty_tracker *tracker)
 	struct dirty_told *told = &tracker->told;
 
 	spin_lock(&told->lock);
-	told->started = true;
+	WRITE_ONCE(told->started, true);
+	told_clear(told);
 	WRITE_ONCE(told->flags, 0);
 	told->next = jiffies;
 	event_tracker(tracker, IOMMUFD_DIRTY_EVENT_TYPE_STARTED);
@@ -191,17 +202,21 @@ void dirty_event_started(struct iommufd_dirty_tracker *tracker)
 
 /**
  * dirty_event_stopped() - A tracker does not run any more, if it did
- * @tracker: The tracker
+ * @tracker: The tracker; runs is held for write, or nothing else knows it
  */
 void dirty_event_stopped(struct iommufd_dirty_tracker *tracker)
 {
 	struct dirty_told *told = &tracker->told;
+	bool started = told->started;
 
+	/* Without a listener, what it does not know does not matter either */
+	WRITE_ONCE(told->started, false);
+	if (!event_is_due())
+		return;
 	spin_lock(&told->lock);
 	event_reads(tracker);
-	if (told->started)
+	if (started)
 		event_tracker(tracker, IOMMUFD_DIRTY_EVENT_TYPE_STOPPED);
-	told->started = false;
 	spin_unlock(&told->lock);
 }
 
@@ -233,7 +248,8 @@ void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
 		.before = from,
 	};
 
-	event_send(&ev);
+	if (event_is_due())
+		event_send(&ev);
 }
 
 /**
@@ -255,8 +271,9 @@ void dirty_event_flags(struct iommufd_dirty_tracker *tracker, u32 flags)
 		return;
 	spin_lock(&told->lock);
 	ev.before = told->flags;
-	if (told->started && told->flags != flags) {
-		event_send(&ev);
+	if (READ_ONCE(told->started) && told->flags != flags) {
+		if (event_is_due())
+			event_send(&ev);
 		WRITE_ONCE(told->flags, flags);
 	}
 	spin_unlock(&told->lock);
@@ -310,7 +327,7 @@ void iommufd_dirty_migration(struct iommufd_device *idev, u32 state)
 
 	/* One more than the state; 0 while it is not known */
 	ev.before = (s64)xchg(&idev->dirty.migration, state + 1) - 1;
-	if (ev.before != state)
+	if (ev.before != state && event_is_due())
 		event_send(&ev);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_dirty_migration, IOMMUFD);

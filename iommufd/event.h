@@ -16,7 +16,8 @@ struct iommufd_dirty_tracker;
  * struct dirty_told - What listeners were told of a tracker
  * @lock: Protects what follows, and the order of its events; a leaf but for
  *	event_lock
- * @started: It is between STARTED and STOPPED
+ * @started: It is between STARTED and STOPPED. Written by START and STOP, which exclude
+ *	one another
  * @flags: enum iommu_dirty_tracker_out_flags
  * @reads: READs that were not told yet
  * @bytes: Bytes that they have delivered

@@ -93,7 +93,7 @@ static void hwpt_release(struct io_pagetable *iopt)
 	atomic_dec(&iopt->dirty.users);
 }
 
-/* A HWPT that tracks has a hold. user_lock is held, or nobody else has the HWPT. */
+/* A HWPT that tracks has a hold. user_lock is held, or no other has the HWPT. */
 static void hwpt_set_user(struct io_pagetable *iopt,
 			  struct iommufd_dirty_domain *dd, bool on)
 {
@@ -227,8 +227,8 @@ out_unlock:
 }
 
 /**
- * dirty_hwpt_remove() - A HWPT goes: so does what was not read of it
- * @hwpt_paging: The HWPT, without devices, still listed; nobody else has it
+ * dirty_hwpt_remove() - A HWPT is destroyed, with what was not read of it
+ * @hwpt_paging: The HWPT, without devices, still listed; no other user has it
  */
 void dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 {

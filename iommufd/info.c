@@ -210,7 +210,7 @@ static int info_collect(struct dirty_info *info, u32 room)
 		return rc;
 	xa_for_each(&iopt->access_list, index, access)
 		accesses++;
-	/* What is attached meanwhile is counted and left out */
+	/* What is attached in between is counted and left out */
 	info->max = min(room, list_count_nodes(&iopt->dirty.domains) +
 				      list_count_nodes(&iopt->dirty.attachments) +
 				      accesses);

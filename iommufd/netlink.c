@@ -273,6 +273,12 @@ static const struct genl_multicast_group groups[] = {
 	{ .name = IOMMUFD_DIRTY_MCGRP_EVENTS, .flags = GENL_MCAST_CAP_NET_ADMIN },
 };
 
+static int netlink_bind(int group)
+{
+	dirty_message_joined();
+	return 0;
+}
+
 static struct genl_family family __ro_after_init = {
 	.name = IOMMUFD_DIRTY_FAMILY_NAME,
 	.version = IOMMUFD_DIRTY_FAMILY_VERSION,
@@ -282,6 +288,7 @@ static struct genl_family family __ro_after_init = {
 	.n_ops = ARRAY_SIZE(ops),
 	.mcgrps = groups,
 	.n_mcgrps = ARRAY_SIZE(groups),
+	.bind = netlink_bind,
 };
 
 /**

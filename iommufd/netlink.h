@@ -58,6 +58,7 @@ struct dirty_message {
 void dirty_messages_init(const struct genl_family *fam);
 void *dirty_message_begin(struct dirty_message *msg);
 int dirty_message_end(struct dirty_message *msg, void *hdr, bool whole);
+void dirty_message_joined(void);
 bool dirty_message_wanted(void);
 void dirty_message_multicast(struct sk_buff *skb, gfp_t gfp);
 void dirty_message_lost(void);

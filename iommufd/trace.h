@@ -3,7 +3,7 @@
  * Tracepoints. Sizes are in bytes, addresses are IOVA, "last" is inclusive, times are in
  * nanoseconds. A context has the number that netlink tells, objects have their IDs in it;
  * the tracker of one HWPT, and a legacy one, have 0.
- * Off, each costs a branch that is never taken; what they tell and nobody else wants is
+ * Off, each costs a branch that is never taken; what they tell and no other wants is
  * worked out only when they are on.
  */
 #undef TRACE_SYSTEM

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -196,6 +197,40 @@ TEST_F(ctl, show)
 	EXPECT_LT(strchr(r->out, '\n'), r->out + strlen(r->out) - 1);
 	ctl(r, "-j show tracker");
 	EXPECT_EQ(strchr(r->out, '\n'), r->out + strlen(r->out) - 1);
+}
+
+/* A name is a name, whatever a process calls itself. */
+TEST_F(ctl, process_names)
+{
+	struct run *r = &self->r;
+	struct json_object *json;
+	char line[128];
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		prctl(PR_SET_NAME, "a\033[2J\nb\xff\x7f");
+		if (iommufd_open() >= 0 && write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	ASSERT_EQ(1, read(ready[0], &c, 1));
+	ctl(r, "show context");
+	snprintf(line, sizeof(line), ": a?[2J?b?? (pid %d), ", pid);
+	EXPECT_NE(NULL, strstr(r->out, line)) TH_LOG("%s", r->out);
+	ctl(r, "-j show context");
+	json = json_tokener_parse(r->out);
+	EXPECT_STREQ("a?[2J?b??", value(entry(json, "context", "pid", (uint64_t)pid),
+					"comm"));
+	json_object_put(json);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
 }
 
 /* One that upstream's ioctls have made is shown by its HWPT, and found so. */
