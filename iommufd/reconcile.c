@@ -343,10 +343,9 @@ static void plan_tell(struct iommufd_dirty_tracker *tracker,
 static void attachment_tell(struct iommufd_dirty_tracker *tracker,
 			    const struct iommufd_dirty_attachment *at, u8 kind)
 {
-	const struct iommufd_dirty_attachment *other;
+	const struct iommufd_dirty_attachment *other = attachment_other(tracker, at);
 	u8 from = at->kind;
 
-	other = attachment_other(tracker, at);
 	if (other && other == &at->idev->dirty.now &&
 	    from == IOMMU_DIRTY_SOURCE_NONE)
 		from = other->kind;
