@@ -41,7 +41,8 @@ help:
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
 	@echo "  DESTDIR=dir    with install"
 
-.PHONY: setup setup-build setup-vm setup-test setup-model setup-bench setup-check setup-docs
+.PHONY: setup setup-build setup-vm setup-test setup-demo setup-model setup-bench \
+	setup-check setup-docs
 setup: ## install missing packages, fetch and unpack the kernel (done by the others too)
 	@build-aux/setup.sh
 setup-build:
@@ -49,11 +50,13 @@ setup-build:
 setup-vm:
 	@build-aux/setup.sh build vm
 setup-test:
-	@build-aux/setup.sh build vm unit model
+	@build-aux/setup.sh build vm unit model plot
+setup-demo:
+	@build-aux/setup.sh build vm plot
 setup-model:
 	@build-aux/setup.sh build model
 setup-bench:
-	@build-aux/setup.sh build vm bench
+	@build-aux/setup.sh build vm plot
 setup-check:
 	@build-aux/setup.sh build check unit
 setup-docs:
@@ -67,7 +70,7 @@ test-modules: setup-build ## build them with test hooks and the virtual platform
 	+@build-aux/modules.sh test
 
 .PHONY: demo test nightly soak fuzz unit model kselftest mutants vm vm-test check qemu qemu-build
-demo: setup-vm ## migrate VFs, and memory that devices keep writing, in a VM
+demo: setup-demo ## migrate VFs, and memory that devices keep writing, in a VM
 	+@build-aux/demo.sh
 
 # Of selftests/mutants: of one line of plan.txt, which is tried once
@@ -76,7 +79,7 @@ mutants := end-logs span-of-last counter-set second-pin fill-failed
 sample := x86:all x86:off x86:built-in arm64:all out:least
 test: setup-test ## all tests that fit into CI; the last line counts them
 	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two MUTANTS="$(mutants)" \
-		selftests/run.sh unit model kselftest mutants vm qemu fuzz soak bench+matrix
+		selftests/run.sh unit model kselftest mutants vm qemu deb fuzz soak bench+matrix
 
 nightly: setup-test ## the rest: debug kernels, upstream's tests, long soak and fuzz, full matrix, mutants
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
@@ -144,3 +147,4 @@ distclean: ## remove build/ with all that was fetched
 	rm -rf $(B)
 
 include build-aux/tree.mk
+include build-aux/deb.mk

@@ -126,7 +126,8 @@ shellcheck "${scripts[@]}" >&2 || complain "shellcheck"
 say "check: licences ..."
 [ -s COPYING ] || complain "COPYING is missing"
 mapfile -t named < <(find . -path ./build -prune -o -path ./.git -prune -o -type f \
-	\( -name Makefile -o -name '*.mk' -o -name Kbuild -o -name Kconfig \) -printf '%P\n')
+	\( -name Makefile -o -name '*.mk' -o -name Kbuild -o -name Kconfig \
+	-o -path ./debian/rules -o -name "*.in" -o -path ./debian/series \) -printf '%P\n')
 for f in "${sources[@]}" "${scripts[@]}" "${named[@]}"; do
 	head -n 3 "$f" | grep -q 'SPDX-License-Identifier: ' ||
 		complain "$f has no SPDX-License-Identifier in its first lines"

@@ -38,12 +38,13 @@ lock_build()
 }
 
 # What setup.sh decided: RELEASE (as in uname -r), KDIR, KSRC, KROOT (the
-# unpacked image, may be empty). KERNEL_DIR, if that is set, is KDIR.
+# unpacked image, may be empty). KERNEL_DIR, if that is set, is KDIR; KERNEL_ENV is
+# another file of such decisions.
 load_kernel()
 {
-	[ -r "$BUILD/kernel.env" ] || die "nothing is set up; run \"make setup\""
-	# shellcheck disable=SC1091
-	. "$BUILD/kernel.env"
+	[ -r "${KERNEL_ENV:-$BUILD/kernel.env}" ] || die "nothing is set up; run \"make setup\""
+	# shellcheck disable=SC1091,SC1090
+	. "${KERNEL_ENV:-$BUILD/kernel.env}"
 	KDIR=${KERNEL_DIR:-$KDIR}
 }
 

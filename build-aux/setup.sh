@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# setup.sh [build] [vm] [check] [unit] [model] [bench] [docs] [tree] [matrix]
-# [qemu-build]: make the machine able to do these things; without arguments, the first
-# five. "tree" is a full kernel tree to patch and build, "matrix" a compiler for arm64
-# besides, "qemu-build" what a build of QEMU needs.
+# setup.sh [build] [vm] [check] [unit] [model] [plot] [deb] [deb-test] [docs] [tree]
+# [matrix] [qemu-build]: make the machine able to do these things; without arguments, the
+# first five. "deb" is to make Debian packages, "deb-test" to install them, "tree" a full
+# kernel tree to patch and build, "matrix" a compiler for arm64 besides, "qemu-build" what
+# a build of QEMU needs.
 #
 # Installs the Debian packages that are missing, and puts the kernel's image,
 # headers and source under build/, all of one version and without installing a
@@ -74,11 +75,13 @@ install_missing()
 			     libnl-3-dev libnl-genl-3-dev libjson-c-dev
 			     libncurses-dev)
 	wants model && need+=(spin)
-	wants bench && need+=(gnuplot-nox)
+	wants plot && need+=(gnuplot-nox)
 	wants check && need+=(sparse shellcheck perl)
 	wants docs && need+=(python3-sphinx perl)
 	wants tree && need+=(bc bison flex libelf-dev perl)
 	wants matrix && need+=(gcc-aarch64-linux-gnu)
+	wants deb && need+=(build-essential debhelper dh-dkms lintian pkg-config
+			      libnl-3-dev libnl-genl-3-dev libjson-c-dev libncurses-dev)
 	wants qemu-build && need+=(ninja-build pkg-config python3-venv libglib2.0-dev
 				     zlib1g-dev libfdt-dev)
 	for p in "${need[@]}"; do

@@ -61,6 +61,8 @@ int dirty_logs_init(void)
 void dirty_logs_exit(void)
 {
 	destroy_workqueue(log_wq);
+	/* A reference that was not dropped */
+	WARN_ON(dirty_test_objects());
 }
 
 /* ---- What to ask for ---- */
@@ -435,6 +437,7 @@ struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
 
 	if (!log)
 		return NULL;
+	dirty_test_object(1);
 	log->desc = *desc;
 	log->idev = idev;
 	log->dev = get_device(idev->dev);
@@ -508,9 +511,8 @@ void dirty_log_close(struct dirty_log *log)
  * dirty_logs_detach() - A tracker is destroyed, or starts again: the bindings that it
  *	had let go of the IOAS
  * @store: The tracker's store, dead; its bindings are ending
- * @iopt: The IOAS's table
  */
-void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt)
+void dirty_logs_detach(struct dirty_store *store)
 {
 	struct dirty_binding *b;
 	struct dirty_log *log;
@@ -519,7 +521,7 @@ void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt)
 		log = NULL;
 		mutex_lock(&store->lock);
 		list_for_each_entry(b, &store->bindings, item) {
-			if (READ_ONCE(b->iopt) != iopt)
+			if (!READ_ONCE(b->iopt))
 				continue;
 			log = container_of(b, struct dirty_log, binding);
 			WARN_ON(dirty_log_state(log) != DIRTY_LOG_ENDING);
@@ -528,9 +530,10 @@ void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt)
 		}
 		mutex_unlock(&store->lock);
 		if (log) {
+			dirty_test_delay("let_go");
 			mutex_lock(&log->binding.iopt_lock);
-			/* Another tracker may have it by now */
-			if (log->binding.iopt == iopt)
+			/* Another tracker, of this IOAS too, may have it by now */
+			if (READ_ONCE(log->binding.store) == store)
 				WRITE_ONCE(log->binding.iopt, NULL);
 			mutex_unlock(&log->binding.iopt_lock);
 			dirty_log_drop(log);

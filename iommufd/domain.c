@@ -88,20 +88,26 @@ bool dirty_domain_born_dirty(const struct iommufd_dirty_domain *dd)
 /**
  * dirty_domain_filled() - Is what is mapped in the IOAS in a domain?
  * @iopt: The IOAS's table; domains_rwsem is held
- * @dd: The domain, listed. One that is not filled must not be walked
+ * @dd: The domain. One that is listed and not filled must not be walked
+ *
+ * In the same time however many domains there are, but for the first time and when
+ * one of them has gone.
  */
 bool dirty_domain_filled(struct io_pagetable *iopt,
-			 const struct iommufd_dirty_domain *dd)
+			 struct iommufd_dirty_domain *dd)
 {
 	struct iommu_domain *domain;
 	unsigned long index;
 
 	lockdep_assert_held(&iopt->domains_rwsem);
-	if (!READ_ONCE(iopt->dirty.unfilled))
+	if (!READ_ONCE(iopt->dirty.unfilled) ||
+	    xa_load(&iopt->domains, READ_ONCE(dd->slot)) == dd->domain)
 		return true;
 	xa_for_each(&iopt->domains, index, domain)
-		if (domain == dd->domain)
+		if (domain == dd->domain) {
+			WRITE_ONCE(dd->slot, index);
 			return true;
+		}
 	return false;
 }
 

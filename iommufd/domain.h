@@ -14,7 +14,7 @@ unsigned long dirty_domain_granule(const struct iommufd_dirty_domain *dd);
 unsigned long dirty_domain_finest(const struct iommufd_dirty_domain *dd,
 				  const struct io_pagetable *iopt);
 bool dirty_domain_filled(struct io_pagetable *iopt,
-			 const struct iommufd_dirty_domain *dd);
+			 struct iommufd_dirty_domain *dd);
 bool dirty_domain_born_dirty(const struct iommufd_dirty_domain *dd);
 struct io_pagetable *dirty_domain_iopt(struct iommufd_dirty_domain *dd);
 int dirty_domain_enable(struct iommufd_dirty_domain *dd);

@@ -86,7 +86,10 @@ static bool event_put_objects(struct sk_buff *skb, const struct dirty_event *ev)
 	return !nla_put_uint(skb, IOMMUFD_DIRTY_A_CONTEXT, ev->ictx->dirty.number) &&
 	       (!tracker ||
 		(!nla_put_u32(skb, IOMMUFD_DIRTY_A_IOAS, tracker->ioas->obj.id) &&
-		 !nla_put_u32(skb, IOMMUFD_DIRTY_A_TRACKER, tracker->obj.id))) &&
+		 !nla_put_u32(skb, IOMMUFD_DIRTY_A_TRACKER, tracker->obj.id) &&
+		 (!tracker->only ||
+		  !nla_put_u32(skb, IOMMUFD_DIRTY_A_TRACKER_HWPT,
+			       dirty_domain_id(tracker->only))))) &&
 	       (!idev ||
 		(!nla_put_u32(skb, IOMMUFD_DIRTY_A_DEVICE, idev->obj.id) &&
 		 !nla_put_string(skb, IOMMUFD_DIRTY_A_NAME, dev_name(idev->dev))));
@@ -109,14 +112,11 @@ static bool event_fill(struct sk_buff *skb, const struct dirty_event *ev, u64 se
 			event_put_objects(skb, ev) && event_put_type(skb, ev));
 }
 
-/*
- * What a dump shows of a context has changed. Is there a listener to be told? A tracker
- * of one HWPT (@ictx NULL) belongs to an ioctl of that, and has no name.
- */
-static bool event_is_due(const struct iommufd_ctx *ictx)
+/* What a dump shows of a context has changed. Is there a listener to be told? */
+static bool event_is_due(void)
 {
 	dirty_context_changed();
-	return ictx && dirty_message_wanted();
+	return dirty_message_wanted();
 }
 
 static void event_send(const struct dirty_event *ev)
@@ -143,7 +143,7 @@ static void event_tracker(const struct iommufd_dirty_tracker *tracker, u32 type)
 		.tracker = tracker,
 	};
 
-	if (event_is_due(tracker->ictx))
+	if (event_is_due())
 		event_send(&ev);
 }
 
@@ -168,7 +168,7 @@ static void event_reads(struct iommufd_dirty_tracker *tracker)
 	if (!told->reads)
 		return;
 	/* What is pending changes all the time: no dump is told */
-	if (tracker->ictx && dirty_message_wanted())
+	if (dirty_message_wanted())
 		event_send(&ev);
 	told_clear(told);
 	told->next = jiffies + READ_PERIOD;
@@ -211,7 +211,7 @@ void dirty_event_stopped(struct iommufd_dirty_tracker *tracker)
 
 	/* Without a listener, what it does not know does not matter either */
 	WRITE_ONCE(told->started, false);
-	if (!event_is_due(tracker->ictx))
+	if (!event_is_due())
 		return;
 	spin_lock(&told->lock);
 	event_reads(tracker);
@@ -230,24 +230,25 @@ void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker)
 }
 
 /**
- * dirty_event_plan() - A device gets another source from the plan
+ * dirty_event_plan() - A device of a running tracker gets another source
  * @tracker: The tracker; plan_lock is held
- * @at: The device, with the source that it had
- * @kind: enum iommu_dirty_source_kind
+ * @idev: The device
+ * @from: enum iommu_dirty_source_kind
+ * @to: The same from now on; NONE also when it is detached
  */
 void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
-		      const struct iommufd_dirty_attachment *at, u8 kind)
+		      const struct iommufd_device *idev, u8 from, u8 to)
 {
 	const struct dirty_event ev = {
 		.type = IOMMUFD_DIRTY_EVENT_TYPE_PLAN,
 		.ictx = tracker->ictx,
 		.tracker = tracker,
-		.idev = at->idev,
-		.now = kind,
-		.before = at->kind,
+		.idev = idev,
+		.now = to,
+		.before = from,
 	};
 
-	if (event_is_due(tracker->ictx))
+	if (event_is_due())
 		event_send(&ev);
 }
 
@@ -271,7 +272,7 @@ void dirty_event_flags(struct iommufd_dirty_tracker *tracker, u32 flags)
 	spin_lock(&told->lock);
 	ev.before = told->flags;
 	if (READ_ONCE(told->started) && told->flags != flags) {
-		if (event_is_due(tracker->ictx))
+		if (event_is_due())
 			event_send(&ev);
 		WRITE_ONCE(told->flags, flags);
 	}
@@ -326,7 +327,7 @@ void iommufd_dirty_migration(struct iommufd_device *idev, u32 state)
 
 	/* One more than the state; 0 while it is not known */
 	ev.before = (s64)xchg(&idev->dirty.migration, state + 1) - 1;
-	if (ev.before != state && event_is_due(idev->ictx))
+	if (ev.before != state && event_is_due())
 		event_send(&ev);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_dirty_migration, IOMMUFD);

@@ -328,6 +328,7 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 		*skipped |= h.skipped;
 		if (rc)
 			break;
+		cond_resched();
 	}
 	dd = rc || flags & DIRTY_HARVEST_DISCARD ? NULL : unfilled_domain(tracker);
 	if (dd) {
@@ -499,10 +500,12 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	u64 start_ns = trace_dirty_unmap_enabled() ? ktime_get_ns() : 0;
 
 	dirty_set_init(&set, READ_ONCE(store->shift));
-	dirty_for_each_domain(dd, iopt, tracker)
+	dirty_for_each_domain(dd, iopt, tracker) {
 		if (dirty_domain_filled(iopt, dd) &&
 		    !dirty_test_break(DIRTY_BREAK_NO_UNMAP))
 			harvest_unmap_domain(iopt, store, dd, area, &set);
+		cond_resched();
+	}
 	dirty_test_delay("unmap");
 	if (area->iommu_prot & IOMMU_WRITE) {
 		mutex_lock(&store->lock);

@@ -168,15 +168,18 @@ void iommufd_dirty_hwpt_init(struct iommufd_hwpt_paging *hwpt_paging,
  * iommufd_dirty_hwpt_add() - A HWPT is about to be attached and filled
  * @hwpt_paging: The HWPT; ioas->mutex is held
  *
- * Return: -ENOMEM; else to be undone with iommufd_dirty_hwpt_remove().
+ * Return: -ENOMEM, -EINTR when killed; else to be undone with
+ * iommufd_dirty_hwpt_remove().
  */
 int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging)
 {
 	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
 	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
-	int rc = 0;
+	int rc;
 
-	mutex_lock(&iopt->dirty.plan_lock);
+	rc = mutex_lock_killable(&iopt->dirty.plan_lock);
+	if (rc)
+		return rc;
 	if (iopt->dirty.tracker)
 		rc = dirty_plan_reserve(iopt->dirty.tracker, 1, 0);
 	if (!rc) {
@@ -316,25 +319,38 @@ static void attachment_del(struct iommufd_dirty_attachment *at)
 	attachments_unlock(iopt);
 }
 
+/* -EINTR when killed, unless it  be taken */
+static int plan_lock_take(struct io_pagetable *iopt, bool must)
+{
+	if (!must)
+		return mutex_lock_killable(&iopt->dirty.plan_lock);
+	mutex_lock(&iopt->dirty.plan_lock);
+	return 0;
+}
+
 /*
  * Take plan_lock. A log that is ending cannot be begun again yet. Most end at once, and
  * then the plan is better for a short wait; else a READ makes it again.
  */
-static void plan_lock_settled(struct io_pagetable *iopt,
-			      const struct iommufd_dirty_domain *dd)
+static int plan_lock_settled(struct io_pagetable *iopt,
+			     const struct iommufd_dirty_domain *dd, bool must)
 {
 	struct iommufd_dirty_tracker *tracker;
 	struct dirty_store *store;
+	int rc;
 
-	mutex_lock(&iopt->dirty.plan_lock);
+	/* A START that waits for a device has it */
+	rc = plan_lock_take(iopt, must);
+	if (rc)
+		return rc;
 	tracker = dirty_domain_running(iopt, dd);
 	if (!tracker || !dirty_store_is_ending(tracker->store))
-		return;
+		return 0;
 	store = dirty_store_get(tracker->store);
 	mutex_unlock(&iopt->dirty.plan_lock);
 	dirty_store_settle(store);
 	dirty_store_put(store);
-	mutex_lock(&iopt->dirty.plan_lock);
+	return plan_lock_take(iopt, must);
 }
 
 /* Before the hardware can reach the domain: with a plan that is applied. */
@@ -346,9 +362,11 @@ static int attachment_begin(struct iommufd_dirty_attachment *at,
 	struct io_pagetable *iopt = dirty_domain_iopt(dd);
 	struct dirty_log *log = idev->dirty.log;
 	struct iommufd_dirty_tracker *tracker;
-	int rc = 0;
+	int rc;
 
-	plan_lock_settled(iopt, dd);
+	rc = plan_lock_settled(iopt, dd, false);
+	if (rc)
+		return rc;
 	tracker = dirty_domain_tracker(iopt, dd);
 	if (tracker)
 		rc = dirty_plan_reserve(tracker, 0, 1);
@@ -378,9 +396,11 @@ static void attachment_end(struct iommufd_dirty_attachment *at)
 	struct iommufd_dirty_tracker *tracker;
 
 	dirty_test_delay("detached");
-	plan_lock_settled(iopt, dd);
-	attachment_del(at);
+	plan_lock_settled(iopt, dd, true);
 	tracker = dirty_domain_running(iopt, dd);
+	if (tracker)
+		dirty_reconcile_left(tracker, at);
+	attachment_del(at);
 	if (tracker)
 		dirty_reconcile_detach(tracker, dd);
 	mutex_unlock(&iopt->dirty.plan_lock);
@@ -392,7 +412,7 @@ static void attachment_end(struct iommufd_dirty_attachment *at)
  * @idev: The device
  *
  * Return: -ENXIO when a running tracker must be precise and cannot be with this
- * device, -ENOMEM. Else to be undone with iommufd_dirty_detach().
+ * device, -ENOMEM, -EINTR when killed. Else to be undone with iommufd_dirty_detach().
  */
 int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
 			 struct iommufd_device *idev)
@@ -454,6 +474,19 @@ static void attachment_move(struct iommufd_dirty_device *dev)
 	mutex_unlock(&iopt->dirty.plan_lock);
 }
 
+/* It stays where it was: a log that is not free has one tracker that waits for it. */
+static void attachment_stay(struct iommufd_dirty_attachment *at)
+{
+	struct io_pagetable *iopt = dirty_domain_iopt(at->dd);
+	struct iommufd_dirty_tracker *tracker;
+
+	mutex_lock(&iopt->dirty.plan_lock);
+	tracker = dirty_domain_running(iopt, at->dd);
+	if (tracker)
+		dirty_reconcile(tracker, true);
+	mutex_unlock(&iopt->dirty.plan_lock);
+}
+
 /**
  * iommufd_dirty_replace_end() - A group was attached elsewhere, or could not be
  * @idev: One of its devices; the group's lock is held
@@ -470,6 +503,7 @@ void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc)
 			continue;
 		if (rc) {
 			attachment_end(&dev->next);
+			attachment_stay(&dev->now);
 			continue;
 		}
 		attachment_end(&dev->now);

@@ -144,6 +144,7 @@ struct iommufd_dirty_counters {
  * @item: On iommufd_dirty_iopt::domains, if @listed
  * @listed: It is on that list: from before its first attachment until after its
  *	last harvest
+ * @slot: Where it was last seen in iopt->domains; a hint
  * @kind: Plan: enum iommu_dirty_source_kind. Written like
  *	iommufd_dirty_iopt::domains, but that a harvest that fails turns it into
  *	MAPPED under domains_rwsem (read)
@@ -179,6 +180,7 @@ struct iommufd_dirty_domain {
 
 	struct list_head item;
 	bool listed;
+	unsigned long slot;
 	u8 kind;
 	bool failed;
 	unsigned int index;
@@ -257,6 +259,7 @@ struct iommufd_dirty_attachment {
  *	under that of where it is attached
  * @trackable: The dirty bits of its IOMMU see all that it writes: 1 yes, -1 no, 0 not
  *	looked up yet. It does not change while the device is bound
+ * @policy_number: Number of the SET that has set @policy
  * @migration: One more than its enum vfio_device_mig_state; 0 until it is set
  */
 struct iommufd_dirty_device {
@@ -265,6 +268,7 @@ struct iommufd_dirty_device {
 	struct dirty_log *log;
 	u8 policy;
 	s8 trackable;
+	u64 policy_number;
 	u32 migration;
 };
 
@@ -355,7 +359,7 @@ int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
 void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc);
 bool iommufd_dirty_serves(void);
 u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 flags);
-int iommufd_dirty_user_set(struct io_pagetable *iopt,
+int iommufd_dirty_user_set(struct iommufd_ctx *ictx, struct io_pagetable *iopt,
 			   struct iommufd_hwpt_paging *hwpt_paging, bool enable);
 int iommufd_dirty_user_read(struct io_pagetable *iopt,
 			    struct iommufd_hwpt_paging *hwpt_paging,
@@ -589,7 +593,7 @@ static inline u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 fla
 	return flags;
 }
 
-#define iommufd_dirty_user_set(iopt, hwpt_paging, enable) \
+#define iommufd_dirty_user_set(ictx, iopt, hwpt_paging, enable) \
 	iopt_set_dirty_tracking(iopt, (hwpt_paging)->common.domain, enable)
 #define iommufd_dirty_user_read(iopt, hwpt_paging, cmd)			\
 	iopt_read_and_clear_dirty_data(iopt, (hwpt_paging)->common.domain,	\

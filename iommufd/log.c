@@ -7,7 +7,9 @@
  */
 #include <linux/device.h>
 #include <linux/iommu.h>
+#include <linux/jiffies.h>
 #include <linux/log2.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -15,6 +17,10 @@
 #include "iommufd_private.h"
 #include "log.h"
 #include "pending.h"
+#include "test.h"
+
+/* How long ranges are tried when a log is started, in jiffies */
+#define LOG_SEARCH_TIME (5 * HZ)
 
 static void log_free(struct kref *ref)
 {
@@ -23,6 +29,7 @@ static void log_free(struct kref *ref)
 	dirty_store_put(log->wanted);
 	put_device(log->dev);
 	kfree(log);
+	dirty_test_object(-1);
 }
 
 /* Another reference */
@@ -118,8 +125,8 @@ int dirty_log_wait(struct dirty_log *log)
  * @log: The log, or NULL
  * @store: The tracker's store, or NULL to ask without consequences
  *
- * One that somebody else has is remembered: its release asks the tracker to
- * reconcile.
+ * One that somebody else has is remembered, and so is one that is to begin again:
+ * its release asks the tracker to reconcile.
  */
 bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store)
 {
@@ -132,7 +139,7 @@ bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store)
 	if (log->state == DIRTY_LOG_FREE) {
 		usable = !log->closed;
 	} else if (log->state == DIRTY_LOG_TRACKER &&
-		   log->binding.store == store) {
+		   log->binding.store == store && !log->binding.outgrown) {
 		usable = true;
 	} else if (store && log->wanted != store) {
 		drop = log->wanted;
@@ -237,6 +244,18 @@ static int log_try_mapped(struct dirty_log *log, struct io_pagetable *iopt,
 }
 
 /*
+ * Is it of no use to try a smaller range? What waits for a device that does not
+ * answer, or for one that is not there, is not waited for once more; and whatever the
+ * driver says, others wait for plan_lock.
+ */
+static bool search_is_over(int rc, unsigned long end)
+{
+	return !rc || rc == -EINTR || rc == -ETIMEDOUT || rc == -ENOTCONN ||
+	       rc == -ENODEV || time_after(jiffies, end) ||
+	       fatal_signal_pending(current);
+}
+
+/*
  * Wide, so that what is mapped later is in it, since to start a log again has a
  * gap: the whole address space; all below a power of two that is above
  * everything mapped; what is mapped and no more; and if even that is too much,
@@ -246,14 +265,16 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 			  unsigned long wish, unsigned long last)
 {
 	unsigned long mapped_first = 0, mapped_last = 0;
+	unsigned long end = jiffies + LOG_SEARCH_TIME;
 	unsigned int bits;
 	int rc;
 
 	if (log->desc.addr_bits && log->desc.addr_bits < BITS_PER_LONG)
 		last = min(last, BIT(log->desc.addr_bits) - 1);
 	log->binding.narrow = false;
+	log->binding.outgrown = false;
 	rc = log_try(log, wish, 0, last);
-	if (!rc)
+	if (search_is_over(rc, end))
 		return rc;
 	dirty_log_mapped_span(iopt, ULONG_MAX, &mapped_first, &mapped_last);
 	log->binding.span_first = mapped_first;
@@ -262,19 +283,20 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 		if (BIT(bits) - 1 < mapped_last)
 			break;
 		rc = log_try(log, wish, 0, BIT(bits) - 1);
-		if (!rc)
+		if (search_is_over(rc, end))
 			return rc;
 	}
 	if (mapped_last && mapped_last <= last) {
 		rc = log_try_mapped(log, iopt, wish, last);
-		if (!rc)
+		if (search_is_over(rc, end))
 			return rc;
 	}
 	for (; bits >= 30; bits--) {
 		rc = log_try(log, wish, 0, BIT(bits) - 1);
-		if (rc && !log_try_mapped(log, iopt, wish, BIT(bits) - 1))
+		if (!search_is_over(rc, end) &&
+		    !log_try_mapped(log, iopt, wish, BIT(bits) - 1))
 			rc = 0;
-		if (!rc)
+		if (search_is_over(rc, end))
 			return rc;
 	}
 	return rc;
@@ -306,9 +328,10 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 		return rc;
 	rc = log_find_range(log, iopt, store->unit_mask + 1, last);
 	if (rc) {
-		dev_warn(log->dev,
-			 "dirty page log cannot be started (error %d); all memory mapped for the device is reported dirty\n",
-			 rc);
+		/* Its user can have it tried again and again */
+		dev_warn_ratelimited(log->dev,
+				     "dirty page log cannot be started (error %d); all memory mapped for the device is reported dirty\n",
+				     rc);
 		atomic64_inc(&log->count.failures);
 		WRITE_ONCE(log->failed, true);
 		dirty_log_release(log);

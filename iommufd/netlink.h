@@ -26,6 +26,16 @@ struct dirty_dump {
 };
 
 /**
+ * struct dirty_wanted - Which object a request names
+ * @id: Its ID; NULL for all
+ * @hwpt: It is that of a HWPT, whose own tracker is meant
+ */
+struct dirty_wanted {
+	const u32 *id;
+	bool hwpt;
+};
+
+/**
  * struct dirty_message - A message that is being filled
  * @skb: Where to
  * @portid: Of the caller; 0 in an event
@@ -57,7 +67,8 @@ void dirty_message_lost(void);
 unsigned int dirty_object_attr(u8 cmd);
 int dirty_context_fill(struct dirty_message *msg, struct iommufd_ctx *ictx);
 int dirty_object_fill(struct dirty_message *msg, struct iommufd_ctx *ictx,
-		      struct iommufd_object *obj, const u32 *id,
+		      struct iommufd_object *obj,
+		      const struct dirty_wanted *wanted,
 		      struct dirty_dump *dump);
 
 /* netlink.c */

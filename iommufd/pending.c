@@ -35,6 +35,7 @@ struct dirty_store *dirty_store_alloc(unsigned int shift, unsigned int finest,
 	store = kzalloc(sizeof(*store), GFP_KERNEL_ACCOUNT);
 	if (!store)
 		return NULL;
+	dirty_test_object(1);
 	if (event) {
 		store->event = eventfd_ctx_fileget(event);
 		/* It was looked at when the tracker was made */
@@ -63,6 +64,7 @@ static void store_free(struct kref *ref)
 		eventfd_ctx_put(store->event);
 	mem_cgroup_put(store->memcg);
 	kfree(store);
+	dirty_test_object(-1);
 }
 
 /**

@@ -314,14 +314,68 @@ static void domain_apply(struct iommufd_dirty_tracker *tracker,
 	dd->last = last;
 }
 
+/* Where else the device is attached, in the middle of a replace, for @tracker; or NULL */
+static const struct iommufd_dirty_attachment *
+attachment_other(const struct iommufd_dirty_tracker *tracker,
+		 const struct iommufd_dirty_attachment *at)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *other;
+
+	/* One that is another tracker's is not for us to look at */
+	dirty_for_each_attachment(other, iopt, tracker)
+		if (other != at && other->idev == at->idev)
+			return other;
+	return NULL;
+}
+
+static void plan_tell(struct iommufd_dirty_tracker *tracker,
+		      const struct iommufd_device *idev, u8 from, u8 to)
+{
+	if (from == to)
+		return;
+	dirty_event_plan(tracker, idev, from, to);
+	trace_dirty_plan(dirty_tracker_context(tracker), tracker->obj.id,
+			 dev_name(idev->dev), from, to);
+}
+
+/* Where a device is about to be attached, instead of where it is, is one change. */
+static void attachment_tell(struct iommufd_dirty_tracker *tracker,
+			    const struct iommufd_dirty_attachment *at, u8 kind)
+{
+	const struct iommufd_dirty_attachment *other;
+	u8 from = at->kind;
+
+	other = attachment_other(tracker, at);
+	if (other && other == &at->idev->dirty.now &&
+	    from == IOMMU_DIRTY_SOURCE_NONE)
+		from = other->kind;
+	plan_tell(tracker, at->idev, from, kind);
+}
+
+/**
+ * dirty_reconcile_left() - Tell that an attachment has ended
+ * @tracker: The tracker, running; plan_lock is held
+ * @at: The attachment, with the source that it had
+ */
+void dirty_reconcile_left(struct iommufd_dirty_tracker *tracker,
+			  const struct iommufd_dirty_attachment *at)
+{
+	const struct iommufd_dirty_attachment *other = attachment_other(tracker, at);
+
+	/* It was told when that began */
+	if (other && other == &at->idev->dirty.next)
+		return;
+	plan_tell(tracker, at->idev, at->kind,
+		  other ? other->kind : IOMMU_DIRTY_SOURCE_NONE);
+}
+
 static void attachment_apply(struct iommufd_dirty_tracker *tracker,
 			     struct iommufd_dirty_attachment *at, u8 kind)
 {
 	if (kind == at->kind)
 		return;
-	dirty_event_plan(tracker, at, kind);
-	trace_dirty_plan(dirty_tracker_context(tracker), tracker->obj.id,
-			 dev_name(at->idev->dev), at->kind, kind);
+	attachment_tell(tracker, at, kind);
 	WRITE_ONCE(at->kind, kind);
 }
 
@@ -456,11 +510,12 @@ static bool binding_can_grow(const struct dirty_binding *b, unsigned long first,
 }
 
 /**
- * dirty_reconcile_widen() - End logs that cover what was mapped, and no more
+ * dirty_reconcile_widen() - Find logs that cover what was mapped, and no more
  * @tracker: The tracker, running; plan_lock is held
  *
- * They are begun again, with what is mapped now, when they have ended: the caller
- * reconciles, waits for that, and reconciles again.
+ * The caller reconciles, which makes a plan without them and then ends them; waits
+ * until they have ended; and reconciles again, which begins them with what is mapped
+ * now. A log that ended before such a plan is applied would leave a gap.
  *
  * Return: true if there were any.
  */
@@ -477,13 +532,11 @@ bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
 	mutex_lock(&store->lock);
 	list_for_each_entry(b, &store->bindings, item)
 		if (binding_can_grow(b, first, last)) {
-			struct dirty_log *log =
-				container_of(b, struct dirty_log, binding);
-
-			dirty_log_end(log);
+			b->outgrown = true;
 			widen = true;
 		}
 	mutex_unlock(&store->lock);
+	dirty_test_delay("widen");
 	return widen;
 }
 

@@ -22,6 +22,8 @@ int dirty_reconcile_attach(struct iommufd_dirty_tracker *tracker,
 			   struct iommufd_dirty_attachment *at);
 void dirty_reconcile_detach(struct iommufd_dirty_tracker *tracker,
 			    struct iommufd_dirty_domain *dd);
+void dirty_reconcile_left(struct iommufd_dirty_tracker *tracker,
+			  const struct iommufd_dirty_attachment *at);
 bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker);
 void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker);
 void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker);

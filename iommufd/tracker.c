@@ -97,7 +97,7 @@ static int tracker_renew_store(struct iommufd_dirty_tracker *tracker)
 	tracker->store = store;
 	up_write(&iopt->iova_rwsem);
 	/* A worker that still has it does not look at what is mapped any more */
-	dirty_logs_detach(old, iopt);
+	dirty_logs_detach(old);
 	dirty_store_put(old);
 	return 0;
 }
@@ -292,7 +292,7 @@ static void tracker_leave(struct iommufd_dirty_tracker *tracker)
 	if (!tracker->adopted)
 		return;
 	tracker_stop(tracker);
-	dirty_logs_detach(tracker->store, iopt);
+	dirty_logs_detach(tracker->store);
 	mutex_lock(&iopt->dirty.plan_lock);
 	down_write(&iopt->domains_rwsem);
 	tracker_link(tracker, false);
@@ -343,24 +343,46 @@ void dirty_tracker_teardown(struct iommufd_dirty_tracker *tracker)
 		fput(tracker->event);
 }
 
-/* The next reconcile plans with it. */
-static void tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
-				struct dirty_policy *policy)
+/* One that was given to a device is taken back from that, and from no other. */
+static int device_swap_policy(struct iommufd_dirty_tracker *tracker,
+			      struct dirty_policy *policy)
 {
-	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	static atomic64_t number;
+	struct iommufd_object *obj;
+	struct iommufd_device *idev;
 	u32 old;
 
-	mutex_lock(&iopt->dirty.plan_lock);
-	if (policy->idev) {
-		old = policy->idev->dirty.policy;
-		WRITE_ONCE(policy->idev->dirty.policy, policy->policy);
-	} else {
-		old = tracker->policy;
-		tracker->policy = policy->policy;
+	obj = iommufd_get_object(tracker->ictx, policy->dev_id,
+				 IOMMUFD_OBJ_DEVICE);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	idev = container_of(obj, struct iommufd_device, obj);
+	if (!policy->number || policy->number == idev->dirty.policy_number) {
+		old = idev->dirty.policy;
+		WRITE_ONCE(idev->dirty.policy, policy->policy);
+		policy->policy = old;
+		policy->number = atomic64_inc_return(&number);
+		idev->dirty.policy_number = policy->number;
 	}
-	policy->policy = old;
+	iommufd_put_object(tracker->ictx, obj);
+	return 0;
+}
+
+/* The next reconcile plans with it. */
+static int tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
+			       struct dirty_policy *policy)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	int rc = 0;
+
+	mutex_lock(&iopt->dirty.plan_lock);
+	if (policy->dev_id)
+		rc = device_swap_policy(tracker, policy);
+	else
+		swap(tracker->policy, policy->policy);
 	set_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
 	mutex_unlock(&iopt->dirty.plan_lock);
+	return rc;
 }
 
 /**
@@ -369,7 +391,8 @@ static void tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
  * @enable: START
  * @policy: A policy that applies from now on, or NULL. Out: the one before
  *
- * Return: as tracker_start(), and the policy is as before; -EINTR when killed.
+ * Return: as tracker_start(), -ENOENT when there is no such device, and the policy is
+ * as before; -EINTR when killed.
  */
 int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
 		      struct dirty_policy *policy)
@@ -380,13 +403,16 @@ int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
 	if (rc)
 		return rc;
 	if (policy)
-		tracker_swap_policy(tracker, policy);
+		rc = tracker_swap_policy(tracker, policy);
+	if (rc)
+		goto out_unlock;
 	if (enable)
 		rc = tracker_start(tracker);
 	else
 		tracker_stop(tracker);
 	if (rc && policy)
 		tracker_swap_policy(tracker, policy);
+out_unlock:
 	up_write(&tracker->runs);
 	return rc;
 }
@@ -551,7 +577,10 @@ static int set_respond(struct iommufd_ucmd *ucmd,
 int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_dirty_tracker_set *cmd = ucmd->cmd;
-	struct dirty_policy policy = { .policy = cmd->policy };
+	struct dirty_policy policy = {
+		.dev_id = cmd->dev_id,
+		.policy = cmd->policy,
+	};
 	bool has_policy = cmd->flags & IOMMU_DIRTY_TRACKER_POLICY;
 	struct iommufd_dirty_tracker *tracker;
 	int rc;
@@ -562,19 +591,10 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	if (cmd->dev_id) {
-		policy.idev = iommufd_get_device(ucmd, cmd->dev_id);
-		if (IS_ERR(policy.idev)) {
-			rc = PTR_ERR(policy.idev);
-			goto out_put;
-		}
-	}
-	if (has_policy && !policy.idev)
+	if (has_policy && !policy.dev_id)
 		policy.policy = dirty_policy_of(policy.policy);
 	rc = dirty_tracker_set(tracker, cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE,
 			       has_policy ? &policy : NULL);
-	if (policy.idev)
-		iommufd_put_object(ucmd->ictx, &policy.idev->obj);
 	if (!rc) {
 		/* What is stopped gives no answer that there is something to know of */
 		cmd->out_flags = cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE ?
@@ -586,7 +606,6 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 		cmd->out_page_size = tracker->unit;
 		rc = set_respond(ucmd, cmd);
 	}
-out_put:
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
 	return rc;
 }

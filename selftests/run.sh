@@ -14,6 +14,7 @@
 #	vm		the VM harness itself
 #	qemu		migrations between QEMUs: cases.txt, or only $QEMU_CASES of it
 #	qemu-tracker	the same with the QEMU of contrib/qemu
+#	deb		the Debian packages: built twice, compared, lintian
 #	bench		no ratio of make bench QUICK=1 got worse
 #	soak		random schedules for $SOAK seconds (180)
 #	fuzz		fuzzers on this machine and in VMs for $FUZZ seconds (60)
@@ -103,6 +104,8 @@ stage_unit()
 		count 0 1 0
 		return
 	}
+	# For plot.sh
+	"$TOP/build-aux/programs.sh" tools
 	make --no-print-directory -C "$TOP/selftests/unit" OUT="$BUILD/unit" \
 		GREATEST_DIR="$BUILD/greatest" run 2>&1 | tee "$log" || status=$?
 	# greatest's last words: "Pass: N, fail: N, skip: N."
@@ -362,6 +365,12 @@ stage_qemu-tracker()
 	"$TOP/build-aux/qemu-build.sh"
 	QEMU=$BUILD/qemu/patched/qemu-system-x86_64 \
 		tap qemu-tracker "$TOP/selftests/qemu/run.sh"
+}
+
+stage_deb()
+{
+	"$TOP/build-aux/setup.sh" build deb
+	tap deb "$TOP/selftests/deb/packages.sh"
 }
 
 stage_bench()

@@ -234,6 +234,44 @@ TEST_F(source, outside_is_not_precise)
 	EXPECT_EQ(-ENXIO, bench_start(b));
 }
 
+static int attach_low(void *s)
+{
+	return source_attach(s, LOW);
+}
+
+/* An attach and a map that it would not be precise with: one of them is refused. */
+TEST_F(source, precise_attach_beside_map)
+{
+	struct bench *b = &self->s.b;
+	struct call low;
+	unsigned int i;
+	int rc, met;
+
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	ASSERT_EQ(0, sources_start(&self->s, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
+	ASSERT_EQ(0, source_open(&self->s, LOW));
+	ASSERT_EQ(0, delay_at("apply", 2000000));
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, call_begin(&low, attach_low, &self->s));
+		usleep(300000);
+		met = !call_is_done(&low, 0);
+		rc = iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, HIGH,
+				      IOMMUFD_MAP_RW);
+		EXPECT_EQ(call_end(&low) ? 0 : -ENXIO, rc);
+		if (met)
+			break;
+		rc = rc ? vdev_detach(&self->s.dev[LOW]) :
+			  iommufd_ioas_unmap(b->fd, b->ioas_id, HIGH, PAGE, NULL);
+		ASSERT_EQ(0, rc);
+	}
+	EXPECT_GT(10, i);
+	/* It is precise */
+	ASSERT_EQ(0, delay_at("", 0));
+	EXPECT_LE(0, sources_read(&self->s, NULL));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 2));
+	EXPECT_EQ(2, sources_read(&self->s, NULL));
+}
+
 TEST_F(source, not_precise)
 {
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
@@ -315,6 +353,48 @@ TEST_F(source, grows)
 	EXPECT_EQ(1, far);
 	EXPECT_EQ(0, out.flags);
 	EXPECT_EQ(2, sources_read(&self->s, NULL));
+}
+
+/*
+ * The same while the device writes: between the end of the old log and the begin of
+ * the new one there is a gap, in which something else must stand in.
+ */
+static int lost_while_it_grows(struct sources *s)
+{
+	static __u64 told[RAM_WORDS];
+	struct bench *b = &s->b;
+	struct vdev_job job;
+	unsigned int i;
+	int lost = 0;
+
+	if (source_attach(s, NARROW) || sources_start(s, 0, 0) ||
+	    sources_read(s, NULL) < 0 ||
+	    iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 64 * PAGE, FAR - 64 * PAGE,
+			     IOMMUFD_MAP_RW))
+		return -1;
+	vdev_job_init(&job);
+	job.iova = IOVA;
+	job.length = RAM_SIZE;
+	job.rate = RAM_PAGES / 2;
+	memset(told, 0, sizeof(told));
+	if (delay_at("widen", 1000000) || vdev_start(&s->dev[NARROW], &job))
+		return -1;
+	usleep(100000);
+	for (i = 0; i < 2 * RAM_WORDS; i++) {
+		if (i == RAM_WORDS && vdev_wait(&s->dev[NARROW], 60000))
+			return -1;
+		if (i % RAM_WORDS == 0 && sources_read(s, NULL) < 0)
+			return -1;
+		told[i % RAM_WORDS] |= b->bits[i % RAM_WORDS];
+	}
+	for (i = 0; i < RAM_WORDS; i++)
+		lost += 64 - __builtin_popcountll(told[i]);
+	return delay_at("", 0) ? -1 : lost;
+}
+
+TEST_F(source, grows_while_it_writes)
+{
+	EXPECT_EQ(0, lost_while_it_grows(&self->s));
 }
 
 /* ---- One log, one owner ---- */

@@ -2,6 +2,7 @@
 /*
  * The machine of the tests of devices' own logs; see sources.h.
  */
+#include "held.h"
 #include "sources.h"
 
 /**
@@ -39,6 +40,7 @@ int sources_close(struct sources *s)
 	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
 		rc = sources_fault(faults[i], "0") ?: rc;
 	rc = sources_break("0") ?: rc;
+	rc = delay_at("", 0) ?: rc;
 	for (i = 0; i < NR; i++) {
 		if (s->dev[i].fd < 0)
 			continue;
