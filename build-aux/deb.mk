@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Verbs about Debian packages; included by the Makefile.
 
-.PHONY: deb setup-deb deb-check
+.PHONY: deb setup-deb deb-check deb-test
 setup-deb:
 	@build-aux/setup.sh build deb
 
@@ -11,7 +11,10 @@ deb: setup-deb ## Debian packages of modules, tools and headers (build/deb)
 deb-check: setup-deb ## build them twice, compare, and ask lintian
 	+@selftests/run.sh deb
 
+deb-test: ## install, use, upgrade and remove them in a Debian of their own (root)
+	+@selftests/run.sh deb-test
+
 .PHONY: clean-deb
 clean: clean-deb
 clean-deb:
-	rm -rf $(B)/deb $(B)/deb-again $(B)/.deb.*
+	rm -rf $(B)/deb $(B)/deb-again $(B)/.deb.* $(B)/deb-test/root $(B)/deb-test/logs

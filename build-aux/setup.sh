@@ -82,6 +82,7 @@ install_missing()
 	wants matrix && need+=(gcc-aarch64-linux-gnu)
 	wants deb && need+=(build-essential debhelper dh-dkms lintian pkg-config
 			      libnl-3-dev libnl-genl-3-dev libjson-c-dev libncurses-dev)
+	wants deb-test && need+=(mmdebstrap)
 	wants qemu-build && need+=(ninja-build pkg-config python3-venv libglib2.0-dev
 				     zlib1g-dev libfdt-dev)
 	for p in "${need[@]}"; do

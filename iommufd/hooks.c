@@ -11,6 +11,8 @@
  * replace there are two.
  */
 #include <linux/iommu.h>
+#include <linux/module.h>
+#include <linux/vfio.h>
 
 #include "context.h"
 #include "domain.h"
@@ -42,15 +44,40 @@ void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
 	iopt->dirty.small_leaves = dirty_policy_small_leaves();
 }
 
+/*
+ * A distribution's vfio that was configured without iommufd would run beside this module,
+ * and bind no device to it. What only the vfio of this iommufd exports tells them apart;
+ * that one needs symbols of this module, so it is never loaded before.
+ */
+static int iommufd_dirty_check_vfio(void)
+{
+	bool other;
+
+	if (!symbol_get(vfio_register_group_dev))
+		return 0;
+	other = !symbol_get(vfio_iommufd_physical_bind);
+	if (!other)
+		symbol_put(vfio_iommufd_physical_bind);
+	symbol_put(vfio_register_group_dev);
+	if (!other)
+		return 0;
+	pr_err("iommufd: not loaded: the vfio that is loaded was built without iommufd; unload it (modprobe -r vfio-pci vfio_iommu_type1 vfio) and try again\n");
+	return -EBUSY;
+}
+
 /**
  * iommufd_dirty_init() - iommufd is loaded
  *
- * Return: -errno, and then nothing is left behind.
+ * Return: -EBUSY beside a vfio that is not of this set, or another -errno; then nothing is
+ * left behind.
  */
 int iommufd_dirty_init(void)
 {
 	int rc;
 
+	rc = iommufd_dirty_check_vfio();
+	if (rc)
+		return rc;
 	rc = dirty_logs_init();
 	if (rc)
 		return rc;

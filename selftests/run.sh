@@ -15,6 +15,7 @@
 #	qemu		migrations between QEMUs: cases.txt, or only $QEMU_CASES of it
 #	qemu-tracker	the same with the QEMU of contrib/qemu
 #	deb		the Debian packages: built twice, compared, lintian
+#	deb-test	installed, used, upgraded and removed in a Debian of their own
 #	bench		no ratio of make bench QUICK=1 got worse
 #	soak		random schedules for $SOAK seconds (180)
 #	fuzz		fuzzers on this machine and in VMs for $FUZZ seconds (60)
@@ -371,6 +372,14 @@ stage_deb()
 {
 	"$TOP/build-aux/setup.sh" build deb
 	tap deb "$TOP/selftests/deb/packages.sh"
+}
+
+stage_deb-test()
+{
+	"$TOP/build-aux/setup.sh" build vm deb deb-test
+	"$TOP/build-aux/deb.sh"
+	"$TOP/selftests/deb/root.sh"
+	tap deb-test "$TOP/selftests/deb/run.sh"
 }
 
 stage_bench()
