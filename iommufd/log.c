@@ -229,6 +229,38 @@ bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long limit,
 	return area;
 }
 
+/**
+ * dirty_logs_grow() - Would logs cover more if they were started again?
+ * : The store that they are bound to
+ * : The IOAS's table; plan_lock is held
+ * : Mark those that would, so that no plan uses them
+ *
+ * Once for what is mapped now: a log that is refused that has a part of it, as before.
+ *
+ * Return: There are any.
+ */
+bool dirty_logs_grow(struct dirty_store *store, struct io_pagetable *iopt, bool outgrown)
+{
+	unsigned long first, last;
+	struct dirty_binding *b;
+	bool grow = false;
+
+	/* Bindings are added under plan_lock only */
+	if (list_empty(&store->bindings) ||
+	    !dirty_log_mapped_span(iopt, ULONG_MAX, &first, &last))
+		return false;
+	mutex_lock(&store->lock);
+	list_for_each_entry(b, &store->bindings, item) {
+		if (!b->narrow || (first >= b->first && last <= b->last) ||
+		    (first == b->span_first && last == b->span_last))
+			continue;
+		b->outgrown |= outgrown;
+		grow = true;
+	}
+	mutex_unlock(&store->lock);
+	return grow;
+}
+
 /* What is mapped writable in [0, @limit], and no more. */
 static int log_try_mapped(struct dirty_log *log, struct io_pagetable *iopt,
 			  unsigned long wish, unsigned long limit)

@@ -97,6 +97,8 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 		    struct io_pagetable *iopt, unsigned long last);
 bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long limit,
 			   unsigned long *first, unsigned long *last);
+bool dirty_logs_grow(struct dirty_store *store, struct io_pagetable *iopt,
+		     bool outgrown);
 
 int dirty_log_user_begin(struct dirty_log *log, bool start, bool *had);
 void dirty_log_user_end(struct dirty_log *log, int change);

@@ -497,17 +497,6 @@ static void end_domains(struct iommufd_dirty_tracker *tracker)
 	}
 }
 
-/*
- * Would a log that is started again cover more? Once for what is mapped now: if it is
- * refused that, the log has a part of it, as before.
- */
-static bool binding_can_grow(const struct dirty_binding *b, unsigned long first,
-			     unsigned long last)
-{
-	return b->narrow && (first < b->first || last > b->last) &&
-	       (first != b->span_first || last != b->span_last);
-}
-
 /**
  * dirty_reconcile_widen() - Find logs that cover what was mapped, and no more
  * @tracker: The tracker, running; plan_lock is held
@@ -520,44 +509,10 @@ static bool binding_can_grow(const struct dirty_binding *b, unsigned long first,
  */
 bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
 {
-	bool widen = false;
-	struct dirty_store *store = tracker->store;
-	unsigned long first, last;
-	struct dirty_binding *b;
+	bool widen = dirty_logs_grow(tracker->store, dirty_tracker_iopt(tracker), true);
 
-	if (!dirty_log_mapped_span(dirty_tracker_iopt(tracker), ULONG_MAX, &first,
-				   &last))
-		return false;
-	mutex_lock(&store->lock);
-	list_for_each_entry(b, &store->bindings, item)
-		if (binding_can_grow(b, first, last)) {
-			b->outgrown = true;
-			widen = true;
-		}
-	mutex_unlock(&store->lock);
 	dirty_test_delay("widen");
 	return widen;
-}
-
-/*
- * A map asks for a reconcile, and the READ that makes it begins the log again. If
- * somebody else has reconciled before, the READ still has to.
- */
-static void remember_growth(struct iommufd_dirty_tracker *tracker)
-{
-	struct dirty_store *store = tracker->store;
-	unsigned long first, last;
-	struct dirty_binding *b;
-
-	/* Bindings are added under plan_lock only */
-	if (list_empty(&store->bindings) ||
-	    !dirty_log_mapped_span(dirty_tracker_iopt(tracker), &first, &last))
-		return;
-	mutex_lock(&store->lock);
-	list_for_each_entry(b, &store->bindings, item)
-		if (binding_can_grow(b, first, last))
-			set_bit(DIRTY_STORE_RECONCILE, &store->flags);
-	mutex_unlock(&store->lock);
 }
 
 /**
@@ -588,7 +543,9 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 	dirty_test_delay("applied");
 	end_logs(tracker);
 	end_domains(tracker);
-	remember_growth(tracker);
+	/* A map asks a READ to begin logs again, and this was perhaps not that READ */
+	if (dirty_logs_grow(tracker->store, iopt, false))
+		set_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
 	return 0;
 }
 
