@@ -41,7 +41,8 @@ help:
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
 	@echo "  DESTDIR=dir    with install"
 
-.PHONY: setup setup-build setup-vm setup-test setup-model setup-bench setup-check setup-docs
+.PHONY: setup setup-build setup-vm setup-test setup-demo setup-model setup-bench \
+	setup-check setup-docs
 setup: ## install missing packages, fetch and unpack the kernel (done by the others too)
 	@build-aux/setup.sh
 setup-build:
@@ -49,11 +50,13 @@ setup-build:
 setup-vm:
 	@build-aux/setup.sh build vm
 setup-test:
-	@build-aux/setup.sh build vm unit model
+	@build-aux/setup.sh build vm unit model plot
+setup-demo:
+	@build-aux/setup.sh build vm plot
 setup-model:
 	@build-aux/setup.sh build model
 setup-bench:
-	@build-aux/setup.sh build vm bench
+	@build-aux/setup.sh build vm plot
 setup-check:
 	@build-aux/setup.sh build check unit
 setup-docs:
@@ -67,7 +70,7 @@ test-modules: setup-build ## build them with test hooks and the virtual platform
 	+@build-aux/modules.sh test
 
 .PHONY: demo test nightly soak fuzz unit model kselftest mutants vm vm-test check qemu qemu-build
-demo: setup-vm ## migrate VFs, and memory that devices keep writing, in a VM
+demo: setup-demo ## migrate VFs, and memory that devices keep writing, in a VM
 	+@build-aux/demo.sh
 
 # Of selftests/mutants: of one line of plan.txt, which is tried once

@@ -3,8 +3,9 @@
 #
 # check.sh: "make check". Our own files must compile without a warning at W=1,
 # be clean under sparse and checkpatch, shell scripts under shellcheck, and
-# each source must name its licence, files must call downward only and be short, and
-# tests that the documentation names must exist. Everything is checked before it fails.
+# each source must name its licence, files must call downward only, be short, and be in
+# one patch of the series, and tests that the documentation names must exist. Everything
+# is checked before it fails.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -51,6 +52,11 @@ fi
 
 say "check: calls between files ..."
 "$TOP/build-aux/layers.sh" check || complain "build-aux/layers.sh"
+
+# ---- The series -------------------------------------------------------------
+
+say "check: patches of \"make series\" ..."
+"$TOP/build-aux/series.sh" --check || complain "build-aux/series.sh"
 
 # ---- checkpatch -----------------------------------------------------------
 

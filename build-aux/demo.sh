@@ -4,6 +4,9 @@
 # demo.sh: "make demo". vmigrate in a VM: two VFs of a ConnectX and a DMA device in
 # one address space move to two other VFs and another DMA device. Its verdict is
 # the status. Without connectx= in VIRT, only memory that DMA devices write moves.
+#
+# The VM hands out what its pictures are made of: the report of vmigrate, and what
+# iommufdctl has seen of it from outside. They are drawn here.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -24,10 +27,13 @@ fi
 
 # What a host sees of it
 command="iommufdctl -j monitor >/out/events & monitor=\$!
-$command
+iommufdctl top -d 0.5 --record /out/record >/dev/null & top=\$!
+$command --report /out/report 2>/tmp/messages
 status=\$?
+grep -v gnuplot /tmp/messages >&2
 sleep 1
-kill \$monitor
+kill \$monitor \$top
+wait \$top
 exit \$status"
 
 load_kernel
@@ -40,5 +46,18 @@ events=$BUILD/vm/demo/events
 if [ -s "$events" ]; then
 	say "$(wc -l <"$events") events of it, as iommufdctl -j monitor told them, are in ${events#"$TOP"/}; the first and the last:"
 	sed -n '1,2p;$p' "$events" >&2
+fi
+
+out=$BUILD/vm/demo
+if [ -d "$out/report" ] && [ -s "$out/record" ]; then
+	if ! command -v gnuplot >/dev/null; then
+		say "gnuplot is not installed (package gnuplot-nox): there are data and scripts, and no pictures, in ${out#"$TOP"/}/report"
+	elif (cd "$out/report" && gnuplot -d ./*.gp) &&
+		"$BUILD/tools/iommufdctl" plot "$out/record" -o "$out/host" >&2; then
+		say "pictures of the migration are in ${out#"$TOP"/}/report, and of what the host saw of it in ${out#"$TOP"/}/host:"
+		(cd "$out" && ls -- report/*.svg host/*.svg) >&2
+	else
+		status=1
+	fi
 fi
 exit $status

@@ -26,6 +26,7 @@ object_dir()
 	case $1 in
 	iommufd) echo drivers/iommu/iommufd/dirty ;;
 	drivers/mlx5) echo drivers/vfio/pci/mlx5 ;;
+	drivers/virt/connectx) echo drivers/iommu/iommufd/virt/connectx ;;
 	*) die "layers: $1 has a table in design.rst and no objects" ;;
 	esac
 }
@@ -128,8 +129,9 @@ found=$(sizes "${sources[@]}")
 
 plant=$(mktemp -d)
 trap 'rm -rf "$plant"' EXIT
-mkdir -p "$plant/drivers/iommu/iommufd" "$plant/drivers/vfio/pci"
+mkdir -p "$plant/drivers/iommu/iommufd/virt" "$plant/drivers/vfio/pci"
 cp -r "$objects/drivers/iommu/iommufd/dirty" "$plant/drivers/iommu/iommufd/"
+cp -r "$objects/drivers/iommu/iommufd/virt/connectx" "$plant/drivers/iommu/iommufd/virt/"
 cp -r "$objects/drivers/vfio/pci/mlx5" "$plant/drivers/vfio/pci/"
 dir=$plant/$(object_dir iommufd)
 echo 'void dirty_read(void); void planted(void); void planted(void) { dirty_read(); }' |
@@ -137,6 +139,12 @@ echo 'void dirty_read(void); void planted(void); void planted(void) { dirty_read
 mv "$dir/step.o" "$plant/step.o"
 ld -r -o "$dir/step.o" "$plant/step.o" "$plant/up.o"
 calls $rst "$plant" | noticed "a call upward" 'iommufd/step.c uses dirty_read of read.c'
+virt=$plant/$(object_dir drivers/virt/connectx)
+echo 'void cx_forget(void); void circle(void); void circle(void) { cx_forget(); }' |
+	gcc -x c -c -o "$plant/up.o" -
+mv "$virt/vhca.o" "$plant/vhca.o"
+ld -r -o "$virt/vhca.o" "$plant/vhca.o" "$plant/up.o"
+calls $rst "$plant" | noticed "a circle" 'connectx/vhca.c uses cx_forget of hca.c'
 rm "$dir/plan.o"
 calls $rst "$plant" | noticed "a missing object" 'iommufd/plan.c was not compiled'
 sed 's/^pf\.c /pg.c /' $rst >"$plant/design.rst"

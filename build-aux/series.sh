@@ -7,8 +7,244 @@
 # that build them.
 #
 # The author and the sign-off are git's (user.name and user.email).
+#
+# series.sh --check, a part of "make check": is each of our files in exactly one patch?
+# It needs no kernel, and is tried on planted mistakes too.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+
+d=drivers/iommu/iommufd/dirty
+v=drivers/vfio/dirty
+mlx5=drivers/vfio/pci/mlx5
+
+# ---- The patches ------------------------------------------------------------
+
+# What is in which patch, in order. step, hooks and build_hook make the patches or, for
+# --check, list the files; a message is on stdin.
+patches()
+{
+	step "iommufd: uAPI of the dirty tracker" include/uapi/linux/iommufd_dirty.h <<'END'
+A user of an IOAS must know which pages its devices have written. Today each
+kind of source has an ioctl of its own on a file of its own: the HWPTs that can
+track, the devices that can track, and nothing for those that cannot. A dirty
+tracker is one object for one IOAS, with one answer.
+
+The ioctls have numbers from 0xc0 on, so that they do not meet those that
+iommufd.h will get.
+END
+
+	step "iommufd, vfio: what the dirty tracker is told" $d/hooks.h $d/ranges.[ch] \
+		$v/hooks.h <<'END'
+The functions that iommufd and vfio will call, and the state that they need in its
+structs, of which a few ranges in fixed memory are a part. Without
+CONFIG_IOMMUFD_DIRTY, which does not exist yet, the functions do nothing.
+END
+
+	hooks
+
+	step "iommufd: a set of dirty IOVA" $d/dirty_set.[ch] $d/dirty_set_find.c \
+		$d/test.h <<'END'
+Holds what a harvest has found, and what waits to be delivered. Nothing is allocated
+for clean memory, and adding to it cannot fail: without memory for a bit, a larger
+range that contains it is marked.
+END
+
+	step "iommufd: a window that IOMMU drivers fill" $d/window.[ch] <<'END'
+A struct iova_bitmap over kernel memory: it puts into a dirty set what a driver
+reports, clipped to where the harvest looks.
+END
+
+	step "iommufd: the plan of a dirty tracker" $d/plan.[ch] <<'END'
+Which sources cover an address space: a pure function of domains, devices and
+policy.
+END
+
+	step "iommufd: deliver dirty pages to user memory" $d/deliver.[ch] <<'END'
+As a bitmap, as ranges, or only counted. A bit leaves the kernel's set only after
+it has reached user memory, so a fault in the middle loses nothing.
+END
+
+	step "iommufd: what is known of IOMMU drivers' dirty bits" \
+		$d/platform.c $d/platform/*.[ch] <<'END'
+One file for each driver: AMD, Intel VT-d and Arm SMMUv3 differ in how large a
+leaf can be, in which flush publishes a bit, and in what makes D trustworthy.
+END
+
+	step "iommufd: tracepoints of a dirty tracker" $d/trace.[ch] <<'END'
+What was harvested and published, by which source and in which time.
+END
+
+	step "iommufd: the tracker, and the store in which dirty pages wait" \
+		$d/tracker.h $d/pending.[ch] <<'END'
+What has left its source and has not reached user memory is in one place, the store,
+with one lock. It outlives its tracker, since a driver may still be stopping a log.
+END
+
+	step "iommufd: domains as sources" $d/domain.[ch] $d/step.[ch] $d/hidden.[ch] \
+		$d/bits.[ch] $d/harvest.[ch] $d/wait.h <<'END'
+Harvests the D bits of a domain leaf by leaf inside of what is mapped, flushes,
+and only then publishes. Harvests of one range exclude one another, and READs wait
+for unmaps under way. A domain that cannot track, or fails at it, counts as dirty
+wherever it is mapped writable.
+END
+
+	step "iommufd: devices as sources" include/linux/iommufd_dirty.h $d/log.[ch] \
+		$d/binding.[ch] $d/request.[ch] $d/source.c <<'END'
+The driver of a device that logs what it writes registers the log. It is harvested
+by a worker, since drivers may wait for their device uninterruptibly; READs leave
+requests and share what it reports.
+END
+
+	step "iommufd: what the CPU writes, as a source" $d/access.c <<'END'
+Of drivers without DMA: what they write through an access, and what they have
+pinned for writing.
+END
+
+	step "iommufd: small leaves for a dirty tracker" $d/leaves.c <<'END'
+An option of an IOAS: HWPTs that are made from then on have leaves of one page, so
+that a dirty bit stands for a page, while pinning goes on in huge pages.
+END
+
+	step "iommufd: make what is on equal to the plan" $d/reconcile.[ch] <<'END'
+Each event changes the lists of domains and devices and then reconciles, so that what
+is on and not wanted is found by the next reconcile even if the event that made it
+was lost. In an order in which no write is lost.
+END
+
+	step "iommufd: the dirty tracker" $d/tracker.c $d/flags.c $d/read.c $d/info.[ch] \
+		$d/policy.[ch] <<'END'
+The object and its ioctls: START and STOP, READ with resumable progress and
+bounded work under locks, and INFO about who answers for which device.
+END
+
+	step "iommufd: the dirty ioctls of a HWPT by a tracker" $d/hwpt.c <<'END'
+IOMMU_HWPT_SET_DIRTY_TRACKING and IOMMU_HWPT_GET_DIRTY_BITMAP are answered by a
+tracker of that HWPT alone: what was cleared is flushed, and nothing is lost when
+it could not be delivered.
+END
+
+	step "iommufd: the dirty tracker for users of type1" $d/legacy.c <<'END'
+VFIO_IOMMU_DIRTY_PAGES of an iommufd that is used as a container: START makes a
+tracker of the compatibility IOAS, STOP destroys it.
+END
+
+	step "iommufd: tell the tracker of HWPTs, devices and memory" $d/hooks.c <<'END'
+What iommufd's own lines call when a HWPT, a device or memory is added or removed.
+END
+
+	step "iommufd: show the host's administrator what is tracked" \
+		include/uapi/linux/iommufd_dirty_netlink.h $d/context.[ch] $d/event.[ch] \
+		$d/message.c $d/netlink.[ch] $d/objects.c <<'END'
+A generic netlink family with contexts, objects, trackers and sources, with events,
+and with the host's policies. It takes no references to what it shows and waits for
+no lock that a user can hold.
+END
+
+	step "iommufd: break the dirty tracker on purpose" $d/test.c <<'END'
+To prove that its tests would notice. An option of its own that is off.
+END
+
+	step "iommufd: a virtual platform for tests of dirty tracking" \
+		drivers/iommu/iommufd/virt <<'END'
+A PCI bus with IOMMUs that behave like AMD's, Intel's and Arm's, down to an IOTLB
+that caches the dirty state, and devices whose DMA is logged: the truth that
+tests compare the tracker with. It needs no hardware.
+END
+
+	build_hook iommufd $d/Kbuild $d/Kconfig <<'END'
+With an option for each IOMMU driver, and one for the virtual platform. With
+CONFIG_IOMMUFD_DIRTY=n, iommufd is as it was.
+END
+
+	step "vfio: a source for each driver with a log" $v/source.c <<'END'
+An adapter over struct vfio_log_ops. The ioctls that use the log directly answer
+EBUSY while a dirty tracker has it.
+END
+
+	build_hook vfio $v/Kbuild <<'END'
+With CONFIG_IOMMUFD_DIRTY=n, vfio is as it was.
+END
+
+	step "vfio/mlx5: a driver whose page tracker is a source" \
+		include/uapi/linux/vfio_mig_precopy.h $mlx5 <<'END'
+With the migration states and the page tracker of the firmware as upstream's
+has them, for the same users; written so that a dirty tracker can use the page
+tracker as one of its sources. It replaces upstream's.
+END
+}
+
+# collect FOLDER: our files, as they are named in the kernel's tree
+collect()
+{
+	mkdir -p "$1"
+	copy_all_ours "$1"
+	cp "$TOP/Kconfig" "$1/$d/Kconfig"
+	copy_ours drivers/mlx5 "$1" "$mlx5"
+	cp "$TOP/drivers/mlx5/Kconfig" "$1/$mlx5/"
+}
+
+# ---- --check ----------------------------------------------------------------
+
+list_files()
+{
+	local f
+
+	cat >/dev/null
+	shift
+	for f in "$@"; do
+		find "./$f" -type f 2>/dev/null || echo "./$f is in a patch and is no file"
+	done
+}
+
+# wrong FOLDER [FILE]: what is wrong with the patches of the files there, a line each; FILE
+# is in one patch more
+wrong()
+{
+	(
+		cd "$1" || exit
+		step() { list_files "$@"; }
+		build_hook() { list_files "$@"; }
+		hooks() { :; }
+		{
+			patches
+			[ -z "${2:-}" ] || list_files planted "$2" </dev/null
+		} | sort >"$work/listed"
+		grep ' is no file$' "$work/listed" || true
+		uniq -d "$work/listed" | sed 's/$/ is in more than one patch/'
+		find . -type f | sort | comm -13 "$work/listed" - | sed 's/$/ is in no patch/'
+	)
+}
+
+# noticed WHAT PATTERN: a planted mistake is in what was printed
+noticed()
+{
+	grep -qx "$2" || die "series: $1 was planted and not noticed"
+}
+
+check()
+{
+	local found
+
+	found=$(wrong .)
+	[ -z "$found" ] || die "build-aux/series.sh, patches(): $found"
+	wrong . $d/step.c | noticed "a file in two patches" "./$d/step.c is in more .*"
+	touch $d/planted.c
+	wrong . | noticed "a file in no patch" "./$d/planted.c is in no patch"
+	rm $d/planted.c $d/plan.c $d/plan.h
+	wrong . | noticed "a patch without its file" "./$d/plan.*is no file"
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export LC_ALL=C
+if [ "${1:-}" = --check ]; then
+	collect "$work/ours"
+	cd "$work/ours"
+	check
+	exit
+fi
+
+# ---- Make them --------------------------------------------------------------
 
 load_kernel
 tree=$BUILD/linux-${RELEASE%%[+-]*}
@@ -18,18 +254,10 @@ exec 6>"$BUILD/.lock-kernel"
 flock 6
 "$TOP/build-aux/patch.sh"
 command -v git >/dev/null || die "git is missing; install the package git"
-work=$(mktemp -d "$BUILD/.series.XXXXXX")
-trap 'rm -rf "$work"' EXIT
 ours=$work/ours
 repo=$work/repo
-mkdir -p "$ours" "$repo"
-copy_all_ours "$ours"
-cp "$TOP/Kconfig" "$ours/drivers/iommu/iommufd/dirty/Kconfig"
-mlx5=drivers/vfio/pci/mlx5
-if [ -e "$TOP/drivers/mlx5/Kconfig" ]; then
-	copy_ours drivers/mlx5 "$ours" "$mlx5"
-	cp "$TOP/drivers/mlx5/Kconfig" "$ours/$mlx5/"
-fi
+collect "$ours"
+mkdir -p "$repo"
 
 ident=$(git -C "$TOP" var GIT_AUTHOR_IDENT 2>/dev/null) ||
 	die "git does not know who you are; set user.name and user.email"
@@ -50,7 +278,7 @@ commit()
 }
 
 # step SUBJECT FILE...: our files or folders, as they are named in the kernel's
-# tree; a message on stdin.
+# tree; a message on stdin. A folder replaces upstream's of that name.
 step()
 {
 	local subject=$1 f
@@ -59,18 +287,36 @@ step()
 	for f in "$@"; do
 		[ -e "$f" ] || die "series: there is no $f (step \"$subject\")"
 		mkdir -p "$repo/$(dirname "$f")"
+		rm -rf "${repo:?}/$f"
 		cp -r "$f" "$repo/$(dirname "$f")/"
 	done
 	commit "$subject"
 }
 
-# A hook has its message at its head.
-hook()
+# hooks: but those that build our files. A hook has its message at its head.
+hooks()
 {
-	local patch=$1
+	local patch
 
+	for patch in $(list_hooks); do
+		[[ $patch != *-build.patch ]] || continue
+		patch -d "$repo" -p1 -F0 -s --no-backup-if-mismatch <"$patch"
+		sed -n '3,/^--- /{/^--- /!p}' "$patch" | commit "$(head -n 1 "$patch")"
+	done
+}
+
+# build_hook FOLDER FILE...: the hook of FOLDER that builds our files, with some of them;
+# a message on stdin
+build_hook()
+{
+	local patch
+
+	patch=$(list_hooks | grep "/$1/hooks/.*-build.patch$")
+	shift
 	patch -d "$repo" -p1 -F0 -s --no-backup-if-mismatch <"$patch"
-	sed -n '3,/^--- /{/^--- /!p}' "$patch" | commit "$(head -n 1 "$patch")"
+	[ "$1" != $d/Kbuild ] ||
+		cp "$tree/drivers/iommu/iommufd/Kconfig" "$repo/drivers/iommu/iommufd/"
+	step "$(head -n 1 "$patch")" "$@"
 }
 
 cd "$ours"
@@ -79,149 +325,16 @@ cp -r "$tree.orig/." "$repo/"
 in_repo add -A
 in_repo commit -q -m base
 base=$(in_repo rev-parse HEAD)
+patches
 
-d=drivers/iommu/iommufd/dirty
-v=drivers/vfio/dirty
-
-step "iommufd: uAPI of the dirty tracker" include/uapi/linux/iommufd_dirty.h <<'END'
-A user of an IOAS must know which pages its devices have written. Today each
-kind of source has an ioctl of its own on a file of its own: the HWPTs that can
-track, the devices that can track, and nothing for those that cannot. A dirty
-tracker is one object for one IOAS, with one answer.
-
-The ioctls have numbers from 0xc0 on, so that they do not meet those that
-iommufd.h will get.
-END
-
-step "iommufd, vfio: what the dirty tracker is told" $d/hooks.h $v/hooks.h <<'END'
-The functions that iommufd and vfio will call, and the state that they need in its
-structs. Without CONFIG_IOMMUFD_DIRTY, which does not exist yet, they do nothing.
-END
-
-for patch in $(list_hooks); do
-	case $patch in
-	*/iommufd/hooks/*-build.patch) build_hook=$patch ;;
-	*/vfio/hooks/*-build.patch) vfio_build_hook=$patch ;;
-	*) hook "$patch" ;;
-	esac
-done
-
-step "iommufd: a container for dirty IOVA" $d/dirty_set.[ch] $d/test.h <<'END'
-The container for dirt in the kernel: what a harvest finds, and what waits to be
-delivered. Nothing is allocated for clean memory, and adding to it cannot fail:
-without memory for a bit, a larger range that contains it is marked.
-END
-
-step "iommufd: a window that IOMMU drivers fill with dirt" $d/window.[ch] <<'END'
-A struct iova_bitmap over kernel memory: it puts into a dirty set what a driver
-reports, clipped to where the harvest looks.
-END
-
-step "iommufd: the plan of a dirty tracker" $d/plan.[ch] <<'END'
-Which sources cover an address space: a pure function of domains, devices and
-policy.
-END
-
-step "iommufd: deliver dirt to user memory" $d/deliver.[ch] <<'END'
-As a bitmap, as ranges, or only counted. A bit leaves the kernel's set only after
-it has reached user memory, so a fault in the middle loses nothing.
-END
-
-step "iommufd: what is known of IOMMU drivers' dirty bits" \
-	$d/platform.c $d/platform/*.[ch] <<'END'
-One file for each driver: AMD, Intel VT-d and Arm SMMUv3 differ in how large a
-leaf can be, in which flush publishes a bit, and in what makes D trustworthy.
-END
-
-step "iommufd: domains as sources of dirt" $d/domain.c $d/harvest.c $d/tracker.h <<'END'
-Harvests the D bits of a domain leaf by leaf inside of what is mapped, flushes,
-and only then publishes. A domain that cannot track, or fails at it, counts as
-dirty wherever it is mapped writable.
-END
-
-step "iommufd: devices as sources of dirt" include/linux/iommufd_dirty.h \
-	$d/source.[ch] <<'END'
-The driver of a device that logs what it writes registers the log. It is harvested
-by a worker, since drivers may wait for their device uninterruptibly.
-END
-
-step "iommufd: carry out the plan of a dirty tracker" $d/replan.c $d/attach.c <<'END'
-Whatever has changed: a device or a HWPT comes, goes, is replaced, or a source
-breaks. In an order in which no write goes unseen.
-END
-
-step "iommufd: what the CPU writes is dirt" $d/access.c <<'END'
-Of drivers without DMA: what they write through an access, and what they have
-pinned for writing.
-END
-
-step "iommufd: fine leaves for a dirty tracker" $d/leaves.c <<'END'
-A domain is filled with the smallest leaves that it can have, so that a dirty bit
-stands for a page, while pinning goes on in huge pages.
-END
-
-step "iommufd: other leaves for a domain that is in use" $d/twin.c $d/split.[ch] <<'END'
-A twin with leaves of 4 KiB is filled while devices go on with the domain, and
-exchanged for it when no access can be refused; and back when the tracker stops.
-END
-
-step "iommufd: the dirty tracker" $d/tracker.c $d/read.c $d/info.c <<'END'
-The object and its ioctls: START and STOP, READ with resumable progress and
-bounded work under locks, and INFO about who answers for which device.
-END
-
-step "iommufd: the dirty tracker for users of type1" $d/legacy.c <<'END'
-VFIO_IOMMU_DIRTY_PAGES of an iommufd that is used as a container: START makes a
-tracker of the compatibility IOAS, STOP destroys it.
-END
-
-step "iommufd: break the dirty tracker on purpose" $d/test.c <<'END'
-To prove that its tests would notice. An option of its own that is off.
-END
-
-step "iommufd: a virtual platform for tests of dirty tracking" \
-	drivers/iommu/iommufd/virt <<'END'
-A PCI bus with IOMMUs that behave like AMD's, Intel's and Arm's, down to an IOTLB
-that caches the dirty state, and devices whose DMA is logged: the truth that
-tests compare the tracker with. Nobody's hardware is needed.
-END
-
-patch -d "$repo" -p1 -F0 -s --no-backup-if-mismatch <"${build_hook:?}"
-cp "$tree/drivers/iommu/iommufd/Kconfig" "$repo/drivers/iommu/iommufd/Kconfig"
-step "$(head -n 1 "$build_hook")" $d/Kbuild $d/Kconfig <<'END'
-With an option for each IOMMU driver, and one for the virtual platform. With
-CONFIG_IOMMUFD_DIRTY=n, iommufd is as it was.
-END
-
-step "vfio: a source of dirt for each driver with a log" $v/source.c <<'END'
-An adapter over struct vfio_log_ops. The ioctls that use the log directly answer
-EBUSY while a dirty tracker has it.
-END
-
-patch -d "$repo" -p1 -F0 -s --no-backup-if-mismatch <"${vfio_build_hook:?}"
-step "$(head -n 1 "$vfio_build_hook")" $v/Kbuild <<'END'
-With CONFIG_IOMMUFD_DIRTY=n, vfio is as it was.
-END
-
-if [ -e "$ours/$mlx5" ]; then
-	rm -rf "${repo:?}/$mlx5"
-	step "vfio/mlx5: a driver whose page tracker is a source" $mlx5 <<'END'
-With the migration states and the page tracker of the firmware as upstream's
-has them, for the same users; written so that a dirty tracker can take the page
-tracker for one of its sources. It replaces upstream's.
-END
-fi
-
-# ---- All of it? -----------------------------------------------------------
-
-while read -r f; do
-	[ -e "$repo/$f" ] ||
-		die "series: $f is in no step; give it to one in build-aux/series.sh"
-done < <(cd "$ours" && find . -type f)
 while read -r f; do
 	cmp -s "$repo/$f" "$tree/$f" ||
 		die "series: $f is not what \"make patch\" makes of it"
 done < <(in_repo ls-files)
+while read -r f; do
+	[ -e "$repo/$f" ] ||
+		die "series: $f is in no patch; give it to one in build-aux/series.sh"
+done < <(find . -type f)
 
 rm -rf "$out.new"
 in_repo format-patch -q --no-signature --no-numbered --numbered --cover-letter \

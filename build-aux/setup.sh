@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# setup.sh [build] [vm] [check] [unit] [model] [bench] [deb] [deb-test] [docs] [tree]
+# setup.sh [build] [vm] [check] [unit] [model] [plot] [deb] [deb-test] [docs] [tree]
 # [matrix] [qemu-build]: make the machine able to do these things; without arguments, the
 # first five. "deb" is to make Debian packages, "deb-test" to install them, "tree" a full
 # kernel tree to patch and build, "matrix" a compiler for arm64 besides, "qemu-build" what
@@ -75,7 +75,7 @@ install_missing()
 			     libnl-3-dev libnl-genl-3-dev libjson-c-dev
 			     libncurses-dev)
 	wants model && need+=(spin)
-	wants bench && need+=(gnuplot-nox)
+	wants plot && need+=(gnuplot-nox)
 	wants check && need+=(sparse shellcheck perl)
 	wants docs && need+=(python3-sphinx perl)
 	wants tree && need+=(bc bison flex libelf-dev perl)

@@ -6,13 +6,17 @@
  * iommufd_access_rw() is dirty when it has written. A page that is pinned for
  * writing can be written at any time: it is dirty at every READ, and when it is
  * unpinned once more. Pins for reading are not dirty. A driver that says itself
- * what it writes (iommufd_dirty_access_declare()) is taken at its word, and its
- * pins are not dirt either.
+ * what it writes (iommufd_dirty_access_declare()) is trusted, and its pins are not
+ * dirty either.
  *
- * Pins are kept whether there is a tracker or not, since one can be started at
- * any time. They are known by their range alone when they are undone, so an
- * access's pins of one range are counted together, and one for writing makes all
- * of them so.
+ * Pins are recorded while there is a tracker. They are known by their range alone when
+ * they are undone, so an access's pins of one range are counted together, and one for
+ * writing makes all of them so. Without a tracker pins are only counted. Such a pin is
+ * *old* to a tracker that is made later: it counts as one for writing, and its range
+ * is looked up where upstream keeps it, in the pages.
+ *
+ * An undone pin that could be a recorded one or an old one is a recorded one. What
+ * remains is at least as dirty: the range is still pinned, and old.
  */
 #include <linux/interval_tree.h>
 #include <linux/iommu.h>
@@ -84,17 +88,8 @@ static struct dirty_pin *pin_find(struct iommufd_access *access,
 	return NULL;
 }
 
-/**
- * iommufd_dirty_access_pin - Pages are about to be pinned
- * @access: The access; its ioas_lock is held
- * @first: First byte
- * @last: Last byte, inclusive
- * @flags: enum IOMMUFD_ACCESS_RW_*
- *
- * Return: -ENOMEM; else to be undone with iommufd_dirty_access_forget().
- */
-int iommufd_dirty_access_pin(struct iommufd_access *access, unsigned long first,
-			     unsigned long last, unsigned int flags)
+static int pin_record(struct iommufd_access *access, unsigned long first,
+		      unsigned long last, unsigned int flags)
 {
 	struct iommufd_dirty_iopt *dirty = &access->ioas->iopt.dirty;
 	struct dirty_pin *pin;
@@ -114,11 +109,72 @@ int iommufd_dirty_access_pin(struct iommufd_access *access, unsigned long first,
 		interval_tree_insert(&pin->node, &dirty->pins);
 	}
 	pin->count++;
+	access->dirty.recorded++;
 	if (flags & IOMMUFD_ACCESS_RW_WRITE && !access->dirty.declared)
 		pin->write = true;
 out_unlock:
 	mutex_unlock(&dirty->pins_lock);
 	return rc;
+}
+
+/* Is there a pin of just this range, and may what it has pinned be written? */
+static bool pin_is_for_writing(struct iommufd_access *access,
+			       unsigned long first, unsigned long last)
+{
+	struct iommufd_dirty_iopt *dirty = &access->ioas_unpin->iopt.dirty;
+	bool write = access->dirty.old;
+	struct dirty_pin *pin;
+
+	if (!access->dirty.recorded)
+		return write;
+	mutex_lock(&dirty->pins_lock);
+	pin = pin_find(access, first, last);
+	if (pin)
+		write = pin->write;
+	mutex_unlock(&dirty->pins_lock);
+	return write;
+}
+
+/* Forget a recorded pin; false when there is none. */
+static bool pin_forget(struct iommufd_access *access, unsigned long first,
+		       unsigned long last)
+{
+	struct iommufd_dirty_iopt *dirty = &access->ioas_unpin->iopt.dirty;
+	struct dirty_pin *pin;
+
+	if (!access->dirty.recorded)
+		return false;
+	mutex_lock(&dirty->pins_lock);
+	pin = pin_find(access, first, last);
+	if (pin) {
+		access->dirty.recorded--;
+		if (!--pin->count) {
+			interval_tree_remove(&pin->node, &dirty->pins);
+			kfree(pin);
+		}
+	}
+	mutex_unlock(&dirty->pins_lock);
+	return pin;
+}
+
+/**
+ * iommufd_dirty_access_pin - Pages are about to be pinned
+ * @access: The access; its ioas_lock is held
+ * @first: First byte
+ * @last: Last byte, inclusive
+ * @flags: enum IOMMUFD_ACCESS_RW_*
+ *
+ * Return: -ENOMEM; else to be undone with iommufd_dirty_access_forget().
+ */
+int iommufd_dirty_access_pin(struct iommufd_access *access, unsigned long first,
+			     unsigned long last, unsigned int flags)
+{
+	/* A tracker that is made from now on finds it old */
+	if (READ_ONCE(access->ioas->iopt.dirty.tracker))
+		return pin_record(access, first, last, flags);
+	if (!access->dirty.declared)
+		WRITE_ONCE(access->dirty.old, access->dirty.old + 1);
+	return 0;
 }
 
 /**
@@ -130,15 +186,8 @@ out_unlock:
 void iommufd_dirty_access_unpin(struct iommufd_access *access,
 				unsigned long first, unsigned long last)
 {
-	struct iommufd_dirty_iopt *dirty = &access->ioas_unpin->iopt.dirty;
-	struct dirty_pin *pin;
-	bool write;
-
-	mutex_lock(&dirty->pins_lock);
-	pin = pin_find(access, first, last);
-	write = pin && pin->write;
-	mutex_unlock(&dirty->pins_lock);
-	if (write && !dirty_test_break(DIRTY_BREAK_LATE_UNPIN))
+	if (!dirty_test_break(DIRTY_BREAK_LATE_UNPIN) &&
+	    pin_is_for_writing(access, first, last))
 		access_publish(access, first, last);
 	dirty_test_delay("unpin");
 }
@@ -152,22 +201,87 @@ void iommufd_dirty_access_unpin(struct iommufd_access *access,
 void iommufd_dirty_access_forget(struct iommufd_access *access,
 				 unsigned long first, unsigned long last)
 {
-	struct iommufd_dirty_iopt *dirty = &access->ioas_unpin->iopt.dirty;
-	struct dirty_pin *pin;
-	bool write;
+	bool late = dirty_test_break(DIRTY_BREAK_LATE_UNPIN) &&
+		    pin_is_for_writing(access, first, last);
 
-	mutex_lock(&dirty->pins_lock);
-	pin = pin_find(access, first, last);
-	write = pin && pin->write;
-	if (!WARN_ON(!pin) && !--pin->count) {
-		interval_tree_remove(&pin->node, &dirty->pins);
-		kfree(pin);
-	}
-	mutex_unlock(&dirty->pins_lock);
-	if (write && dirty_test_break(DIRTY_BREAK_LATE_UNPIN)) {
+	/* After what was written is pending, for harvest_old() */
+	if (!pin_forget(access, first, last) && access->dirty.old)
+		WRITE_ONCE(access->dirty.old, access->dirty.old - 1);
+	if (late) {
 		dirty_test_delay("forgotten");
 		access_publish(access, first, last);
 	}
+}
+
+/* Are there pins that a tracker does not know? iova_rwsem is held. */
+static bool has_old_pins(struct io_pagetable *iopt)
+{
+	struct iommufd_access *access;
+	unsigned long index;
+
+	xa_for_each(&iopt->access_list, index, access)
+		if (READ_ONCE(access->dirty.old))
+			return true;
+	return false;
+}
+
+/* First byte of a page of an area: @index counts pages of what the area maps. */
+static unsigned long area_page(struct iopt_area *area, unsigned long index)
+{
+	unsigned long pages = index - iopt_area_index(area);
+
+	return iopt_area_iova(area) +
+	       (pages ? pages * PAGE_SIZE - area->page_offset : 0);
+}
+
+/*
+ * What is pinned of [first, last], a part of an area, is dirty. While pages are being
+ * pinned, which may wait for their user, all of it is.
+ */
+static void harvest_old_area(const struct dirty_store *store,
+			     struct dirty_set *set, struct iopt_area *area,
+			     unsigned long first, unsigned long last)
+{
+	unsigned long from = iopt_area_iova_to_index(area, first);
+	unsigned long to = iopt_area_iova_to_index(area, last);
+	struct iopt_pages *pages = area->pages;
+	struct interval_tree_node *node;
+
+	if (!mutex_trylock(&pages->mutex)) {
+		dirty_store_round(store, set, first, last);
+		return;
+	}
+	for (node = interval_tree_iter_first(&pages->access_itree, from, to); node;
+	     node = interval_tree_iter_next(node, from, to))
+		dirty_store_round(store, set,
+				  max(first, area_page(area, max(from, node->start))),
+				  node->last >= to ?
+					  last : area_page(area, node->last + 1) - 1);
+	mutex_unlock(&pages->mutex);
+}
+
+/* What was pinned when there was no tracker is dirty. */
+static void harvest_old(struct iommufd_dirty_tracker *tracker,
+			struct dirty_set *set, unsigned long first,
+			unsigned long last)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iopt_area *area;
+
+	if (xa_empty(&iopt->access_list))
+		return;
+	down_read(&iopt->iova_rwsem);
+	area = has_old_pins(iopt) ? iopt_area_iter_first(iopt, first, last) : NULL;
+	for (; area; area = iopt_area_iter_next(area, first, last)) {
+		/* Only added to under iova_rwsem (read), by who has written nothing yet */
+		if (area->pages && data_race(area->num_accesses) &&
+		    area->iommu_prot & IOMMU_WRITE)
+			harvest_old_area(tracker->store, set, area,
+					 max(first, iopt_area_iova(area)),
+					 min(last, iopt_area_last_iova(area)));
+		cond_resched();
+	}
+	up_read(&iopt->iova_rwsem);
 }
 
 /**
@@ -200,6 +314,7 @@ void dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
 		atomic64_add(to - from + 1, &pin->access->dirty.bytes);
 	}
 	mutex_unlock(&dirty->pins_lock);
+	harvest_old(tracker, set, first, last);
 }
 
 /**

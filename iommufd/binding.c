@@ -61,6 +61,8 @@ int dirty_logs_init(void)
 void dirty_logs_exit(void)
 {
 	destroy_workqueue(log_wq);
+	/* A reference that was not dropped */
+	WARN_ON(dirty_test_objects());
 }
 
 /* ---- What to ask for ---- */
@@ -158,7 +160,7 @@ static void log_lost(struct dirty_log *log, struct dirty_set *stale, int rc)
 			     rc);
 	mutex_lock(&store->lock);
 	WRITE_ONCE(log->failed, true);
-	if (!store->dead && !dirty_test_break(DIRTY_BREAK_NO_MARK)) {
+	if (!READ_ONCE(store->dead) && !dirty_test_break(DIRTY_BREAK_NO_MARK)) {
 		dirty_store_absorb(&store->pending, stale);
 		dirty_store_absorb(&store->pending, &b->stale);
 		dirty_ranges_add(&store->mark, b->first, b->last);
@@ -284,7 +286,7 @@ static void requests_advance(struct dirty_binding *b, u64 number,
 	wake_up_all(&b->wait);
 }
 
-/* One piece for the request that goes first; false when nobody waits. */
+/* One piece for the request that goes first; false when no READ waits. */
 static bool binding_serve(struct dirty_log *log)
 {
 	struct dirty_binding *b = &log->binding;
@@ -335,7 +337,7 @@ static void binding_mark(struct dirty_binding *b, unsigned long at)
 
 	dirty_store_mark(store, at, b->last);
 	mutex_lock(&store->lock);
-	if (!store->dead)
+	if (!READ_ONCE(store->dead))
 		dirty_store_absorb(&store->pending, &b->stale);
 	mutex_unlock(&store->lock);
 }
@@ -435,6 +437,7 @@ struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
 
 	if (!log)
 		return NULL;
+	dirty_test_object(1);
 	log->desc = *desc;
 	log->idev = idev;
 	log->dev = get_device(idev->dev);
@@ -505,12 +508,11 @@ void dirty_log_close(struct dirty_log *log)
 }
 
 /**
- * dirty_logs_detach() - A tracker goes away, or starts again: the bindings that it
+ * dirty_logs_detach() - A tracker is destroyed, or starts again: the bindings that it
  *	had let go of the IOAS
  * @store: The tracker's store, dead; its bindings are ending
- * @iopt: The IOAS's table
  */
-void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt)
+void dirty_logs_detach(struct dirty_store *store)
 {
 	struct dirty_binding *b;
 	struct dirty_log *log;
@@ -519,7 +521,7 @@ void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt)
 		log = NULL;
 		mutex_lock(&store->lock);
 		list_for_each_entry(b, &store->bindings, item) {
-			if (READ_ONCE(b->iopt) != iopt)
+			if (!READ_ONCE(b->iopt))
 				continue;
 			log = container_of(b, struct dirty_log, binding);
 			WARN_ON(dirty_log_state(log) != DIRTY_LOG_ENDING);
@@ -528,9 +530,10 @@ void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt)
 		}
 		mutex_unlock(&store->lock);
 		if (log) {
+			dirty_test_delay("let_go");
 			mutex_lock(&log->binding.iopt_lock);
-			/* Another tracker may have it by now */
-			if (log->binding.iopt == iopt)
+			/* Another tracker, of this IOAS too, may have it by now */
+			if (READ_ONCE(log->binding.store) == store)
 				WRITE_ONCE(log->binding.iopt, NULL);
 			mutex_unlock(&log->binding.iopt_lock);
 			dirty_log_drop(log);

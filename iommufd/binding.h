@@ -29,11 +29,14 @@ struct iommufd_dirty_source_desc;
  * @store: Where dirty pages go; a reference
  * @iopt_lock: Protects @iopt
  * @iopt: What is mapped: what to ask the log for. NULL when the tracker is going
- *	away, and then nothing is asked
+ *	away, and then nothing is asked. Set after @store, so that who holds the lock
+ *	and sees its own store sees its own IOAS
  * @first: First byte that the log covers
  * @last: Last byte, inclusive
  * @granule: Unit of the log, in bytes
  * @narrow: It covers what was mapped, or a part of that, and no more
+ * @outgrown: More is mapped now: it is not desired any more, so that the plan is
+ *	applied without it before it ends. Under plan_lock
  * @span_first: First byte of what was mapped when it was started
  * @span_last: Last byte of that, inclusive
  * @piece: How much to ask for in one report, in bytes; by the worker
@@ -57,6 +60,7 @@ struct dirty_binding {
 	unsigned long last;
 	unsigned long granule;
 	bool narrow;
+	bool outgrown;
 	unsigned long span_first;
 	unsigned long span_last;
 	unsigned long piece;
@@ -100,7 +104,7 @@ struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
 void dirty_binding_queue(struct dirty_log *log);
 void dirty_log_end(struct dirty_log *log);
 void dirty_log_close(struct dirty_log *log);
-void dirty_logs_detach(struct dirty_store *store, struct io_pagetable *iopt);
+void dirty_logs_detach(struct dirty_store *store);
 void dirty_logs_stale(struct dirty_store *store, unsigned long first,
 		      unsigned long last);
 

@@ -8,7 +8,7 @@
  * the part before it and may step over smaller leaves that follow. So:
  *
  *  - a call begins where no leaf can reach across (leaf_start());
- *  - nobody else harvests the same leaves at the same time: a step is widened to
+ *  - no other harvest takes the same leaves at the same time: a step is widened to
  *    the borders of leaves, and steps that overlap exclude one another (step.c);
  *  - a leaf that reaches beyond the range is recorded as a whole; what a READ
  *    will not deliver is pending before the step ends;
@@ -200,9 +200,9 @@ struct gather_walk {
 };
 
 /*
- * A look has found the leaf that begins at @first dirty, and it is not any more. Nobody
- * should have cleared it; if somebody has, where it ends is not known, and to continue
- * in the middle of a leaf would lose that. So take all of the block as one.
+ * A look has found the leaf that begins at @first dirty, and it is not any more. No
+ * one should have cleared it; if it was, where it ends is not known, and to continue in
+ * the middle of a leaf would lose that. So take all of the block as one.
  */
 static noinline int gather_gone(struct harvest *h, const struct gather_walk *walk,
 				unsigned long first, unsigned long *end)

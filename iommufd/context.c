@@ -5,7 +5,7 @@
  * would fail for the context's user because somebody looks. So a context is *locked*
  * instead. While it is, it and all objects that can be found in it stay: an object that
  * was taken out of the context, and a context that was closed, wait for the lock before
- * they are freed. Whoever holds it waits for nothing else that could wait for a user or
+ * they are freed. Its holder waits for nothing else that could wait for a user or
  * a device, so the wait is short.
  *
  * Locks: a context's walk lock, then contexts_lock. Both are outside of all others, and
@@ -102,7 +102,7 @@ void dirty_context_del(struct iommufd_ctx *ictx)
 	mutex_lock(&contexts_lock);
 	rb_erase(&ictx->dirty.node, &contexts);
 	mutex_unlock(&contexts_lock);
-	/* Nobody finds it any more; wait for those who have */
+	/* It cannot be found any more; wait for those who have */
 	iommufd_dirty_object_removed(ictx);
 }
 

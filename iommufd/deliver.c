@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Delivery: from a dirty_set to user memory, as a bitmap, as ranges or as a
- * count. It decides nothing about where dirt comes from and where it goes when
+ * count. It decides nothing about where dirty pages come from and where they go when
  * it cannot be delivered, takes no lock, and is tested on the host.
  *
  * Delivery is in units of the caller's page size, as runs: dirty units without
@@ -155,7 +155,7 @@ static int deliver_run(struct dirty_read *rd, unsigned long first,
 
 /*
  * The next run at or after @first, in the caller's pages: it grows as long as
- * the next dirt begins in the page where the last ended or in the one after it.
+ * the next dirty range begins in the page where the last ended or in the one after it.
  */
 static bool next_run(struct dirty_read *rd, struct dirty_set *set,
 		     unsigned long first, unsigned long last,
@@ -326,8 +326,8 @@ static bool deliver_only_run(struct dirty_read *rd, struct dirty_set *set,
 /**
  * dirty_deliver - Give a range of a set to the user
  * @rd: The READ; @rd->next tells where it ended if it did not get to @last
- * @set: Where the dirt is; what was delivered is removed, unless the READ does
- *	not clear. May contain dirt outside the range
+ * @set: The dirty pages; what was delivered is removed, unless the READ does
+ *	not clear. May contain dirty pages outside the range
  * @first: First byte, at a border of the caller's pages
  * @last: Last byte, inclusive; ditto
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Delivery of dirt to user memory.
+ * Delivery of dirty pages to user memory.
  */
 #ifndef __IOMMUFD_DIRTY_DELIVER_H
 #define __IOMMUFD_DIRTY_DELIVER_H

@@ -260,7 +260,7 @@ bool dirty_set_only_run(const struct dirty_set *set, unsigned long *first,
 static noinline void begin_run(struct dirty_set *set, unsigned long b,
 			       unsigned long e)
 {
-	/* The usual case where dirt is scattered, and nothing but faster */
+	/* The usual case where dirty pages are scattered, and nothing but faster */
 	if (set->cur && set->run_first == set->run_last &&
 	    set->run_first >> DIRTY_CHUNK_SHIFT == set->cur_index) {
 		__set_bit(set->run_first % DIRTY_CHUNK_BITS, set->cur->words);
@@ -277,7 +277,7 @@ static noinline void begin_run(struct dirty_set *set, unsigned long b,
  * @first: First byte; its whole granule is marked
  * @last: Last byte, inclusive
  *
- * Sources report dirt leaf by leaf in ascending order, so what goes on where the
+ * Sources report dirty leaves one by one in ascending order, so what goes on where the
  * last range ended makes that one longer, and nothing else is touched. Without
  * memory a larger range is marked. May sleep.
  */
@@ -405,7 +405,7 @@ static void chunk_move(struct dirty_set *dst, struct dirty_set *src,
 
 /*
  * All of either becomes the other's, in the same time however much it is. That an
- * xarray may move is so because nobody else has it now; its nodes go on naming
+ * xarray may move is so because no one else has it now; its nodes go on naming
  * the place where they were added, which only the page cache's shrinker reads.
  */
 static void set_swap(struct dirty_set *a, struct dirty_set *b)

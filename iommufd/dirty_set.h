@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dirty_set: a sparse set of dirty IOVA, the one container for dirt inside the
- * kernel. A harvest fills one, what could not be delivered waits in one (the
- * tracker's pending set).
+ * dirty_set: a sparse set of dirty IOVA, the only one inside the kernel. A harvest
+ * fills one, what could not be delivered waits in one (the tracker's pending set).
  *
- * It decides how dirt is stored, and leaves locking, flushing and delivery to
+ * It decides how dirty pages are stored, and leaves locking, flushing and delivery to
  * its users. Nothing is allocated for clean memory. No function here fails: when
  * there is no memory for a bit, a larger range that contains it is marked.
  */
@@ -47,7 +46,7 @@ struct dirty_coarse {
  * @shift: log2 of the granule in bytes
  * @nr_chunks: Allocated chunks, for accounting
  * @nr_coarse: Entries of @coarse in use
- * @coarse: Dirt for which there was no memory, as ranges. Neither sorted nor
+ * @coarse: Dirty pages for which there was no memory, as ranges. Neither sorted nor
  *	disjoint from @chunks
  * @cur_index: Index of @cur
  * @cur: The chunk that was used last, or NULL

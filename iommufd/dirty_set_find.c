@@ -71,7 +71,7 @@ static bool chunks_next(struct dirty_set *set, unsigned long first,
  * @first: Where to begin, first byte
  * @last: Where to end, last byte, inclusive
  * @run_first: First dirty byte at or after @first
- * @run_last: Last dirty byte of the run, at most @last; more dirt may follow
+ * @run_last: Last dirty byte of the run, at most @last; more dirty bytes may follow
  *	without a gap
  *
  * Return: false when nothing in the range is dirty.

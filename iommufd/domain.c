@@ -77,39 +77,37 @@ unsigned long dirty_domain_finest(const struct iommufd_dirty_domain *dd,
 }
 
 /**
- * dirty_domain_find() - Find the source of a domain
- * @iopt: The IOAS's table; domains_rwsem is held
- * @domain: An entry of iopt->domains
- *
- * Return: NULL when it is not listed: its last harvest is over.
+ * dirty_domain_born_dirty() - Is what is mapped in a domain dirty before it is written?
+ * @dd: The domain
  */
-struct iommufd_dirty_domain *dirty_domain_find(struct io_pagetable *iopt,
-					       struct iommu_domain *domain)
+bool dirty_domain_born_dirty(const struct iommufd_dirty_domain *dd)
 {
-	struct iommufd_dirty_domain *dd;
-
-	lockdep_assert_held(&iopt->domains_rwsem);
-	list_for_each_entry(dd, &iopt->dirty.domains, item)
-		if (dd->domain == domain)
-			return dd;
-	return NULL;
+	return dd->platform && dd->platform->born_dirty;
 }
 
 /**
  * dirty_domain_filled() - Is what is mapped in the IOAS in a domain?
  * @iopt: The IOAS's table; domains_rwsem is held
  * @dd: The domain. One that is listed and not filled must not be walked
+ *
+ * In the same time however many domains there are, but for the first time and when
+ * one of them has gone.
  */
 bool dirty_domain_filled(struct io_pagetable *iopt,
-			 const struct iommufd_dirty_domain *dd)
+			 struct iommufd_dirty_domain *dd)
 {
 	struct iommu_domain *domain;
 	unsigned long index;
 
 	lockdep_assert_held(&iopt->domains_rwsem);
+	if (!READ_ONCE(iopt->dirty.unfilled) ||
+	    xa_load(&iopt->domains, READ_ONCE(dd->slot)) == dd->domain)
+		return true;
 	xa_for_each(&iopt->domains, index, domain)
-		if (domain == dd->domain)
+		if (domain == dd->domain) {
+			WRITE_ONCE(dd->slot, index);
 			return true;
+		}
 	return false;
 }
 

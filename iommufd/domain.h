@@ -13,15 +13,24 @@ void dirty_domain_init(struct iommufd_dirty_domain *dd,
 unsigned long dirty_domain_granule(const struct iommufd_dirty_domain *dd);
 unsigned long dirty_domain_finest(const struct iommufd_dirty_domain *dd,
 				  const struct io_pagetable *iopt);
-struct iommufd_dirty_domain *dirty_domain_find(struct io_pagetable *iopt,
-					       struct iommu_domain *domain);
 bool dirty_domain_filled(struct io_pagetable *iopt,
-			 const struct iommufd_dirty_domain *dd);
+			 struct iommufd_dirty_domain *dd);
+bool dirty_domain_born_dirty(const struct iommufd_dirty_domain *dd);
 struct io_pagetable *dirty_domain_iopt(struct iommufd_dirty_domain *dd);
 int dirty_domain_enable(struct iommufd_dirty_domain *dd);
 void dirty_domain_disable(struct iommufd_dirty_domain *dd);
 void dirty_domain_reset(struct iommufd_dirty_domain *dd);
 void dirty_domain_failed(struct iommufd_dirty_domain *dd);
+
+/* An attachment is counted in its domain (@n 1), or not any more (-1); plan_lock is held. */
+static inline void dirty_domain_count(struct iommufd_dirty_attachment *at, int n)
+{
+	if (at->silent)
+		return;
+	at->dd->devices += n;
+	if (at->has_log)
+		at->dd->logs += n;
+}
 
 /* Does the plan cover something mapped in the domain by nothing but a mark? */
 static inline bool dirty_domain_partial(const struct iommufd_dirty_domain *dd)

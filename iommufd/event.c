@@ -86,7 +86,10 @@ static bool event_put_objects(struct sk_buff *skb, const struct dirty_event *ev)
 	return !nla_put_uint(skb, IOMMUFD_DIRTY_A_CONTEXT, ev->ictx->dirty.number) &&
 	       (!tracker ||
 		(!nla_put_u32(skb, IOMMUFD_DIRTY_A_IOAS, tracker->ioas->obj.id) &&
-		 !nla_put_u32(skb, IOMMUFD_DIRTY_A_TRACKER, tracker->obj.id))) &&
+		 !nla_put_u32(skb, IOMMUFD_DIRTY_A_TRACKER, tracker->obj.id) &&
+		 (!tracker->only ||
+		  !nla_put_u32(skb, IOMMUFD_DIRTY_A_TRACKER_HWPT,
+			       dirty_domain_id(tracker->only))))) &&
 	       (!idev ||
 		(!nla_put_u32(skb, IOMMUFD_DIRTY_A_DEVICE, idev->obj.id) &&
 		 !nla_put_string(skb, IOMMUFD_DIRTY_A_NAME, dev_name(idev->dev))));
@@ -109,16 +112,17 @@ static bool event_fill(struct sk_buff *skb, const struct dirty_event *ev, u64 se
 			event_put_objects(skb, ev) && event_put_type(skb, ev));
 }
 
+/* What a dump shows of a context has changed. Is there a listener to be told? */
+static bool event_is_due(void)
+{
+	dirty_context_changed();
+	return dirty_message_wanted();
+}
+
 static void event_send(const struct dirty_event *ev)
 {
 	struct sk_buff *skb;
 
-	/* What is pending does so all the time */
-	if (ev->type != IOMMUFD_DIRTY_EVENT_TYPE_READ)
-		dirty_context_changed();
-	/* A tracker of one HWPT belongs to an ioctl of that, and has no name */
-	if (!ev->ictx || !dirty_message_wanted())
-		return;
 	skb = genlmsg_new(EVENT_ROOM, EVENT_GFP);
 	spin_lock(&event_lock);
 	event_seq++;
@@ -139,7 +143,15 @@ static void event_tracker(const struct iommufd_dirty_tracker *tracker, u32 type)
 		.tracker = tracker,
 	};
 
-	event_send(&ev);
+	if (event_is_due())
+		event_send(&ev);
+}
+
+static void told_clear(struct dirty_told *told)
+{
+	told->reads = 0;
+	told->bytes = 0;
+	told->ns = 0;
 }
 
 /* What was read and not told yet; told.lock is held. */
@@ -155,10 +167,10 @@ static void event_reads(struct iommufd_dirty_tracker *tracker)
 
 	if (!told->reads)
 		return;
-	event_send(&ev);
-	told->reads = 0;
-	told->bytes = 0;
-	told->ns = 0;
+	/* What is pending changes all the time: no dump is told */
+	if (dirty_message_wanted())
+		event_send(&ev);
+	told_clear(told);
 	told->next = jiffies + READ_PERIOD;
 }
 
@@ -180,7 +192,8 @@ void dirty_event_started(struct iommufd_dirty_tracker *tracker)
 	struct dirty_told *told = &tracker->told;
 
 	spin_lock(&told->lock);
-	told->started = true;
+	WRITE_ONCE(told->started, true);
+	told_clear(told);
 	WRITE_ONCE(told->flags, 0);
 	told->next = jiffies;
 	event_tracker(tracker, IOMMUFD_DIRTY_EVENT_TYPE_STARTED);
@@ -189,17 +202,21 @@ void dirty_event_started(struct iommufd_dirty_tracker *tracker)
 
 /**
  * dirty_event_stopped() - A tracker does not run any more, if it did
- * @tracker: The tracker
+ * @tracker: The tracker; runs is held for write, or nothing else knows it
  */
 void dirty_event_stopped(struct iommufd_dirty_tracker *tracker)
 {
 	struct dirty_told *told = &tracker->told;
+	bool started = told->started;
 
+	/* Without a listener, what it does not know does not matter either */
+	WRITE_ONCE(told->started, false);
+	if (!event_is_due())
+		return;
 	spin_lock(&told->lock);
 	event_reads(tracker);
-	if (told->started)
+	if (started)
 		event_tracker(tracker, IOMMUFD_DIRTY_EVENT_TYPE_STOPPED);
-	told->started = false;
 	spin_unlock(&told->lock);
 }
 
@@ -213,24 +230,25 @@ void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker)
 }
 
 /**
- * dirty_event_plan() - A device gets its source from the plan
+ * dirty_event_plan() - A device of a running tracker gets another source
  * @tracker: The tracker; plan_lock is held
- * @at: The device, with the source that it had
- * @kind: enum iommu_dirty_source_kind
+ * @idev: The device
+ * @from: enum iommu_dirty_source_kind
+ * @to: The same from now on; NONE also when it is detached
  */
 void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
-		      const struct iommufd_dirty_attachment *at, u8 kind)
+		      const struct iommufd_device *idev, u8 from, u8 to)
 {
 	const struct dirty_event ev = {
 		.type = IOMMUFD_DIRTY_EVENT_TYPE_PLAN,
 		.ictx = tracker->ictx,
 		.tracker = tracker,
-		.idev = at->idev,
-		.now = kind,
-		.before = at->kind,
+		.idev = idev,
+		.now = to,
+		.before = from,
 	};
 
-	if (kind != at->kind)
+	if (event_is_due())
 		event_send(&ev);
 }
 
@@ -253,8 +271,9 @@ void dirty_event_flags(struct iommufd_dirty_tracker *tracker, u32 flags)
 		return;
 	spin_lock(&told->lock);
 	ev.before = told->flags;
-	if (told->started && told->flags != flags) {
-		event_send(&ev);
+	if (READ_ONCE(told->started) && told->flags != flags) {
+		if (event_is_due())
+			event_send(&ev);
 		WRITE_ONCE(told->flags, flags);
 	}
 	spin_unlock(&told->lock);
@@ -308,7 +327,7 @@ void iommufd_dirty_migration(struct iommufd_device *idev, u32 state)
 
 	/* One more than the state; 0 while it is not known */
 	ev.before = (s64)xchg(&idev->dirty.migration, state + 1) - 1;
-	if (ev.before != state)
+	if (ev.before != state && event_is_due())
 		event_send(&ev);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_dirty_migration, IOMMUFD);

@@ -9,14 +9,15 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-struct iommufd_dirty_attachment;
+struct iommufd_device;
 struct iommufd_dirty_tracker;
 
 /**
  * struct dirty_told - What listeners were told of a tracker
  * @lock: Protects what follows, and the order of its events; a leaf but for
  *	event_lock
- * @started: It is between STARTED and STOPPED
+ * @started: It is between STARTED and STOPPED. Written by START and STOP, which exclude
+ *	one another
  * @flags: enum iommu_dirty_tracker_out_flags
  * @reads: READs that were not told yet
  * @bytes: Bytes that they have delivered
@@ -39,7 +40,7 @@ void dirty_event_started(struct iommufd_dirty_tracker *tracker);
 void dirty_event_stopped(struct iommufd_dirty_tracker *tracker);
 void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker);
 void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
-		      const struct iommufd_dirty_attachment *at, u8 kind);
+		      const struct iommufd_device *idev, u8 from, u8 to);
 void dirty_event_flags(struct iommufd_dirty_tracker *tracker, u32 flags);
 u64 dirty_event_clock(void);
 void dirty_event_read(struct iommufd_dirty_tracker *tracker, u64 bytes,
@@ -62,8 +63,8 @@ static inline void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker)
 }
 
 static inline void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
-				    const struct iommufd_dirty_attachment *at,
-				    u8 kind)
+				    const struct iommufd_device *idev,
+				    u8 from, u8 to)
 {
 }
 

@@ -56,7 +56,7 @@ static bool domain_lost_log(struct io_pagetable *iopt,
 		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
 
 		if (at->dd == dd && log && READ_ONCE(log->failed) &&
-		    at->kind != IOMMU_DIRTY_SOURCE_IOMMU)
+		    READ_ONCE(at->kind) != IOMMU_DIRTY_SOURCE_IOMMU)
 			return true;
 	}
 	return false;
@@ -85,6 +85,9 @@ static u32 tracker_out_flags(struct iommufd_dirty_tracker *tracker, bool locked)
 	struct iommufd_dirty_domain *dd;
 	u32 flags = 0;
 
+	/* There is no next answer; and only for one that runs are attachments locked */
+	if (!READ_ONCE(tracker->running))
+		return 0;
 	dirty_for_each_domain(dd, iopt, tracker) {
 		flags |= domain_out_flags(iopt, dd, locked);
 		if (READ_ONCE(dd->largest) > tracker->unit)
@@ -93,7 +96,7 @@ static u32 tracker_out_flags(struct iommufd_dirty_tracker *tracker, bool locked)
 	dirty_for_each_attachment(at, iopt, tracker) {
 		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
 
-		if (log && at->kind == IOMMU_DIRTY_SOURCE_DEVICE &&
+		if (log && READ_ONCE(at->kind) == IOMMU_DIRTY_SOURCE_DEVICE &&
 		    READ_ONCE(log->binding.granule) > tracker->unit)
 			flags |= IOMMU_DIRTY_TRACKER_COARSE;
 	}

@@ -187,6 +187,16 @@ static void domain_drained(struct harvest *h, unsigned long first,
 	spin_unlock(&dd->lock);
 }
 
+/* Dirty bits that are not used: what cannot be cleared is reported once more. */
+static int domain_clear(struct harvest *h, unsigned long first,
+			unsigned long *reached)
+{
+	int rc = harvest_steps(h, dirty_bits_step, first, reached);
+
+	dirty_bits_flush(h);
+	return rc == -EINTR ? rc : 0;
+}
+
 /* From hardware to the window's set, flushed: [first, *reached] of a domain. */
 static int harvest_one(struct harvest *h, unsigned long first,
 		       unsigned long *reached)
@@ -195,6 +205,10 @@ static int harvest_one(struct harvest *h, unsigned long first,
 	bool bits = domain_has_bits(dd);
 	u64 start_ns = ktime_get_ns();
 	int rc = 0;
+
+	if (!bits && h->flags & DIRTY_HARVEST_DISCARD &&
+	    dirty_domain_born_dirty(dd))
+		return domain_clear(h, first, reached);
 
 	if (bits) {
 		rc = harvest_steps(h, dirty_bits_step, first, reached);
@@ -251,7 +265,7 @@ static int harvest_marks(struct iommufd_dirty_tracker *tracker,
 						  min(end, iopt_area_last_iova(area)));
 		dirty_test_delay("mark");
 		mutex_lock(&store->lock);
-		/* One that was added meanwhile stays: it may be of later writes */
+		/* One that was added since stays: it may be of later writes */
 		if (found && !peek && seq == store->marks)
 			dirty_ranges_remove(&store->mark, first, end);
 		mutex_unlock(&store->lock);
@@ -275,10 +289,18 @@ unfilled_domain(struct iommufd_dirty_tracker *tracker)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_attachment *at;
+	struct iommufd_dirty_domain *dd;
 
+	if (!READ_ONCE(iopt->dirty.unfilled))
+		return NULL;
 	dirty_for_each_attachment(at, iopt, tracker)
 		if (!dirty_domain_filled(iopt, at->dd))
 			return at->dd;
+	dirty_for_each_domain(dd, iopt, NULL)
+		if (!dirty_domain_filled(iopt, dd))
+			return NULL;
+	/* One that is filled is so for as long as it is listed */
+	WRITE_ONCE(iopt->dirty.unfilled, false);
 	return NULL;
 }
 
@@ -291,17 +313,14 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_domain *dd;
-	struct iommu_domain *domain;
-	unsigned long index;
 	struct harvest h;
 	int rc;
 
 	rc = down_read_killable(&iopt->domains_rwsem);
 	if (rc)
 		return rc;
-	xa_for_each(&iopt->domains, index, domain) {
-		dd = dirty_domain_find(iopt, domain);
-		if (!dd || !dirty_tracker_covers(tracker, dd))
+	dirty_for_each_domain(dd, iopt, tracker) {
+		if (!dirty_domain_filled(iopt, dd))
 			continue;
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
 		h.range = range;
@@ -309,6 +328,7 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 		*skipped |= h.skipped;
 		if (rc)
 			break;
+		cond_resched();
 	}
 	dd = rc || flags & DIRTY_HARVEST_DISCARD ? NULL : unfilled_domain(tracker);
 	if (dd) {
@@ -359,6 +379,32 @@ int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 		rc = dirty_hidden_wait(dirty_tracker_iopt(tracker), range->first,
 				       range->last, range->deadline);
 	return rc;
+}
+
+/**
+ * dirty_harvest_clear() - Clear dirty bits of a domain that no device has used
+ * @iopt: Its IOAS's table
+ * @dd: The domain, filled, without devices, which has dirty bits
+ *
+ * Ends early when the caller is killed. What is not cleared is reported once.
+ */
+void dirty_harvest_clear(struct io_pagetable *iopt,
+			 struct iommufd_dirty_domain *dd)
+{
+	unsigned long first = 0, reached;
+	struct harvest h;
+	int rc;
+
+	do {
+		rc = down_read_killable(&iopt->domains_rwsem);
+		if (rc)
+			return;
+		reached = ULONG_MAX;
+		harvest_begin(&h, iopt, NULL, dd, DIRTY_HARVEST_DISCARD, NULL);
+		rc = domain_clear(&h, first, &reached);
+		up_read(&iopt->domains_rwsem);
+		first = reached + 1;
+	} while (!rc && reached != ULONG_MAX);
 }
 
 /**
@@ -449,19 +495,16 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	unsigned long first = iopt_area_iova(area), from, to;
 	unsigned long last = iopt_area_last_iova(area);
 	struct dirty_store *store = tracker->store;
-	struct iommu_domain *domain;
-	unsigned long index;
+	struct iommufd_dirty_domain *dd;
 	struct dirty_set set;
 	u64 start_ns = trace_dirty_unmap_enabled() ? ktime_get_ns() : 0;
 
 	dirty_set_init(&set, READ_ONCE(store->shift));
-	xa_for_each(&iopt->domains, index, domain) {
-		struct iommufd_dirty_domain *dd;
-
-		dd = dirty_domain_find(iopt, domain);
-		if (dd && dirty_tracker_covers(tracker, dd) &&
+	dirty_for_each_domain(dd, iopt, tracker) {
+		if (dirty_domain_filled(iopt, dd) &&
 		    !dirty_test_break(DIRTY_BREAK_NO_UNMAP))
 			harvest_unmap_domain(iopt, store, dd, area, &set);
+		cond_resched();
 	}
 	dirty_test_delay("unmap");
 	if (area->iommu_prot & IOMMU_WRITE) {

@@ -15,7 +15,7 @@ struct iommufd_dirty_tracker;
  * enum dirty_harvest_flags - How to harvest
  * @DIRTY_HARVEST_PEEK: leave the hardware's bits as they are
  * @DIRTY_HARVEST_DISCARD: clear and forget
- * @DIRTY_HARVEST_LAST: nobody waits for it: publish each step, do not stop when
+ * @DIRTY_HARVEST_LAST: no READ waits for it: publish each step, do not stop when
  *	killed, mark the rest dirty when the budget is used up
  */
 enum dirty_harvest_flags {
@@ -44,6 +44,8 @@ struct dirty_harvest_range {
 int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 		  const struct dirty_harvest_range *range, unsigned int flags,
 		  struct dirty_set *set);
+void dirty_harvest_clear(struct io_pagetable *iopt,
+			 struct iommufd_dirty_domain *dd);
 void dirty_harvest_last(struct io_pagetable *iopt,
 			struct iommufd_dirty_domain *dd);
 void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,

@@ -110,7 +110,7 @@ void iommufd_dirty_ctx_init(struct iommufd_ctx *ictx)
  * iommufd_dirty_ctx_release() - A context is closed, and all its objects go
  * @ictx: The context; no device is bound to it any more
  *
- * Nobody is left who could read, so the stores are dead before the HWPTs go:
+ * No user is left who could read, so the stores are dead before the HWPTs go:
  * otherwise each would be harvested a last time.
  */
 void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx)
@@ -130,7 +130,7 @@ void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx)
 		iopt = dirty_tracker_iopt(tracker);
 		down_write(&iopt->domains_rwsem);
 		down_write(&iopt->iova_rwsem);
-		tracker->running = false;
+		WRITE_ONCE(tracker->running, false);
 		up_write(&iopt->iova_rwsem);
 		up_write(&iopt->domains_rwsem);
 		dirty_store_kill(tracker->store);
@@ -173,7 +173,7 @@ bool iommufd_dirty_auto_retry(int rc, u32 *flags)
 }
 
 /**
- * iommufd_dirty_hwpt_init() - A HWPT has got its domain; nobody else knows it
+ * iommufd_dirty_hwpt_init() - A HWPT has got its domain; it is not public yet
  * @hwpt_paging: The HWPT; ioas->mutex is held
  * @idev: The device that it was made for
  */
@@ -195,27 +195,55 @@ void iommufd_dirty_hwpt_init(struct iommufd_hwpt_paging *hwpt_paging,
  * iommufd_dirty_hwpt_add() - A HWPT is about to be attached and filled
  * @hwpt_paging: The HWPT; ioas->mutex is held
  *
- * Return: -ENOMEM; else to be undone with iommufd_dirty_hwpt_remove().
+ * Return: -ENOMEM, -EINTR when killed; else to be undone with
+ * iommufd_dirty_hwpt_remove().
  */
 int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging)
 {
 	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
 	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
-	int rc = 0;
+	int rc;
 
-	mutex_lock(&iopt->dirty.plan_lock);
+	rc = mutex_lock_killable(&iopt->dirty.plan_lock);
+	if (rc)
+		return rc;
 	if (iopt->dirty.tracker)
 		rc = dirty_plan_reserve(iopt->dirty.tracker, 1, 0);
 	if (!rc) {
 		down_write(&iopt->domains_rwsem);
 		list_add_tail(&dd->item, &iopt->dirty.domains);
+		iopt->dirty.nr_domains++;
 		dd->listed = true;
+		WRITE_ONCE(iopt->dirty.unfilled, true);
 		up_write(&iopt->domains_rwsem);
 		if (dirty_tracker_running(iopt))
 			dirty_reconcile(iopt->dirty.tracker, true);
 	}
 	mutex_unlock(&iopt->dirty.plan_lock);
 	return rc;
+}
+
+/**
+ * iommufd_dirty_hwpt_filled() - A HWPT was filled; it is not public yet
+ * @hwpt_paging: The HWPT
+ *
+ * Leaves that are dirty from birth are cleared, so that the first READ after a device
+ * was attached to it reports what that has written. Where a device was attached before
+ * the fill it has perhaps written already, and where no tracker runs START clears them.
+ */
+void iommufd_dirty_hwpt_filled(struct iommufd_hwpt_paging *hwpt_paging)
+{
+	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
+	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
+	bool running;
+
+	if (!dirty_domain_born_dirty(dd) || dd->devices)
+		return;
+	down_read(&iopt->domains_rwsem);
+	running = dirty_tracker_running(iopt);
+	up_read(&iopt->domains_rwsem);
+	if (running)
+		dirty_harvest_clear(iopt, dd);
 }
 
 /**
@@ -239,7 +267,7 @@ void iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging)
 }
 
 /**
- * iommufd_dirty_hwpt_remove() - A HWPT goes; its last device has left
+ * iommufd_dirty_hwpt_remove() - A HWPT is destroyed; its last device has left
  * @hwpt_paging: The HWPT, still filled if it ever was. One that is not listed is
  *	left alone
  */
@@ -254,9 +282,10 @@ void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 	dirty_harvest_last(iopt, dd);
 	dirty_test_delay("harvested");
 	mutex_lock(&iopt->dirty.plan_lock);
-	/* Unlisted first: nobody reads dirty bits of a domain that does not track */
+	/* Unlisted first: no READ takes dirty bits of a domain that does not track */
 	down_write(&iopt->domains_rwsem);
 	list_del(&dd->item);
+	iopt->dirty.nr_domains--;
 	dd->listed = false;
 	up_write(&iopt->domains_rwsem);
 	dirty_domain_disable(dd);
@@ -264,6 +293,25 @@ void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 }
 
 /* ---- Devices ---- */
+
+/* Is there a tracker, of the IOAS or of a HWPT, that runs or can? */
+static bool has_tracker(const struct io_pagetable *iopt)
+{
+	return iopt->dirty.tracker || iopt->dirty.hwpt_trackers;
+}
+
+/* A tracker may look at the attachments; without one, plan_lock is enough. */
+static void attachments_lock(struct io_pagetable *iopt)
+{
+	if (has_tracker(iopt))
+		down_write(&iopt->domains_rwsem);
+}
+
+static void attachments_unlock(struct io_pagetable *iopt)
+{
+	if (has_tracker(iopt))
+		up_write(&iopt->domains_rwsem);
+}
 
 static void attachment_add(struct iommufd_dirty_attachment *at,
 			   struct iommufd_device *idev,
@@ -277,42 +325,59 @@ static void attachment_add(struct iommufd_dirty_attachment *at,
 		.dd = dd,
 		.hwpt_id = hwpt->obj.id,
 		.nested = hwpt->obj.type == IOMMUFD_OBJ_HWPT_NESTED,
+		.has_log = idev->dirty.log,
 	};
-	down_write(&iopt->domains_rwsem);
+	dirty_domain_count(at, 1);
+	iopt->dirty.nr_attachments++;
+	attachments_lock(iopt);
 	list_add_tail(&at->item, &iopt->dirty.attachments);
-	up_write(&iopt->domains_rwsem);
+	attachments_unlock(iopt);
 }
 
 static void attachment_del(struct iommufd_dirty_attachment *at)
 {
 	struct io_pagetable *iopt = dirty_domain_iopt(at->dd);
 
-	down_write(&iopt->domains_rwsem);
+	dirty_domain_count(at, -1);
+	iopt->dirty.nr_attachments--;
+	attachments_lock(iopt);
 	list_del(&at->item);
 	at->dd = NULL;
-	up_write(&iopt->domains_rwsem);
+	attachments_unlock(iopt);
+}
+
+/* -EINTR when killed, unless it  be taken */
+static int plan_lock_take(struct io_pagetable *iopt, bool must)
+{
+	if (!must)
+		return mutex_lock_killable(&iopt->dirty.plan_lock);
+	mutex_lock(&iopt->dirty.plan_lock);
+	return 0;
 }
 
 /*
- * A log that is ending cannot be begun again yet. Most end at once, and then the plan
- * is better for a short wait; else a READ makes it again.
+ * Take plan_lock. A log that is ending cannot be begun again yet. Most end at once, and
+ * then the plan is better for a short wait; else a READ makes it again.
  */
-static void tracker_settle(struct iommufd_dirty_domain *dd)
+static int plan_lock_settled(struct io_pagetable *iopt,
+			     const struct iommufd_dirty_domain *dd, bool must)
 {
-	struct io_pagetable *iopt = dirty_domain_iopt(dd);
 	struct iommufd_dirty_tracker *tracker;
-	struct dirty_store *store = NULL;
+	struct dirty_store *store;
+	int rc;
 
-	if (!READ_ONCE(iopt->dirty.tracker) && !READ_ONCE(dd->tracker))
-		return;
-	mutex_lock(&iopt->dirty.plan_lock);
+	/* A START that waits for a device has it */
+	rc = plan_lock_take(iopt, must);
+	if (rc)
+		return rc;
 	tracker = dirty_domain_running(iopt, dd);
-	if (tracker)
-		store = dirty_store_get(tracker->store);
+	if (!tracker || !dirty_store_is_ending(tracker->store))
+		return 0;
+	store = dirty_store_get(tracker->store);
 	mutex_unlock(&iopt->dirty.plan_lock);
-	if (store)
-		dirty_store_settle(store);
+	dirty_store_settle(store);
 	dirty_store_put(store);
+	return plan_lock_take(iopt, must);
 }
 
 /* Before the hardware can reach the domain: with a plan that is applied. */
@@ -324,10 +389,11 @@ static int attachment_begin(struct iommufd_dirty_attachment *at,
 	struct io_pagetable *iopt = dirty_domain_iopt(dd);
 	struct dirty_log *log = idev->dirty.log;
 	struct iommufd_dirty_tracker *tracker;
-	int rc = 0;
+	int rc;
 
-	tracker_settle(dd);
-	mutex_lock(&iopt->dirty.plan_lock);
+	rc = plan_lock_settled(iopt, dd, false);
+	if (rc)
+		return rc;
 	tracker = dirty_domain_tracker(iopt, dd);
 	if (tracker)
 		rc = dirty_plan_reserve(tracker, 0, 1);
@@ -339,7 +405,7 @@ static int attachment_begin(struct iommufd_dirty_attachment *at,
 	attachment_add(at, idev, hwpt);
 	tracker = dirty_domain_running(iopt, dd);
 	if (tracker && !dirty_test_break(DIRTY_BREAK_LATE_SOURCE))
-		rc = dirty_reconcile(tracker, false);
+		rc = dirty_reconcile_attach(tracker, at);
 	if (rc) {
 		attachment_del(at);
 		dirty_reconcile(tracker, true);
@@ -357,12 +423,13 @@ static void attachment_end(struct iommufd_dirty_attachment *at)
 	struct iommufd_dirty_tracker *tracker;
 
 	dirty_test_delay("detached");
-	tracker_settle(dd);
-	mutex_lock(&iopt->dirty.plan_lock);
-	attachment_del(at);
+	plan_lock_settled(iopt, dd, true);
 	tracker = dirty_domain_running(iopt, dd);
 	if (tracker)
-		dirty_reconcile(tracker, true);
+		dirty_reconcile_left(tracker, at);
+	attachment_del(at);
+	if (tracker)
+		dirty_reconcile_detach(tracker, dd);
 	mutex_unlock(&iopt->dirty.plan_lock);
 }
 
@@ -372,7 +439,7 @@ static void attachment_end(struct iommufd_dirty_attachment *at)
  * @idev: The device
  *
  * Return: -ENXIO when a running tracker must be precise and cannot be with this
- * device, -ENOMEM. Else to be undone with iommufd_dirty_detach().
+ * device, -ENOMEM, -EINTR when killed. Else to be undone with iommufd_dirty_detach().
  */
 int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
 			 struct iommufd_device *idev)
@@ -423,12 +490,25 @@ static void attachment_move(struct iommufd_dirty_device *dev)
 	if (dev->log)
 		dirty_log_settle(dev->log);
 	mutex_lock(&iopt->dirty.plan_lock);
-	down_write(&iopt->domains_rwsem);
+	attachments_lock(iopt);
 	dev->now = dev->next;
 	list_replace(&dev->next.item, &dev->now.item);
 	dev->next.dd = NULL;
-	up_write(&iopt->domains_rwsem);
+	attachments_unlock(iopt);
 	tracker = dirty_domain_running(iopt, dev->now.dd);
+	if (tracker)
+		dirty_reconcile(tracker, true);
+	mutex_unlock(&iopt->dirty.plan_lock);
+}
+
+/* It stays where it was: a log that is not free has one tracker that waits for it. */
+static void attachment_stay(struct iommufd_dirty_attachment *at)
+{
+	struct io_pagetable *iopt = dirty_domain_iopt(at->dd);
+	struct iommufd_dirty_tracker *tracker;
+
+	mutex_lock(&iopt->dirty.plan_lock);
+	tracker = dirty_domain_running(iopt, at->dd);
 	if (tracker)
 		dirty_reconcile(tracker, true);
 	mutex_unlock(&iopt->dirty.plan_lock);
@@ -450,6 +530,7 @@ void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc)
 			continue;
 		if (rc) {
 			attachment_end(&dev->next);
+			attachment_stay(&dev->now);
 			continue;
 		}
 		attachment_end(&dev->now);
@@ -458,12 +539,6 @@ void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc)
 }
 
 /* ---- Memory ---- */
-
-/* Is there a tracker, of the IOAS or of a HWPT, that runs or can? */
-static bool has_tracker(const struct io_pagetable *iopt)
-{
-	return iopt->dirty.tracker || iopt->dirty.hwpt_trackers;
-}
 
 static bool is_covered(const struct iommufd_dirty_domain *dd,
 		       unsigned long iova, unsigned long length)

@@ -8,7 +8,9 @@
 
 #include <linux/atomic.h>
 #include <linux/errno.h>
+#include <linux/iommu.h>
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/rbtree_types.h>
 #include <linux/sched.h>
@@ -23,7 +25,6 @@ struct dirty_legacy;
 struct dirty_log;
 struct dirty_store;
 struct iommu_hwpt_get_dirty_bitmap;
-struct iommu_domain;
 struct io_pagetable;
 struct iopt_area;
 struct iommufd_access;
@@ -64,12 +65,19 @@ struct iommufd_dirty_ctx {
  *	any of them
  * @domains: Of struct iommufd_dirty_domain::item. Written under @plan_lock and
  *	domains_rwsem (write), read under either
- * @attachments: Of struct iommufd_dirty_attachment::item; locked like @domains
+ * @attachments: Of struct iommufd_dirty_attachment::item. Written under @plan_lock
+ *	and, while the IOAS or a HWPT of it has a tracker, domains_rwsem (write); read
+ *	under either by trackers
+ * @nr_domains: Entries of @domains; under @plan_lock
+ * @nr_attachments: Entries of @attachments; under @plan_lock
+ * @unfilled: A domain is perhaps listed without being filled. Set under
+ *	domains_rwsem (write), cleared under domains_rwsem (read) by who has looked
  * @pins_lock: Protects @pins
- * @pins: What struct iommufd_access have pinned; struct dirty_pin
+ * @pins: What struct iommufd_access have pinned while there was a tracker; struct
+ *	dirty_pin
  * @users: Who owns the dirty bits: n > 0 holds of the per-HWPT ioctls (one for
- *	each HWPT whose tracking is on, one for each read in flight), 0 nobody,
- *	-1 a tracker
+ *	each HWPT whose tracking is on, one for each read in flight), 0 none of
+ *	them, -1 a tracker
  * @hwpt_trackers: HWPTs that have a tracker of their own, for
  *	IOMMU_HWPT_SET_DIRTY_TRACKING. Locked like @tracker
  * @hidden_lock: Protects the next two; a leaf
@@ -84,6 +92,9 @@ struct iommufd_dirty_iopt {
 	struct iommufd_dirty_tracker *tracker;
 	struct list_head domains;
 	struct list_head attachments;
+	unsigned int nr_domains;
+	unsigned int nr_attachments;
+	bool unfilled;
 	struct mutex pins_lock;
 	struct rb_root_cached pins;
 	atomic_t users;
@@ -133,6 +144,7 @@ struct iommufd_dirty_counters {
  * @item: On iommufd_dirty_iopt::domains, if @listed
  * @listed: It is on that list: from before its first attachment until after its
  *	last harvest
+ * @slot: Where it was last seen in iopt->domains; a hint
  * @kind: Plan: enum iommu_dirty_source_kind. Written like
  *	iommufd_dirty_iopt::domains, but that a harvest that fails turns it into
  *	MAPPED under domains_rwsem (read)
@@ -141,6 +153,8 @@ struct iommufd_dirty_counters {
  * @first: Plan: first byte that the logs of all its devices cover, if @kind is
  *	DEVICE
  * @last: Plan: last byte of that, inclusive
+ * @devices: Attachments that are not silent; under plan_lock, like the next one
+ * @logs: Those of them whose device has a log of its own
  * @tracking: Hardware: the IOMMU sets dirty bits; under plan_lock
  * @on: Harvest: its dirty bits are harvested, whatever @kind is. Written like
  *	@kind
@@ -166,12 +180,15 @@ struct iommufd_dirty_domain {
 
 	struct list_head item;
 	bool listed;
+	unsigned long slot;
 	u8 kind;
 	bool failed;
 	unsigned int index;
 	unsigned long first;
 	unsigned long last;
 
+	unsigned int devices;
+	unsigned int logs;
 	bool tracking;
 	bool on;
 	u8 record;
@@ -191,11 +208,15 @@ struct iommufd_dirty_domain {
 /**
  * struct iommufd_dirty_access - A driver without DMA as a source; in struct
  *	iommufd_access
- * @declared: It says itself what it writes; under access->ioas_lock
+ * @declared: It says itself what it writes; under access->ioas_lock, like the next two
+ * @recorded: Its pins in iommufd_dirty_iopt::pins
+ * @old: Its pins from when there was no tracker; looked at without the lock, too
  * @bytes: Bytes reported
  */
 struct iommufd_dirty_access {
 	bool declared;
+	unsigned int recorded;
+	unsigned int old;
 	atomic64_t bytes;
 };
 
@@ -208,10 +229,10 @@ struct iommufd_dirty_access {
  * @hwpt_id: The HWPT, which may be a nested one, for INFO
  * @kind: Plan: enum iommu_dirty_source_kind
  * @nested: It is there through a nested HWPT, so its log has stage-1 addresses
- * @known: The next two are known: they are not looked up before a tracker wants them
+ * @known: The next one is known: it is not looked up before a plan needs it
  * @alone: It is the only device of its iommu_group
- * @trackable: The dirty bits of its IOMMU see all that it writes
  * @silent: It does no DMA any more: its driver is closing it
+ * @has_log: It is among iommufd_dirty_domain::logs
  */
 struct iommufd_dirty_attachment {
 	struct list_head item;
@@ -222,8 +243,8 @@ struct iommufd_dirty_attachment {
 	bool nested;
 	bool known;
 	bool alone;
-	bool trackable;
 	bool silent;
+	bool has_log;
 };
 
 /**
@@ -236,6 +257,9 @@ struct iommufd_dirty_attachment {
  * @policy: enum iommu_dirty_policy of this device; AUTO is its tracker's. Written
  *	under the plan_lock of whichever tracker SET was called for, and looked at
  *	under that of where it is attached
+ * @trackable: The dirty bits of its IOMMU see all that it writes: 1 yes, -1 no, 0 not
+ *	looked up yet. It does not change while the device is bound
+ * @policy_number: Number of the SET that has set @policy
  * @migration: One more than its enum vfio_device_mig_state; 0 until it is set
  */
 struct iommufd_dirty_device {
@@ -243,6 +267,8 @@ struct iommufd_dirty_device {
 	struct iommufd_dirty_attachment next;
 	struct dirty_log *log;
 	u8 policy;
+	s8 trackable;
+	u64 policy_number;
 	u32 migration;
 };
 
@@ -294,7 +320,17 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 			      struct iopt_area *area);
 
 /* pages.c */
-bool iommufd_dirty_small_calls(const struct iommu_domain *domain);
+/**
+ * iommufd_dirty_small_calls() - Must memory be mapped in small calls?
+ * @domain: A domain that is being filled
+ *
+ * Inline, since maps of single pages pass by.
+ */
+static inline bool iommufd_dirty_small_calls(const struct iommu_domain *domain)
+{
+	return is_power_of_2(domain->pgsize_bitmap);
+}
+
 int iommufd_dirty_map_small(struct iommu_domain *domain, unsigned long iova,
 			    phys_addr_t phys, size_t length, int prot);
 
@@ -304,6 +340,7 @@ bool iommufd_dirty_auto_retry(int rc, u32 *flags);
 void iommufd_dirty_hwpt_init(struct iommufd_hwpt_paging *hwpt_paging,
 			     struct iommufd_device *idev);
 int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging);
+void iommufd_dirty_hwpt_filled(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_dirty_access_rw(struct iommufd_access *access, unsigned long first,
@@ -322,7 +359,7 @@ int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
 void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc);
 bool iommufd_dirty_serves(void);
 u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 flags);
-int iommufd_dirty_user_set(struct io_pagetable *iopt,
+int iommufd_dirty_user_set(struct iommufd_ctx *ictx, struct io_pagetable *iopt,
 			   struct iommufd_hwpt_paging *hwpt_paging, bool enable);
 int iommufd_dirty_user_read(struct io_pagetable *iopt,
 			    struct iommufd_hwpt_paging *hwpt_paging,
@@ -479,6 +516,11 @@ static inline int iommufd_dirty_hwpt_add(struct iommufd_hwpt_paging *hwpt_paging
 }
 
 static inline void
+iommufd_dirty_hwpt_filled(struct iommufd_hwpt_paging *hwpt_paging)
+{
+}
+
+static inline void
 iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging)
 {
 }
@@ -551,7 +593,7 @@ static inline u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 fla
 	return flags;
 }
 
-#define iommufd_dirty_user_set(iopt, hwpt_paging, enable) \
+#define iommufd_dirty_user_set(ictx, iopt, hwpt_paging, enable) \
 	iopt_set_dirty_tracking(iopt, (hwpt_paging)->common.domain, enable)
 #define iommufd_dirty_user_read(iopt, hwpt_paging, cmd)			\
 	iopt_read_and_clear_dirty_data(iopt, (hwpt_paging)->common.domain,	\

@@ -93,7 +93,7 @@ static void hwpt_release(struct io_pagetable *iopt)
 	atomic_dec(&iopt->dirty.users);
 }
 
-/* A HWPT that tracks has a hold. user_lock is held, or nobody else has the HWPT. */
+/* A HWPT that tracks has a hold. user_lock is held, or no other has the HWPT. */
 static void hwpt_set_user(struct io_pagetable *iopt,
 			  struct iommufd_dirty_domain *dd, bool on)
 {
@@ -153,7 +153,8 @@ static int hwpt_stop(struct iommufd_dirty_domain *dd)
 	return rc;
 }
 
-static int hwpt_make(struct iommufd_hwpt_paging *hwpt_paging)
+static int hwpt_make(struct iommufd_ctx *ictx,
+		     struct iommufd_hwpt_paging *hwpt_paging)
 {
 	struct dirty_hwpt *own;
 	int rc;
@@ -164,7 +165,7 @@ static int hwpt_make(struct iommufd_hwpt_paging *hwpt_paging)
 	kref_init(&own->ref);
 	own->tracker.only = &hwpt_paging->dirty;
 	own->tracker.bits_only = !iommufd_dirty_serves();
-	rc = dirty_tracker_setup(&own->tracker, NULL, hwpt_paging->ioas,
+	rc = dirty_tracker_setup(&own->tracker, ictx, hwpt_paging->ioas,
 				 IOMMU_DIRTY_POLICY_IOMMU, 0, PAGE_SIZE, NULL);
 	if (rc)
 		hwpt_put(own);
@@ -172,13 +173,14 @@ static int hwpt_make(struct iommufd_hwpt_paging *hwpt_paging)
 }
 
 /* What was dirty before is forgotten, also when it tracks already. */
-static int hwpt_start(struct iommufd_hwpt_paging *hwpt_paging)
+static int hwpt_start(struct iommufd_ctx *ictx,
+		      struct iommufd_hwpt_paging *hwpt_paging)
 {
 	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
 	int rc = 0;
 
 	if (!dd->tracker)
-		rc = hwpt_make(hwpt_paging);
+		rc = hwpt_make(ictx, hwpt_paging);
 	if (rc)
 		return rc;
 	hwpt_own(dd)->retried = false;
@@ -190,6 +192,7 @@ static int hwpt_start(struct iommufd_hwpt_paging *hwpt_paging)
 
 /**
  * iommufd_dirty_user_set() - IOMMU_HWPT_SET_DIRTY_TRACKING
+ * @ictx: The context of the HWPT
  * @iopt: The table of the HWPT's IOAS
  * @hwpt_paging: The HWPT, with a reference of the caller's
  * @enable: On
@@ -197,7 +200,7 @@ static int hwpt_start(struct iommufd_hwpt_paging *hwpt_paging)
  * Return: -EBUSY when the dirty bits belong to a tracker of the IOAS, -ENOMEM, -EINTR
  * when killed, -EOPNOTSUPP; a HWPT that could not be started does not track.
  */
-int iommufd_dirty_user_set(struct io_pagetable *iopt,
+int iommufd_dirty_user_set(struct iommufd_ctx *ictx, struct io_pagetable *iopt,
 			   struct iommufd_hwpt_paging *hwpt_paging, bool enable)
 {
 	struct iommufd_dirty_domain *dd = &hwpt_paging->dirty;
@@ -210,7 +213,7 @@ int iommufd_dirty_user_set(struct io_pagetable *iopt,
 	if (rc)
 		goto out_unlock;
 	if (hwpt_is_ours(dd)) {
-		rc = enable ? hwpt_start(hwpt_paging) : hwpt_stop(dd);
+		rc = enable ? hwpt_start(ictx, hwpt_paging) : hwpt_stop(dd);
 		hwpt_set_user(iopt, dd, dd->tracker);
 	} else {
 		rc = iopt_set_dirty_tracking(iopt, dd->domain, enable);
@@ -224,8 +227,8 @@ out_unlock:
 }
 
 /**
- * dirty_hwpt_remove() - A HWPT goes: so does what was not read of it
- * @hwpt_paging: The HWPT, without devices, still listed; nobody else has it
+ * dirty_hwpt_remove() - A HWPT is destroyed, with what was not read of it
+ * @hwpt_paging: The HWPT, without devices, still listed; no other user has it
  */
 void dirty_hwpt_remove(struct iommufd_hwpt_paging *hwpt_paging)
 {

@@ -94,11 +94,11 @@ static void info_add(struct dirty_info *info,
 
 static void info_devices(struct dirty_info *info)
 {
-	struct iommufd_dirty_iopt *dirty = &info->ioas->iopt.dirty;
+	struct io_pagetable *iopt = &info->ioas->iopt;
 	struct iommufd_dirty_attachment *at;
 	unsigned int i = 0;
 
-	list_for_each_entry(at, &dirty->attachments, item) {
+	dirty_for_each_attachment(at, iopt, info->tracker) {
 		struct iommu_dirty_source_info source = {
 			.dev_id = at->idev->obj.id,
 			.hwpt_id = at->hwpt_id,
@@ -130,30 +130,32 @@ static bool domain_has_device(struct iommufd_dirty_iopt *dirty,
 
 static void info_hwpts(struct dirty_info *info)
 {
-	struct iommufd_dirty_iopt *dirty = &info->ioas->iopt.dirty;
+	struct io_pagetable *iopt = &info->ioas->iopt;
 	struct iommufd_dirty_domain *dd;
 
-	list_for_each_entry(dd, &dirty->domains, item) {
+	dirty_for_each_domain(dd, iopt, info->tracker) {
 		const struct iommufd_hwpt_paging *hwpt_paging =
 			container_of(dd, struct iommufd_hwpt_paging, dirty);
 		struct iommu_dirty_source_info source = {
 			.hwpt_id = hwpt_paging->common.obj.id,
 		};
 
-		if (domain_has_device(dirty, dd))
+		if (domain_has_device(&iopt->dirty, dd))
 			continue;
 		info_domain(info, &source, dd);
 		info_add(info, &source);
 	}
 }
 
-/* Drivers without DMA that are attached to the IOAS. */
+/* Drivers without DMA that are attached to the IOAS; a tracker of a HWPT has none. */
 static void info_accesses(struct dirty_info *info)
 {
 	struct io_pagetable *iopt = &info->ioas->iopt;
 	struct iommufd_access *access;
 	unsigned long index;
 
+	if (info->tracker && info->tracker->only)
+		return;
 	xa_lock(&iopt->access_list);
 	xa_for_each(&iopt->access_list, index, access) {
 		struct iommu_dirty_source_info source = {
@@ -177,7 +179,8 @@ static bool info_can_preview(const struct dirty_info *info)
 {
 	const struct iommufd_dirty_attachment *at;
 
-	if (info->running)
+	/* That of a HWPT is made when it starts */
+	if (info->running || (info->tracker && info->tracker->only))
 		return false;
 	if (info->peek)
 		list_for_each_entry(at, &info->ioas->iopt.dirty.attachments, item)
@@ -195,10 +198,9 @@ static int info_collect(struct dirty_info *info, u32 room)
 	unsigned long index;
 	int rc = 0;
 
-	info->tracker = iopt->dirty.tracker;
 	if (info->tracker)
 		policy = info->tracker->policy;
-	info->running = dirty_tracker_running(iopt);
+	info->running = info->tracker && info->tracker->running;
 	if (info->running && !info->peek &&
 	    test_bit(DIRTY_STORE_RECONCILE, &info->tracker->store->flags))
 		dirty_reconcile(info->tracker, true);
@@ -208,7 +210,7 @@ static int info_collect(struct dirty_info *info, u32 room)
 		return rc;
 	xa_for_each(&iopt->access_list, index, access)
 		accesses++;
-	/* What is attached meanwhile is counted and left out */
+	/* What is attached in between is counted and left out */
 	info->max = min(room, list_count_nodes(&iopt->dirty.domains) +
 				      list_count_nodes(&iopt->dirty.attachments) +
 				      accesses);
@@ -231,6 +233,7 @@ static void info_pending(struct dirty_info *info)
 /**
  * dirty_info_peek() - INFO for a bystander
  * @ioas: The IOAS, which stays
+ * @dd: The domain of a HWPT of it whose own tracker is meant, which stays; or NULL
  * @info: Out: to be freed with dirty_info_free(), also after an error
  *
  * Waits for no lock that is held while a user or a device is waited for, and changes
@@ -238,7 +241,8 @@ static void info_pending(struct dirty_info *info)
  *
  * Return: -ENODEV when there is no tracker, -EBUSY when a lock is taken, -ENOMEM.
  */
-int dirty_info_peek(struct iommufd_ioas *ioas, struct dirty_info *info)
+int dirty_info_peek(struct iommufd_ioas *ioas,
+		    const struct iommufd_dirty_domain *dd, struct dirty_info *info)
 {
 	struct mutex *plan_lock = &ioas->iopt.dirty.plan_lock;
 	int rc;
@@ -246,7 +250,8 @@ int dirty_info_peek(struct iommufd_ioas *ioas, struct dirty_info *info)
 	*info = (struct dirty_info){ .ioas = ioas, .peek = true };
 	if (!mutex_trylock(plan_lock))
 		return -EBUSY;
-	rc = ioas->iopt.dirty.tracker ? info_collect(info, U32_MAX) : -ENODEV;
+	info->tracker = dd ? dd->tracker : ioas->iopt.dirty.tracker;
+	rc = info->tracker ? info_collect(info, U32_MAX) : -ENODEV;
 	if (rc)
 		goto out_unlock;
 	if (!dirty_tracker_peek_flags(info->tracker, &info->flags))
@@ -304,6 +309,7 @@ static int info_ioas(struct iommu_dirty_tracker_info *cmd,
 	rc = mutex_lock_killable(&ioas->iopt.dirty.plan_lock);
 	if (rc)
 		return rc;
+	info.tracker = ioas->iopt.dirty.tracker;
 	rc = info_collect(&info, cmd->nr_sources);
 	cmd->out_flags = 0;
 	cmd->tracker_id = info.tracker ? info.tracker->obj.id : 0;

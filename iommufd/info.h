@@ -9,13 +9,14 @@
 #include "plan.h"
 
 struct dirty_store;
+struct iommufd_dirty_domain;
 struct iommufd_dirty_tracker;
 struct iommufd_ioas;
 
 /**
  * struct dirty_info - INFO being collected
  * @ioas: The IOAS; its plan_lock is held
- * @tracker: Its tracker, or NULL
+ * @tracker: Its tracker, or that of a HWPT of it; or NULL
  * @running: The tracker runs: what is applied is told
  * @peek: For dirty_info_peek()
  * @plan: What START would make of it, if not @running
@@ -24,7 +25,7 @@ struct iommufd_ioas;
  * @nr: Lines that there are
  * @store: The tracker's store, a reference; or NULL
  * @tracker_id: By dirty_info_peek(), like what follows: ID of the tracker, 0 for a
- *	legacy one
+ *	legacy one and that of a HWPT
  * @policy: enum iommu_dirty_policy
  * @alloc_flags: enum iommu_dirty_tracker_alloc_flags
  * @flags: enum iommu_dirty_tracker_out_flags
@@ -51,7 +52,8 @@ struct dirty_info {
 	u64 memory;
 };
 
-int dirty_info_peek(struct iommufd_ioas *ioas, struct dirty_info *info);
+int dirty_info_peek(struct iommufd_ioas *ioas,
+		    const struct iommufd_dirty_domain *dd, struct dirty_info *info);
 void dirty_info_free(struct dirty_info *info);
 
 #endif

@@ -7,7 +7,6 @@
  */
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
-#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/sizes.h>
 
@@ -19,15 +18,6 @@
  * call gives it, whatever size it is asked for. It gets half of that at most.
  */
 #define SMALL_CALL ((size_t)SZ_1M)
-
-/**
- * iommufd_dirty_small_calls() - Must memory be mapped in small calls?
- * @domain: A domain that is being filled
- */
-bool iommufd_dirty_small_calls(const struct iommu_domain *domain)
-{
-	return is_power_of_2(domain->pgsize_bitmap);
-}
 
 /**
  * iommufd_dirty_map_small() - iommu_map() in small calls

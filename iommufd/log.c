@@ -7,7 +7,9 @@
  */
 #include <linux/device.h>
 #include <linux/iommu.h>
+#include <linux/jiffies.h>
 #include <linux/log2.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -15,6 +17,10 @@
 #include "iommufd_private.h"
 #include "log.h"
 #include "pending.h"
+#include "test.h"
+
+/* How long ranges are tried when a log is started, in jiffies */
+#define LOG_SEARCH_TIME (5 * HZ)
 
 static void log_free(struct kref *ref)
 {
@@ -23,6 +29,7 @@ static void log_free(struct kref *ref)
 	dirty_store_put(log->wanted);
 	put_device(log->dev);
 	kfree(log);
+	dirty_test_object(-1);
 }
 
 /* Another reference */
@@ -118,8 +125,8 @@ int dirty_log_wait(struct dirty_log *log)
  * @log: The log, or NULL
  * @store: The tracker's store, or NULL to ask without consequences
  *
- * One that somebody else has is remembered: its release asks the tracker to
- * reconcile.
+ * One that somebody else has is remembered, and so is one that is to begin again:
+ * its release asks the tracker to reconcile.
  */
 bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store)
 {
@@ -132,7 +139,7 @@ bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store)
 	if (log->state == DIRTY_LOG_FREE) {
 		usable = !log->closed;
 	} else if (log->state == DIRTY_LOG_TRACKER &&
-		   log->binding.store == store) {
+		   log->binding.store == store && !log->binding.outgrown) {
 		usable = true;
 	} else if (store && log->wanted != store) {
 		drop = log->wanted;
@@ -167,34 +174,53 @@ static int log_try(struct dirty_log *log, unsigned long wish,
 	return 0;
 }
 
+/* The last area that begins at or below @limit, or NULL. */
+static struct rb_node *last_area(struct io_pagetable *iopt, unsigned long limit)
+{
+	struct rb_node *node = iopt->area_itree.rb_root.rb_node, *found = NULL;
+
+	while (node) {
+		if (iopt_area_iova(rb_entry(node, struct iopt_area, node.rb)) <= limit) {
+			found = node;
+			node = node->rb_right;
+		} else {
+			node = node->rb_left;
+		}
+	}
+	return found;
+}
+
 /**
  * dirty_log_mapped_span() - First and last byte that a device can write
  * @iopt: The IOAS's table
+ * @limit: Last byte to look at, inclusive
  * @first: Out: first byte
  * @last: Out: last byte, inclusive
  *
+ * Looks at both ends; what lies between them is not walked.
+ *
  * Return: false when there is none.
  */
-bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long *first,
-			   unsigned long *last)
+bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long limit,
+			   unsigned long *first, unsigned long *last)
 {
 	struct rb_node *node;
 	struct iopt_area *area;
 
 	down_read(&iopt->iova_rwsem);
-	area = iopt_area_iter_first(iopt, 0, ULONG_MAX);
+	area = iopt_area_iter_first(iopt, 0, limit);
 	while (area && !(area->iommu_prot & IOMMU_WRITE)) {
-		area = iopt_area_iter_next(area, 0, ULONG_MAX);
+		area = iopt_area_iter_next(area, 0, limit);
 		cond_resched();
 	}
 	if (area)
 		*first = iopt_area_iova(area);
 	/* Areas do not overlap: the last to begin is the last to end */
-	node = area ? rb_last(&iopt->area_itree.rb_root) : NULL;
+	node = area ? last_area(iopt, limit) : NULL;
 	for (; node; node = rb_prev(node)) {
 		struct iopt_area *other = rb_entry(node, struct iopt_area, node.rb);
 
-		*last = iopt_area_last_iova(other);
+		*last = min(iopt_area_last_iova(other), limit);
 		if (other->iommu_prot & IOMMU_WRITE)
 			break;
 		cond_resched();
@@ -207,25 +233,26 @@ bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long *first,
 static int log_try_mapped(struct dirty_log *log, struct io_pagetable *iopt,
 			  unsigned long wish, unsigned long limit)
 {
-	unsigned long first = ULONG_MAX, last = 0;
-	struct iopt_area *area;
+	unsigned long first, last;
 	int rc;
 
-	down_read(&iopt->iova_rwsem);
-	for (area = iopt_area_iter_first(iopt, 0, limit); area;
-	     area = iopt_area_iter_next(area, 0, limit)) {
-		if (!(area->iommu_prot & IOMMU_WRITE))
-			continue;
-		first = min(first, iopt_area_iova(area));
-		last = min(iopt_area_last_iova(area), limit);
-		cond_resched();
-	}
-	up_read(&iopt->iova_rwsem);
-	if (first > last)
+	if (!dirty_log_mapped_span(iopt, limit, &first, &last))
 		return -ENOENT;
 	rc = log_try(log, wish, first & ~(SZ_2M - 1UL), last | (SZ_2M - 1UL));
 	log->binding.narrow = !rc;
 	return rc;
+}
+
+/*
+ * Is it of no use to try a smaller range? What waits for a device that does not
+ * answer, or for one that is not there, is not waited for once more; and whatever the
+ * driver says, others wait for plan_lock.
+ */
+static bool search_is_over(int rc, unsigned long end)
+{
+	return !rc || rc == -EINTR || rc == -ETIMEDOUT || rc == -ENOTCONN ||
+	       rc == -ENODEV || time_after(jiffies, end) ||
+	       fatal_signal_pending(current);
 }
 
 /*
@@ -238,35 +265,38 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 			  unsigned long wish, unsigned long last)
 {
 	unsigned long mapped_first = 0, mapped_last = 0;
+	unsigned long end = jiffies + LOG_SEARCH_TIME;
 	unsigned int bits;
 	int rc;
 
 	if (log->desc.addr_bits && log->desc.addr_bits < BITS_PER_LONG)
 		last = min(last, BIT(log->desc.addr_bits) - 1);
 	log->binding.narrow = false;
+	log->binding.outgrown = false;
 	rc = log_try(log, wish, 0, last);
-	if (!rc)
+	if (search_is_over(rc, end))
 		return rc;
-	dirty_log_mapped_span(iopt, &mapped_first, &mapped_last);
+	dirty_log_mapped_span(iopt, ULONG_MAX, &mapped_first, &mapped_last);
 	log->binding.span_first = mapped_first;
 	log->binding.span_last = mapped_last;
 	for (bits = __fls(last); bits >= 30; bits--) {
 		if (BIT(bits) - 1 < mapped_last)
 			break;
 		rc = log_try(log, wish, 0, BIT(bits) - 1);
-		if (!rc)
+		if (search_is_over(rc, end))
 			return rc;
 	}
 	if (mapped_last && mapped_last <= last) {
 		rc = log_try_mapped(log, iopt, wish, last);
-		if (!rc)
+		if (search_is_over(rc, end))
 			return rc;
 	}
 	for (; bits >= 30; bits--) {
 		rc = log_try(log, wish, 0, BIT(bits) - 1);
-		if (rc && !log_try_mapped(log, iopt, wish, BIT(bits) - 1))
+		if (!search_is_over(rc, end) &&
+		    !log_try_mapped(log, iopt, wish, BIT(bits) - 1))
 			rc = 0;
-		if (!rc)
+		if (search_is_over(rc, end))
 			return rc;
 	}
 	return rc;
@@ -298,9 +328,10 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 		return rc;
 	rc = log_find_range(log, iopt, store->unit_mask + 1, last);
 	if (rc) {
-		dev_warn(log->dev,
-			 "dirty page log cannot be started (error %d); all memory mapped for the device is reported dirty\n",
-			 rc);
+		/* Its user can have it tried again and again */
+		dev_warn_ratelimited(log->dev,
+				     "dirty page log cannot be started (error %d); all memory mapped for the device is reported dirty\n",
+				     rc);
 		atomic64_inc(&log->count.failures);
 		WRITE_ONCE(log->failed, true);
 		dirty_log_release(log);
@@ -314,7 +345,7 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 	b->piece = DIRTY_LOG_PIECE;
 	mutex_lock(&store->lock);
 	dirty_set_init(&b->stale, store->shift);
-	/* Together: whoever finds it listed may ask it, and end it */
+	/* Together: who finds it listed may ask it, and end it */
 	list_add_tail(&b->item, &store->bindings);
 	spin_lock(&log->lock);
 	/* With the binding, for those who look without the lock */

@@ -18,7 +18,7 @@ struct io_pagetable;
 
 /**
  * enum dirty_log_state - Who has a log
- * @DIRTY_LOG_FREE: nobody
+ * @DIRTY_LOG_FREE: no owner
  * @DIRTY_LOG_USER: its user, through VFIO_DEVICE_FEATURE_DMA_LOGGING_*
  * @DIRTY_LOG_BUSY: a tracker that is calling the driver to get it
  * @DIRTY_LOG_TRACKER: a tracker, by a binding
@@ -95,8 +95,8 @@ int dirty_log_wait(struct dirty_log *log);
 bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store);
 int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 		    struct io_pagetable *iopt, unsigned long last);
-bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long *first,
-			   unsigned long *last);
+bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long limit,
+			   unsigned long *first, unsigned long *last);
 
 int dirty_log_user_begin(struct dirty_log *log, bool start, bool *had);
 void dirty_log_user_end(struct dirty_log *log, int change);

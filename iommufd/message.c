@@ -8,6 +8,9 @@
 
 static const struct genl_family *family;
 
+/* Some socket has joined the group of events since the module was loaded */
+static bool had_listeners;
+
 /**
  * dirty_messages_init() - The family is about to be registered
  * @fam: The family
@@ -52,11 +55,22 @@ int dirty_message_end(struct dirty_message *msg, void *hdr, bool whole)
 }
 
 /**
+ * dirty_message_joined() - A socket is about to join the group of events
+ */
+void dirty_message_joined(void)
+{
+	WRITE_ONCE(had_listeners, true);
+}
+
+/**
  * dirty_message_wanted() - Is there a listener to events?
+ *
+ * On a host that never had one this costs a load.
  */
 bool dirty_message_wanted(void)
 {
-	return genl_has_listeners(family, &init_net, 0);
+	return READ_ONCE(had_listeners) &&
+	       genl_has_listeners(family, &init_net, 0);
 }
 
 /**

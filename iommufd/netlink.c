@@ -19,16 +19,25 @@
 #include "policy.h"
 #include "tracker.h"
 
-/* The ID that a request chooses, or NULL */
-static const u32 *wanted_id(u8 cmd, struct nlattr *const *attrs)
+/* The object that a request chooses. @attrs has those of the policy of @cmd. */
+static struct dirty_wanted wanted_object(u8 cmd, struct nlattr *const *attrs)
 {
-	struct nlattr *attr = attrs[dirty_object_attr(cmd)];
+	unsigned int id = dirty_object_attr(cmd);
+	struct nlattr *attr = attrs[id], *hwpt = NULL;
 
-	return attr ? nla_data(attr) : NULL;
+	if (id == IOMMUFD_DIRTY_A_TRACKER)
+		hwpt = attrs[IOMMUFD_DIRTY_A_TRACKER_HWPT];
+	if (hwpt)
+		attr = hwpt;
+	return (struct dirty_wanted){
+		.id = attr ? nla_data(attr) : NULL,
+		.hwpt = hwpt,
+	};
 }
 
 static int dump_objects(struct dirty_message *msg, struct iommufd_ctx *ictx,
-			const u32 *id, struct dirty_dump *dump)
+			const struct dirty_wanted *wanted,
+			struct dirty_dump *dump)
 {
 	struct iommufd_object *obj;
 	int rc;
@@ -37,7 +46,7 @@ static int dump_objects(struct dirty_message *msg, struct iommufd_ctx *ictx,
 		obj = xa_find(&ictx->objects, &dump->id, ULONG_MAX, XA_PRESENT);
 		if (!obj)
 			return 0;
-		rc = dirty_object_fill(msg, ictx, obj, id, dump);
+		rc = dirty_object_fill(msg, ictx, obj, wanted, dump);
 		if (rc && rc != -ENOENT)
 			return rc;
 		dump->source = 0;
@@ -60,6 +69,7 @@ static int netlink_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		.cb = cb,
 	};
 	u64 from = 1, to = U64_MAX;
+	struct dirty_wanted wanted = wanted_object(msg.cmd, attrs);
 	struct iommufd_ctx *ictx;
 	int rc = 0;
 
@@ -80,8 +90,7 @@ static int netlink_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		if (msg.cmd == IOMMUFD_DIRTY_CMD_CONTEXT_GET)
 			rc = dirty_context_fill(&msg, ictx);
 		else
-			rc = dump_objects(&msg, ictx,
-					  wanted_id(msg.cmd, attrs), dump);
+			rc = dump_objects(&msg, ictx, &wanted, dump);
 		if (!rc) {
 			dump->context++;
 			dump->id = 0;
@@ -97,19 +106,18 @@ static int netlink_dump(struct sk_buff *skb, struct netlink_callback *cb)
 }
 
 static int get_object(struct dirty_message *msg, struct iommufd_ctx *ictx,
+		      const struct dirty_wanted *wanted,
 		      struct genl_info *info)
 {
 	struct dirty_dump dump = {};
 	struct iommufd_object *obj;
 	unsigned long index;
-	const u32 *id;
 	int rc;
 
 	if (msg->cmd == IOMMUFD_DIRTY_CMD_CONTEXT_GET)
 		return dirty_context_fill(msg, ictx);
-	id = wanted_id(msg->cmd, info->attrs);
 	xa_for_each(&ictx->objects, index, obj) {
-		rc = dirty_object_fill(msg, ictx, obj, id, &dump);
+		rc = dirty_object_fill(msg, ictx, obj, wanted, &dump);
 		if (rc != -ENOENT)
 			return rc;
 	}
@@ -124,13 +132,14 @@ static int netlink_get(struct sk_buff *skb, struct genl_info *info)
 		.seq = info->snd_seq,
 		.cmd = info->genlhdr->cmd,
 	};
+	struct dirty_wanted wanted = wanted_object(msg.cmd, info->attrs);
 	struct iommufd_ctx *ictx;
 	u64 number;
 	int rc;
 
 	if (GENL_REQ_ATTR_CHECK(info, IOMMUFD_DIRTY_A_CONTEXT))
 		return -EINVAL;
-	if (msg.cmd != IOMMUFD_DIRTY_CMD_CONTEXT_GET &&
+	if (msg.cmd != IOMMUFD_DIRTY_CMD_CONTEXT_GET && !wanted.id &&
 	    GENL_REQ_ATTR_CHECK(info, dirty_object_attr(msg.cmd)))
 		return -EINVAL;
 	msg.skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
@@ -139,7 +148,7 @@ static int netlink_get(struct sk_buff *skb, struct genl_info *info)
 	number = nla_get_uint(info->attrs[IOMMUFD_DIRTY_A_CONTEXT]);
 	ictx = number ? dirty_context_lock(number, number) : NULL;
 	if (ictx) {
-		rc = get_object(&msg, ictx, info);
+		rc = get_object(&msg, ictx, &wanted, info);
 		dirty_context_unlock(ictx);
 	} else {
 		NL_SET_ERR_MSG_ATTR(info->extack,
@@ -216,7 +225,12 @@ static const struct nla_policy name##_policy[] = {			\
 OBJECT_POLICY(ioas, IOMMUFD_DIRTY_A_IOAS);
 OBJECT_POLICY(hwpt, IOMMUFD_DIRTY_A_HWPT);
 OBJECT_POLICY(device, IOMMUFD_DIRTY_A_DEVICE);
-OBJECT_POLICY(tracker, IOMMUFD_DIRTY_A_TRACKER);
+
+static const struct nla_policy tracker_policy[] = {
+	[IOMMUFD_DIRTY_A_CONTEXT] = { .type = NLA_UINT },
+	[IOMMUFD_DIRTY_A_TRACKER] = { .type = NLA_U32 },
+	[IOMMUFD_DIRTY_A_TRACKER_HWPT] = { .type = NLA_U32 },
+};
 
 #define OBJECT_OP(CMD, name)							\
 	{									\
@@ -259,6 +273,12 @@ static const struct genl_multicast_group groups[] = {
 	{ .name = IOMMUFD_DIRTY_MCGRP_EVENTS, .flags = GENL_MCAST_CAP_NET_ADMIN },
 };
 
+static int netlink_bind(int group)
+{
+	dirty_message_joined();
+	return 0;
+}
+
 static struct genl_family family __ro_after_init = {
 	.name = IOMMUFD_DIRTY_FAMILY_NAME,
 	.version = IOMMUFD_DIRTY_FAMILY_VERSION,
@@ -268,6 +288,7 @@ static struct genl_family family __ro_after_init = {
 	.n_ops = ARRAY_SIZE(ops),
 	.mcgrps = groups,
 	.n_mcgrps = ARRAY_SIZE(groups),
+	.bind = netlink_bind,
 };
 
 /**

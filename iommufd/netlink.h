@@ -26,6 +26,16 @@ struct dirty_dump {
 };
 
 /**
+ * struct dirty_wanted - Which object a request names
+ * @id: Its ID; NULL for all
+ * @hwpt: It is that of a HWPT, whose own tracker is meant
+ */
+struct dirty_wanted {
+	const u32 *id;
+	bool hwpt;
+};
+
+/**
  * struct dirty_message - A message that is being filled
  * @skb: Where to
  * @portid: Of the caller; 0 in an event
@@ -48,6 +58,7 @@ struct dirty_message {
 void dirty_messages_init(const struct genl_family *fam);
 void *dirty_message_begin(struct dirty_message *msg);
 int dirty_message_end(struct dirty_message *msg, void *hdr, bool whole);
+void dirty_message_joined(void);
 bool dirty_message_wanted(void);
 void dirty_message_multicast(struct sk_buff *skb, gfp_t gfp);
 void dirty_message_lost(void);
@@ -56,7 +67,8 @@ void dirty_message_lost(void);
 unsigned int dirty_object_attr(u8 cmd);
 int dirty_context_fill(struct dirty_message *msg, struct iommufd_ctx *ictx);
 int dirty_object_fill(struct dirty_message *msg, struct iommufd_ctx *ictx,
-		      struct iommufd_object *obj, const u32 *id,
+		      struct iommufd_object *obj,
+		      const struct dirty_wanted *wanted,
 		      struct dirty_dump *dump);
 
 /* netlink.c */

@@ -314,9 +314,20 @@ static int fill_device(struct dirty_message *msg, struct iommufd_ctx *ictx,
 
 /* ---- Trackers and sources ---- */
 
+/* The domain whose own tracker is told where its HWPT is met; or NULL. */
+static struct iommufd_dirty_domain *tracker_domain(struct iommufd_object *obj)
+{
+	if (obj->type != IOMMUFD_OBJ_HWPT_PAGING)
+		return NULL;
+	return &container_of(obj, struct iommufd_hwpt_paging, common.obj)->dirty;
+}
+
 /* The IOAS whose tracker an object is, or has without an ID; or NULL. */
 static struct iommufd_ioas *tracker_ioas(struct iommufd_object *obj)
 {
+	if (obj->type == IOMMUFD_OBJ_HWPT_PAGING)
+		return container_of(obj, struct iommufd_hwpt_paging,
+				    common.obj)->ioas;
 	if (obj->type == IOMMUFD_OBJ_DIRTY_TRACKER)
 		return container_of(obj, struct iommufd_dirty_tracker, obj)->ioas;
 	if (obj->type == IOMMUFD_OBJ_IOAS)
@@ -328,18 +339,19 @@ static struct iommufd_ioas *tracker_ioas(struct iommufd_object *obj)
 static int tracker_peek(struct iommufd_ctx *ictx, struct iommufd_object *obj,
 			struct dirty_info *info)
 {
+	const struct iommufd_dirty_domain *dd = tracker_domain(obj);
 	struct iommufd_ioas *ioas = tracker_ioas(obj);
 	bool legacy;
 	int rc;
 
-	if (!ioas)
+	if (!ioas || (dd && !READ_ONCE(dd->tracker)))
 		return -ENOENT;
 	legacy = obj == &ioas->obj;
 	if (legacy && !READ_ONCE(ictx->dirty.legacy))
 		return -ENOENT;
-	rc = dirty_info_peek(ioas, info);
+	rc = dirty_info_peek(ioas, dd, info);
 	/* It is about to be destroyed, or made */
-	if (rc == -ENODEV || (!rc && legacy == !!info->tracker_id)) {
+	if (rc == -ENODEV || (!rc && !dd && legacy == !!info->tracker_id)) {
 		dirty_info_free(info);
 		return -ENOENT;
 	}
@@ -363,12 +375,14 @@ static bool put_tracker(struct sk_buff *skb, const struct dirty_info *info)
 static bool put_tracker_name(struct sk_buff *skb, const struct iommufd_ctx *ictx,
 			     struct iommufd_object *obj)
 {
+	bool has_id = obj->type == IOMMUFD_OBJ_DIRTY_TRACKER;
 	struct iommufd_ioas *ioas = tracker_ioas(obj);
 
 	return put_uint(skb, IOMMUFD_DIRTY_A_CONTEXT, ictx->dirty.number) &&
 	       put_u32(skb, IOMMUFD_DIRTY_A_IOAS, ioas->obj.id) &&
-	       put_u32(skb, IOMMUFD_DIRTY_A_TRACKER,
-		       obj == &ioas->obj ? 0 : obj->id);
+	       put_u32(skb, IOMMUFD_DIRTY_A_TRACKER, has_id ? obj->id : 0) &&
+	       (!tracker_domain(obj) ||
+		put_u32(skb, IOMMUFD_DIRTY_A_TRACKER_HWPT, obj->id));
 }
 
 static int fill_tracker(struct dirty_message *msg, struct iommufd_ctx *ictx,
@@ -465,28 +479,42 @@ unsigned int dirty_object_attr(u8 cmd)
 	return kinds[cmd].id;
 }
 
+static bool object_is_wanted(const struct dirty_kind *kind,
+			     const struct iommufd_object *obj,
+			     const struct dirty_wanted *wanted)
+{
+	enum iommufd_object_type type = IOMMUFD_OBJ_DIRTY_TRACKER;
+
+	if (!wanted->id)
+		return true;
+	if (kind->id != IOMMUFD_DIRTY_A_TRACKER)
+		return obj->id == *wanted->id;
+	/* Trackers without ID are told where their HWPT or IOAS is met */
+	if (wanted->hwpt)
+		type = IOMMUFD_OBJ_HWPT_PAGING;
+	else if (!*wanted->id)
+		return obj->type == IOMMUFD_OBJ_IOAS;
+	return obj->type == type && obj->id == *wanted->id;
+}
+
 /**
  * dirty_object_fill() - Put an object
  * @msg: The message
  * @ictx: The context, locked
  * @obj: The object
- * @id: The only ID that is wanted, or NULL
+ * @wanted: Which one is wanted
  * @dump: Where to continue with an object that has more than one message
  *
  * Return: -EMSGSIZE when there is no room; -ENOENT when it is not asked for.
  */
 int dirty_object_fill(struct dirty_message *msg, struct iommufd_ctx *ictx,
-		      struct iommufd_object *obj, const u32 *id,
+		      struct iommufd_object *obj,
+		      const struct dirty_wanted *wanted,
 		      struct dirty_dump *dump)
 {
 	const struct dirty_kind *kind = &kinds[msg->cmd];
-	bool legacy = id && !*id && kind->id == IOMMUFD_DIRTY_A_TRACKER;
 
-	/* A tracker without ID is told where its IOAS is met */
-	if (id && (legacy ? obj->type != IOMMUFD_OBJ_IOAS : obj->id != *id))
-		return -ENOENT;
-	if (id && !legacy && kind->id == IOMMUFD_DIRTY_A_TRACKER &&
-	    obj->type != IOMMUFD_OBJ_DIRTY_TRACKER)
+	if (!object_is_wanted(kind, obj, wanted))
 		return -ENOENT;
 	return kind->fill(msg, ictx, obj, dump);
 }

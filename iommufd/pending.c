@@ -35,6 +35,7 @@ struct dirty_store *dirty_store_alloc(unsigned int shift, unsigned int finest,
 	store = kzalloc(sizeof(*store), GFP_KERNEL_ACCOUNT);
 	if (!store)
 		return NULL;
+	dirty_test_object(1);
 	if (event) {
 		store->event = eventfd_ctx_fileget(event);
 		/* It was looked at when the tracker was made */
@@ -63,6 +64,7 @@ static void store_free(struct kref *ref)
 		eventfd_ctx_put(store->event);
 	mem_cgroup_put(store->memcg);
 	kfree(store);
+	dirty_test_object(-1);
 }
 
 /**
@@ -76,13 +78,17 @@ void dirty_store_put(struct dirty_store *store)
 }
 
 /**
- * dirty_store_kill() - Its tracker has stopped: drop what waits and what comes
+ * dirty_store_kill() - Its tracker has stopped: drop what waits and what arrives
  * @store: The store
  */
 void dirty_store_kill(struct dirty_store *store)
 {
-	mutex_lock(&store->lock);
 	WRITE_ONCE(store->dead, true);
+	/* What a publisher adds that did not see this is freed with the store */
+	if (data_race(dirty_set_empty(&store->pending) &&
+		      dirty_ranges_empty(&store->mark)))
+		return;
+	mutex_lock(&store->lock);
 	dirty_set_destroy(&store->pending);
 	dirty_ranges_clear(&store->mark);
 	mutex_unlock(&store->lock);
@@ -114,8 +120,8 @@ void dirty_store_reconcile(struct dirty_store *store)
  */
 void dirty_store_settle(struct dirty_store *store)
 {
-	if (atomic_read(&store->ending))
-		wait_event_timeout(store->wait, !atomic_read(&store->ending),
+	if (dirty_store_is_ending(store))
+		wait_event_timeout(store->wait, !dirty_store_is_ending(store),
 				   DIRTY_SETTLE_TIME);
 }
 
@@ -181,7 +187,7 @@ void dirty_store_publish(struct dirty_store *store, struct dirty_set *set)
 	dirty_test_delay("publish");
 	trace_dirty_publish(store, dirty_set_memory(set));
 	mutex_lock(&store->lock);
-	if (store->dead)
+	if (READ_ONCE(store->dead))
 		dirty_set_destroy(set);
 	else
 		dirty_store_absorb(&store->pending, set);
@@ -198,7 +204,7 @@ void dirty_store_publish_range(struct dirty_store *store, unsigned long first,
 			       unsigned long last)
 {
 	mutex_lock(&store->lock);
-	if (!store->dead)
+	if (!READ_ONCE(store->dead))
 		dirty_store_round(store, &store->pending, first, last);
 	mutex_unlock(&store->lock);
 }
@@ -290,7 +296,7 @@ void dirty_store_mark(struct dirty_store *store, unsigned long first,
 	if (dirty_test_break(DIRTY_BREAK_NO_MARK))
 		return;
 	mutex_lock(&store->lock);
-	if (!store->dead) {
+	if (!READ_ONCE(store->dead)) {
 		dirty_ranges_add(&store->mark, first, last);
 		store->marks++;
 	}
@@ -302,7 +308,7 @@ void dirty_store_mark(struct dirty_store *store, unsigned long first,
  * @store: The store; its lock is dropped between pieces
  * @memory: Out: memory that it takes, in bytes
  *
- * Return: Bytes; of a set that changes meanwhile, about so many.
+ * Return: Bytes; of a set that changes in between, about so many.
  */
 u64 dirty_store_bytes(struct dirty_store *store, u64 *memory)
 {

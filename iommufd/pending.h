@@ -65,8 +65,9 @@ enum dirty_store_flags {
  * @flags: Bits of enum dirty_store_flags
  * @wait: For bindings that end
  * @ending: Bindings that are ending
+ * @dead: The tracker was stopped or destroyed: drop everything. Set without @lock: one
+ *	that adds to the store just then does not see it
  * @lock: Protects what follows, and the stale ranges of the bindings
- * @dead: The tracker was stopped or destroyed: drop everything
  * @pending: Dirty pages; flushed
  * @mark: Everything mapped writable in these ranges is dirty, once
  * @marks: Counts what was added to @mark
@@ -82,8 +83,8 @@ struct dirty_store {
 	unsigned long flags;
 	wait_queue_head_t wait;
 	atomic_t ending;
-	struct mutex lock;
 	bool dead;
+	struct mutex lock;
 	struct dirty_set pending;
 	struct dirty_ranges mark;
 	unsigned int marks;
@@ -118,7 +119,7 @@ void dirty_store_mark(struct dirty_store *store, unsigned long first,
 u64 dirty_store_bytes(struct dirty_store *store, u64 *memory);
 
 /*
- * Is the caller dying, so that nobody will read what it harvests now? In a process
+ * Is the caller dying, so that no one will read what it harvests now? In a process
  * that exits, killable waits do not end and walks cannot be stopped. Another process
  * may hold the iommufd, so nothing is dropped, but marked.
  */
@@ -126,6 +127,12 @@ static inline bool dirty_caller_dying(void)
 {
 	return current->flags & (PF_EXITING | PF_KTHREAD) ||
 	       fatal_signal_pending(current);
+}
+
+/* Are there bindings that are ending? */
+static inline bool dirty_store_is_ending(const struct dirty_store *store)
+{
+	return atomic_read(&store->ending);
 }
 
 static inline struct dirty_store *dirty_store_get(struct dirty_store *store)

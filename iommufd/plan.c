@@ -104,7 +104,7 @@ void dirty_plan_make(struct dirty_plan *plan)
 					    device_kind(dev);
 			mapped |= dev->kind == IOMMU_DIRTY_SOURCE_MAPPED;
 		}
-		/* Nobody writes through a domain without a device */
+		/* No device writes through a domain without a device */
 		if (any && iommu)
 			kind = IOMMU_DIRTY_SOURCE_IOMMU;
 		else if (any)

@@ -34,7 +34,7 @@ struct dirty_plan_device {
  * @granule: Unit of its dirty bits, in bytes; 0 when it cannot track
  * @kind: Out: IOMMU_DIRTY_SOURCE_IOMMU when it covers all its devices,
  *	IOMMU_DIRTY_SOURCE_DEVICE when each of them has a source of its own,
- *	IOMMU_DIRTY_SOURCE_MAPPED when one of them can only be taken for all
+ *	IOMMU_DIRTY_SOURCE_MAPPED when one of them can only be reported as all
  *	that is mapped, IOMMU_DIRTY_SOURCE_NONE when no device is in it
  */
 struct dirty_plan_domain {

@@ -320,6 +320,25 @@ static int runs_begin(struct iommufd_dirty_tracker *tracker, u64 page_size)
 	return 0;
 }
 
+/* A READ begins: when, for read_tell(); 0 if nothing is to be told. */
+static u64 read_clock(void)
+{
+	return trace_dirty_read_enabled() ? ktime_get_ns() : dirty_event_clock();
+}
+
+/* A READ has ended with @rc; runs is held. */
+static void read_tell(struct iommufd_dirty_tracker *tracker,
+		      const struct dirty_read *rd, u64 since, int rc)
+{
+	if (!since)
+		return;
+	if (tracker->running)
+		dirty_event_read(tracker, rd->dirty, since);
+	trace_dirty_read(dirty_tracker_context(tracker), tracker->obj.id,
+			 rd->iova, rd->last - rd->iova + 1, rd->dirty,
+			 ktime_get_ns() - since, !dirty_read_clears(rd), rc);
+}
+
 /**
  * dirty_read_range() - READ, without a uAPI
  * @tracker: The tracker, with a reference of the caller's
@@ -330,6 +349,7 @@ static int runs_begin(struct iommufd_dirty_tracker *tracker, u64 page_size)
 int dirty_read_range(struct iommufd_dirty_tracker *tracker,
 		     struct dirty_read *rd)
 {
+	u64 since = read_clock();
 	int rc;
 
 	rc = runs_begin(tracker, BIT(rd->shift));
@@ -337,6 +357,10 @@ int dirty_read_range(struct iommufd_dirty_tracker *tracker,
 		return rc;
 	rd->next = rd->iova;
 	rc = tracker->running ? read_windows(tracker, rd) : -ENODATA;
+	/* Nobody asks for the flags, but those who listen want to know them */
+	if (since)
+		dirty_tracker_out_flags(tracker);
+	read_tell(tracker, rd, since, rc);
 	up_read(&tracker->runs);
 	return rc;
 }
@@ -351,8 +375,7 @@ int dirty_read_range(struct iommufd_dirty_tracker *tracker,
 int dirty_read(struct iommufd_dirty_tracker *tracker,
 	       struct iommu_dirty_tracker_read *cmd)
 {
-	u64 since = trace_dirty_read_enabled() ? ktime_get_ns() :
-						 dirty_event_clock();
+	u64 since = read_clock();
 	struct dirty_read rd = {};
 	int rc;
 
@@ -367,12 +390,7 @@ int dirty_read(struct iommufd_dirty_tracker *tracker,
 	cmd->out_dirty_bytes = rd.dirty;
 	cmd->out_next_iova = rd.next;
 	cmd->out_nr_ranges = rd.nr_ranges;
-	if (tracker->running)
-		dirty_event_read(tracker, rd.dirty, since);
-	if (since)
-		trace_dirty_read(dirty_tracker_context(tracker), tracker->obj.id,
-				 cmd->iova, cmd->length, rd.dirty,
-				 ktime_get_ns() - since, rc);
+	read_tell(tracker, &rd, since, rc);
 out_unlock:
 	up_read(&tracker->runs);
 	return rc;

@@ -49,8 +49,8 @@ int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
 	struct dirty_plan *plan = &tracker->plan;
 	void *more;
 
-	domains += list_count_nodes(&iopt->dirty.domains);
-	devices += list_count_nodes(&iopt->dirty.attachments);
+	domains += iopt->dirty.nr_domains;
+	devices += iopt->dirty.nr_attachments;
 	if (domains > tracker->max_domains) {
 		more = krealloc_array(plan->domains, domains + 4,
 				      sizeof(*plan->domains),
@@ -95,8 +95,18 @@ static bool is_alone(struct iommufd_device *idev)
 static void attachment_learn(struct iommufd_dirty_attachment *at)
 {
 	at->alone = is_alone(at->idev);
-	at->trackable = iommufd_dirty_platform(at->idev->dev);
 	at->known = true;
+}
+
+static bool device_is_trackable(struct iommufd_device *idev)
+{
+	s8 trackable = READ_ONCE(idev->dirty.trackable);
+
+	if (!trackable) {
+		trackable = iommufd_dirty_platform(idev->dev) ? 1 : -1;
+		WRITE_ONCE(idev->dirty.trackable, trackable);
+	}
+	return trackable > 0;
 }
 
 static void plan_device(const struct iommufd_dirty_tracker *tracker,
@@ -145,7 +155,7 @@ static void plan_collect(struct io_pagetable *iopt,
 		if (!at->known)
 			attachment_learn(at);
 		plan_device(tracker, at, &plan->devices[plan->nr_devices++]);
-		if (!at->trackable)
+		if (!device_is_trackable(at->idev))
 			plan->domains[at->dd->index].granule = 0;
 	}
 }
@@ -207,7 +217,11 @@ static int plan_start(struct iommufd_dirty_tracker *tracker)
 	return 0;
 }
 
-/* Is nothing, and no part of it, to be reported because it is mapped? */
+/*
+ * Is nothing, and no part of it, to be reported because it is mapped? domains_rwsem is
+ * held for write: what is being mapped is in the table already, or is judged by this
+ * plan when it is applied (iommufd_dirty_map()).
+ */
 static bool plan_is_precise(struct iommufd_dirty_tracker *tracker)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
@@ -218,7 +232,7 @@ static bool plan_is_precise(struct iommufd_dirty_tracker *tracker)
 
 	if (plan->conservative)
 		return false;
-	if (!dirty_log_mapped_span(iopt, &first, &last))
+	if (!dirty_log_mapped_span(iopt, ULONG_MAX, &first, &last))
 		return true;
 	dirty_for_each_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
@@ -300,7 +314,82 @@ static void domain_apply(struct iommufd_dirty_tracker *tracker,
 	dd->last = last;
 }
 
-static void plan_apply(struct iommufd_dirty_tracker *tracker)
+/* Where else the device is attached, in the middle of a replace, for @tracker; or NULL */
+static const struct iommufd_dirty_attachment *
+attachment_other(const struct iommufd_dirty_tracker *tracker,
+		 const struct iommufd_dirty_attachment *at)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct iommufd_dirty_attachment *other;
+
+	/* One that is another tracker's is not for us to look at */
+	dirty_for_each_attachment(other, iopt, tracker)
+		if (other != at && other->idev == at->idev)
+			return other;
+	return NULL;
+}
+
+static void plan_tell(struct iommufd_dirty_tracker *tracker,
+		      const struct iommufd_device *idev, u8 from, u8 to)
+{
+	if (from == to)
+		return;
+	dirty_event_plan(tracker, idev, from, to);
+	trace_dirty_plan(dirty_tracker_context(tracker), tracker->obj.id,
+			 dev_name(idev->dev), from, to);
+}
+
+/* Where a device is about to be attached, instead of where it is, is one change. */
+static void attachment_tell(struct iommufd_dirty_tracker *tracker,
+			    const struct iommufd_dirty_attachment *at, u8 kind)
+{
+	const struct iommufd_dirty_attachment *other;
+	u8 from = at->kind;
+
+	other = attachment_other(tracker, at);
+	if (other && other == &at->idev->dirty.now &&
+	    from == IOMMU_DIRTY_SOURCE_NONE)
+		from = other->kind;
+	plan_tell(tracker, at->idev, from, kind);
+}
+
+/**
+ * dirty_reconcile_left() - Tell that an attachment has ended
+ * @tracker: The tracker, running; plan_lock is held
+ * @at: The attachment, with the source that it had
+ */
+void dirty_reconcile_left(struct iommufd_dirty_tracker *tracker,
+			  const struct iommufd_dirty_attachment *at)
+{
+	const struct iommufd_dirty_attachment *other = attachment_other(tracker, at);
+
+	/* It was told when that began */
+	if (other && other == &at->idev->dirty.next)
+		return;
+	plan_tell(tracker, at->idev, at->kind,
+		  other ? other->kind : IOMMU_DIRTY_SOURCE_NONE);
+}
+
+static void attachment_apply(struct iommufd_dirty_tracker *tracker,
+			     struct iommufd_dirty_attachment *at, u8 kind)
+{
+	if (kind == at->kind)
+		return;
+	attachment_tell(tracker, at, kind);
+	WRITE_ONCE(at->kind, kind);
+}
+
+/* It runs from now on. For those who hold one of the two locks, domains_rwsem is held. */
+static void tracker_run(struct iommufd_dirty_tracker *tracker)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+
+	down_write(&iopt->iova_rwsem);
+	WRITE_ONCE(tracker->running, true);
+	up_write(&iopt->iova_rwsem);
+}
+
+static int plan_apply(struct iommufd_dirty_tracker *tracker, bool must)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_attachment *at;
@@ -309,20 +398,21 @@ static void plan_apply(struct iommufd_dirty_tracker *tracker)
 
 	dirty_test_delay("apply");
 	down_write(&iopt->domains_rwsem);
+	if (!must && tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE &&
+	    !plan_is_precise(tracker)) {
+		up_write(&iopt->domains_rwsem);
+		return -ENXIO;
+	}
 	dirty_for_each_domain(dd, iopt, tracker)
 		domain_apply(tracker, dd);
-	dirty_for_each_attachment(at, iopt, tracker) {
-		u8 kind = at->silent ? IOMMU_DIRTY_SOURCE_NONE :
-				       tracker->plan.devices[i++].kind;
-
-		dirty_event_plan(tracker, at, kind);
-		if (kind != at->kind)
-			trace_dirty_plan(dirty_tracker_context(tracker),
-					 tracker->obj.id, dev_name(at->idev->dev),
-					 at->kind, kind);
-		WRITE_ONCE(at->kind, kind);
-	}
+	dirty_for_each_attachment(at, iopt, tracker)
+		attachment_apply(tracker, at,
+				 at->silent ? IOMMU_DIRTY_SOURCE_NONE :
+					      tracker->plan.devices[i++].kind);
+	if (!tracker->running)
+		tracker_run(tracker);
 	up_write(&iopt->domains_rwsem);
+	return 0;
 }
 
 /* ---- End what is left over ---- */
@@ -420,11 +510,12 @@ static bool binding_can_grow(const struct dirty_binding *b, unsigned long first,
 }
 
 /**
- * dirty_reconcile_widen() - End logs that cover what was mapped, and no more
+ * dirty_reconcile_widen() - Find logs that cover what was mapped, and no more
  * @tracker: The tracker, running; plan_lock is held
  *
- * They are begun again, with what is mapped now, when they have ended: the caller
- * reconciles, waits for that, and reconciles again.
+ * The caller reconciles, which makes a plan without them and then ends them; waits
+ * until they have ended; and reconciles again, which begins them with what is mapped
+ * now. A log that ended before such a plan is applied would leave a gap.
  *
  * Return: true if there were any.
  */
@@ -435,25 +526,24 @@ bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
 	unsigned long first, last;
 	struct dirty_binding *b;
 
-	if (!dirty_log_mapped_span(dirty_tracker_iopt(tracker), &first, &last))
+	if (!dirty_log_mapped_span(dirty_tracker_iopt(tracker), ULONG_MAX, &first,
+				   &last))
 		return false;
 	mutex_lock(&store->lock);
 	list_for_each_entry(b, &store->bindings, item)
 		if (binding_can_grow(b, first, last)) {
-			struct dirty_log *log =
-				container_of(b, struct dirty_log, binding);
-
-			dirty_log_end(log);
+			b->outgrown = true;
 			widen = true;
 		}
 	mutex_unlock(&store->lock);
+	dirty_test_delay("widen");
 	return widen;
 }
 
 /**
  * dirty_reconcile() - Make what is on equal to what should be on
- * @tracker: The tracker, running or about to; plan_lock is held
- * @must: It cannot be refused: somebody has left, or a source failed
+ * @tracker: The tracker; plan_lock is held. It runs afterwards
+ * @must: It cannot be refused: a device has left, or a source failed
  *
  * Return: -ENXIO when the plan is not precise and has to be; the old one stays
  * applied then, and the caller takes back what it did and reconciles again. With
@@ -472,14 +562,57 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 		dirty_plan_make(&tracker->plan);
 		rc = plan_start(tracker);
 	} while (rc == -EAGAIN);
-	if (!must && tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE &&
-	    !plan_is_precise(tracker))
-		return -ENXIO;
-	plan_apply(tracker);
+	rc = plan_apply(tracker, must);
+	if (rc)
+		return rc;
 	dirty_test_delay("applied");
 	end_logs(tracker);
 	end_domains(tracker);
 	return 0;
+}
+
+/*
+ * Would a new plan be the one that is applied, now that a device was attached to a
+ * domain or has left it? As long as a device without a log is in the domain, nothing
+ * but the IOMMU covers all that are there, and other domains do not matter. Where
+ * something else is to be reconciled the answer is no.
+ */
+static bool plan_holds(const struct iommufd_dirty_tracker *tracker,
+		       const struct iommufd_dirty_domain *dd)
+{
+	return !READ_ONCE(tracker->store->flags) &&
+	       READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_IOMMU &&
+	       !READ_ONCE(dd->failed) &&
+	       dd->devices > (tracker->bits_only ? 0 : dd->logs);
+}
+
+/**
+ * dirty_reconcile_attach() - A device is on the list of attachments
+ * @tracker: The tracker, running; plan_lock is held
+ * @at: The attachment
+ *
+ * Return: As dirty_reconcile(), with @must 0.
+ */
+int dirty_reconcile_attach(struct iommufd_dirty_tracker *tracker,
+			   struct iommufd_dirty_attachment *at)
+{
+	if (!plan_holds(tracker, at->dd) || !device_is_trackable(at->idev) ||
+	    tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE)
+		return dirty_reconcile(tracker, false);
+	attachment_apply(tracker, at, IOMMU_DIRTY_SOURCE_IOMMU);
+	return 0;
+}
+
+/**
+ * dirty_reconcile_detach() - A device is not on the list of attachments any more
+ * @tracker: The tracker, running; plan_lock is held
+ * @dd: The domain that it was attached to
+ */
+void dirty_reconcile_detach(struct iommufd_dirty_tracker *tracker,
+			    struct iommufd_dirty_domain *dd)
+{
+	if (!plan_holds(tracker, dd))
+		dirty_reconcile(tracker, true);
 }
 
 /**
@@ -496,22 +629,19 @@ void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker)
 	struct dirty_binding *b;
 
 	down_write(&iopt->domains_rwsem);
-	/* Both, so that who holds one of them may look */
-	down_write(&iopt->iova_rwsem);
-	tracker->running = false;
-	up_write(&iopt->iova_rwsem);
+	WRITE_ONCE(tracker->running, false);
 	dirty_for_each_domain(dd, iopt, tracker) {
 		WRITE_ONCE(dd->kind, IOMMU_DIRTY_SOURCE_NONE);
 		dirty_ranges_clear(&dd->drain);
 		dd->on = false;
+		/* No READ or unmap is under way, or sees one that tracks */
+		dirty_domain_disable(dd);
 	}
 	dirty_for_each_attachment(at, iopt, tracker)
 		WRITE_ONCE(at->kind, IOMMU_DIRTY_SOURCE_NONE);
 	up_write(&iopt->domains_rwsem);
 	dirty_store_kill(store);
 
-	dirty_for_each_domain(dd, iopt, tracker)
-		dirty_domain_disable(dd);
 	/* Bindings are added under plan_lock only */
 	if (list_empty(&store->bindings))
 		return;

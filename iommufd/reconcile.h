@@ -9,6 +9,8 @@
 
 struct dirty_plan;
 struct io_pagetable;
+struct iommufd_dirty_attachment;
+struct iommufd_dirty_domain;
 struct iommufd_dirty_tracker;
 
 int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
@@ -16,6 +18,12 @@ int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
 int dirty_plan_preview(struct io_pagetable *iopt, u32 policy,
 		       struct dirty_plan *plan);
 int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must);
+int dirty_reconcile_attach(struct iommufd_dirty_tracker *tracker,
+			   struct iommufd_dirty_attachment *at);
+void dirty_reconcile_detach(struct iommufd_dirty_tracker *tracker,
+			    struct iommufd_dirty_domain *dd);
+void dirty_reconcile_left(struct iommufd_dirty_tracker *tracker,
+			  const struct iommufd_dirty_attachment *at);
 bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker);
 void dirty_reconcile_end(struct iommufd_dirty_tracker *tracker);
 void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker);

@@ -56,6 +56,7 @@ static void attachment_silence(struct iommufd_dirty_attachment *at)
 
 	mutex_lock(&iopt->dirty.plan_lock);
 	down_write(&iopt->domains_rwsem);
+	dirty_domain_count(at, -1);
 	at->silent = true;
 	WRITE_ONCE(at->idev->dirty.log, NULL);
 	up_write(&iopt->domains_rwsem);

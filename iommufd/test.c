@@ -32,6 +32,7 @@ module_param_string(dirty_delay_at, dirty_delay_at, sizeof(dirty_delay_at), 0644
 MODULE_PARM_DESC(dirty_delay_at, "Name of the only delay point that delays (empty: all)");
 
 static atomic_t alloc_count = ATOMIC_INIT(0);
+static atomic_t objects = ATOMIC_INIT(0);
 
 /**
  * dirty_test_break - Should this be broken?
@@ -69,4 +70,23 @@ void dirty_test_delay(const char *where)
 		return;
 	us = get_random_u32_below(us) + 1;
 	usleep_range(us, us + us / 4 + 1);
+}
+
+/**
+ * dirty_test_object() - An object with a reference count is allocated or freed
+ * @n: 1 or -1
+ */
+void dirty_test_object(int n)
+{
+	atomic_add(n, &objects);
+}
+
+/**
+ * dirty_test_objects() - Objects that exist
+ *
+ * Return: Their number.
+ */
+int dirty_test_objects(void)
+{
+	return atomic_read(&objects);
 }

@@ -2,7 +2,8 @@
 /*
  * Ways to break the tracker on purpose, so that its tests can prove that they
  * would notice, and to delay it between two steps of a protocol, so that others
- * come in between (CONFIG_IOMMUFD_DIRTY_TEST; compiled out otherwise).
+ * come in between; and a count of objects, which must be 0 when the module goes
+ * (CONFIG_IOMMUFD_DIRTY_TEST; compiled out otherwise).
  */
 #ifndef __IOMMUFD_DIRTY_TEST_H
 #define __IOMMUFD_DIRTY_TEST_H
@@ -55,6 +56,8 @@ enum dirty_test_break {
 bool dirty_test_break(unsigned int what);
 bool dirty_test_fail_alloc(void);
 void dirty_test_delay(const char *where);
+void dirty_test_object(int n);
+int dirty_test_objects(void);
 #else
 static inline bool dirty_test_break(unsigned int what)
 {
@@ -68,6 +71,15 @@ static inline bool dirty_test_fail_alloc(void)
 
 static inline void dirty_test_delay(const char *where)
 {
+}
+
+static inline void dirty_test_object(int n)
+{
+}
+
+static inline int dirty_test_objects(void)
+{
+	return 0;
 }
 #endif
 

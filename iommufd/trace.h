@@ -2,8 +2,8 @@
 /*
  * Tracepoints. Sizes are in bytes, addresses are IOVA, "last" is inclusive, times are in
  * nanoseconds. A context has the number that netlink tells, objects have their IDs in it;
- * the tracker of one HWPT has neither, and tells 0.
- * Off, each costs a branch that is never taken; what they tell and nobody else wants is
+ * the tracker of one HWPT, and a legacy one, have 0.
+ * Off, each costs a branch that is never taken; what they tell and no other wants is
  * worked out only when they are on.
  */
 #undef TRACE_SYSTEM
@@ -23,11 +23,11 @@
 			 { IOMMU_DIRTY_SOURCE_MAPPED, "mapped" },	\
 			 { IOMMU_DIRTY_SOURCE_ACCESS, "access" })
 
-/* A READ has ended: what it has delivered */
+/* A READ has ended: what it has delivered; a peek leaves it dirty */
 TRACE_EVENT(dirty_read,
 	TP_PROTO(u64 context, u32 tracker, u64 first, u64 length, u64 dirty, u64 ns,
-		 int ret),
-	TP_ARGS(context, tracker, first, length, dirty, ns, ret),
+		 bool peek, int ret),
+	TP_ARGS(context, tracker, first, length, dirty, ns, peek, ret),
 	TP_STRUCT__entry(
 		__field(u64, context)
 		__field(u32, tracker)
@@ -35,6 +35,7 @@ TRACE_EVENT(dirty_read,
 		__field(u64, length)
 		__field(u64, dirty)
 		__field(u64, ns)
+		__field(bool, peek)
 		__field(int, ret)
 	),
 	TP_fast_assign(
@@ -44,11 +45,12 @@ TRACE_EVENT(dirty_read,
 		__entry->length = length;
 		__entry->dirty = dirty;
 		__entry->ns = ns;
+		__entry->peek = peek;
 		__entry->ret = ret;
 	),
-	TP_printk("context=%llu tracker=%u first=%#llx length=%llu dirty=%llu ns=%llu ret=%d",
+	TP_printk("context=%llu tracker=%u first=%#llx length=%llu dirty=%llu ns=%llu peek=%d ret=%d",
 		  __entry->context, __entry->tracker, __entry->first, __entry->length,
-		  __entry->dirty, __entry->ns, __entry->ret)
+		  __entry->dirty, __entry->ns, __entry->peek, __entry->ret)
 );
 
 /* A source was harvested: @dev names a device's log, else it is an HWPT */

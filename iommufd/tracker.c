@@ -21,18 +21,6 @@
 /* A unit is at most so many granules, when parts of it are kept: an add is bounded */
 #define UNIT_GRANULES_SHIFT 18
 
-/* Both, so that who holds one of them may look. plan_lock is held. */
-static void tracker_run(struct iommufd_dirty_tracker *tracker)
-{
-	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
-
-	down_write(&iopt->domains_rwsem);
-	down_write(&iopt->iova_rwsem);
-	tracker->running = true;
-	up_write(&iopt->iova_rwsem);
-	up_write(&iopt->domains_rwsem);
-}
-
 static struct dirty_store *
 tracker_new_store(const struct iommufd_dirty_tracker *tracker)
 {
@@ -75,8 +63,8 @@ static struct dirty_log *tracker_ending_log(struct iommufd_dirty_tracker *tracke
 }
 
 /*
- * Logs that are still ending, from a STOP before, from another tracker that is gone,
- * or because they are lost: START would have to do without them.
+ * Logs that are still ending, from a STOP before, from another tracker that was
+ * destroyed, or because they are lost: START would have to do without them.
  */
 static int tracker_wait_ending(struct iommufd_dirty_tracker *tracker)
 {
@@ -96,16 +84,20 @@ static int tracker_wait_ending(struct iommufd_dirty_tracker *tracker)
 /* After STOP a store is dead, and workers may have it still: get another. */
 static int tracker_renew_store(struct iommufd_dirty_tracker *tracker)
 {
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct dirty_store *old = tracker->store, *store;
 
-	if (!old->dead)
+	if (!READ_ONCE(old->dead))
 		return 0;
 	store = tracker_new_store(tracker);
 	if (!store)
 		return -ENOMEM;
+	/* Those who did not see STOP may have it still */
+	down_write(&iopt->iova_rwsem);
 	tracker->store = store;
+	up_write(&iopt->iova_rwsem);
 	/* A worker that still has it does not look at what is mapped any more */
-	dirty_logs_detach(old, dirty_tracker_iopt(tracker));
+	dirty_logs_detach(old);
 	dirty_store_put(old);
 	return 0;
 }
@@ -126,7 +118,7 @@ static void tracker_forget_failures(struct iommufd_dirty_tracker *tracker)
 
 /**
  * tracker_start() - Start a tracker, or restart what failed of it
- * @tracker: The tracker; runs is held for write, or nobody else knows it yet
+ * @tracker: The tracker; runs is held for write
  *
  * Tracking is switched on first and what was dirty before is cleared after that,
  * a piece at a time, so that attach and unmap do not wait for the walk. A restart
@@ -160,11 +152,9 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 		rc = dirty_reconcile(tracker, false);
 		if (!rc && fatal_signal_pending(current))
 			rc = -EINTR;
-		/* What was refused goes, and what goes on is told */
+		/* What was refused ends, and the user is told of what continues */
 		if (rc && was_running)
 			dirty_reconcile(tracker, true);
-		if (!rc)
-			tracker_run(tracker);
 	}
 	mutex_unlock(&iopt->dirty.plan_lock);
 	if (was_running)
@@ -218,7 +208,7 @@ static void tracker_link(struct iommufd_dirty_tracker *tracker, bool link)
 
 	down_write(&iopt->iova_rwsem);
 	if (!tracker->only) {
-		iopt->dirty.tracker = link ? tracker : NULL;
+		WRITE_ONCE(iopt->dirty.tracker, link ? tracker : NULL);
 	} else {
 		tracker->only->tracker = link ? tracker : NULL;
 		iopt->dirty.hwpt_trackers += link ? 1 : -1;
@@ -302,7 +292,7 @@ static void tracker_leave(struct iommufd_dirty_tracker *tracker)
 	if (!tracker->adopted)
 		return;
 	tracker_stop(tracker);
-	dirty_logs_detach(tracker->store, iopt);
+	dirty_logs_detach(tracker->store);
 	mutex_lock(&iopt->dirty.plan_lock);
 	down_write(&iopt->domains_rwsem);
 	tracker_link(tracker, false);
@@ -338,7 +328,7 @@ int dirty_tracker_retire(struct iommufd_dirty_tracker *tracker)
 
 /**
  * dirty_tracker_teardown() - Undo dirty_tracker_setup()
- * @tracker: The tracker; nobody else has a reference
+ * @tracker: The tracker; no other has a reference
  *
  * Logs that are on end by themselves, with what they need; nothing of theirs
  * points to the tracker or the IOAS afterwards.
@@ -353,24 +343,46 @@ void dirty_tracker_teardown(struct iommufd_dirty_tracker *tracker)
 		fput(tracker->event);
 }
 
-/* The next reconcile plans with it. */
-static void tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
-				struct dirty_policy *policy)
+/* One that was given to a device is taken back from that, and from no other. */
+static int device_swap_policy(struct iommufd_dirty_tracker *tracker,
+			      struct dirty_policy *policy)
 {
-	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	static atomic64_t number;
+	struct iommufd_object *obj;
+	struct iommufd_device *idev;
 	u32 old;
 
-	mutex_lock(&iopt->dirty.plan_lock);
-	if (policy->idev) {
-		old = policy->idev->dirty.policy;
-		WRITE_ONCE(policy->idev->dirty.policy, policy->policy);
-	} else {
-		old = tracker->policy;
-		tracker->policy = policy->policy;
+	obj = iommufd_get_object(tracker->ictx, policy->dev_id,
+				 IOMMUFD_OBJ_DEVICE);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	idev = container_of(obj, struct iommufd_device, obj);
+	if (!policy->number || policy->number == idev->dirty.policy_number) {
+		old = idev->dirty.policy;
+		WRITE_ONCE(idev->dirty.policy, policy->policy);
+		policy->policy = old;
+		policy->number = atomic64_inc_return(&number);
+		idev->dirty.policy_number = policy->number;
 	}
-	policy->policy = old;
+	iommufd_put_object(tracker->ictx, obj);
+	return 0;
+}
+
+/* The next reconcile plans with it. */
+static int tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
+			       struct dirty_policy *policy)
+{
+	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	int rc = 0;
+
+	mutex_lock(&iopt->dirty.plan_lock);
+	if (policy->dev_id)
+		rc = device_swap_policy(tracker, policy);
+	else
+		swap(tracker->policy, policy->policy);
 	set_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
 	mutex_unlock(&iopt->dirty.plan_lock);
+	return rc;
 }
 
 /**
@@ -379,7 +391,8 @@ static void tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
  * @enable: START
  * @policy: A policy that applies from now on, or NULL. Out: the one before
  *
- * Return: as tracker_start(), and the policy is as before; -EINTR when killed.
+ * Return: as tracker_start(), -ENOENT when there is no such device, and the policy is
+ * as before; -EINTR when killed.
  */
 int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
 		      struct dirty_policy *policy)
@@ -390,13 +403,16 @@ int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
 	if (rc)
 		return rc;
 	if (policy)
-		tracker_swap_policy(tracker, policy);
+		rc = tracker_swap_policy(tracker, policy);
+	if (rc)
+		goto out_unlock;
 	if (enable)
 		rc = tracker_start(tracker);
 	else
 		tracker_stop(tracker);
 	if (rc && policy)
 		tracker_swap_policy(tracker, policy);
+out_unlock:
 	up_write(&tracker->runs);
 	return rc;
 }
@@ -423,8 +439,8 @@ int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker)
 }
 
 /**
- * iommufd_dirty_tracker_destroy() - A tracker goes
- * @obj: The tracker; nobody else has a reference
+ * iommufd_dirty_tracker_destroy() - A tracker is destroyed
+ * @obj: The tracker; no other has a reference
  */
 void iommufd_dirty_tracker_destroy(struct iommufd_object *obj)
 {
@@ -542,6 +558,18 @@ static int set_check(const struct iommu_dirty_tracker_set *cmd)
 	return cmd->policy > IOMMU_DIRTY_POLICY_DEVICE ? -EINVAL : 0;
 }
 
+/* Its least size has both; these two are less work than iommufd_ucmd_respond(). */
+static int set_respond(struct iommufd_ucmd *ucmd,
+		       const struct iommu_dirty_tracker_set *cmd)
+{
+	struct iommu_dirty_tracker_set __user *user = ucmd->ubuffer;
+
+	if (put_user(cmd->out_flags, &user->out_flags) ||
+	    put_user(cmd->out_page_size, &user->out_page_size))
+		return -EFAULT;
+	return 0;
+}
+
 /**
  * iommufd_dirty_tracker_set() - ioctl(IOMMU_DIRTY_TRACKER_SET)
  * @ucmd: struct iommu_dirty_tracker_set
@@ -549,7 +577,10 @@ static int set_check(const struct iommu_dirty_tracker_set *cmd)
 int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_dirty_tracker_set *cmd = ucmd->cmd;
-	struct dirty_policy policy = { .policy = cmd->policy };
+	struct dirty_policy policy = {
+		.dev_id = cmd->dev_id,
+		.policy = cmd->policy,
+	};
 	bool has_policy = cmd->flags & IOMMU_DIRTY_TRACKER_POLICY;
 	struct iommufd_dirty_tracker *tracker;
 	int rc;
@@ -560,29 +591,21 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	if (cmd->dev_id) {
-		policy.idev = iommufd_get_device(ucmd, cmd->dev_id);
-		if (IS_ERR(policy.idev)) {
-			rc = PTR_ERR(policy.idev);
-			goto out_put;
-		}
-	}
-	if (!policy.idev)
+	if (has_policy && !policy.dev_id)
 		policy.policy = dirty_policy_of(policy.policy);
 	rc = dirty_tracker_set(tracker, cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE,
 			       has_policy ? &policy : NULL);
-	if (policy.idev)
-		iommufd_put_object(ucmd->ictx, &policy.idev->obj);
 	if (!rc) {
-		cmd->out_flags = dirty_tracker_out_flags(tracker);
+		/* What is stopped gives no answer that there is something to know of */
+		cmd->out_flags = cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE ?
+					 dirty_tracker_out_flags(tracker) : 0;
 		/* No kernel that is supported can split a leaf in place yet */
 		if (cmd->flags & IOMMU_DIRTY_TRACKER_SPLIT &&
 		    !tracker_is_small(tracker))
 			cmd->out_flags |= IOMMU_DIRTY_TRACKER_COARSE;
 		cmd->out_page_size = tracker->unit;
-		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+		rc = set_respond(ucmd, cmd);
 	}
-out_put:
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
 	return rc;
 }

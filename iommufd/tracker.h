@@ -36,7 +36,7 @@ struct file;
 /**
  * struct iommufd_dirty_tracker - One dirty tracker, for one IOAS or one HWPT of it
  * @obj: Its ID; unused in that of a legacy user or of a HWPT, which has none
- * @ictx: The context that it and the IOAS belong to; NULL for that of a HWPT
+ * @ictx: The context that it and the IOAS belong to
  * @ioas: The IOAS; a users reference is held
  * @only: The one domain that it tracks, for the ioctls of its HWPT; NULL: all domains
  *	of @ioas. Constant, like the next one
@@ -45,10 +45,12 @@ struct file;
  * @policy: enum iommu_dirty_policy; under plan_lock
  * @flags: enum iommu_dirty_tracker_alloc_flags
  * @unit: Unit in which dirty pages are reported at the finest, in bytes
- * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker
+ * @running: Between START and STOP. Locked like iommufd_dirty_iopt::tracker, but that
+ *	STOP does not wait for those who hold iova_rwsem alone: they may go on for a
+ *	moment with a store that is dead
  * @event: File of the eventfd that is signalled when INFO has changed, or NULL
- * @store: Where dirty pages wait; dead while it does not run. Written like
- *	@running, with @runs held for write
+ * @store: Where dirty pages wait; dead while it does not run. Written under
+ *	plan_lock and iova_rwsem (write), with @runs held for write
  * @plan: The plan, with arrays that hold all domains and attachments; under
  *	plan_lock
  * @max_domains: Room in plan.domains
@@ -85,12 +87,18 @@ struct iommufd_dirty_tracker {
 
 /**
  * struct dirty_policy - A policy that is about to apply, or has applied before
- * @idev: The device that it is for, with a reference; NULL for the tracker
+ * @dev_id: ID of the device that it is for; 0 for the tracker
  * @policy: enum iommu_dirty_policy
+ * @number: iommufd_dirty_device::policy_number of the device to which it was given,
+ *	or 0: another device may have got the ID since
+ *
+ * No reference: who closes a device waits for those of ioctls, and fails after a
+ * minute, but SET may have to wait for a READ whose user does not let it end.
  */
 struct dirty_policy {
-	struct iommufd_device *idev;
+	u32 dev_id;
 	u32 policy;
+	u64 number;
 };
 
 static inline struct iommufd_dirty_tracker *
@@ -107,7 +115,7 @@ dirty_tracker_running(const struct io_pagetable *iopt)
 {
 	struct iommufd_dirty_tracker *tracker = iopt->dirty.tracker;
 
-	return tracker && tracker->running ? tracker : NULL;
+	return tracker && READ_ONCE(tracker->running) ? tracker : NULL;
 }
 
 static inline struct io_pagetable *
@@ -122,10 +130,10 @@ static inline u32 dirty_domain_id(const struct iommufd_dirty_domain *dd)
 	return container_of(dd, struct iommufd_hwpt_paging, dirty)->common.obj.id;
 }
 
-/* Number of its context; 0 of a tracker of one HWPT, which has none */
+/* Number of its context */
 static inline u64 dirty_tracker_context(const struct iommufd_dirty_tracker *tracker)
 {
-	return tracker->ictx ? tracker->ictx->dirty.number : 0;
+	return tracker->ictx->dirty.number;
 }
 
 /* The tracker of a domain: its own or that of its IOAS; locked likewise */
@@ -143,7 +151,7 @@ dirty_domain_running(const struct io_pagetable *iopt,
 {
 	struct iommufd_dirty_tracker *tracker = dirty_domain_tracker(iopt, dd);
 
-	return tracker && tracker->running ? tracker : NULL;
+	return tracker && READ_ONCE(tracker->running) ? tracker : NULL;
 }
 
 static inline bool dirty_tracker_covers(const struct iommufd_dirty_tracker *tracker,
@@ -157,11 +165,11 @@ dirty_next_domain(struct io_pagetable *iopt,
 		  const struct iommufd_dirty_tracker *tracker,
 		  struct iommufd_dirty_domain *dd)
 {
+	if (tracker && tracker->only)
+		return !dd && tracker->only->listed ? tracker->only : NULL;
 	dd = list_prepare_entry(dd, &iopt->dirty.domains, item);
-	list_for_each_entry_continue(dd, &iopt->dirty.domains, item)
-		if (dirty_tracker_covers(tracker, dd))
-			return dd;
-	return NULL;
+	dd = list_next_entry(dd, item);
+	return list_entry_is_head(dd, &iopt->dirty.domains, item) ? NULL : dd;
 }
 
 static inline struct iommufd_dirty_attachment *

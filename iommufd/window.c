@@ -11,7 +11,7 @@
 #include "window.h"
 
 /**
- * dirty_window_record - Record dirt
+ * dirty_window_record - Record dirty pages
  * @window: The window
  * @iova: First byte
  * @length: Bytes; a record that wraps ends at the top of the address space
@@ -49,7 +49,7 @@ static void window_set(struct iova_bitmap *bitmap, unsigned long iova,
 /**
  * dirty_window_init - Make a window that records everything
  * @window: The window
- * @set: Where the dirt goes; outlives the window
+ * @set: Where dirty pages go; outlives the window
  */
 void dirty_window_init(struct dirty_window *window, struct dirty_set *set)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A window: kernel memory behind a struct iova_bitmap, so that every driver
- * that reports dirt with iova_bitmap_set() can fill a dirty_set.
+ * that reports with iova_bitmap_set() can fill a dirty_set.
  */
 #ifndef __IOMMUFD_DIRTY_WINDOW_H
 #define __IOMMUFD_DIRTY_WINDOW_H
@@ -12,10 +12,10 @@
 struct dirty_set;
 
 /**
- * struct dirty_window - Where a source puts its dirt
+ * struct dirty_window - Where a source puts dirty pages
  * @set_fn: First member, as in struct iova_bitmap: iova_bitmap_set() calls it
  *	if it is not NULL. Upstream's bitmaps over user memory have NULL there
- * @set: Where the dirt goes
+ * @set: Where dirty pages go
  * @first: What is recorded below this is dropped (bytes)
  * @last: What is recorded above this is dropped, inclusive
  * @unit_mask: What is recorded is rounded outward to @unit_mask + 1 bytes

@@ -14,7 +14,8 @@ here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 include $(here)/lib/lib.mk
 
 Q := $(if $(V),,@)
-objs := $(patsubst $(here)/bench/%.c,$(OUT)/%.o,$(wildcard $(here)/bench/*.c))
+objs := $(patsubst $(here)/bench/%.c,$(OUT)/%.o,$(wildcard $(here)/bench/*.c)) \
+	$(OUT)/tools-json.o
 
 all: $(OUT)/bench
 	@:
@@ -23,7 +24,11 @@ $(OUT)/%.o: $(here)/bench/%.c $(LIB_HDRS)
 	@echo "  CC      selftests/bench/$*.o"
 	$(Q)$(CC) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(OUT)/tools-json.o: $(here)/../tools/lib/json.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 $(OUT)/bench: $(objs) $(LIB_OBJS)
-	$(Q)$(CC) -static -o $@ $^
+	$(Q)$(CC) -static -o $@ $^ -ljson-c
 
 -include $(wildcard $(OUT)/*.d)

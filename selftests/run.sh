@@ -105,6 +105,8 @@ stage_unit()
 		count 0 1 0
 		return
 	}
+	# For plot.sh
+	"$TOP/build-aux/programs.sh" tools
 	make --no-print-directory -C "$TOP/selftests/unit" OUT="$BUILD/unit" \
 		GREATEST_DIR="$BUILD/greatest" run 2>&1 | tee "$log" || status=$?
 	# greatest's last words: "Pass: N, fail: N, skip: N."

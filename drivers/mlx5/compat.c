@@ -27,7 +27,7 @@ static void get_psid(struct mlx5_core_dev *mdev, char *psid)
 void mlx5vf_start_make(struct mlx5vf_device *mv, bool several, struct mlx5vf_start *start)
 {
 	struct mlx5_core_dev *mdev = mv->mdev;
-	u32 flags = 0;
+	u32 flags = MLX5VF_START_SUMS;
 
 	if (mv->chunks)
 		flags |= MLX5VF_START_CHUNKS;
@@ -71,7 +71,7 @@ int mlx5vf_start_check(struct mlx5vf_device *mv, const struct mlx5vf_start *star
 		       const char **why)
 {
 	struct mlx5_core_dev *mdev = mv->mdev;
-	u32 flags = le32_to_cpu(start->flags), known = 0;
+	u32 flags = le32_to_cpu(start->flags), known = MLX5VF_START_SUMS;
 
 	*why = "it is of another version of this driver";
 	if (start->version != cpu_to_le32(MLX5VF_STREAM_VERSION))

@@ -20,7 +20,6 @@
 #include "cmd.h"
 #include "compat.h"
 #include "device.h"
-#include "hasher.h"
 #include "load.h"
 #include "stream.h"
 
@@ -45,7 +44,6 @@ MODULE_PARM_DESC(require_checked_streams, "Refuse migration data without checksu
  * @cmd: a LOAD that is still under way, abandoned; under state_lock
  * @stored: bytes of an image that is complete and was not loaded
  * @stream: the place
- * @hasher: of images of a stream that has checksums
  * @records: number of records so far
  * @begun: a byte was written
  * @closed: the file was closed
@@ -65,7 +63,6 @@ struct mlx5vf_loader {
 	struct mlx5vf_cmd *cmd;
 	size_t stored;
 	struct mlx5vf_stream stream;
-	struct mlx5vf_hasher hasher;
 	u32 records;
 	bool begun;
 	bool closed;
@@ -198,7 +195,6 @@ static int take_image(struct mlx5vf_loader *l, const char **why)
 	/* Nothing to load, and no state to leave RESUMING with. */
 	if (!l->data_got)
 		return 0;
-	mlx5vf_hasher_finish(&l->hasher);
 	mlx5vf_stream_image(&l->stream);
 	if (l->stream.checked) {
 		l->stored = l->data_got;
@@ -239,7 +235,7 @@ static int take_head(struct mlx5vf_loader *l, const char **why)
 		*why = "it has no checksums, and require_checked_streams is set";
 		if (READ_ONCE(require_checked_streams))
 			return -EOPNOTSUPP;
-		dev_info(mlx5vf_dev(l->base.mv), "the migration data is of upstream's driver, and has no checksums\n");
+		dev_info_ratelimited(mlx5vf_dev(l->base.mv), "the migration data is of upstream's driver, and has no checksums\n");
 	}
 	l->data_got = 0;
 	if (l->content != MLX5VF_CONTENT_IMAGE || !l->head.length)
@@ -291,12 +287,15 @@ static int took_head(struct mlx5vf_loader *l, size_t n, const char **why)
 
 static int took_data(struct mlx5vf_loader *l, const void *data, size_t n, const char **why)
 {
+	bool last;
+
 	l->data_got += n;
+	last = l->data_got == le64_to_cpu(l->head.length);
 	if (l->stream.checked && l->content == MLX5VF_CONTENT_IMAGE)
-		mlx5vf_hasher_more(&l->hasher, l->buf, l->data_got);
+		mlx5vf_stream_part(&l->stream, data, n, last);
 	else if (l->stream.checked && l->content == MLX5VF_CONTENT_SKIP)
 		mlx5vf_stream_data(&l->stream, data, n);
-	return l->data_got == le64_to_cpu(l->head.length) ? take_record(l, why) : 0;
+	return last ? take_record(l, why) : 0;
 }
 
 /* Take some bytes; returns how many, or an error that ends the session. */
@@ -410,7 +409,6 @@ static void loader_free(struct mlx5vf_session *base)
 	struct mlx5vf_loader *l = to_loader(base);
 
 	mlx5vf_cmd_put(l->cmd);
-	mlx5vf_hasher_end(&l->hasher);
 	mlx5vf_buffer_put(l->buf);
 	pci_dev_put(base->mv->core.pdev);
 	kfree(l);
@@ -455,7 +453,6 @@ struct file *mlx5vf_load_begin(struct mlx5vf_device *mv)
 	pci_dev_get(mv->core.pdev);
 	mutex_init(&l->write_lock);
 	mlx5vf_stream_begin(&l->stream);
-	mlx5vf_hasher_init(&l->hasher, &l->stream);
 
 	ret = mlx5_core_alloc_pd(mv->mdev, &l->base.pd);
 	if (ret)

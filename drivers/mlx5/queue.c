@@ -4,8 +4,8 @@
  * point: data, a temporary end (ENOMSG), the end, or an error; save.c decides what
  * there is.
  *
- * Checksums are made while the bytes are read, beside the reader (hasher.c): the
- * firmware is not kept waiting for them.
+ * The reader makes the checksums, of bytes that it has just copied and that its
+ * processor still has at hand: the firmware is not kept waiting for them.
  *
  * User memory is touched without a lock but read_lock, since what ends the session
  * can be called with locks that a page fault needs. A piece that is being copied
@@ -18,7 +18,6 @@
 #include <linux/uaccess.h>
 
 #include "buffer.h"
-#include "hasher.h"
 #include "queue.h"
 
 /* ---- Pieces ---- */
@@ -98,16 +97,6 @@ void mlx5vf_queue_init(struct mlx5vf_queue *q, void (*room)(struct mlx5vf_queue 
 	INIT_LIST_HEAD(&q->used);
 	mutex_init(&q->read_lock);
 	mlx5vf_stream_begin(&q->stream);
-	mlx5vf_hasher_init(&q->hasher, &q->stream);
-}
-
-/**
- * mlx5vf_queue_free - after anything else
- * @q: the queue, dead and without pieces, or never used
- */
-void mlx5vf_queue_free(struct mlx5vf_queue *q)
-{
-	mlx5vf_hasher_end(&q->hasher);
 }
 
 /* Under lock. */
@@ -404,10 +393,7 @@ static ssize_t queue_copy(struct mlx5vf_queue *q, char __user *data, size_t coun
 		return 0;
 	n = count;
 	from = piece_at(piece, offset, &n, &image);
-	if (image) {
-		mlx5vf_hasher_more(&q->hasher, piece->buf, piece->image_length);
-	} else {
-		mlx5vf_hasher_finish(&q->hasher);
+	if (!image) {
 		before = q->stream;
 		queue_seal(q, piece, offset);
 	}
@@ -418,6 +404,9 @@ static ssize_t queue_copy(struct mlx5vf_queue *q, char __user *data, size_t coun
 			q->stream = before;
 		ret = -EFAULT;
 	} else {
+		if (image)
+			mlx5vf_stream_part(&q->stream, from, n, offset + n ==
+					   piece->head_length + piece->image_length);
 		queue_consumed(q, piece, n);
 	}
 	mlx5vf_piece_put(piece);

@@ -9,7 +9,6 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
-#include "hasher.h"
 #include "stream.h"
 
 struct file;
@@ -61,7 +60,6 @@ struct mlx5vf_piece {
  * @read_lock: one read() at a time; no one else takes it, and it protects @stream and
  *	what the records of the first piece say
  * @stream: the reader's place
- * @hasher: moves @stream over images
  */
 struct mlx5vf_queue {
 	void (*room)(struct mlx5vf_queue *q);
@@ -84,13 +82,11 @@ struct mlx5vf_queue {
 
 	struct mutex read_lock;
 	struct mlx5vf_stream stream;
-	struct mlx5vf_hasher hasher;
 };
 
 struct mlx5vf_piece *mlx5vf_piece_alloc(void);
 void mlx5vf_piece_put(struct mlx5vf_piece *piece);
 void mlx5vf_queue_init(struct mlx5vf_queue *q, void (*room)(struct mlx5vf_queue *q));
-void mlx5vf_queue_free(struct mlx5vf_queue *q);
 int mlx5vf_queue_start(struct mlx5vf_queue *q, const struct mlx5vf_start *start, u64 prepare);
 void mlx5vf_queue_image(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size_t length);
 int mlx5vf_queue_end(struct mlx5vf_queue *q);

@@ -331,7 +331,6 @@ static void saver_free(struct mlx5vf_session *base)
 {
 	struct mlx5vf_saver *s = to_saver(base);
 
-	mlx5vf_queue_free(&s->queue);
 	mem_cgroup_put(s->memcg);
 	kfree(s);
 }

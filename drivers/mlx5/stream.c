@@ -8,6 +8,7 @@
  * repeated, mixed up with that of another VF, or damaged. Who can write a stream
  * can also forge one, and then it is firmware that must hold.
  */
+#include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -27,7 +28,7 @@ void mlx5vf_stream_begin(struct mlx5vf_stream *stream)
 }
 
 /**
- * mlx5vf_stream_data - move over bytes that are no checksum
+ * mlx5vf_stream_data - move over bytes that are no checksum, and not of an image
  * @stream: the place
  * @data: the bytes
  * @n: how many
@@ -35,6 +36,112 @@ void mlx5vf_stream_begin(struct mlx5vf_stream *stream)
 void mlx5vf_stream_data(struct mlx5vf_stream *stream, const void *data, size_t n)
 {
 	xxh64_update(&stream->sum, data, n);
+}
+
+/* ---- Images ---- */
+
+#define SUMS		4
+/* So much is added up, then the sums are mixed. */
+#define SUM_GROUP	SZ_256
+
+static __always_inline void add_words(u64 *sum, const __le64 *word)
+{
+	sum[0] += le64_to_cpu(word[0]);
+	sum[1] += le64_to_cpu(word[1]);
+	sum[2] += le64_to_cpu(word[2]);
+	sum[3] += le64_to_cpu(word[3]);
+}
+
+static __always_inline void mix_sums(u64 *sum)
+{
+	sum[0] = rol64(sum[0], 29) * 0x9e3779b97f4a7c15ULL;
+	sum[1] = rol64(sum[1], 29) * 0x9e3779b97f4a7c15ULL;
+	sum[2] = rol64(sum[2], 29) * 0x9e3779b97f4a7c15ULL;
+	sum[3] = rol64(sum[3], 29) * 0x9e3779b97f4a7c15ULL;
+}
+
+/* Those of a block. A group without a loop is little but the additions. */
+static void sum_block(const __le64 *word, u64 *sums)
+{
+	const __le64 *end = word + MLX5VF_SUM_BLOCK / sizeof(*word);
+	u64 sum[SUMS] = {};
+
+	for (; word < end; word += SUM_GROUP / sizeof(*word)) {
+		add_words(sum, word);
+		add_words(sum, word + SUMS);
+		add_words(sum, word + 2 * SUMS);
+		add_words(sum, word + 3 * SUMS);
+		add_words(sum, word + 4 * SUMS);
+		add_words(sum, word + 5 * SUMS);
+		add_words(sum, word + 6 * SUMS);
+		add_words(sum, word + 7 * SUMS);
+		mix_sums(sum);
+	}
+	memcpy(sums, sum, sizeof(sum));
+}
+
+/* Those of the last block, of which only @n bytes are there. */
+static void sum_rest(const void *data, size_t n, u64 *sum)
+{
+	size_t at, i;
+
+	for (at = 0; at < MLX5VF_SUM_BLOCK; at += SUM_GROUP) {
+		for (i = at; i < min_t(size_t, n, at + SUM_GROUP); i += sizeof(__le64)) {
+			__le64 word = 0;
+
+			memcpy(&word, data + i, min(n - i, sizeof(word)));
+			sum[i / sizeof(word) % SUMS] += le64_to_cpu(word);
+		}
+		mix_sums(sum);
+	}
+}
+
+static void move_block(struct mlx5vf_stream *stream, const void *data, size_t n)
+{
+	u64 sum[SUMS] = {};
+	__le64 sums[SUMS];
+	unsigned int i;
+
+	if (n == MLX5VF_SUM_BLOCK)
+		sum_block(data, sum);
+	else
+		sum_rest(data, n, sum);
+	for (i = 0; i < SUMS; i++)
+		sums[i] = cpu_to_le64(sum[i]);
+	xxh64_update(&stream->sum, sums, sizeof(sums));
+}
+
+/**
+ * mlx5vf_stream_part - move over some of an image
+ * @stream: the place
+ * @data: the bytes, which follow on those before. Aligned as they are in the image; in
+ *	front of them is the beginning of their block, if there is one.
+ * @n: how many
+ * @last: the image ends with them
+ */
+void mlx5vf_stream_part(struct mlx5vf_stream *stream, const void *data, size_t n, bool last)
+{
+	size_t before = stream->part % MLX5VF_SUM_BLOCK;
+
+	stream->part = last ? 0 : stream->part + n;
+	if (!stream->sums) {
+		mlx5vf_stream_data(stream, data, n);
+		return;
+	}
+	data -= before;
+	n += before;
+	for (; n >= MLX5VF_SUM_BLOCK; n -= MLX5VF_SUM_BLOCK) {
+		move_block(stream, data, MLX5VF_SUM_BLOCK);
+		data += MLX5VF_SUM_BLOCK;
+	}
+	if (last && n)
+		move_block(stream, data, n);
+}
+
+/* How a stream is checked, which it says itself. */
+static void take_start(struct mlx5vf_stream *stream, const struct mlx5vf_start *start)
+{
+	stream->sums = start->flags & cpu_to_le32(MLX5VF_START_SUMS);
 }
 
 /* ---- The saving side ---- */
@@ -84,6 +191,8 @@ void mlx5vf_stream_seal(struct mlx5vf_stream *stream, void *record)
 
 	mlx5vf_stream_data(stream, head, sizeof(*head));
 	content->sum = record_sum(stream, head, content);
+	if (head->tag == cpu_to_le32(MLX5VF_TAG_START))
+		take_start(stream, (void *)content);
 }
 
 /**
@@ -235,6 +344,9 @@ int mlx5vf_stream_small(struct mlx5vf_stream *stream, const struct mlx5vf_record
 	if (record_sum(stream, head, data) != ((const struct mlx5vf_sum *)data)->sum)
 		return -EBADMSG;
 	switch (tag) {
+	case MLX5VF_TAG_START:
+		take_start(stream, data);
+		break;
 	case MLX5VF_TAG_NEXT:
 		stream->announced = true;
 		stream->next = le64_to_cpu(((const struct mlx5vf_next *)data)->length);
@@ -250,7 +362,7 @@ int mlx5vf_stream_small(struct mlx5vf_stream *stream, const struct mlx5vf_record
 }
 
 /**
- * mlx5vf_stream_image - an image was moved over, with mlx5vf_stream_data() if the
+ * mlx5vf_stream_image - an image was moved over, with mlx5vf_stream_part() if the
  *	stream is checked
  * @stream: the place
  */

@@ -4,8 +4,8 @@
  * architecture IHI 0070, 3.13).
  *
  * A writable PTE is dirty from the start, so what is mapped while tracking is
- * reported once without having been written. A walk over a hole warns, so the
- * harvest never does that.
+ * reported once without having been written; of a new HWPT it is cleared where no
+ * device is attached yet. A walk over a hole warns, so the harvest never does that.
  *
  * iotlb_sync() returns at once unless gather->pgsize is set, and makes the level
  * hint (TTL) of range invalidations of it: with the wrong size of leaf no

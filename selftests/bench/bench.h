@@ -67,6 +67,11 @@ void rows_flush(void);
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 void must(int rc, const char *what);
 
+/* ---- json.c ---------------------------------------------------------------- */
+
+int json_bench(const char *kernel);
+int json_migration(const char *name, const char *file);
+
 /* ---- scene.c: what is measured -------------------------------------------- */
 
 enum pattern { SEQ, RANDOM };

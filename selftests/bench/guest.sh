@@ -80,18 +80,7 @@ migrate()
 	bind-all >/dev/null || fail "no devices to migrate with"
 	vmigrate --demo --json --seed 1 --devices 2 "$@" >/tmp/migration ||
 		fail "$name: $(cat /tmp/migration)"
-	awk -v name="$name" '
-		/"pass":/ { passes++ }
-		/^ *"bytes":/ { bytes = $2 + 0 }
-		/^ *"downtime_s":/ { downtime = $2 + 0 }
-		/^ *"total_s":/ { total = $2 + 0 }
-		/^ *"complete": true/ { complete = 1 }
-		END {
-			if (!complete)
-				exit 1
-			printf "migration\t%s\t%.0f\t%d\t%.6f\t%.6f\n", \
-				name, bytes, passes, downtime, total
-		}' /tmp/migration || fail "$name: pages differ"
+	bench migration "$name" /tmp/migration || exit 1
 }
 
 # exchange FROM PREFIX: all modules for those of another build

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * bench WAY [quick] GROUP...: measure groups of rows in one way, "upstream" or
- * "tracker". Prints a line for each row, and "done" at the end.
+ * "tracker". Prints a line for each row, and "done" at the end. Its other commands are
+ * for the scripts around it: meter here, json and migration in json.c.
  */
 #include <fcntl.h>
 #include <linux/random.h>
@@ -61,12 +62,16 @@ int main(int argc, char **argv)
 		meter_init();
 		return meter_check(atof(argv[2]));
 	}
+	if (argc == 3 && !strcmp(argv[1], "json"))
+		return json_bench(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "migration"))
+		return json_migration(argv[2], argv[3]);
 	if (argc > 1 && !strcmp(argv[1], "upstream"))
 		way = &upstream;
 	if (argc > 1 && !strcmp(argv[1], "tracker"))
 		way = &tracker;
 	if (!way) {
-		fprintf(stderr, "usage: bench upstream|tracker [quick] GROUP...; bench meter NANOSECONDS\n");
+		fprintf(stderr, "usage: bench upstream|tracker [quick] GROUP...; bench meter NANOSECONDS; bench json KERNEL; bench migration NAME FILE\n");
 		return 2;
 	}
 	setrlimit(RLIMIT_MEMLOCK, &all);

@@ -2,8 +2,8 @@
 #
 # report.awk TARGETS RESULT...: put rows side by side. Reads what the program in
 # the VM and the one on the host have printed (files count.out, again.out,
-# parallel.out, wall.out, host.out); prints a table, and writes bench.json and the data
-# for the plots to dir. With quick, compares ratios with the file ratios; with
+# parallel.out, wall.out, host.out); prints a table, writes the data for the
+# plots to dir, and has the program bench write bench.json there. With quick, compares ratios with the file ratios; with
 # quick=parallel, says only by its status how two READs at once compare.
 #
 # Lines of a result: "way NAME", then "row NAME BUSY-NS WALL-NS OPS LEAVES DIRTY
@@ -246,55 +246,45 @@ function over_reporting(	i)
 
 function json_over(way, name)
 {
-	return (way, name) in over ? sprintf("%.4f", over[way, name]) : "null"
+	return (way, name) in over ? sprintf("%.4f", over[way, name]) : "-"
 }
 
-function json_way(way, name,	key, s)
+function json_way(way, name)
 {
 	if (!((way, name) in count))
-		return "null"
-	s = sprintf("{\"instructions\": %.0f", count[way, name])
-	if (("wall", way, name) in other)
-		s = s sprintf(", \"wall_ns\": %.0f", other["wall", way, name])
-	return s "}"
+		return "-\t-"
+	return sprintf("%.0f", count[way, name]) "\t" \
+		((("wall", way, name) in other) ? sprintf("%.0f", other["wall", way, name]) : "-")
 }
 
-function json(	i, f, name, file)
+# As selftests/bench/json.c wants it
+function json(	i, f, name, to)
 {
-	file = dir "/bench.json"
-	printf "{\n  \"kernel\": \"%s\",\n  \"rows\": [\n", kernel >file
+	to = sprintf("'%s' json '%s' >'%s/bench.json'", program, kernel, dir)
 	for (i = 1; i <= nr_rows; i++) {
 		name = row[i]
-		printf "    {\"row\": \"%s\", \"upstream\": %s, \"tracker\": %s, \"ratio\": %s, \"leaves\": %d, \"dirty\": %d, \"bytes_touched\": %d, \"bytes_held\": %d}%s\n", \
-			name, json_way("upstream", name), \
-			json_way("tracker", name), \
-			ratio[name] ? sprintf("%.4f", ratio[name]) : "null", \
+		printf "row\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\n", name, \
+			json_way("upstream", name), json_way("tracker", name), \
+			ratio[name] ? sprintf("%.4f", ratio[name]) : "-", \
 			leaves[name], dirty[name], \
-			8 * leaves[name] + (dirty[name] ? 8 * words[name] : 0), \
-			held[name], (i < nr_rows ? "," : "") >file
+			8 * leaves[name] + (dirty[name] ? 8 * words[name] : 0), held[name] | to
 	}
-	printf "  ],\n  \"parallel\": {" >file
 	if (parallel_row)
-		printf "\"row\": \"%s\", \"upstream\": %.4f, \"tracker\": %.4f", parallel_row, \
-			factor("upstream", 4), factor("tracker", 4) >file
-	printf "},\n  \"migrations\": [" >file
+		printf "parallel\t%s\t%.4f\t%.4f\n", parallel_row, \
+			factor("upstream", 4), factor("tracker", 4) | to
 	for (i = 1; i <= nr_migrations; i++) {
 		split(migration[i], f, "\t")
-		printf "%s\n    {\"way\": \"%s\", \"bytes\": %.0f, \"passes\": %d, \"downtime_s\": %s, \"total_s\": %s}", \
-			(i > 1 ? "," : ""), f[2], f[3], f[4], f[5], f[6] >file
+		printf "migration\t%s\t%.0f\t%d\t%s\t%s\n", f[2], f[3], f[4], f[5], f[6] | to
 	}
-	printf "\n  ],\n  \"reported_for_each_written\": [" >file
 	for (i = 1; i <= nr_over; i++)
-		printf "%s\n    {\"what\": \"%s\", \"upstream\": %s, \"tracker\": %s}", \
-			(i > 1 ? "," : ""), over_name[i], \
-			json_over("upstream", over_name[i]), \
-			json_over("tracker", over_name[i]) >file
-	printf "\n  ],\n  \"host\": {" >file
+		printf "over\t%s\t%s\t%s\n", over_name[i], \
+			json_over("upstream", over_name[i]), json_over("tracker", over_name[i]) | to
 	for (i = 1; i <= nr_host; i++)
-		printf "%s\"%s\": %.0f", (i > 1 ? ", " : ""), host[i], \
-			host_rate[host[i]] >file
-	printf "}\n}\n" >file
-	close(file)
+		printf "host\t%s\t%.0f\n", host[i], host_rate[host[i]] | to
+	if (close(to)) {
+		print "bench.json could not be written"
+		exit failed = 1
+	}
 }
 
 # name.SIZE.DENSITY.PATTERN
@@ -356,6 +346,8 @@ function compare(	i, name, line, old, bad, n)
 }
 
 END {
+	if (failed)
+		exit 1
 	if (quick == "parallel")
 		exit parallel_judge()
 	table()

@@ -32,7 +32,7 @@ rows+=" -- $mixed mixed -- $logs logs"
 "$TOP/build-aux/modules.sh" upstream
 "$TOP/build-aux/programs.sh" tools bench
 # What the full run measures on the host compiles in the quick one, too.
-make -s -C "$here/host" OUT="$out/host" "$out/host/speed"
+make -s -C "$here/host" OUT="$out/host" "$out/host"/{speed,set,runs,orders}
 load_kernel
 mkdir -p "$out/upstream"
 
@@ -128,7 +128,7 @@ fi
 
 report()
 {
-	awk -v shift=$shift -v dir="$out" -v quick="$quick" -v kernel="$RELEASE" \
+	awk -v shift=$shift -v dir="$out" -v quick="$quick" -v kernel="$RELEASE" -v program="$out/bench" \
 		-v ratios="$here/ratios.txt" -f "$here/report.awk" \
 		"$here/targets.txt" "$@"
 }

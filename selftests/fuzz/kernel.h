@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What drivers/mlx5/load.c, stream.c, hasher.c and compat.c need of the kernel, on the
+ * What drivers/mlx5/load.c, stream.c and compat.c need of the kernel, on the
  * host. Every <linux/...> header that they include and selftests/unit/shim does not
  * have is this file (see the Makefile).
  */
@@ -28,6 +28,8 @@
 #define PAGE_SIZE		4096UL
 #define PAGE_ALIGN(n)		(((n) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
 #define offset_in_page(n)	((unsigned long)(n) & (PAGE_SIZE - 1))
+#define SZ_256			0x100
+#define SZ_4K			0x1000
 #define SZ_64K			0x10000
 #define SZ_4M			0x400000
 #define SZ_64M			0x4000000
@@ -40,6 +42,7 @@
 #ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #endif
+#define rol64(x, n)		((x) << (n) | (x) >> (64 - (n)))
 #define div64_u64(x, y)		((x) / (y))
 #define module_param(...)
 #define MODULE_PARM_DESC(...)
@@ -47,10 +50,6 @@
 	(memset(to, pad, size), memcpy(to, from, n))
 #define READ_ONCE(x)		(*(volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(READ_ONCE(x) = (v))
-/* One thread: nothing to order */
-#define smp_load_acquire(p)	READ_ONCE(*(p))
-/* As above */
-#define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
 #define container_of(p, type, member)					\
 	((type *)((char *)(p) - offsetof(type, member)))
 #define cpu_to_le16(x)		((__le16)(x))
@@ -144,9 +143,6 @@ struct work_struct {
 
 typedef void (*work_func_t)(struct work_struct *work);
 struct workqueue_struct;
-#define system_unbound_wq		NULL
-#define INIT_WORK(w, f)			((void)(f), (w)->n = 0)
-#define cancel_work_sync(w)		((void)(w))
 
 static inline bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 {
@@ -223,7 +219,7 @@ struct vfio_pci_core_device {
 #define vfio_put_device(d)		((d)->device.refs--)
 
 #define dev_err_ratelimited(dev, ...)	((void)(dev), (void)snprintf(NULL, 0, __VA_ARGS__))
-#define dev_info			dev_err_ratelimited
+#define dev_info_ratelimited		dev_err_ratelimited
 
 int mlx5_core_alloc_pd(struct mlx5_core_dev *mdev, u32 *pd);
 void mlx5_core_dealloc_pd(struct mlx5_core_dev *mdev, u32 pd);

@@ -201,7 +201,7 @@ TEST_F(access, a_driver_that_marks)
 	EXPECT_EQ(0, read_ram(self));
 }
 
-/* Unmap, replace and close take the pins away, and not their dirt. */
+/* Unmap, replace and close take the pins away, and not their dirty pages. */
 TEST_F(access, pins_that_are_taken_away)
 {
 	struct bench *b = &self->b;
@@ -229,6 +229,70 @@ TEST_F(access, pins_that_are_taken_away)
 	close(self->cpu);
 	self->cpu = -1;
 	EXPECT_EQ(4, read_ram(self));
+	EXPECT_EQ(0, read_ram(self));
+}
+
+/* Pins from before the tracker was made: until they are undone, what is pinned is dirty. */
+static int pin_and_make_tracker(FIXTURE_DATA(access) *self)
+{
+	struct bench *b = &self->b;
+	int rc;
+
+	rc = iommufd_destroy(b->fd, b->tracker_id) ?:
+	     cpu(self, VIRT_CPU_PIN_WRITE, 5, 7) ?:
+	     cpu(self, VIRT_CPU_PIN_READ, 40, 2);
+	return rc ?: tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id);
+}
+
+TEST_F(access, pins_older_than_the_tracker)
+{
+	ASSERT_EQ(0, pin_and_make_tracker(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 20, 3));
+	ASSERT_EQ(0, bench_start(&self->b));
+	/* What each was pinned for cannot be told from the other */
+	EXPECT_EQ(12, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
+	EXPECT_EQ(12, read_ram(self));
+	EXPECT_EQ(0, lost(self, 5));
+	ASSERT_EQ(0, bench_read(&self->b, 0, 8, 0, NULL));
+	EXPECT_EQ(3, bench_count(&self->b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
+	EXPECT_EQ(12, read_ram(self));
+	EXPECT_EQ(0, lost(self, 5));
+	EXPECT_EQ(5, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 40, 2));
+	EXPECT_EQ(2, read_ram(self));
+	/* From now on all pins are known */
+	EXPECT_EQ(0, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 60, 1));
+	EXPECT_EQ(1, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 60, 1));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 20, 3));
+	EXPECT_EQ(1, read_ram(self));
+	EXPECT_EQ(0, read_ram(self));
+}
+
+TEST_F(access, older_pins_control)
+{
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", NO_ACCESS));
+	ASSERT_EQ(0, pin_and_make_tracker(self));
+	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
+	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(7, lost(self, 5));
+}
+
+TEST_F(access, older_pins_that_are_taken_away)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, pin_and_make_tracker(self));
+	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(9, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	EXPECT_EQ(9, read_ram(self));
+	EXPECT_EQ(0, lost(self, 5));
 	EXPECT_EQ(0, read_ram(self));
 }
 

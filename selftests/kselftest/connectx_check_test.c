@@ -257,6 +257,33 @@ TEST_F(check, not_delivered)
 	pair_close(&p);
 }
 
+/*
+ * The firmware looks at the signature of each command, and does not execute one that was
+ * damaged on its way: in any byte, the control being that others are executed.
+ */
+TEST_F(check, signatures)
+{
+	unsigned long commands;
+	char fault[32];
+	unsigned int byte;
+	struct pair p;
+	__u64 size;
+
+	ASSERT_EQ(0, pair_open(&p));
+	for (byte = 0; byte < 64; byte += 7) {
+		EXPECT_EQ(0, vf_data_size(&p.src, &size));
+		snprintf(fault, sizeof(fault), "0x117:flip=%u", byte);
+		ASSERT_EQ(0, firmware_faults(fault));
+		commands = virt_get("connectx_commands");
+		EXPECT_GT(0, vf_data_size(&p.src, &size)) {
+			TH_LOG("byte %u", byte);
+		}
+		EXPECT_EQ(commands, virt_get("connectx_commands"));
+	}
+	EXPECT_EQ(0, vf_data_size(&p.src, &size));
+	pair_close(&p);
+}
+
 /* What mlx5_core has not created itself is left when it goes. */
 TEST_F(check, objects_left)
 {

@@ -9,16 +9,20 @@
  * SEED=n repeats the random choices.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <linux/vfio_mig_precopy.h>
 
 #include "kselftest_harness.h"
+#include "firmware.h"
 #include "pair.h"
 #include "../lib/feature.h"
 #include "../lib/sysfs.h"
 #include "../lib/truth.h"
 
 #define DRIVER	"/sys/bus/pci/drivers/mlx5_core/"
+#define PAGES	"/sys/kernel/debug/mlx5/" VF_PF "/pages/"
 #define WRITES	1024		/* two messages of 4 KiB, if they are that small */
 
 static int virt_set(const char *name, const char *value)
@@ -68,6 +72,9 @@ FIXTURE_TEARDOWN(quirks)
 	EXPECT_EQ(0, virt_set("connectx_ids", "0"));
 	EXPECT_EQ(0, virt_set("connectx_trackers", "8"));
 	EXPECT_EQ(0, virt_set("connectx_min_space", "12"));
+	EXPECT_EQ(0, virt_set("connectx_icm", "0"));
+	EXPECT_EQ(0, virt_set("connectx_icm_pages", "4096"));
+	EXPECT_EQ(0, firmware_faults(""));
 	EXPECT_EQ(0, restart_pf());
 	EXPECT_EQ(self->invalid, virt_get("connectx_invalid"));
 	EXPECT_EQ(self->left, virt_get("connectx_left"));
@@ -316,6 +323,134 @@ TEST_F(quirks, load_command)
 	EXPECT_TRUE(pair_still(&p->dst));
 	ASSERT_EQ(0, vf_bus_master(&p->dst, true));
 	EXPECT_TRUE(pair_moves(&p->dst));
+	pair_close(p);
+}
+
+/* Does an interrupt arrive? What came before does not count. */
+static bool interrupted(int fd)
+{
+	__u64 n;
+	int ms;
+
+	for (ms = 0; read(fd, &n, sizeof(n)) > 0 && ms < 100; ms++)
+		usleep(1000);
+	for (ms = 0; ms < 500; ms++) {
+		if (read(fd, &n, sizeof(n)) > 0)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/*
+ * A LOAD that resets the MSI-X table: no driver writes the kernel's vectors back, and a
+ * VMM that sets interrupts up behind it, as it does when a guest's config space is
+ * restored, has them. Firmware that leaves the table alone is the control.
+ */
+TEST_F(quirks, load_msix)
+{
+	int fd = eventfd(0, EFD_NONBLOCK), resets;
+	struct pair *p = &self->p;
+
+	ASSERT_LE(0, fd);
+	for (resets = 0; resets < 2; resets++) {
+		ASSERT_EQ(0, pair_open(p));
+		ASSERT_EQ(0, virt_set("connectx_quirks",
+				      resets ? "load_msix" : ""));
+		p->job.irq = 10;
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		ASSERT_EQ(0, pair_save(p, true));
+		ASSERT_EQ(0, vf_bus_master(&p->dst, true));
+		ASSERT_EQ(0, vf_irqs(&p->dst, &fd, 1));
+		ASSERT_EQ(0, pair_load(p));
+		ASSERT_EQ(0, vf_set_state(&p->dst, VFIO_DEVICE_STATE_RUNNING,
+					  NULL));
+		EXPECT_TRUE(pair_moves(&p->dst));
+		EXPECT_EQ(!resets, interrupted(fd));
+		ASSERT_EQ(0, vf_irqs(&p->dst, NULL, 0));
+		ASSERT_EQ(0, vf_irqs(&p->dst, &fd, 1));
+		EXPECT_TRUE(interrupted(fd));
+		pair_close(p);
+	}
+	close(fd);
+}
+
+/* ---- Pages of the host for page trackers ---- */
+
+static long pages_given(void)
+{
+	return number_in(PAGES "fw_pages_total", "");
+}
+
+/* Pages that mlx5_core had and the firmware did not take. */
+static long pages_dropped(void)
+{
+	return number_in(PAGES "fw_pages_give_dropped", "");
+}
+
+/* They are given back after the answer. */
+static bool pages_become(long pages)
+{
+	int ms;
+
+	for (ms = 0; ms < 5000 && pages_given() != pages; ms++)
+		usleep(1000);
+	return pages_given() == pages;
+}
+
+static void *begin_log(void *vf)
+{
+	return (void *)(long)log_begin(vf);
+}
+
+/*
+ * A page tracker that needs pages of the host, in proportion to its address space: it
+ * is answered when they are there, fails when there cannot be as many or the host
+ * has none, and gives them back. mlx5_core counts them.
+ */
+TEST_F(quirks, pages_of_trackers)
+{
+	struct pair *p = &self->p;
+	struct firmware fw;
+	pthread_t thread;
+	long had, dropped;
+	void *rc;
+	int ms;
+
+	ASSERT_EQ(0, pair_open(p));
+	had = pages_given();
+	ASSERT_LT(0, had);
+	/* The control: none are needed */
+	EXPECT_EQ(0, check_report(p, &p->src));
+	ASSERT_EQ(0, log_begin(&p->src));
+	EXPECT_EQ(had, pages_given());
+	ASSERT_EQ(0, log_stop(p->src.fd));
+	/* 16 MiB, and a page for each 64 KiB */
+	ASSERT_EQ(0, virt_set("connectx_icm", "16"));
+	ASSERT_EQ(0, log_begin(&p->src));
+	EXPECT_LE(had + 256, pages_given());
+	ASSERT_EQ(0, log_stop(p->src.fd));
+	EXPECT_TRUE(pages_become(had));
+	EXPECT_EQ(0, check_report(p, &p->src));
+	ASSERT_EQ(0, virt_set("connectx_icm_pages", "255"));
+	EXPECT_GT(0, log_begin(&p->src));
+	EXPECT_EQ(had, pages_given());
+	ASSERT_EQ(0, virt_set("connectx_icm_pages", "4096"));
+	/* What the host gives does not arrive, then it says that it has none */
+	dropped = pages_dropped();
+	ASSERT_LE(0, dropped);
+	ASSERT_EQ(0, firmware_faults("0x108:fail"));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, begin_log, &p->src));
+	for (ms = 0; ms < 5000 && pages_dropped() == dropped; ms++)
+		usleep(1000);
+	EXPECT_LT(dropped, pages_dropped());
+	firmware_begin(&fw, CMD_MANAGE_PAGES, 16, 16);
+	EXPECT_EQ(STAT_OK, firmware_exec(&fw));
+	pthread_join(thread, &rc);
+	EXPECT_GT(0, (long)rc);
+	EXPECT_EQ(had, pages_given());
+	EXPECT_EQ(0, check_report(p, &p->src));
+	EXPECT_TRUE(pages_become(had));
 	pair_close(p);
 }
 

@@ -354,4 +354,40 @@ TEST_F(fine, migrates_there_and_back)
 	EXPECT_TRUE(bench_bit(b, 2000));
 }
 
+/*
+ * A HWPT to which a device moves while it is tracked has nothing of its own to report,
+ * whether it was made before START or after, and though some IOMMUs have what is mapped
+ * dirty from birth.
+ */
+TEST_F(fine, second_hwpt_is_clean)
+{
+	struct bench *b = &self->b;
+	__u32 hwpt[3];
+	unsigned int i;
+
+	ASSERT_EQ(0, bench_open_empty(b, false));
+	ASSERT_EQ(0, bench_map(b));
+	ASSERT_EQ(0, iommufd_ioas_small_leaves(b->fd, b->ioas_id, true));
+	ASSERT_EQ(0, vdev_open(&b->dev, b->fd, variant->device));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, iommufd_hwpt_alloc(b->fd, b->dev.dev_id, b->ioas_id,
+						IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+						&hwpt[i]));
+		if (i != 1)
+			continue;
+		ASSERT_EQ(0, vdev_attach(&b->dev, hwpt[0], NULL));
+		ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0,
+					   &b->tracker_id));
+		ASSERT_EQ(0, bench_start(b));
+	}
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, vdev_attach(&b->dev, hwpt[i], NULL));
+		ASSERT_EQ(0, bench_write(b, 100 * i, 3));
+		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		EXPECT_EQ(3, bench_count(b));
+		EXPECT_TRUE(bench_bit(b, 100 * i));
+		EXPECT_TRUE(bench_bit(b, 100 * i + 2));
+	}
+}
+
 TEST_HARNESS_MAIN

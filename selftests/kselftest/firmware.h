@@ -12,6 +12,7 @@
 #define FIRMWARE_ROOM	4096
 
 /* Opcodes of linux/mlx5/mlx5_ifc.h */
+#define CMD_MANAGE_PAGES 0x108
 #define CMD_SUSPEND	0x115
 #define CMD_RESUME	0x116
 #define CMD_QUERY	0x117

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@
 #include "fixture.h"
 
 /* On line "netlink" of plan.txt */
-enum { CTL_AMD, CTL_AMD_OTHER, CTL_INTEL_GATHER, CTL_SMMU, CTL_NONE, CTL_LOG };
+enum { CTL_AMD, CTL_AMD_OTHER, CTL_INTEL_GATHER, CTL_SMMU, CTL_NONE, CTL_LOG, CTL_LOW };
 
 #define SIZE (1ull << 20)
 
@@ -196,6 +197,77 @@ TEST_F(ctl, show)
 	EXPECT_LT(strchr(r->out, '\n'), r->out + strlen(r->out) - 1);
 	ctl(r, "-j show tracker");
 	EXPECT_EQ(strchr(r->out, '\n'), r->out + strlen(r->out) - 1);
+}
+
+/* A name is a name, whatever a process calls itself. */
+TEST_F(ctl, process_names)
+{
+	struct run *r = &self->r;
+	struct json_object *json;
+	char line[128];
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		prctl(PR_SET_NAME, "a\033[2J\nb\xff\x7f");
+		if (iommufd_open() >= 0 && write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	ASSERT_EQ(1, read(ready[0], &c, 1));
+	ctl(r, "show context");
+	snprintf(line, sizeof(line), ": a?[2J?b?? (pid %d), ", pid);
+	EXPECT_NE(NULL, strstr(r->out, line)) TH_LOG("%s", r->out);
+	ctl(r, "-j show context");
+	json = json_tokener_parse(r->out);
+	EXPECT_STREQ("a?[2J?b??", value(entry(json, "context", "pid", (uint64_t)pid),
+					"comm"));
+	json_object_put(json);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+}
+
+/* One that upstream's ioctls have made is shown by its HWPT, and found so. */
+TEST_F(ctl, hwpt_tracker)
+{
+	struct run *r = &self->r;
+	struct json_object *json;
+	char line[128];
+	__u32 hwpt;
+
+	ASSERT_EQ(0, iommufd_destroy(self->fd, self->tracker_id));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id, self->ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt));
+	ASSERT_EQ(0, vdev_attach(&self->dev, hwpt, NULL));
+	ctl(r, "show tracker %llu/hwpt%u", self->context, hwpt);
+	EXPECT_EQ(2, r->status);
+	ASSERT_EQ(0, iommufd_hwpt_set_dirty(self->fd, hwpt, true));
+	snprintf(line, sizeof(line), "tracker %llu/hwpt%u: of hwpt %u of ioas %u, running, policy",
+		 self->context, hwpt, hwpt, self->ioas_id);
+	ctl(r, "show");
+	EXPECT_EQ(0, r->status);
+	EXPECT_NE(NULL, strstr(r->out, line)) TH_LOG("%s", r->out);
+	ctl(r, "show tracker %llu/hwpt%u", self->context, hwpt);
+	EXPECT_EQ(0, r->status);
+	EXPECT_EQ(0, strncmp(r->out, line, strlen(line)));
+	ctl(r, "-j show tracker %llu/hwpt%u", self->context, hwpt);
+	json = json_tokener_parse(r->out);
+	EXPECT_STREQ("0", value(entry(json, "tracker", "tracker-hwpt", hwpt), "tracker"));
+	json_object_put(json);
+	ctl(r, "plan %llu/hwpt%u", self->context, hwpt);
+	EXPECT_EQ(0, r->status);
+	snprintf(line, sizeof(line), "dirty tracker %llu/hwpt%u of IOAS %u, in units of 4 KiB\n  device %u on HWPT %u: IOMMU (amd)",
+		 self->context, hwpt, self->ioas_id, self->dev.dev_id, hwpt);
+	EXPECT_EQ(0, strncmp(r->out, line, strlen(line))) TH_LOG("%s", r->out);
+	ctl(r, "show ioas %llu/hwpt%u", self->context, hwpt);
+	EXPECT_EQ(2, r->status);
+	EXPECT_NE(NULL, strstr(r->err, "only a tracker is named by its HWPT"));
 }
 
 TEST_F(ctl, plan)
@@ -495,6 +567,187 @@ TEST_F(ctl, top_screen)
 	close(master);
 }
 
+/* ---- top --record, plot ---- */
+
+#define RECORD "/tmp/record"
+#define INSTANCES "/sys/kernel/tracing/instances"
+
+static unsigned int lines_of(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	unsigned int n = 0;
+	int c;
+
+	while (f && (c = getc(f)) != EOF)
+		n += c == '\n';
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* Wait until the record has @more lines more than it has. */
+static bool recorded(unsigned int more)
+{
+	unsigned int from = lines_of(RECORD), i;
+
+	for (i = 0; i < 600; i++) {
+		if (lines_of(RECORD) >= from + more)
+			return true;
+		usleep(50000);
+	}
+	return false;
+}
+
+/* What is in a record of a device in a context */
+struct sum {
+	unsigned int lines, bad;
+	bool reads;
+	uint64_t read_bytes;
+	double rate_bytes;
+};
+
+static void sum_line(struct sum *sum, const char *line, uint64_t context, const char *name)
+{
+	struct json_object *json = json_tokener_parse(line), *list;
+	size_t i;
+
+	if (!json || !json_object_object_get_ex(json, "reads", &list)) {
+		sum->bad++;
+		json_object_put(json);
+		return;
+	}
+	if (!sum->lines++)
+		sum->reads = json_object_get_boolean(list);
+	for (i = 0; sum->lines > 1 && i < json_object_array_length(list); i++) {
+		struct json_object *r = json_object_array_get_idx(list, i);
+
+		if (strtoull(value(r, "context"), NULL, 10) != context)
+			continue;
+		sum->bad += strtoull(value(r, "first"), NULL, 10) != IOVA ||
+			    strtoull(value(r, "length"), NULL, 10) != SIZE;
+		sum->read_bytes += strtoull(value(r, "dirty"), NULL, 10);
+	}
+	if (sum->lines > 1 && json_object_object_get_ex(json, "sources", &list))
+		for (i = 0; i < json_object_array_length(list); i++) {
+			struct json_object *s = json_object_array_get_idx(list, i);
+
+			if (!strcmp(value(s, "name"), name))
+				sum->rate_bytes += strtod(value(s, "rate"), NULL) *
+						   strtod(value(json, "seconds"), NULL);
+		}
+	json_object_put(json);
+}
+
+static struct sum sum_record(uint64_t context, const char *name)
+{
+	FILE *f = fopen(RECORD, "r");
+	static char line[65536];
+	struct sum sum = {};
+
+	while (f && fgets(line, sizeof(line), f))
+		sum_line(&sum, line, context, name);
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/* Three times a few pages are written and READ; a look in between takes nothing. */
+static int write_and_read(struct vdev *dev, int fd, __u32 tracker)
+{
+	__u64 bits[SIZE / PAGE / 64];
+	struct tracker_read_out out;
+	struct vdev_job job;
+	unsigned int i;
+	int rc = 0;
+
+	vdev_job_init(&job);
+	job.iova = IOVA;
+	job.length = 3 * PAGE;
+	for (i = 0; i < 3 && !rc; i++) {
+		rc = vdev_run(dev, &job, 20000);
+		memset(bits, 0, sizeof(bits));
+		if (!rc)
+			rc = tracker_count(fd, tracker, IOVA, SIZE, PAGE, &out);
+		if (!rc)
+			rc = tracker_read_bitmap(fd, tracker, IOVA, SIZE, PAGE, bits, 0, &out);
+		if (!rc && out.dirty_bytes != 3 * PAGE)
+			rc = -EBADMSG;
+	}
+	return rc;
+}
+
+/*
+ * What was READ is in the record, to the byte and once. A record that is interrupted is
+ * whole, one that is cut is good up to there, and the trace goes with the program.
+ */
+TEST_F(ctl, record)
+{
+	int null = open("/dev/null", O_WRONLY), status;
+	struct run *r = &self->r;
+	char path[64];
+	struct sum sum;
+	struct stat st;
+	pid_t pid;
+
+	ASSERT_EQ(0, tracker_set(self->fd, self->tracker_id, IOMMU_DIRTY_TRACKER_ENABLE, NULL,
+				 NULL));
+	unlink(RECORD);
+	pid = ctl_start("top -d 0.2 --record " RECORD, null, null, true);
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(recorded(2));
+	snprintf(path, sizeof(path), INSTANCES "/iommufdctl-%d", pid);
+	EXPECT_EQ(0, access(path, F_OK));
+	EXPECT_EQ(0, write_and_read(&self->dev, self->fd, self->tracker_id));
+	EXPECT_TRUE(recorded(2));
+	ASSERT_EQ(0, kill(pid, SIGINT));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	EXPECT_NE(0, access(path, F_OK));
+	sum = sum_record(self->context, self->dev.name);
+	EXPECT_EQ(0, sum.bad);
+	EXPECT_LE(4, sum.lines);
+	EXPECT_TRUE(sum.reads);
+	EXPECT_EQ(9 * PAGE, sum.read_bytes);
+	/* The source has told the look, too; a busy one is told later */
+	EXPECT_LT(0, sum.rate_bytes);
+	EXPECT_GT(18.1 * PAGE, sum.rate_bytes);
+
+	/* Without gnuplot, which this VM does not have, all but the pictures */
+	ctl(r, "plot " RECORD " -o /tmp/pictures");
+	EXPECT_EQ(2, r->status);
+	EXPECT_NE(NULL, strstr(r->err, "gnuplot-nox")) TH_LOG("%s", r->err);
+	snprintf(path, sizeof(path), "/tmp/pictures/heat-%llu.dat", self->context);
+	EXPECT_LE(1, lines_of(path));
+	EXPECT_LE(4, lines_of("/tmp/pictures/rate.dat"));
+
+	ASSERT_EQ(0, stat(RECORD, &st));
+	ASSERT_EQ(0, truncate(RECORD, st.st_size - 10));
+	ctl(r, "plot " RECORD " -o /tmp/pictures");
+	EXPECT_NE(NULL, strstr(r->err, "ends within line")) TH_LOG("%s", r->err);
+	close(null);
+}
+
+TEST_F(ctl, record_errors)
+{
+	struct run *r = &self->r;
+
+	ctl(r, "top -d 0.2 -n 3 --record /dev/full");
+	EXPECT_EQ(2, r->status);
+	EXPECT_NE(NULL, strstr(r->err, "No space left")) TH_LOG("%s", r->err);
+	ctl(r, "top -n 1 --record /no/such/folder/record");
+	EXPECT_EQ(2, r->status);
+	ctl(r, "top -n 1 --record");
+	EXPECT_EQ(2, r->status);
+	ctl(r, "plot /tmp/record");
+	EXPECT_EQ(2, r->status);
+	ctl(r, "plot /no/such/record -o /tmp/pictures");
+	EXPECT_EQ(2, r->status);
+	ctl(r, "plot /proc/cmdline -o /tmp/pictures");
+	EXPECT_EQ(2, r->status);
+	EXPECT_NE(NULL, strstr(r->err, "is not a record")) TH_LOG("%s", r->err);
+}
+
 /* ---- check ---- */
 
 static struct json_object *check(struct run *r, const char *name)
@@ -586,6 +839,34 @@ TEST(check_small_leaves)
 	json_object_put(json);
 	ctl(&r, "policy set small-leaves off");
 	ASSERT_EQ(0, r.status);
+}
+
+/*
+ * A log that ends below what can be mapped may leave something to be reported because it
+ * is mapped, unless a VMM maps less.
+ */
+TEST(check_low_log)
+{
+	struct json_object *json;
+	struct run r;
+	char name[16];
+
+	name_of(CTL_LOW, name, sizeof(name));
+	ASSERT_EQ(0, sysfs_pci_bind(name, VDEV_TRACKER_DRIVER));
+	json = check(&r, name);
+	ASSERT_NE(NULL, json) TH_LOG("%s", r.err);
+	EXPECT_EQ(1, r.status);
+	EXPECT_STREQ("device", value(json, "kind"));
+	EXPECT_STREQ("false", value(json, "tracked"));
+	EXPECT_NE(NULL, strstr(value(json, "advice"), "--up-to"));
+	json_object_put(json);
+	ctl(&r, "check --up-to 1G %s", name);
+	EXPECT_EQ(0, r.status) TH_LOG("%s", r.out);
+	ctl(&r, "check --up-to 0x40001000 %s", name);
+	EXPECT_EQ(1, r.status);
+	EXPECT_NE(NULL, strstr(r.out, "log covers  IOVA 0 to 0x3fffffff")) TH_LOG("%s", r.out);
+	ctl(&r, "check --up-to much %s", name);
+	EXPECT_EQ(2, r.status);
 }
 
 /* Of a device in use, its user's tracker says it; without one, it is not known. */

@@ -10,6 +10,9 @@
 
 #include "kselftest_harness.h"
 #include "pair.h"
+#include "../lib/sysfs.h"
+
+#define CORE	"/sys/bus/pci/drivers/mlx5_core/"
 
 FIXTURE(report) {
 	struct pair p;
@@ -123,6 +126,110 @@ TEST_F(report, is_lost_without_an_event)
 	ASSERT_EQ(0, firmware_faults("0xa01:lose=1"));
 	EXPECT_EQ(0, ask(&p->src));
 	EXPECT_EQ(0, lost_and_found(p));
+}
+
+/*
+ * A completion queue without room: the message is nowhere, and no report says so. The
+ * event of the queue does, and is not waited for until the time for a report is over.
+ * With room for a message, the control, that is no loss.
+ */
+TEST_F(report, overruns_its_queue)
+{
+	int kmsg = kmsg_open(), room;
+	struct pair *p = &self->p;
+	double begin;
+
+	ASSERT_LE(0, kmsg);
+	ASSERT_EQ(0, virt_set("connectx_quirks", "lost_events"));
+	for (room = 1; room >= 0; room--) {
+		ASSERT_EQ(0, start(&p->src));
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		EXPECT_TRUE(pair_moves(&p->src));
+		ASSERT_EQ(0, firmware_faults(room ? "0xa01:overrun=1" :
+						    "0xa01:overrun=0"));
+		begin = seconds_now();
+		EXPECT_EQ(room ? 0 : -EIO, ask(&p->src));
+		EXPECT_GT(20, seconds_now() - begin);
+		EXPECT_EQ(!room, kmsg_says(kmsg, p->src.name,
+					   "its completion queue failed"));
+		EXPECT_EQ(0, room ? log_stop(p->src.fd) : lost_and_found(p));
+	}
+	close(kmsg);
+}
+
+/*
+ * A page beside what is tracked is said once and ignored; one that is tracked and was
+ * not asked for is kept. With firmware that reports neither, the control, nothing is said.
+ */
+TEST_F(report, is_told_of_other_pages)
+{
+	__u64 half = PAIR_RAM / 2, bits[PAIR_PAGES / 64] = {};
+	int kmsg = kmsg_open(), odd;
+	struct pair *p = &self->p;
+
+	ASSERT_LE(0, kmsg);
+	for (odd = 0; odd < 2; odd++) {
+		ASSERT_EQ(0, virt_set("connectx_quirks",
+				      odd ? "outside" : "\n"));
+		ASSERT_EQ(0, start(&p->src));
+		EXPECT_EQ(0, ask(&p->src));
+		EXPECT_EQ(odd, kmsg_says(kmsg, p->src.name,
+					 "which is not tracked"));
+		EXPECT_EQ(0, ask(&p->src));
+		EXPECT_FALSE(kmsg_says(kmsg, p->src.name,
+				       "which is not tracked"));
+		/* The page below the second half is of the first */
+		EXPECT_EQ(0, log_report(p->src.fd, PAIR_BASE + half, half, PAGE,
+					bits));
+		EXPECT_EQ(0, bits[0]);
+		EXPECT_EQ(0, log_report(p->src.fd, PAIR_BASE, half, PAGE, bits));
+		EXPECT_EQ(odd, bits[PAIR_PAGES / 128 - 1] >> 63);
+		ASSERT_EQ(0, log_stop(p->src.fd));
+		memset(bits, 0, sizeof(bits));
+	}
+	close(kmsg);
+}
+
+/*
+ * Queues that the firmware does not give back are used for nothing else: the next START
+ * makes others. What is left in the firmware is counted when the PF's driver goes.
+ */
+TEST_F(report, leaves_queues_that_are_not_given_back)
+{
+	static const char * const faults[] = {
+		"", "0x401:fail*0", "0x501:fail*0,0x401:fail*0",
+	};
+	int kmsg = kmsg_open();
+	struct pair *p = &self->p;
+	unsigned long left;
+	unsigned int i;
+
+	ASSERT_LE(0, kmsg);
+	for (i = 0; i < ARRAY_SIZE(faults); i++) {
+		left = parameter_get("iommufd_virt", "connectx_left");
+		ASSERT_EQ(0, start(&p->src));
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		EXPECT_TRUE(pair_moves(&p->src));
+		EXPECT_EQ(0, ask(&p->src));
+		ASSERT_EQ(0, firmware_faults(faults[i]));
+		EXPECT_EQ(0, log_stop(p->src.fd));
+		ASSERT_EQ(0, firmware_faults(""));
+		EXPECT_EQ(!!i, kmsg_says(kmsg, p->src.name,
+					 "does not give back the page tracker's queues"));
+		ASSERT_EQ(0, start(&p->src));
+		EXPECT_EQ(0, ask(&p->src));
+		EXPECT_EQ(0, log_stop(p->src.fd));
+		pair_close(p);
+		ASSERT_EQ(0, vf_create(0));
+		ASSERT_EQ(0, sysfs_write(CORE "unbind", VF_PF));
+		EXPECT_EQ(!!i, left < parameter_get("iommufd_virt",
+						    "connectx_left")) {
+			TH_LOG("%s", faults[i]);
+		}
+		ASSERT_EQ(0, sysfs_write(CORE "bind", VF_PF));
+		ASSERT_EQ(0, pair_open(p));
+	}
+	close(kmsg);
 }
 
 /*

@@ -110,4 +110,33 @@ TEST_F(start, waits_for_firmware)
 	EXPECT_EQ(0, out.flags);
 }
 
+/* What firmware does not answer is not asked of it for every range there could be. */
+TEST_F(start, tries_no_other_range)
+{
+	struct pair *p = &self->p;
+	double begin, took;
+	unsigned int i;
+	__u32 flags = 0;
+
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 1000));
+	ASSERT_EQ(0, firmware_faults("0xa00:late=10000"));
+	begin = seconds_now();
+	EXPECT_EQ(0, tracker_set(p->fd, self->tracker_id, IOMMU_DIRTY_TRACKER_ENABLE,
+				 NULL, &flags));
+	took = seconds_now() - begin;
+	EXPECT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	EXPECT_GT(5, took) {
+		TH_LOG("took %.1f s", took);
+	}
+	EXPECT_NE(0, flags);
+	ASSERT_EQ(0, firmware_faults(""));
+	/* When firmware has answered at last, the log is there for a START */
+	for (i = 0; flags && i < 300; i++) {
+		usleep(100000);
+		ASSERT_EQ(0, tracker_set(p->fd, self->tracker_id,
+					 IOMMU_DIRTY_TRACKER_ENABLE, NULL, &flags));
+	}
+	EXPECT_EQ(0, flags);
+}
+
 TEST_HARNESS_MAIN

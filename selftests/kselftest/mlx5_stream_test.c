@@ -33,6 +33,7 @@ struct record {
 /* What START holds, and where. */
 #define START_VERSION	16
 #define START_FLAGS	20
+#define FLAG_SUMS	4
 #define START_DEVICE	26
 #define START_FW	28
 #define START_PSID	40
@@ -311,10 +312,41 @@ static void put_as_upstream(FIXTURE_DATA(stream) *self, __u32 extra, __u32 flags
 	}
 }
 
-/* Right checksums, whatever was done to the stream in @p. */
+/*
+ * What an image is in a checksum: four sums of each block of 4 KiB, to which words are
+ * added in turn; all are mixed after 256 bytes, and zeros fill the last block. Returns
+ * the bytes at @to.
+ */
+static size_t sums_of(char *to, const char *image, size_t length)
+{
+	size_t at, i, j, n = 0;
+
+	for (at = 0; at < length; at += 4096) {
+		__u64 sum[4] = {};
+
+		for (i = 0; i < 4096; i += 8) {
+			size_t there = at + i < length ? length - at - i : 0;
+			__u64 word = 0;
+
+			memcpy(&word, image + at + i, there < 8 ? there : 8);
+			sum[i / 8 % 4] += le64toh(word);
+			for (j = 0; i % 256 == 248 && j < 4; j++)
+				sum[j] = xxh64_rol(sum[j], 29) *
+					 0x9e3779b97f4a7c15ull;
+		}
+		for (i = 0; i < 4; i++, n += 8) {
+			sum[i] = htole64(sum[i]);
+			memcpy(to + n, &sum[i], 8);
+		}
+	}
+	return n;
+}
+
+/* Right checksums, whatever was done to the stream in @p, of the kind that it says. */
 static int reseal(struct pair *p)
 {
-	char *bytes = malloc(p->length);
+	bool sums = p->stream[sizeof(struct record) + START_FLAGS] & FLAG_SUMS;
+	char *bytes = malloc(p->length + PAGE);
 	size_t at = 0, n = 0;
 	struct record head;
 	__u64 sum;
@@ -327,6 +359,10 @@ static int reseal(struct pair *p)
 		memcpy(&head, p->stream + at, sizeof(head));
 		memcpy(bytes + n, &head, sizeof(head));
 		n += sizeof(head);
+		if (sums && head.tag == TAG_IMAGE) {
+			n += sums_of(bytes + n, content, head.length);
+			continue;
+		}
 		if (head.tag < TAG_START || head.tag > TAG_END) {
 			memcpy(bytes + n, content, head.length);
 			n += head.length;
@@ -347,6 +383,80 @@ TEST_F(stream, has_the_checksums_that_are_documented)
 	put_good(self);
 	ASSERT_EQ(0, reseal(&self->p));
 	EXPECT_EQ(0, memcmp(self->p.stream, self->good, self->good_length));
+	EXPECT_TRUE(taken(self));
+}
+
+/* The version before had all bytes of images in its checksums, and said nothing. */
+TEST_F(stream, of_the_version_before)
+{
+	char *flags = self->p.stream + sizeof(struct record) + START_FLAGS;
+
+	put_good(self);
+	ASSERT_EQ(FLAG_SUMS, *flags & FLAG_SUMS);
+	*flags &= ~FLAG_SUMS;
+	ASSERT_EQ(0, reseal(&self->p));
+	EXPECT_TRUE(taken(self));
+	/* The controls: a bit of an image, and sums that it does not announce */
+	self->p.stream[self->at[3] + 3 * PAGE + 77] ^= 1;
+	EXPECT_TRUE(refused(self));
+	put_good(self);
+	*flags &= ~FLAG_SUMS;
+	EXPECT_TRUE(refused(self));
+	put_good(self);
+	EXPECT_TRUE(taken(self));
+}
+
+/* Exchange two places of an image, or copy one over the other; are they different? */
+static bool move_inside(char *a, char *b, size_t n, bool exchange)
+{
+	char copy[PAGE];
+
+	if (!memcmp(a, b, n))
+		return false;
+	memcpy(copy, a, n);
+	memcpy(a, b, n);
+	if (exchange)
+		memcpy(b, copy, n);
+	return true;
+}
+
+/* Parts of an image that have come to other places are noticed, of any size. */
+TEST_F(stream, image_in_another_order)
+{
+	static const size_t sizes[] = { 8, 64, 256, 4096 };
+	unsigned int tried = 0, try, i;
+	struct record head;
+	char *image;
+
+	srandom(2);
+	for (try = 0; try < 60; try++) {
+		size_t n = sizes[try % ARRAY_SIZE(sizes)], parts, a, b;
+
+		put_good(self);
+		/* START, PREPARE, NEXT, IMAGE */
+		image = self->p.stream + self->at[3];
+		memcpy(&head, image, sizeof(head));
+		ASSERT_EQ(TAG_IMAGE, head.tag);
+		image += sizeof(head);
+		parts = head.length / n;
+		for (i = 0; i < 1000; i++) {
+			a = random() % parts;
+			b = random() % parts;
+			/* What is added to the same sums stays the same */
+			if (n < 256 && a * n / 256 == b * n / 256)
+				continue;
+			if (move_inside(image + a * n, image + b * n, n, try % 3))
+				break;
+		}
+		if (i == 1000)
+			continue;
+		tried++;
+		EXPECT_TRUE(refused(self)) {
+			TH_LOG("%zu bytes at %zu and %zu", n, a * n, b * n);
+		}
+	}
+	EXPECT_LT(40, tried);
+	put_good(self);
 	EXPECT_TRUE(taken(self));
 }
 
@@ -393,6 +503,27 @@ TEST_F(stream, of_upstream)
 	ASSERT_EQ(0, parameter_set("mlx5_vfio_pci", "require_checked_streams",
 				   "0"));
 	close(kmsg);
+}
+
+/* An image can be as large as a command can name, and no larger. */
+TEST_F(stream, of_the_largest_image)
+{
+	static const __u64 most = (1ull << 32) - PAGE;
+	struct pair *p = &self->p;
+	struct vf *dst = &p->dst;
+	int fd, i;
+
+	for (i = 0; i < 2; i++) {
+		p->length = 0;
+		put_head(p, TAG_IMAGE, 0, most + i);
+		ASSERT_EQ(0, vf_set_state(dst, VFIO_DEVICE_STATE_RESUMING, &fd));
+		EXPECT_EQ(i ? -EFBIG : 0,
+			  vf_stream_write(fd, p->stream, p->length));
+		close(fd);
+		ASSERT_EQ(0, vf_reset(dst));
+	}
+	put_good(self);
+	EXPECT_TRUE(taken(self));
 }
 
 /* Records and fields that this version does not know, and may skip. */

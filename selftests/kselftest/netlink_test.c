@@ -827,6 +827,199 @@ TEST_F(netlink, events_degraded)
 	vdev_close(&dev);
 }
 
+/* Of the events, those of a type about a device or, with 0, any */
+static unsigned int count_events(const struct answer *a, uint32_t type, uint32_t dev_id)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < a->nr; i++)
+		n += a->entries[i].value[IOMMUFD_DIRTY_A_EVENT] == type &&
+		     (!dev_id || a->entries[i].value[IOMMUFD_DIRTY_A_DEVICE] == dev_id);
+	return n;
+}
+
+/*
+ * A device that is detached has no source any more. One that is attached elsewhere, by
+ * a replace, has one all the time, and if it is the same nothing is told.
+ */
+TEST_F(netlink, events_detach)
+{
+	const struct entry *e;
+	__u32 tracker, hwpt;
+	struct peer events;
+	struct vdev dev;
+	struct answer a;
+
+	ASSERT_EQ(0, vdev_open(&dev, self->fd, DEVICE));
+	ASSERT_EQ(0, vdev_attach(&dev, self->ioas_id, NULL));
+	ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id, 0, 0, 0, &tracker));
+	ASSERT_EQ(0, tracker_set(self->fd, tracker, IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, dev.dev_id, self->ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt));
+	ASSERT_EQ(0, events_open(&events));
+	ASSERT_EQ(0, vdev_attach(&dev, hwpt, NULL));
+	ASSERT_EQ(0, events_take(&events, &a));
+	EXPECT_EQ(0, count_events(&a, IOMMUFD_DIRTY_EVENT_TYPE_PLAN, 0));
+	answer_free(&a);
+
+	ASSERT_EQ(0, vdev_detach(&dev));
+	ASSERT_EQ(0, events_take(&events, &a));
+	ASSERT_EQ(1, count_events(&a, IOMMUFD_DIRTY_EVENT_TYPE_PLAN, dev.dev_id));
+	for (e = a.entries; e->value[IOMMUFD_DIRTY_A_EVENT] != IOMMUFD_DIRTY_EVENT_TYPE_PLAN; e++)
+		;
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, e->value[IOMMUFD_DIRTY_A_OLD_KIND]);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_NONE, e->value[IOMMUFD_DIRTY_A_KIND]);
+	EXPECT_EQ(tracker, e->value[IOMMUFD_DIRTY_A_TRACKER]);
+	EXPECT_STREQ(dev.name, e->string[1]);
+	answer_free(&a);
+
+	ASSERT_EQ(0, vdev_attach(&dev, hwpt, NULL));
+	ASSERT_EQ(0, events_take(&events, &a));
+	EXPECT_EQ(1, count_events(&a, IOMMUFD_DIRTY_EVENT_TYPE_PLAN, dev.dev_id));
+	answer_free(&a);
+	/* Of a tracker that does not run nothing of the kind is told */
+	ASSERT_EQ(0, tracker_set(self->fd, tracker, 0, NULL, NULL));
+	ASSERT_EQ(0, vdev_detach(&dev));
+	ASSERT_EQ(0, events_take(&events, &a));
+	EXPECT_EQ(0, count_events(&a, IOMMUFD_DIRTY_EVENT_TYPE_PLAN, 0));
+	answer_free(&a);
+	peer_close(&events);
+	vdev_close(&dev);
+}
+
+/* Two devices on HWPTs of their own, which track by themselves */
+struct hwpts {
+	struct vdev dev[2];
+	__u32 id[2];
+};
+
+static int hwpts_make(struct hwpts *h, int fd, __u32 ioas_id)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < 2 && !rc; i++) {
+		rc = vdev_open(&h->dev[i], fd, DEVICE + i);
+		if (!rc)
+			rc = iommufd_hwpt_alloc(fd, h->dev[i].dev_id, ioas_id,
+						IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+						&h->id[i]);
+		if (!rc)
+			rc = vdev_attach(&h->dev[i], h->id[i], NULL);
+	}
+	return rc;
+}
+
+/* The tracker of an HWPT has no ID: it is told, and asked for, by that of its HWPT. */
+TEST_F(netlink, hwpt_trackers)
+{
+	const struct entry *e;
+	struct answer a;
+	struct hwpts h;
+	unsigned int i;
+
+	ASSERT_EQ(0, hwpts_make(&h, self->fd, self->ioas_id));
+	ASSERT_EQ(0, dump(&self->p, IOMMUFD_DIRTY_CMD_TRACKER_GET, self->context, &a));
+	EXPECT_EQ(0, a.nr);
+	answer_free(&a);
+	ASSERT_EQ(0, iommufd_hwpt_set_dirty(self->fd, h.id[0], true));
+	ASSERT_EQ(0, iommufd_hwpt_set_dirty(self->fd, h.id[1], true));
+	ASSERT_EQ(0, dump(&self->p, IOMMUFD_DIRTY_CMD_TRACKER_GET, self->context, &a));
+	EXPECT_FALSE(a.malformed);
+	ASSERT_EQ(2, a.nr);
+	for (i = 0; i < 2; i++) {
+		e = &a.entries[i];
+		EXPECT_EQ(h.id[i], e->value[IOMMUFD_DIRTY_A_TRACKER_HWPT]);
+		EXPECT_TRUE(has(e, IOMMUFD_DIRTY_A_TRACKER));
+		EXPECT_EQ(0, e->value[IOMMUFD_DIRTY_A_TRACKER]);
+		EXPECT_EQ(self->ioas_id, e->value[IOMMUFD_DIRTY_A_IOAS]);
+		EXPECT_EQ(IOMMU_DIRTY_TRACKER_RUNNING, e->value[IOMMUFD_DIRTY_A_OUT_FLAGS]);
+		EXPECT_EQ(PAGE, e->value[IOMMUFD_DIRTY_A_PAGE_SIZE]);
+	}
+	answer_free(&a);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, get(&self->p, IOMMUFD_DIRTY_CMD_TRACKER_GET, self->context,
+				 IOMMUFD_DIRTY_A_TRACKER_HWPT, h.id[i], &a));
+		ASSERT_EQ(1, a.nr);
+		EXPECT_EQ(h.id[i], a.entries->value[IOMMUFD_DIRTY_A_TRACKER_HWPT]);
+		answer_free(&a);
+		/* Its own source, and not that of the other */
+		ASSERT_EQ(0, ask(&self->p, IOMMUFD_DIRTY_CMD_SOURCE_GET, NLM_F_DUMP,
+				 self->context, IOMMUFD_DIRTY_A_TRACKER_HWPT, h.id[i], &a));
+		ASSERT_EQ(1, a.nr);
+		EXPECT_EQ(h.dev[i].dev_id, a.entries->value[IOMMUFD_DIRTY_A_DEVICE]);
+		EXPECT_EQ(h.id[i], a.entries->value[IOMMUFD_DIRTY_A_HWPT]);
+		EXPECT_EQ(h.id[i], a.entries->value[IOMMUFD_DIRTY_A_TRACKER_HWPT]);
+		EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, a.entries->value[IOMMUFD_DIRTY_A_KIND]);
+		EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, a.entries->value[IOMMUFD_DIRTY_A_STATE]);
+		answer_free(&a);
+	}
+	/* It is neither the tracker with that ID nor that of a container */
+	EXPECT_EQ(-NLE_OBJ_NOTFOUND, get(&self->p, IOMMUFD_DIRTY_CMD_TRACKER_GET,
+					 self->context, IOMMUFD_DIRTY_A_TRACKER, h.id[0], &a));
+	EXPECT_EQ(-NLE_OBJ_NOTFOUND, get(&self->p, IOMMUFD_DIRTY_CMD_TRACKER_GET,
+					 self->context, IOMMUFD_DIRTY_A_TRACKER, 0, &a));
+	EXPECT_EQ(-NLE_OBJ_NOTFOUND, get(&self->p, IOMMUFD_DIRTY_CMD_TRACKER_GET,
+					 self->context, IOMMUFD_DIRTY_A_TRACKER_HWPT,
+					 self->ioas_id, &a));
+	/* One that does not track any more is not told; the other is */
+	ASSERT_EQ(0, iommufd_hwpt_set_dirty(self->fd, h.id[0], false));
+	EXPECT_EQ(-NLE_OBJ_NOTFOUND, get(&self->p, IOMMUFD_DIRTY_CMD_TRACKER_GET,
+					 self->context, IOMMUFD_DIRTY_A_TRACKER_HWPT,
+					 h.id[0], &a));
+	ASSERT_EQ(0, dump(&self->p, IOMMUFD_DIRTY_CMD_SOURCE_GET, self->context, &a));
+	ASSERT_EQ(1, a.nr);
+	EXPECT_EQ(h.id[1], a.entries->value[IOMMUFD_DIRTY_A_TRACKER_HWPT]);
+	answer_free(&a);
+	vdev_close(&h.dev[0]);
+	vdev_close(&h.dev[1]);
+}
+
+/* What happens to it, from SET to SET and by a GET in between */
+TEST_F(netlink, hwpt_events)
+{
+	static const uint32_t expected[] = {
+		IOMMUFD_DIRTY_EVENT_TYPE_CREATED, IOMMUFD_DIRTY_EVENT_TYPE_PLAN,
+		IOMMUFD_DIRTY_EVENT_TYPE_STARTED, IOMMUFD_DIRTY_EVENT_TYPE_READ,
+		IOMMUFD_DIRTY_EVENT_TYPE_STOPPED, IOMMUFD_DIRTY_EVENT_TYPE_DESTROYED,
+	};
+	const struct entry *e;
+	struct vdev_job job;
+	struct peer events;
+	struct answer a;
+	struct hwpts h;
+	__u64 bits[4] = {};
+	unsigned int i;
+
+	ASSERT_EQ(0, hwpts_make(&h, self->fd, self->ioas_id));
+	ASSERT_EQ(0, events_open(&events));
+	ASSERT_EQ(0, iommufd_hwpt_set_dirty(self->fd, h.id[1], true));
+	vdev_job_init(&job);
+	job.iova = IOVA;
+	job.length = 3 * PAGE;
+	ASSERT_EQ(0, vdev_run(&h.dev[1], &job, 20000));
+	ASSERT_EQ(0, iommufd_hwpt_get_dirty(self->fd, h.id[1], IOVA, SIZE, PAGE, bits, 0));
+	EXPECT_EQ(7, bits[0]);
+	ASSERT_EQ(0, iommufd_hwpt_set_dirty(self->fd, h.id[1], false));
+	ASSERT_EQ(0, events_take(&events, &a));
+	ASSERT_EQ(ARRAY_SIZE(expected), a.nr);
+	EXPECT_FALSE(a.malformed);
+	for (i = 0; i < a.nr; i++) {
+		e = &a.entries[i];
+		EXPECT_EQ(expected[i], e->value[IOMMUFD_DIRTY_A_EVENT]);
+		EXPECT_EQ(self->context, e->value[IOMMUFD_DIRTY_A_CONTEXT]);
+		EXPECT_EQ(self->ioas_id, e->value[IOMMUFD_DIRTY_A_IOAS]);
+		EXPECT_EQ(0, e->value[IOMMUFD_DIRTY_A_TRACKER]);
+		EXPECT_EQ(h.id[1], e->value[IOMMUFD_DIRTY_A_TRACKER_HWPT]);
+	}
+	EXPECT_EQ(h.dev[1].dev_id, a.entries[1].value[IOMMUFD_DIRTY_A_DEVICE]);
+	EXPECT_EQ(3 * PAGE, a.entries[3].value[IOMMUFD_DIRTY_A_DIRTY_BYTES]);
+	answer_free(&a);
+	peer_close(&events);
+	vdev_close(&h.dev[0]);
+	vdev_close(&h.dev[1]);
+}
+
 /* Who does not listen in time is told so, sees how many it has missed, and goes on. */
 TEST_F(netlink, events_lost)
 {

@@ -37,6 +37,7 @@ void personality_random(struct personality *p, bool background)
 	p->rate = rates[below(3)];
 	p->report_us = below(3) ? 0 : below(5000);
 	p->ids = below(2);
+	p->icm = below(2) ? 0 : 32 + below(5);
 	if (!background)
 		p->busy = 0;
 	for (i = 0; i < COUNT(quirks); i++)
@@ -71,6 +72,7 @@ int personality_use(const struct personality *p)
 	rc = rc ? rc : set_number("connectx_save_ms", p->save_ms);
 	rc = rc ? rc : set_number("connectx_rate", p->rate);
 	rc = rc ? rc : set_number("connectx_report_us", p->report_us);
+	rc = rc ? rc : set_number("connectx_icm", p->icm);
 	return rc ? rc : set_number("connectx_ids", p->ids);
 }
 
@@ -82,6 +84,7 @@ int personality_use(const struct personality *p)
  */
 void personality_text(const struct personality *p, char *text, size_t len)
 {
-	snprintf(text, len, "busy %u, %u ms, %u MiB/s, report %u us, ids %u, %s",
-		 p->busy, p->save_ms, p->rate, p->report_us, p->ids, p->quirks);
+	snprintf(text, len, "busy %u, %u ms, %u MiB/s, report %u us, ids %u, icm %u, %s",
+		 p->busy, p->save_ms, p->rate, p->report_us, p->ids, p->icm,
+		 p->quirks);
 }

@@ -16,6 +16,7 @@
  * @rate: connectx_rate
  * @report_us: connectx_report_us
  * @ids: connectx_ids
+ * @icm: connectx_icm
  * @quirks: connectx_quirks
  */
 struct personality {
@@ -24,6 +25,7 @@ struct personality {
 	unsigned int rate;
 	unsigned int report_us;
 	unsigned int ids;
+	unsigned int icm;
 	char quirks[240];
 };
 

@@ -95,6 +95,29 @@ TEST_F(policy, changes_while_a_device_writes)
 	EXPECT_EQ(3, copy_dirty(self));
 }
 
+/* What a source has when another is taken in its place is reported still. */
+TEST_F(policy, loses_nothing_at_a_change)
+{
+	struct crowd *c = &self->c;
+	unsigned int i;
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 3 * PAGE, 5));
+	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_DEVICE, 0));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 20 * PAGE, 1));
+	EXPECT_EQ(6, copy_dirty(self));
+	for (i = 3; i < 8; i++)
+		EXPECT_TRUE(bench_bit(&c->b, i));
+
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 30 * PAGE, 4));
+	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_IOMMU, 0));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 40 * PAGE, 1));
+	EXPECT_EQ(5, copy_dirty(self));
+	for (i = 30; i < 34; i++)
+		EXPECT_TRUE(bench_bit(&c->b, i));
+}
+
 /* One HWPT has one kind of source, two have each its own. */
 TEST_F(policy, of_a_device)
 {
@@ -176,6 +199,59 @@ TEST_F(policy, is_as_it_was_after_an_error)
 	ASSERT_EQ(0, crowd_detach(c, UNTRACKED));
 	ASSERT_EQ(0, bench_start(b));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH));
+}
+
+static int read_ram(void *arg)
+{
+	struct crowd *c = arg;
+
+	return crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE) < 0;
+}
+
+static int set_device(void *arg)
+{
+	struct crowd *c = arg;
+
+	return set(c, ENABLE, IOMMU_DIRTY_POLICY_DEVICE, c->dev[BOTH].dev_id);
+}
+
+static int close_device(void *arg)
+{
+	struct crowd *c = arg;
+
+	vdev_close(&c->dev[BOTH]);
+	return 0;
+}
+
+/* A device can be closed while a SET of its policy waits, which may be for ever. */
+TEST_F(policy, device_goes_while_set_waits)
+{
+	struct call reader, setter, closer;
+	struct crowd *c = &self->c;
+	bool closed;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "hold_track", "1"));
+	ASSERT_EQ(0, call_begin(&reader, read_ram, c));
+	usleep(300000);
+	EXPECT_FALSE(call_is_done(&reader, 0));
+	ASSERT_EQ(0, call_begin(&setter, set_device, c));
+	usleep(300000);
+	EXPECT_FALSE(call_is_done(&setter, 0));
+	ASSERT_EQ(0, call_begin(&closer, close_device, c));
+	closed = call_is_done(&closer, HELD_LONG_MS);
+	EXPECT_TRUE(closed);
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(0, call_end(&reader));
+	EXPECT_EQ(closed ? -ENOENT : 0, call_end(&setter));
+	call_end(&closer);
+	/* and come again, with a policy of its own */
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH));
+	ASSERT_EQ(0, set_device(c));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH));
 }
 
 TEST_HARNESS_MAIN

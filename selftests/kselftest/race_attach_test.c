@@ -228,6 +228,27 @@ TEST_F(race_attach, failed_replace_goes_on)
 	EXPECT_EQ(5, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 }
 
+/* The log is its user's meanwhile: the tracker that is left gets it after that. */
+TEST_F(race_attach, failed_replace_and_user_of_the_log)
+{
+	const struct vfio_device_feature_dma_logging_range range = { IOVA, RAM_SIZE };
+	struct crowd *c = &self->c;
+	__u32 tracker, hwpt;
+	__u64 page = PAGE;
+
+	ASSERT_EQ(0, crowd_open_device(c, LOG));
+	ASSERT_EQ(0, log_start(c->dev[LOG].fd, &range, 1, &page));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, prepare_replace(c, &tracker, &hwpt));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, LOG));
+	ASSERT_EQ(-EINVAL, crowd_attach(c, LOG, hwpt));
+	ASSERT_EQ(0, log_stop(c->dev[LOG].fd));
+	EXPECT_EQ(RAM_PAGES, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
+	EXPECT_EQ(5, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+}
+
 /*
  * A READ of the other tracker has met the log in just that moment, and is killed
  * while it waits; then the tracker goes, and the device answers after that.

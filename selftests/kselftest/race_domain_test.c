@@ -494,6 +494,42 @@ TEST_F(race_domain, alias_in_company)
 		EXPECT_TRUE(bench_bit(&c->b, page));
 }
 
+/* The same while it is tracked: a domain that the IOMMU covered, whatever else was there. */
+TEST_F(race_domain, alias_comes_later)
+{
+	struct crowd *c = &self->c;
+	unsigned int page;
+	__u32 hwpt;
+
+	/* Without a log */
+	ASSERT_EQ(0, vdev_open(&c->dev[BOTH_2], c->b.fd, BOTH_2));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(c->b.fd, c->dev[BOTH_2].dev_id, c->b.ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt));
+	ASSERT_EQ(0, crowd_attach(c, BOTH_2, hwpt));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_attach(c, BOTH, hwpt));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + HUGE, 2));
+	ASSERT_EQ(0, crowd_attach(c, ALIAS, hwpt));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, ALIAS));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, BOTH_2));
+	ASSERT_EQ(0, crowd_dma(c, ALIAS, IOVA, 5));
+	ASSERT_EQ(0, crowd_detach(c, ALIAS));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH_2));
+	ASSERT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+	for (page = 0; page < 5; page++)
+		EXPECT_TRUE(bench_bit(&c->b, page));
+	/* The one without a log leaves, and then the last */
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + HUGE, 2));
+	ASSERT_EQ(0, crowd_detach(c, BOTH_2));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, 1));
+	ASSERT_EQ(0, crowd_detach(c, BOTH));
+	ASSERT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+	EXPECT_TRUE(bench_bit(&c->b, 0));
+	EXPECT_TRUE(bench_bit(&c->b, HUGE / PAGE));
+	EXPECT_TRUE(bench_bit(&c->b, HUGE / PAGE + 1));
+}
+
 TEST_F(race_domain, alias_is_not_precise)
 {
 	struct crowd *c = &self->c;

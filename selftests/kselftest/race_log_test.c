@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What happens to a device's log while something else happens: an unmap, a change of
- * plan, a replace, a STOP, another tracker, the device's end. The device is held
- * while it makes a report, which real ones take seconds for.
+ * plan, a replace, another tracker; and what a log is asked for. Its end is in
+ * race_end_test.c. The device is held while it makes a report, which real ones take
+ * seconds for.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "crowd.h"
 #include "oracle.h"
-#include "../lib/log.h"
+#include "reader.h"
 
 #define GIB (1ull << 30)
 
@@ -39,74 +35,6 @@ FIXTURE_TEARDOWN(race_log)
 static int fault(const char *name, const char *value)
 {
 	return parameter_set("iommufd_virt", name, value);
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
-/**
- * struct reader - A READ in a thread, that counts
- * @call: the thread
- * @fd: /dev/iommu
- * @tracker_id: the tracker
- * @iova: first byte
- * @length: bytes
- * @ranges: what it reported
- */
-struct reader {
-	struct call call;
-	int fd;
-	__u32 tracker_id;
-	__u64 iova;
-	__u64 length;
-	struct iommu_dirty_range ranges[256];
-};
-
-/* Return: the number of pages. */
-static int reader_read(void *arg)
-{
-	struct reader *r = arg;
-	struct tracker_read_out out;
-	int rc;
-
-	memset(r->ranges, 0, sizeof(r->ranges));
-	rc = tracker_read_ranges(r->fd, r->tracker_id, r->iova, r->length, PAGE,
-				 r->ranges, 256, 0, &out);
-	return rc < 0 ? rc : (int)(out.dirty_bytes / PAGE);
-}
-
-/*
- * With logs held: nothing can tell from outside that it waits for one, so wait for
- * longer than it takes to get there.
- */
-static int reader_begin(struct reader *r, struct crowd *c, __u32 tracker_id,
-			__u64 iova, __u64 length)
-{
-	int rc;
-
-	r->fd = c->b.fd;
-	r->tracker_id = tracker_id;
-	r->iova = iova;
-	r->length = length;
-	rc = fault("hold_track", "1");
-	if (!rc)
-		rc = call_begin(&r->call, reader_read, r);
-	usleep(300000);
-	return rc;
-}
-
-/* READ without a thread; the number of pages, or -errno. */
-static int read_now(struct crowd *c, __u32 tracker_id, __u64 iova, __u64 length)
-{
-	struct reader r = { .fd = c->b.fd, .tracker_id = tracker_id, .iova = iova,
-			    .length = length };
-
-	return reader_read(&r);
 }
 
 static int unmap_far(void *arg)
@@ -155,7 +83,7 @@ static int change_of_plan(struct crowd *c, bool change)
 	    crowd_start(c, IOMMU_DIRTY_POLICY_DEVICE, 0) ||
 	    crowd_kind(c, BOTH) != IOMMU_DIRTY_SOURCE_DEVICE ||
 	    crowd_dma(c, BOTH, FAR + 16 * PAGE, 5) ||
-	    reader_begin(&r, c, c->b.tracker_id, IOVA, RAM_SIZE))
+	    reader_begin_held(&r, c, c->b.tracker_id, IOVA, RAM_SIZE))
 		return -1;
 	if (change) {
 		rc = attach_begin(&a, c, BOTH_2, c->b.ioas_id);
@@ -168,7 +96,7 @@ static int change_of_plan(struct crowd *c, bool change)
 	if (change)
 		rc = call_end(&a.call) ?: rc;
 	rc = call_end(&r.call) ?: rc;
-	return rc ?: read_now(c, c->b.tracker_id, FAR, FAR_SIZE);
+	return rc ?: reader_read(c, c->b.tracker_id, FAR, FAR_SIZE);
 }
 
 TEST_F(race_log, unmap_during_change_of_plan)
@@ -195,7 +123,7 @@ TEST_F(race_log, unmap_during_report)
 	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
-	ASSERT_EQ(0, reader_begin(&r, c, c->b.tracker_id, FAR, FAR_SIZE));
+	ASSERT_EQ(0, reader_begin_held(&r, c, c->b.tracker_id, FAR, FAR_SIZE));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 100 * PAGE, 3));
 	ASSERT_EQ(0, call_begin(&unmap, unmap_far, c));
 	/* It does not wait for a device */
@@ -204,8 +132,8 @@ TEST_F(race_log, unmap_during_report)
 	EXPECT_EQ(0, call_end(&unmap));
 	EXPECT_LE(5, call_end(&r.call));
 	/* What came while it was held may be in it, too */
-	EXPECT_EQ(8, r.call.rc + read_now(c, c->b.tracker_id, FAR, FAR_SIZE));
-	EXPECT_EQ(0, read_now(c, c->b.tracker_id, FAR, FAR_SIZE));
+	EXPECT_EQ(8, r.call.rc + reader_read(c, c->b.tracker_id, FAR, FAR_SIZE));
+	EXPECT_EQ(0, reader_read(c, c->b.tracker_id, FAR, FAR_SIZE));
 }
 
 /*
@@ -220,9 +148,9 @@ TEST_F(race_log, read_during_report)
 	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
-	ASSERT_EQ(0, reader_begin(&r[0], c, c->b.tracker_id, FAR, FAR_SIZE));
+	ASSERT_EQ(0, reader_begin_held(&r[0], c, c->b.tracker_id, FAR, FAR_SIZE));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 100 * PAGE, 3));
-	ASSERT_EQ(0, reader_begin(&r[1], c, c->b.tracker_id, FAR, FAR_SIZE));
+	ASSERT_EQ(0, reader_begin_held(&r[1], c, c->b.tracker_id, FAR, FAR_SIZE));
 	ASSERT_EQ(0, hold_release("hold_track"));
 	/* The first may be so slow to wake up that the second takes all */
 	EXPECT_LE(0, call_end(&r[0].call));
@@ -241,15 +169,15 @@ TEST_F(race_log, unmap_beside_report)
 	id = c->b.tracker_id;
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 4));
-	ASSERT_EQ(0, reader_begin(&r, c, id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_held(&r, c, id, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, unmap_far(c));
 	ASSERT_EQ(0, hold_release("hold_track"));
 	EXPECT_EQ(4, call_end(&r.call));
 	/* Two READs of parts, and what lies between them */
-	EXPECT_EQ(2, read_now(c, id, FAR, 2 * PAGE));
-	EXPECT_EQ(1, read_now(c, id, FAR + 4 * PAGE, FAR_SIZE - 4 * PAGE));
-	EXPECT_EQ(2, read_now(c, id, FAR, FAR_SIZE));
-	EXPECT_EQ(0, read_now(c, id, FAR, FAR_SIZE));
+	EXPECT_EQ(2, reader_read(c, id, FAR, 2 * PAGE));
+	EXPECT_EQ(1, reader_read(c, id, FAR + 4 * PAGE, FAR_SIZE - 4 * PAGE));
+	EXPECT_EQ(2, reader_read(c, id, FAR, FAR_SIZE));
+	EXPECT_EQ(0, reader_read(c, id, FAR, FAR_SIZE));
 }
 
 /* Everything is unmapped, and mapped again, and only then READ. */
@@ -273,9 +201,7 @@ TEST_F(race_log, unmap_and_map_again)
 		ASSERT_EQ(0, bench_map(&c->b));
 		usleep(10000);
 		/* A READ of something else is under way meanwhile */
-		r = (struct reader){ .fd = c->b.fd, .tracker_id = c->b.tracker_id,
-				     .iova = FAR, .length = FAR_SIZE };
-		ASSERT_EQ(0, call_begin(&r.call, reader_read, &r));
+		ASSERT_EQ(0, reader_begin(&r, c, c->b.tracker_id, FAR, FAR_SIZE));
 		ASSERT_EQ(0, oracle_unmap(&o, c->b.fd, c->b.ioas_id, IOVA, RAM_SIZE));
 		ASSERT_EQ(0, bench_map(&c->b));
 		ASSERT_EQ(0, call_end(&r.call));
@@ -318,20 +244,20 @@ TEST_F(race_log, other_tracker_asks_while_read_waits)
 	/* Only LOG_2 is slow, and the first READ waits for it */
 	snprintf(mask, sizeof(mask), "%u", 1 << LOG_2);
 	ASSERT_EQ(0, fault("tracker_devices", mask));
-	ASSERT_EQ(0, reader_begin(&r, c, c->b.tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_held(&r, c, c->b.tracker_id, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, attach_begin(&a, c, LOG, ioas));
 	EXPECT_TRUE(call_is_done(&a.call, HELD_LONG_MS));
 	/* All may have been dirty as long as the log was the other tracker's */
-	ASSERT_LE(0, read_now(c, tracker, IOVA, RAM_SIZE));
+	ASSERT_LE(0, reader_read(c, tracker, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 7));
 	ASSERT_LE(0, crowd_read(c, tracker, IOVA, RAM_SIZE));
 	EXPECT_EQ(0x7f, c->b.bits[0] & 0x7f);
 	ASSERT_EQ(0, hold_release("hold_track"));
 	EXPECT_EQ(0, call_end(&a.call));
 	EXPECT_EQ(0, call_end(&r.call));
-	ASSERT_LE(0, read_now(c, tracker, IOVA, RAM_SIZE));
+	ASSERT_LE(0, reader_read(c, tracker, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, 3));
-	EXPECT_EQ(3, read_now(c, tracker, IOVA, RAM_SIZE));
+	EXPECT_EQ(3, reader_read(c, tracker, IOVA, RAM_SIZE));
 }
 
 /* To another IOAS and to no IOAS, while a READ waits for the device. */
@@ -344,7 +270,7 @@ static int leave(struct crowd *c, bool detach)
 
 	if (crowd_copy_ioas(c, &ioas) || crowd_attach(c, LOG, c->b.ioas_id) ||
 	    crowd_start(c, 0, 0) || crowd_dma(c, LOG, IOVA, 5) ||
-	    reader_begin(&r, c, c->b.tracker_id, IOVA, HUGE) ||
+	    reader_begin_held(&r, c, c->b.tracker_id, IOVA, HUGE) ||
 	    crowd_dma(c, LOG, IOVA + HUGE, 3) || crowd_dma(c, LOG, FAR, 2))
 		return -1;
 	a.dev = &c->dev[LOG];
@@ -363,8 +289,8 @@ static int leave(struct crowd *c, bool detach)
 	if (rc < 0)
 		return rc;
 	/* May be in the first, in the second, and not in both */
-	rc += read_now(c, c->b.tracker_id, IOVA, RAM_SIZE);
-	return rc * 100 + read_now(c, c->b.tracker_id, FAR, FAR_SIZE);
+	rc += reader_read(c, c->b.tracker_id, IOVA, RAM_SIZE);
+	return rc * 100 + reader_read(c, c->b.tracker_id, FAR, FAR_SIZE);
 }
 
 TEST_F(race_log, replace_while_read_waits)
@@ -417,83 +343,6 @@ TEST_F(race_log, replace_within_the_ioas)
 	oracle_close(&o);
 }
 
-/* ---- STOP and the end of a tracker ------------------------------------------ */
-
-static int stop_tracker(void *arg)
-{
-	struct crowd *c = arg;
-
-	return tracker_set(c->b.fd, c->b.tracker_id, 0, NULL, NULL);
-}
-
-static int destroy_tracker(void *arg)
-{
-	struct crowd *c = arg;
-
-	return iommufd_destroy(c->b.fd, c->b.tracker_id);
-}
-
-/* A process that waits for the device in a READ; killed and gone on return. */
-static int kill_a_read(struct crowd *c)
-{
-	pid_t pid;
-
-	if (fault("hold_track", "1"))
-		return -1;
-	pid = fork();
-	if (!pid)
-		exit(read_now(c, c->b.tracker_id, IOVA, RAM_SIZE) < 0);
-	if (pid < 0 || !waits_in_ioctl(pid))
-		return -1;
-	usleep(200000);
-	return kill(pid, SIGKILL) || waitpid(pid, NULL, 0) != pid ? -1 : 0;
-}
-
-TEST_F(race_log, stop_after_killed_read)
-{
-	struct crowd *c = &self->c;
-	struct call stop, destroy;
-
-	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
-	ASSERT_EQ(0, crowd_start(c, 0, 0));
-	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
-	ASSERT_EQ(0, kill_a_read(c));
-	ASSERT_EQ(0, call_begin(&stop, stop_tracker, c));
-	call_is_done(&stop, HELD_SHORT_MS);
-	ASSERT_EQ(0, hold_release("hold_track"));
-	EXPECT_EQ(0, call_end(&stop));
-	EXPECT_EQ(0, bench_start(&c->b));
-	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
-	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, 3));
-	/* The old report is not the new log's */
-	EXPECT_EQ(3, read_now(c, c->b.tracker_id, IOVA, RAM_SIZE));
-
-	ASSERT_EQ(0, kill_a_read(c));
-	ASSERT_EQ(0, call_begin(&destroy, destroy_tracker, c));
-	call_is_done(&destroy, HELD_SHORT_MS);
-	ASSERT_EQ(0, hold_release("hold_track"));
-	EXPECT_EQ(0, call_end(&destroy));
-	c->b.tracker_id = 0;
-	ASSERT_EQ(0, crowd_start(c, 0, 0));
-	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
-	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, 4));
-	EXPECT_EQ(4, read_now(c, c->b.tracker_id, IOVA, RAM_SIZE));
-}
-
-/* What was in a READ that was killed is in the next one. */
-TEST_F(race_log, read_after_killed_read)
-{
-	struct crowd *c = &self->c;
-
-	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
-	ASSERT_EQ(0, crowd_start(c, 0, 0));
-	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
-	ASSERT_EQ(0, kill_a_read(c));
-	ASSERT_EQ(0, unmap_far(c));
-	ASSERT_EQ(0, hold_release("hold_track"));
-	EXPECT_EQ(5, read_now(c, c->b.tracker_id, IOVA, RAM_SIZE));
-}
-
 /* ---- What a log is asked for ------------------------------------------------ */
 
 /* Memory that the device may only read lies between two that it writes to. */
@@ -522,9 +371,9 @@ TEST_F(race_log, read_only_memory_in_between)
 	ASSERT_EQ(-EFAULT, crowd_dma(c, LOG, IOVA + HUGE, 3));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + 2 * HUGE, 4));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + 20 * GIB, 5));
-	EXPECT_EQ(4, read_now(c, b->tracker_id, IOVA + HUGE, 2 * HUGE));
-	EXPECT_EQ(8, read_now(c, b->tracker_id, IOVA, 21 * GIB));
-	EXPECT_EQ(0, read_now(c, b->tracker_id, IOVA, 21 * GIB));
+	EXPECT_EQ(4, reader_read(c, b->tracker_id, IOVA + HUGE, 2 * HUGE));
+	EXPECT_EQ(8, reader_read(c, b->tracker_id, IOVA, 21 * GIB));
+	EXPECT_EQ(0, reader_read(c, b->tracker_id, IOVA, 21 * GIB));
 }
 
 /* Of two logs in a domain one does not reach as far as the other. */
@@ -556,7 +405,6 @@ TEST_F(race_log, narrow_log_last)
 	EXPECT_EQ(7, reach(&self->c, LOG, NARROW));
 }
 
-/* Where everything is reported anyway, no device is asked. */
 /* What was unmapped is asked for once. */
 TEST_F(race_log, unmapped_is_asked_for_once)
 {
@@ -568,15 +416,16 @@ TEST_F(race_log, unmapped_is_asked_for_once)
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
 	ASSERT_EQ(0, unmap_far(c));
-	EXPECT_EQ(5, read_now(c, c->b.tracker_id, FAR, FAR_SIZE));
+	EXPECT_EQ(5, reader_read(c, c->b.tracker_id, FAR, FAR_SIZE));
 	ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
 	harvests = info.harvests;
 	EXPECT_LT(0, harvests);
-	EXPECT_EQ(0, read_now(c, c->b.tracker_id, FAR, FAR_SIZE));
+	EXPECT_EQ(0, reader_read(c, c->b.tracker_id, FAR, FAR_SIZE));
 	ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
 	EXPECT_EQ(harvests, info.harvests);
 }
 
+/* Where everything is reported anyway, no device is asked. */
 TEST_F(race_log, needless_harvest)
 {
 	struct crowd *c = &self->c;
@@ -590,140 +439,6 @@ TEST_F(race_log, needless_harvest)
 		EXPECT_EQ(RAM_PAGES, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
 	EXPECT_EQ(0, info.harvests);
-}
-
-/* ---- The end of a device ---------------------------------------------------- */
-
-/* 300 mappings that a report cannot have in common, with 5 dirty pages in one. */
-static int map_many(struct crowd *c)
-{
-	unsigned int i;
-	int rc = 0;
-
-	for (i = 1; !rc && i <= 300; i++)
-		rc = iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, 8 * PAGE,
-				      FAR + i * GIB, IOMMUFD_MAP_RW);
-	return rc;
-}
-
-static int call_detach(void *dev)
-{
-	return vdev_detach(dev);
-}
-
-static int call_close(void *dev)
-{
-	vdev_close(dev);
-	return 0;
-}
-
-static void end_of_device(struct __test_metadata *_metadata, struct crowd *c,
-			  int (*end)(void *))
-{
-	double begin;
-
-	ASSERT_EQ(0, map_many(c));
-	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
-	ASSERT_EQ(0, crowd_start(c, 0, 0));
-	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 300 * GIB, 5));
-	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
-	ASSERT_EQ(0, fault("slow_track_ms", "20"));
-	begin = now();
-	ASSERT_EQ(0, end(&c->dev[LOG]));
-	TH_LOG("took %.2f s", now() - begin);
-	EXPECT_GT(2, now() - begin);
-	ASSERT_EQ(0, fault("slow_track_ms", "0"));
-	/* What could not be asked in time is dirty */
-	ASSERT_LE(5, read_now(c, c->b.tracker_id, IOVA, 5 * PAGE));
-	EXPECT_EQ(5, read_now(c, c->b.tracker_id, FAR + 300 * GIB, 5 * PAGE));
-}
-
-TEST_F(race_log, detach_does_not_ask_for_ever)
-{
-	end_of_device(_metadata, &self->c, call_detach);
-}
-
-TEST_F(race_log, close_does_not_ask_for_ever)
-{
-	end_of_device(_metadata, &self->c, call_close);
-}
-
-/* A VMM is killed. Another process has the iommufd, and the tracker, too. */
-TEST_F(race_log, exit_does_not_ask_for_ever)
-{
-	struct crowd *c = &self->c;
-	int up[2], down[2];
-	double begin;
-	pid_t pid;
-	char x;
-
-	ASSERT_EQ(0, map_many(c));
-	ASSERT_EQ(0, pipe(up));
-	ASSERT_EQ(0, pipe(down));
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		x = crowd_attach(c, LOG, c->b.ioas_id) != 0;
-		if (write(up[1], &x, 1) != 1 || read(down[0], &x, 1) != 1)
-			exit(1);
-		x = crowd_dma(c, LOG, FAR + 300 * GIB, 5) ||
-		    crowd_dma(c, LOG, IOVA, 5);
-		if (write(up[1], &x, 1) != 1)
-			exit(1);
-		for (;;)
-			pause();
-	}
-	ASSERT_EQ(1, read(up[0], &x, 1));
-	ASSERT_EQ(0, x);
-	ASSERT_EQ(0, crowd_start(c, 0, 0));
-	ASSERT_EQ(1, write(down[1], "", 1));
-	ASSERT_EQ(1, read(up[0], &x, 1));
-	ASSERT_EQ(0, x);
-	ASSERT_EQ(0, fault("slow_track_ms", "20"));
-	begin = now();
-	ASSERT_EQ(0, kill(pid, SIGKILL));
-	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
-	TH_LOG("took %.2f s", now() - begin);
-	EXPECT_GT(2, now() - begin);
-	ASSERT_EQ(0, fault("slow_track_ms", "0"));
-	EXPECT_EQ(5, read_now(c, c->b.tracker_id, IOVA, 5 * PAGE));
-	EXPECT_EQ(5, read_now(c, c->b.tracker_id, FAR + 300 * GIB, 5 * PAGE));
-}
-
-/*
- * A device that is closed while it writes: bus mastering ends before it is blocked by
- * the IOMMU, which on some machines is fatal; and what it wrote is reported.
- */
-static void close_while_it_writes(struct __test_metadata *_metadata,
-				  struct crowd *c, unsigned int n)
-{
-	struct oracle o;
-	long blocked;
-
-	ASSERT_EQ(0, oracle_open(&o));
-	ASSERT_EQ(0, crowd_attach(c, n, c->b.ioas_id));
-	ASSERT_EQ(0, crowd_start(c, 0, 0));
-	oracle_started(&o);
-	ASSERT_EQ(0, crowd_write_on(c, n, IOVA, RAM_SIZE, 0));
-	usleep(20000);
-	blocked = virt_counter("blocked");
-	vdev_close(&c->dev[n]);
-	EXPECT_EQ(blocked, virt_counter("blocked"));
-	ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id, IOVA, RAM_SIZE));
-	ASSERT_EQ(0, oracle_check(&o));
-	EXPECT_LT(10, o.writes);
-	EXPECT_EQ(0, o.lost);
-	oracle_close(&o);
-}
-
-TEST_F(race_log, close_while_it_writes)
-{
-	close_while_it_writes(_metadata, &self->c, LOG);
-}
-
-TEST_F(race_log, close_while_it_writes_without_log)
-{
-	close_while_it_writes(_metadata, &self->c, INTEL);
 }
 
 TEST_HARNESS_MAIN

@@ -12,9 +12,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "fixture.h"
+#include "held.h"
 #include "../lib/log.h"
 
 /* As in plan.txt, line "source" */
@@ -80,6 +82,8 @@ FIXTURE_TEARDOWN(serve)
 	EXPECT_EQ(0, serve(false));
 	EXPECT_EQ(0, fault("lose_track", "0"));
 	EXPECT_EQ(0, fault("drop_track", "0"));
+	EXPECT_EQ(0, fault("hold_track", "0"));
+	EXPECT_EQ(0, delay_at("", 0));
 	EXPECT_EQ(0, broken("0"));
 	for (i = 0; i < NR; i++) {
 		if (self->dev[i].fd < 0)
@@ -594,6 +598,99 @@ TEST_F(serve, one_owner)
 	ASSERT_EQ(0, set(self, LOG, false));
 	EXPECT_EQ(0, log_on(fd));
 	EXPECT_EQ(0, log_stop(fd));
+}
+
+static int set_off(void *arg)
+{
+	FIXTURE_DATA(serve) *self = arg;
+
+	return iommufd_hwpt_set_dirty(self->b.fd, self->hwpt[LOG], false);
+}
+
+/*
+ * A log goes from one HWPT to another, while tracking of the first is switched off,
+ * which lets its bindings go: pages written after that which the second does not
+ * report. Of another IOAS the log could be told apart; these two have the same.
+ */
+static int moved_while_stopping(FIXTURE_DATA(serve) *self)
+{
+	unsigned int tries = 100;
+	struct call off;
+	__u32 first;
+
+	if (start(self, LOG))
+		return -1;
+	first = self->hwpt[LOG];
+	if (make(self, LOG) || set(self, LOG, true))
+		return -1;
+	/* The last harvest for the first takes long */
+	if (fault("hold_track", "1") ||
+	    vdev_attach(&self->dev[LOG], self->hwpt[LOG], NULL))
+		return -1;
+	self->hwpt[LOG_2] = self->hwpt[LOG];
+	self->hwpt[LOG] = first;
+	if (delay_at("let_go", 4000000) || call_begin(&off, set_off, self))
+		return -1;
+	usleep(100000);
+	if (fault("hold_track", "0"))
+		return -1;
+	/* Until the second has the log */
+	while (tries-- && get(self, LOG_2) == RAM_PAGES)
+		usleep(20000);
+	if (call_end(&off) || delay_at("", 0) || dma(self, LOG, 100, 7) ||
+	    get(self, LOG_2) < 0)
+		return -1;
+	return 7 - reported(self, 100, 7);
+}
+
+TEST_F(serve, moved_while_stopping)
+{
+	EXPECT_EQ(0, moved_while_stopping(self));
+	EXPECT_EQ(7, bench_count(&self->b));
+}
+
+/* Best of some times that an unmap of a page takes, in ns, or 0. */
+static __u64 unmap_ns(FIXTURE_DATA(serve) *self)
+{
+	struct bench *b = &self->b;
+	__u64 best = ~0ull;
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		struct timespec t0, t1;
+		__u64 ns;
+
+		if (iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, IOVA,
+				     IOMMUFD_MAP_RW))
+			return 0;
+		clock_gettime(CLOCK_MONOTONIC, &t0);
+		if (iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, PAGE, NULL))
+			return 0;
+		clock_gettime(CLOCK_MONOTONIC, &t1);
+		ns = (t1.tv_sec - t0.tv_sec) * 1000000000ull + t1.tv_nsec -
+		     t0.tv_nsec;
+		best = ns < best ? ns : best;
+	}
+	return best;
+}
+
+/* What HWPTs that track cost an unmap grows as their number does, and no faster. */
+TEST_F(serve, many)
+{
+	struct bench *b = &self->b;
+	unsigned int i;
+	__u64 few = 0;
+
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	for (i = 1; i <= 400; i++) {
+		ASSERT_EQ(0, make(self, NOBODY));
+		ASSERT_EQ(0, set(self, NOBODY, true));
+		if (i == 100)
+			few = unmap_ns(self);
+	}
+	ASSERT_NE(0, few);
+	TH_LOG("100: %llu us, 400: %llu us", few / 1000, unmap_ns(self) / 1000);
+	EXPECT_GT(12 * few, unmap_ns(self));
 }
 
 /* ---- Threads ---- */

@@ -87,6 +87,102 @@ TEST(migrates)
 	EXPECT_EQ(0, vmigrate("--demo -m 32M"));
 }
 
+/* ---- Pictures ---- */
+
+#define REPORT "/tmp/report"
+
+/* The sum of an expression over the rows of a file of --report; the VM has no gnuplot. */
+static double sum_rows(const char *name, double (*of)(const double *f), unsigned int *rows)
+{
+	char path[64], line[256];
+	double sum = 0, f[5];
+	FILE *file;
+
+	*rows = 0;
+	snprintf(path, sizeof(path), REPORT "/%s.dat", name);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file)) {
+		memset(f, 0, sizeof(f));
+		if (sscanf(line, "%lf %lf %lf %lf %lf", &f[0], &f[1], &f[2], &f[3], &f[4]) < 2)
+			continue;
+		sum += of(f);
+		++*rows;
+	}
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+/* MiB that were dirty: in all passes but the first, which sends all */
+static double pass_mib(const double *f)
+{
+	return f[0] > 1 ? f[1] / 256 : 0;
+}
+
+/* ... in a cell of the heat map: percent a second, of so many seconds and MiB */
+static double cell_mib(const double *f)
+{
+	return f[4] / 100 * (f[1] - f[0]) * (f[3] - f[2]);
+}
+
+static double last_time;
+
+/* ... and by the rate, from one time to the next */
+static double rate_mib(const double *f)
+{
+	double seconds = f[0] - last_time;
+
+	last_time = f[0];
+	return f[1] * seconds;
+}
+
+/* What each picture shows is as much as was sent. */
+TEST(report)
+{
+	unsigned int passes, cells, rates, bars;
+	double sent, heat, rate;
+
+	ASSERT_EQ(0, vmigrate("--demo -m 32M --devices 1 --report " REPORT));
+	sent = sum_rows("passes", pass_mib, &passes);
+	heat = sum_rows("heat", cell_mib, &cells);
+	last_time = 0;
+	rate = sum_rows("rate", rate_mib, &rates);
+	sum_rows("downtime", pass_mib, &bars);
+	TH_LOG("%.3f MiB in %u passes, %.3f in %u cells, %.3f in %u rates", sent, passes, heat,
+	       cells, rate, rates);
+	EXPECT_LT(2, passes);
+	EXPECT_EQ(passes - 1, rates);
+	EXPECT_LT(passes, cells);
+	EXPECT_EQ(5, bars);
+	EXPECT_LT(0.1, sent);
+	EXPECT_LT(0.99 * sent, heat);
+	EXPECT_GT(1.01 * sent, heat);
+	EXPECT_LT(0.99 * sent, rate);
+	EXPECT_GT(1.01 * sent, rate);
+}
+
+/* Without a tracker, one has no data, and is there all the same. */
+TEST(report_without_data)
+{
+	char text[1024] = "";
+	FILE *f;
+
+	ASSERT_EQ(1, vmigrate("--demo -m 16M --tracker off --report " REPORT));
+	f = fopen(REPORT "/heat.gp", "r");
+	ASSERT_NE(NULL, f);
+	EXPECT_LT(0, fread(text, 1, sizeof(text) - 1, f));
+	fclose(f);
+	EXPECT_NE(NULL, strstr(text, "\"no data\"")) TH_LOG("%s", text);
+}
+
+/* Where it cannot be written nothing is migrated for nothing. */
+TEST(report_errors)
+{
+	EXPECT_EQ(2, vmigrate("--demo -m 16M --report /proc/report"));
+	EXPECT_EQ(2, vmigrate("--demo -m 16M --report /dev/full"));
+	EXPECT_EQ(2, vmigrate("--listen /tmp/s --report " REPORT));
+}
+
 TEST(migrates_by_ranges)
 {
 	EXPECT_EQ(0, vmigrate("--demo -m 32M --ranges"));

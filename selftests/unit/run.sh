@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run.sh TEST...: run the test programs in $OUT and then the mutants, and count.
+# run.sh TEST...: run the test programs in $OUT, the mutants and plot.sh, and count.
 # Called by the Makefile.
 set -uo pipefail
 
@@ -30,6 +30,11 @@ status=0
 echo "== mutants"
 ./control.sh 2>&1 | tee "$OUT/control.log" || status=$?
 count "$OUT/control.log" $status
+
+status=0
+echo "== plot"
+./plot.sh 2>&1 | tee "$OUT/plot.log" || status=$?
+count "$OUT/plot.log" $status
 
 echo "unit: $passed passed, $failed failed"
 [ $failed = 0 ]

@@ -45,6 +45,10 @@ enum answer { UNKNOWN, NO, YES };
  * @states: VFIO_MIGRATION_*; 0 if it cannot migrate
  * @has_log: Its driver has a page tracker
  * @source: What the kernel answered, if @opened
+ * @top: Last IOVA that can be mapped for it, if @opened
+ * @in_use: It was the tracker of its user that answered
+ * @exact: Of what its user has mapped nothing is reported because it is mapped; if
+ *	@in_use
  */
 struct finding {
 	const char *name;
@@ -59,7 +63,13 @@ struct finding {
 	uint64_t states;
 	bool has_log;
 	struct iommu_dirty_source_info source;
+	uint64_t top;
+	bool in_use;
+	bool exact;
 };
+
+/* Highest IOVA that is going to be mapped, as far as the caller of this program knows */
+static uint64_t up_to = UINT64_MAX;
 
 /* ---- Sysfs ---- */
 
@@ -159,6 +169,22 @@ static void ask_features(struct finding *f, int fd)
 				       VFIO_DEVICE_FEATURE_DMA_LOGGING_START, NULL, 0);
 }
 
+/* What its IOMMU lets a VMM map ends here. */
+static uint64_t ask_top(int iommufd, __u32 ioas)
+{
+	struct iommu_iova_range ranges[64];
+	struct iommu_ioas_iova_ranges cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas,
+		.num_iovas = ARRAY_SIZE(ranges),
+		.allowed_iovas = (uintptr_t)ranges,
+	};
+
+	if (ioctl(iommufd, IOMMU_IOAS_IOVA_RANGES, &cmd) || !cmd.num_iovas)
+		return UINT64_MAX;
+	return ranges[cmd.num_iovas - 1].last;
+}
+
 /* Track it, with nothing mapped. */
 static int ask_plan(struct finding *f, int iommufd, int fd)
 {
@@ -173,6 +199,7 @@ static int ask_plan(struct finding *f, int iommufd, int fd)
 	attach.pt_id = ioas;
 	if (ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
 		return -errno;
+	f->top = ask_top(iommufd, ioas);
 	rc = tracker_alloc(iommufd, ioas, IOMMU_DIRTY_POLICY_AUTO, 0, 0, &tracker);
 	if (!rc)
 		rc = tracker_set(iommufd, tracker, IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL);
@@ -212,6 +239,23 @@ static int ask_kernel(struct finding *f)
 	return rc;
 }
 
+/* Does the tracker of a source report anything because it is mapped? */
+static bool tracker_is_exact(const struct object *source)
+{
+	bool hwpt = has(source, IOMMUFD_DIRTY_A_TRACKER_HWPT);
+	int attr = hwpt ? IOMMUFD_DIRTY_A_TRACKER_HWPT : IOMMUFD_DIRTY_A_TRACKER;
+	struct objects trackers;
+	uint64_t flags = ~0ull;
+
+	if (kernel_dump(IOMMUFD_DIRTY_CMD_TRACKER_GET, source->number[IOMMUFD_DIRTY_A_CONTEXT],
+			attr, (uint32_t)source->number[attr], &trackers))
+		return false;
+	if (trackers.nr == 1 && has(trackers.object, IOMMUFD_DIRTY_A_OUT_FLAGS))
+		flags = trackers.object->number[IOMMUFD_DIRTY_A_OUT_FLAGS];
+	objects_free(&trackers);
+	return !(flags & (IOMMU_DIRTY_TRACKER_CONSERVATIVE | IOMMU_DIRTY_TRACKER_DEGRADED));
+}
+
 /* What the tracker of its user says; -ENODATA if there is none that runs. */
 static int ask_family(struct finding *f)
 {
@@ -242,7 +286,11 @@ static int ask_family(struct finding *f)
 			f->source.kind = (__u32)n[IOMMUFD_DIRTY_A_KIND];
 			f->source.flags = (__u32)n[IOMMUFD_DIRTY_A_SOURCE_FLAGS];
 			f->source.granule = n[IOMMUFD_DIRTY_A_GRANULE];
+			f->source.first = n[IOMMUFD_DIRTY_A_FIRST];
 			f->source.last = n[IOMMUFD_DIRTY_A_LAST];
+			f->top = UINT64_MAX;
+			f->in_use = true;
+			f->exact = tracker_is_exact(&sources.object[j]);
 			rc = 0;
 		}
 	}
@@ -269,13 +317,21 @@ static const char *answer_words(enum answer answer)
 	       answer == NO ? "has no dirty bits" : "does not show whether it has dirty bits";
 }
 
-/* Is nothing reported only because it is mapped? */
+/* Does its log leave out addresses that may be mapped? */
+static bool is_limited(const struct finding *f)
+{
+	if (f->source.kind != IOMMU_DIRTY_SOURCE_DEVICE)
+		return false;
+	if (f->in_use)
+		return !f->exact;
+	return f->source.first || f->source.last < (up_to < f->top ? up_to : f->top);
+}
+
+/* Is nothing reported only because it is mapped? Not if that is not known. */
 static bool is_tracked(const struct finding *f)
 {
-	if (f->opened)
-		return f->source.kind != IOMMU_DIRTY_SOURCE_MAPPED &&
-		       f->source.kind != IOMMU_DIRTY_SOURCE_NONE;
-	return f->why_not == ENXIO && f->dirty_bits == YES;
+	return f->opened && f->source.kind != IOMMU_DIRTY_SOURCE_MAPPED &&
+	       f->source.kind != IOMMU_DIRTY_SOURCE_NONE && !is_limited(f);
 }
 
 static const char *outcome(const struct finding *f)
@@ -283,15 +339,18 @@ static const char *outcome(const struct finding *f)
 	if (f->group < 0)
 		return "nothing: without an IOMMU it cannot be given to a VM";
 	if (!f->opened)
-		return is_tracked(f) ? "exact at leaves of the IOMMU, as far as sysfs tells" :
-				       "not known";
+		return f->dirty_bits == YES && f->why_not == ENXIO ?
+			       "not known; sysfs says that the IOMMU has dirty bits" :
+			       "not known";
 	switch (f->source.kind) {
 	case IOMMU_DIRTY_SOURCE_IOMMU:
 		return f->source.flags & IOMMU_DIRTY_SOURCE_FINE ?
 			       "exact at pages, by the IOMMU" :
 			       "exact at leaves of the IOMMU: pages, or 2 MiB and more where memory is in huge pages";
 	case IOMMU_DIRTY_SOURCE_DEVICE:
-		return "exact at units of the device's own log";
+		return is_limited(f) ?
+			       "exact at units of the device's own log, where that covers what is mapped" :
+			       "exact at units of the device's own log";
 	case IOMMU_DIRTY_SOURCE_SCOPE:
 		return "the pages that it has declared";
 	}
@@ -328,6 +387,9 @@ static const char *advice(const struct finding *f)
 		return "for pages: IOMMU_OPTION_DIRTY_SMALL_LEAVES, or \"iommufdctl policy set small-leaves on\" before its user starts";
 	if (is_tracked(f))
 		return NULL;
+	if (is_limited(f))
+		return f->in_use ? "its user has mapped more than the log covers; that is reported because it is mapped" :
+			"if a VMM maps nothing above an address: iommufdctl check --up-to ADDRESS";
 	if (f->has_log && f->group_size > 1)
 		return "its driver has a page tracker, which is not used because other devices share its IOMMU group";
 	return "use an IOMMU with dirty bits, or a vfio driver that has a page tracker";
@@ -356,9 +418,9 @@ static void print_finding(const struct finding *f)
 	if (f->opened && f->source.granule)
 		printf("  granule     %llu bytes\n", f->source.granule);
 	if (f->opened && f->source.kind == IOMMU_DIRTY_SOURCE_DEVICE &&
-	    f->source.last != UINT64_MAX)
-		printf("  log covers  IOVA up to %#llx; what is mapped above is reported because it is mapped\n",
-		       f->source.last);
+	    (f->source.first || f->source.last < f->top))
+		printf("  log covers  IOVA %#llx to %#llx; what is mapped elsewhere is reported because it is mapped\n",
+		       f->source.first, f->source.last);
 	printf("  a VMM gets  %s\n", outcome(f));
 	if (what)
 		printf("  advice      %s\n", what);
@@ -395,6 +457,8 @@ static struct json_object *json_finding(const struct finding *f)
 				       json_object_new_uint64(f->source.granule));
 		json_object_object_add(json, "fine", json_object_new_boolean(
 					f->source.flags & IOMMU_DIRTY_SOURCE_FINE));
+		json_object_object_add(json, "first",
+				       json_object_new_uint64(f->source.first));
 		json_object_object_add(json, "last", json_object_new_uint64(f->source.last));
 	}
 	json_object_object_add(json, "tracked", json_object_new_boolean(is_tracked(f)));
@@ -448,15 +512,49 @@ static int check_all(struct json_object *list)
 		fail("no device is bound to vfio: give the addresses of those to be checked");
 }
 
-/** cmd_check - check [PCI-ADDRESS ...] */
+/* An address, or a size with K, M, G or T: what is mapped is below it. */
+static int parse_up_to(const char *text)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	uint64_t value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	unit = *end ? strchr(units, *end & ~0x20) : NULL;
+	if (unit && end != text && !end[1] && !errno) {
+		int shift = 10 * (int)(unit - units + 1);
+
+		if (value << shift >> shift != value)
+			errno = ERANGE;
+		value <<= shift;
+		end++;
+	}
+	if (errno || end == text || *end || !value || strchr(text, '-'))
+		return fail("check: --up-to: '%s' is no address, nor a size with K, M, G or T",
+			    text);
+	up_to = value - 1;
+	return STATUS_OK;
+}
+
+/** cmd_check - check [--up-to ADDRESS] [PCI-ADDRESS ...] */
 int cmd_check(int argc, char **argv)
 {
 	struct json_object *list = options.json ? json_object_new_array() : NULL;
-	int status = STATUS_OK, one, i;
+	int status = STATUS_OK, one, i = 1;
 
-	if (argc == 1)
+	if (argc > 1 && !strcmp(argv[1], "--up-to")) {
+		if (argc == 2)
+			return fail("check: --up-to: an address is missing");
+		status = parse_up_to(argv[2]);
+		if (status)
+			return status;
+		i = 3;
+	}
+	if (argc == i)
 		status = check_all(list);
-	for (i = 1; i < argc; i++) {
+	for (; i < argc; i++) {
 		one = check_one(argv[i], list);
 		status = one > status ? one : status;
 	}

@@ -10,6 +10,7 @@
 #include <linux/vfio.h>
 
 #include "../../selftests/lib/iommufd.h"
+#include "../lib/json.h"
 #include "iommufdctl.h"
 
 #define NAMES(...) ((const char * const[]){ __VA_ARGS__, NULL })
@@ -83,6 +84,7 @@ static const struct {
 		NAMES("ERROR", "STOP", "RUNNING", "STOP_COPY", "RESUMING", "RUNNING_P2P",
 		      "PRE_COPY", "PRE_COPY_P2P") },
 	[IOMMUFD_DIRTY_A_SERVE_HWPT_IOCTLS] = { "serve-hwpt-ioctls", AS_BOOL },
+	[IOMMUFD_DIRTY_A_TRACKER_HWPT] = { "tracker-hwpt" },
 };
 
 static const char *enum_name(int attr, uint64_t value)
@@ -155,9 +157,7 @@ struct json_object *json_of(const struct object *o)
 /** print_json - Print a JSON object, and free it */
 void print_json(struct json_object *json)
 {
-	puts(json_object_to_json_string_ext(json, JSON_C_TO_STRING_NOSLASHESCAPE |
-			(options.pretty ? JSON_C_TO_STRING_PRETTY : 0)));
-	json_object_put(json);
+	json_write(stdout, json, options.pretty);
 }
 
 /* A size in words: 4 KiB, 2 MiB, 1.5 GiB. Four may be in one statement. */
@@ -197,6 +197,23 @@ static void print_bits(int attr, uint64_t value, const char *before)
 static const uint64_t *n(const struct object *o)
 {
 	return o->number;
+}
+
+/**
+ * tracker_name - CONTEXT/ID, or CONTEXT/hwptID of the tracker of an HWPT
+ * @o: The tracker, or a source or an event of it
+ *
+ * Return: text, until the next call.
+ */
+const char *tracker_name(const struct object *o)
+{
+	static char text[64];
+	bool hwpt = has(o, IOMMUFD_DIRTY_A_TRACKER_HWPT);
+
+	snprintf(text, sizeof(text), "%" PRIu64 "/%s%" PRIu64, n(o)[IOMMUFD_DIRTY_A_CONTEXT],
+		 hwpt ? "hwpt" : "",
+		 n(o)[hwpt ? IOMMUFD_DIRTY_A_TRACKER_HWPT : IOMMUFD_DIRTY_A_TRACKER]);
+	return text;
 }
 
 static void print_hwpt(const struct object *o)
@@ -247,6 +264,8 @@ static void print_tracker(const struct object *o)
 {
 	uint64_t flags = n(o)[IOMMUFD_DIRTY_A_OUT_FLAGS];
 
+	if (has(o, IOMMUFD_DIRTY_A_TRACKER_HWPT))
+		printf(" of hwpt %" PRIu64, n(o)[IOMMUFD_DIRTY_A_TRACKER_HWPT]);
 	printf(" of ioas %" PRIu64, n(o)[IOMMUFD_DIRTY_A_IOAS]);
 	if (!has(o, IOMMUFD_DIRTY_A_OUT_FLAGS))
 		return;
@@ -289,8 +308,7 @@ void print_object(const struct object *o)
 		print_device(o);
 		break;
 	case IOMMUFD_DIRTY_CMD_TRACKER_GET:
-		printf("tracker %" PRIu64 "/%" PRIu64 ":", context,
-		       n(o)[IOMMUFD_DIRTY_A_TRACKER]);
+		printf("tracker %s:", tracker_name(o));
 		print_tracker(o);
 		break;
 	}
@@ -339,8 +357,7 @@ void print_plan(const struct object *tracker, const struct objects *sources)
 {
 	unsigned int i;
 
-	printf("dirty tracker %" PRIu64 "/%" PRIu64 " of IOAS %" PRIu64,
-	       n(tracker)[IOMMUFD_DIRTY_A_CONTEXT], n(tracker)[IOMMUFD_DIRTY_A_TRACKER],
+	printf("dirty tracker %s of IOAS %" PRIu64, tracker_name(tracker),
 	       n(tracker)[IOMMUFD_DIRTY_A_IOAS]);
 	if (has(tracker, IOMMUFD_DIRTY_A_PAGE_SIZE))
 		printf(", in units of %s", size(n(tracker)[IOMMUFD_DIRTY_A_PAGE_SIZE]));
@@ -372,8 +389,7 @@ void print_event(const struct object *ev)
 
 	print_time(n(ev)[IOMMUFD_DIRTY_A_TIME_NS]);
 	if (has(ev, IOMMUFD_DIRTY_A_TRACKER))
-		printf("tracker %" PRIu64 "/%" PRIu64 " ", n(ev)[IOMMUFD_DIRTY_A_CONTEXT],
-		       n(ev)[IOMMUFD_DIRTY_A_TRACKER]);
+		printf("tracker %s ", tracker_name(ev));
 	if (has(ev, IOMMUFD_DIRTY_A_DEVICE))
 		printf("device %" PRIu64 "/%" PRIu64 " (%s) ", n(ev)[IOMMUFD_DIRTY_A_CONTEXT],
 		       n(ev)[IOMMUFD_DIRTY_A_DEVICE], ev->string[IOMMUFD_DIRTY_A_NAME]);

@@ -81,6 +81,7 @@ int kernel_dump(uint8_t cmd, uint64_t context, int attr, uint32_t id,
 int kernel_policy_set(int attr, uint32_t value);
 int kernel_policy_get(struct object *answer);
 int kernel_listen(void);
+bool kernel_has_event(void);
 int kernel_events(int (*event)(const struct object *ev), int (*lost)(void));
 void objects_free(struct objects *answer);
 
@@ -96,14 +97,16 @@ void print_plan(const struct object *tracker, const struct objects *sources);
 struct json_object *json_of(const struct object *o);
 void print_json(struct json_object *json);
 const char *policy_name(uint64_t policy);
+const char *tracker_name(const struct object *o);
 
 /* show.c */
 int cmd_show(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int show_trackers(void);
 
-/* top.c, monitor.c, policy.c, check.c */
+/* top.c, plot.c, monitor.c, policy.c, check.c */
 int cmd_top(int argc, char **argv);
+int cmd_plot(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_check(int argc, char **argv);

@@ -68,6 +68,14 @@ void objects_free(struct objects *answer)
 	memset(answer, 0, sizeof(*answer));
 }
 
+/* A process chooses its name: no line or terminal is to be made of it. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+			*text = '?';
+}
+
 static void object_parse(struct object *o, struct genlmsghdr *genl)
 {
 	struct nlattr *attr;
@@ -88,6 +96,7 @@ static void object_parse(struct object *o, struct genlmsghdr *genl)
 		case IOMMUFD_DIRTY_A_PLATFORM:
 			snprintf(o->string[type], sizeof(o->string[type]), "%.*s", len,
 				 (const char *)nla_data(attr));
+			make_printable(o->string[type]);
 			break;
 		default:
 			if (len == 4)
@@ -247,6 +256,14 @@ static int on_any(struct nl_msg *msg, void *arg)
 	(void)msg;
 	(void)arg;
 	return NL_OK;
+}
+
+/** kernel_has_event - Would kernel_events() not wait? */
+bool kernel_has_event(void)
+{
+	struct pollfd p = { .fd = nl_socket_get_fd(events), .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
 }
 
 /**

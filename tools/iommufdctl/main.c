@@ -25,12 +25,16 @@ static const char usage[] =
 "  monitor [--since SECONDS]   one line for each event, until interrupted\n"
 "  top [-d SECONDS] [-n COUNT] what gets dirty how fast, by device and tracker; keys\n"
 "                              s sort, p pause, q quit\n"
+"      [--record FILE]         and write it to FILE\n"
+"  plot FILE -o DIR            draw such a record, by gnuplot\n"
 "  policy [show]               what holds where a user has chosen nothing\n"
 "  policy set NAME VALUE       default auto|iommu|device, small-leaves on|off,\n"
 "                              serve-hwpt-ioctls on|off\n"
 "  policy save [FILE]          keep them over a reboot, in /etc/modprobe.d\n"
-"  check [PCI-ADDRESS ...]     how exact a migration with these devices is, or with\n"
-"                              all that are bound to vfio\n"
+"  check [--up-to ADDRESS] [PCI-ADDRESS ...]\n"
+"                              how exact a migration with these devices is, or with\n"
+"                              all that are bound to vfio; ADDRESS: where what a VM\n"
+"                              maps ends\n"
 "\n"
 "Options:\n"
 "  -j, --json     JSON\n"
@@ -39,7 +43,7 @@ static const char usage[] =
 "  -V, --version  version\n"
 "\n"
 "Exit status: 0; 1 check: something would be reported dirty only because it is\n"
-"mapped, or is not known; 2 usage, no right, or no answer.\n";
+"mapped, or that is not known; 2 usage, no right, or no answer.\n";
 
 /**
  * fail - Say on standard error what is wrong, and what to do
@@ -71,6 +75,7 @@ static const struct {
 	{ "plan", cmd_plan, true },
 	{ "monitor", cmd_monitor, true },
 	{ "top", cmd_top, true },
+	{ "plot", cmd_plot, false },
 	{ "policy", cmd_policy, true },
 	{ "check", cmd_check, false },
 };

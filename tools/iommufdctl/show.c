@@ -26,15 +26,17 @@ static const struct {
  * struct name - Which object
  * @context: Number of the context; 0 for all
  * @one: Only the object with @id
+ * @hwpt: The tracker of the HWPT with @id
  * @id: Its ID
  */
 struct name {
 	uint64_t context;
 	bool one;
+	bool hwpt;
 	uint32_t id;
 };
 
-/* CONTEXT or CONTEXT/ID */
+/* CONTEXT, CONTEXT/ID or, of a tracker, CONTEXT/hwptID */
 static int parse_name(const char *text, struct name *name)
 {
 	unsigned long id = 0;
@@ -47,6 +49,9 @@ static int parse_name(const char *text, struct name *name)
 		const char *rest = end + 1;
 
 		name->one = true;
+		name->hwpt = !strncmp(rest, "hwpt", 4);
+		if (name->hwpt)
+			rest += 4;
 		id = strtoul(rest, &end, 10);
 		if (end == rest)
 			errno = EINVAL;
@@ -59,6 +64,12 @@ static int parse_name(const char *text, struct name *name)
 	return STATUS_OK;
 }
 
+/* Attribute with the ID in the name of an object of a kind */
+static int name_attr(unsigned int kind, const struct name *name)
+{
+	return !name->one ? 0 : name->hwpt ? IOMMUFD_DIRTY_A_TRACKER_HWPT : kinds[kind].id;
+}
+
 static int show_kind(unsigned int kind, const struct name *name, struct json_object *json)
 {
 	struct json_object *list = json ? json_object_new_array() : NULL;
@@ -66,8 +77,8 @@ static int show_kind(unsigned int kind, const struct name *name, struct json_obj
 	unsigned int i;
 	int status;
 
-	status = kernel_dump(kinds[kind].cmd, name->context, name->one ? kinds[kind].id : 0,
-			 name->id, &answer);
+	status = kernel_dump(kinds[kind].cmd, name->context, name_attr(kind, name), name->id,
+			     &answer);
 	if (status)
 		return status;
 	if (!answer.nr && name->context)
@@ -87,19 +98,21 @@ static int show_kind(unsigned int kind, const struct name *name, struct json_obj
 	return status;
 }
 
+#define TRACKERS (ARRAY_SIZE(kinds) - 1)
+
 /** show_trackers - Print all trackers */
 int show_trackers(void)
 {
 	const struct name all = {};
 
-	return show_kind(ARRAY_SIZE(kinds) - 1, &all, NULL);
+	return show_kind(TRACKERS, &all, NULL);
 }
 
 /** cmd_show - show [context|ioas|hwpt|device|tracker [CONTEXT[/ID]]] */
 int cmd_show(int argc, char **argv)
 {
 	struct json_object *json = options.json ? json_object_new_object() : NULL;
-	unsigned int kind, first = 0, last = ARRAY_SIZE(kinds) - 1;
+	unsigned int kind, first = 0, last = TRACKERS;
 	struct name name = {};
 	int status = STATUS_OK;
 
@@ -117,6 +130,8 @@ int cmd_show(int argc, char **argv)
 		status = parse_name(argv[2], &name);
 	if (!status && name.one && !kinds[first].id)
 		status = fail("a context has a number and no ID: %" PRIu64, name.context);
+	if (!status && name.hwpt && first != TRACKERS)
+		status = fail("only a tracker is named by its HWPT: %s", argv[2]);
 	for (kind = first; !status && kind <= last; kind++)
 		status = show_kind(kind, &name, json);
 	if (json && !status)
@@ -128,14 +143,16 @@ int cmd_show(int argc, char **argv)
 
 static int plan_print(const struct object *tracker)
 {
+	bool hwpt = has(tracker, IOMMUFD_DIRTY_A_TRACKER_HWPT);
+	int attr = hwpt ? IOMMUFD_DIRTY_A_TRACKER_HWPT : IOMMUFD_DIRTY_A_TRACKER;
 	struct json_object *json, *list;
 	struct objects sources;
 	unsigned int i;
 	int status;
 
 	status = kernel_dump(IOMMUFD_DIRTY_CMD_SOURCE_GET,
-			 tracker->number[IOMMUFD_DIRTY_A_CONTEXT], IOMMUFD_DIRTY_A_TRACKER,
-			 (uint32_t)tracker->number[IOMMUFD_DIRTY_A_TRACKER], &sources);
+			     tracker->number[IOMMUFD_DIRTY_A_CONTEXT], attr,
+			     (uint32_t)tracker->number[attr], &sources);
 	if (status)
 		return status;
 	if (options.json) {
@@ -168,7 +185,7 @@ int cmd_plan(int argc, char **argv)
 			return status;
 	}
 	status = kernel_dump(IOMMUFD_DIRTY_CMD_TRACKER_GET, name.context,
-			 name.one ? IOMMUFD_DIRTY_A_TRACKER : 0, name.id, &trackers);
+			     name_attr(TRACKERS, &name), name.id, &trackers);
 	if (status)
 		return status;
 	if (!trackers.nr && name.context)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * top: what is getting dirty, how fast, by device and tracker. On a terminal a screen
- * that is drawn anew every interval, with what is degraded in red; else lines.
+ * that is drawn anew every interval, with what is degraded in red; else lines. With
+ * --record, the same goes to a file.
  */
 #include <inttypes.h>
 #include <ncurses.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,31 +15,9 @@
 #include <unistd.h>
 
 #include "iommufdctl.h"
+#include "record.h"
 
 #define MIB (1024.0 * 1024.0)
-
-/**
- * struct row - A source of a tracker in an interval
- * @context: Number of the context
- * @tracker: ID
- * @device: ID; 0 if it is an HWPT without a device
- * @hwpt: ID
- * @name: Name of the device, or of the HWPT
- * @kind: enum iommu_dirty_source_kind
- * @failed: It has failed, or its tracker is degraded
- * @pending: Bytes that the tracker holds
- * @rate: Bytes dirty per second
- * @harvest_ms: Time of a harvest, on average; 0 if there was none
- */
-struct row {
-	uint64_t context, tracker, device, hwpt;
-	char name[32];
-	uint64_t kind;
-	bool failed;
-	uint64_t pending;
-	double rate;
-	double harvest_ms;
-};
 
 /**
  * struct sample - What the kernel says at one time
@@ -56,6 +36,7 @@ enum sort { SORT_RATE, SORT_PENDING, SORT_NAME, NR_SORTS };
 static const char * const sort_names[NR_SORTS] = { "rate", "pending", "name" };
 
 static enum sort sort;
+static volatile sig_atomic_t interrupted;
 static const char * const kind_names[] = {
 	"none", "iommu", "device", "scope", "mapped", "access",
 };
@@ -120,7 +101,7 @@ static void row_fill(struct row *row, const struct object *o, const struct sampl
 		     const struct sample *before)
 {
 	const struct object *tracker = find(&s->trackers, o, IOMMUFD_DIRTY_A_TRACKER,
-					    IOMMUFD_DIRTY_A_TRACKER);
+					    IOMMUFD_DIRTY_A_TRACKER_HWPT);
 	const struct object *device = find(&s->devices, o, IOMMUFD_DIRTY_A_DEVICE,
 					   IOMMUFD_DIRTY_A_DEVICE);
 	const struct object *was = find(&before->sources, o, IOMMUFD_DIRTY_A_DEVICE,
@@ -130,7 +111,7 @@ static void row_fill(struct row *row, const struct object *o, const struct sampl
 
 	memset(row, 0, sizeof(*row));
 	row->context = o->number[IOMMUFD_DIRTY_A_CONTEXT];
-	row->tracker = o->number[IOMMUFD_DIRTY_A_TRACKER];
+	snprintf(row->tracker, sizeof(row->tracker), "%s", tracker_name(o));
 	row->device = o->number[IOMMUFD_DIRTY_A_DEVICE];
 	row->hwpt = o->number[IOMMUFD_DIRTY_A_HWPT];
 	row->kind = o->number[IOMMUFD_DIRTY_A_KIND];
@@ -183,14 +164,16 @@ static struct row *rows_make(const struct sample *s, const struct sample *before
 
 #define HEAD "TRACKER      DEVICE           SOURCE      MiB/s   PENDING KiB  HARVEST ms"
 
+/** row_kind - Kind of a source, as it is written */
+const char *row_kind(const struct row *row)
+{
+	return kind_names[row->kind < ARRAY_SIZE(kind_names) ? row->kind : 0];
+}
+
 static void row_text(const struct row *row, char *text, size_t len)
 {
-	char tracker[32];
-
-	snprintf(tracker, sizeof(tracker), "%" PRIu64 "/%" PRIu64, row->context,
-		 row->tracker);
-	snprintf(text, len, "%-12s %-16s %-7s %9.2f %13.1f %11.3f%s", tracker, row->name,
-		 kind_names[row->kind < 6 ? row->kind : 0], row->rate / MIB,
+	snprintf(text, len, "%-12s %-16s %-7s %9.2f %13.1f %11.3f%s", row->tracker, row->name,
+		 row_kind(row), row->rate / MIB,
 		 (double)row->pending / 1024, row->harvest_ms,
 		 row->failed ? "  degraded" : "");
 }
@@ -238,6 +221,8 @@ static bool keys(double until, bool *paused, bool *again)
 		double left = until - now();
 		int key;
 
+		if (interrupted)
+			return false;
 		if (left < 0)
 			left = 0;
 		timeout((int)(left * 1000));
@@ -281,6 +266,34 @@ static void screen_begin(void)
 	}
 }
 
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* A record is ended in order, also when its user has had enough. */
+static void catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	const struct sigaction action = { .sa_handler = on_signal };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+/* Of an interval that has ended */
+static int show_rows(const struct row *rows, unsigned int nr, double seconds, double interval,
+		     bool screen)
+{
+	if (screen)
+		draw(rows, nr, interval, false);
+	else
+		print_rows(rows, nr);
+	return record_rows(seconds, rows, nr);
+}
+
 /* What is shown: by @count intervals, or until the user ends it. */
 static int top_loop(double interval, unsigned long count, bool screen)
 {
@@ -291,11 +304,13 @@ static int top_loop(double interval, unsigned long count, bool screen)
 	int status;
 
 	status = sample_take(&before);
-	while (!status) {
+	while (!status && !interrupted) {
 		if (!screen)
 			usleep((useconds_t)(interval * 1e6));
 		else if (!keys(paused ? now() + interval : before.at + interval, &paused,
 			       &again))
+			break;
+		if (interrupted)
 			break;
 		if (again && rows)
 			qsort(rows, nr, sizeof(*rows), compare);
@@ -308,14 +323,10 @@ static int top_loop(double interval, unsigned long count, bool screen)
 			break;
 		free(rows);
 		rows = rows_make(&s, &before, &nr);
+		status = rows ? show_rows(rows, nr, s.at - before.at, interval, screen) :
+				fail("out of memory");
 		sample_free(&before);
 		before = s;
-		if (!rows)
-			status = fail("out of memory");
-		else if (screen)
-			draw(rows, nr, interval, paused);
-		else
-			print_rows(rows, nr);
 		if (count && !--count)
 			break;
 	}
@@ -324,16 +335,21 @@ static int top_loop(double interval, unsigned long count, bool screen)
 	return status;
 }
 
-/** cmd_top - top [-d SECONDS] [-n COUNT] */
+/** cmd_top - top [-d SECONDS] [-n COUNT] [--record FILE] */
 int cmd_top(int argc, char **argv)
 {
 	bool screen = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
+	const char *record = NULL;
 	double interval = 1;
 	unsigned long count = 0;
 	char *end;
-	int i, status;
+	int i, status = STATUS_OK;
 
 	for (i = 1; i + 1 < argc; i += 2) {
+		if (!strcmp(argv[i], "--record")) {
+			record = argv[i + 1];
+			continue;
+		}
 		if (!strcmp(argv[i], "-d"))
 			interval = strtod(argv[i + 1], &end);
 		else if (!strcmp(argv[i], "-n"))
@@ -347,9 +363,15 @@ int cmd_top(int argc, char **argv)
 		return fail("top: '%s' is not an option of it", argv[i]);
 	if (!(interval >= 0.1 && interval <= 3600))
 		return fail("top: -d is from 0.1 to 3600 seconds");
-	if (screen)
+	if (record)
+		status = record_open(record, interval);
+	if (screen && !status)
 		screen_begin();
-	status = top_loop(interval, count, screen);
+	if (record)
+		catch_signals();
+	if (!status)
+		status = top_loop(interval, count, screen);
 	screen_end();
+	record_close();
 	return status;
 }

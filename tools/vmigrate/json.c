@@ -5,28 +5,8 @@
  */
 #include <stdio.h>
 
+#include "../lib/json.h"
 #include "vmigrate.h"
-
-static const char *boolean(u32 value)
-{
-	return value ? "true" : "false";
-}
-
-static void put_string(const char *text, size_t max)
-{
-	putchar('"');
-	for (; max && *text; text++, max--) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20 || c > 0x7e)
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
-}
 
 /**
  * json_error - The object of a migration that did not take place
@@ -34,139 +14,170 @@ static void put_string(const char *text, size_t max)
  */
 void json_error(const char *message)
 {
-	fputs("{\"error\": ", stdout);
-	put_string(message, (size_t)-1);
-	puts("}");
+	struct json_object *json = json_object_new_object();
+
+	json_add_text(json, "error", message, (size_t)-1);
+	json_write(stdout, json, false);
 }
 
-static void put_guest(const struct guest *g)
+static void add_guest(struct json_object *json, const struct guest *g)
 {
+	struct json_object *list, *slot;
 	unsigned int i;
 
-	printf("  \"ram_bytes\": %llu,\n  \"page_size\": %u,\n  \"slots\": [",
-	       g->length, GUEST_PAGE);
-	for (i = 0; i < g->nr_slots; i++)
-		printf("%s{\"iova\": %llu, \"length\": %llu}", i ? ", " : "",
-		       g->slots[i].iova, g->slots[i].length);
-	puts("],");
+	json_add_number(json, "ram_bytes", g->length);
+	json_add_number(json, "page_size", GUEST_PAGE);
+	list = json_add_list(json, "slots");
+	for (i = 0; i < g->nr_slots; i++) {
+		slot = json_add_entry(list);
+		json_add_number(slot, "iova", g->slots[i].iova);
+		json_add_number(slot, "length", g->slots[i].length);
+	}
 }
 
-static void put_tracker(const struct vmm *vmm)
+static void add_source(struct json_object *json, const struct iommu_dirty_source_info *src)
 {
+	static const char * const kinds[] = {
+		"none", "iommu", "device", "scope", "mapped", "access",
+	};
+	static const char * const states[] = { "off", "on", "failed" };
+
+	json_add_number(json, "device", src->dev_id);
+	json_add_number(json, "hwpt", src->hwpt_id);
+	json_add_text(json, "kind", src->kind < 6 ? kinds[src->kind] : "unknown", 16);
+	json_add_text(json, "state", src->state < 3 ? states[src->state] : "unknown", 16);
+	json_add_text(json, "platform", src->platform, sizeof(src->platform));
+	json_add_bool(json, "gather", src->flags & IOMMU_DIRTY_SOURCE_GATHER);
+	json_add_number(json, "first", src->first);
+	json_add_number(json, "last", src->last);
+	json_add_number(json, "granule", src->granule);
+	json_add_number(json, "largest", src->largest);
+	json_add_number(json, "dirty_bytes", src->dirty_bytes);
+	json_add_number(json, "harvests", src->harvests);
+	json_add_seconds(json, "harvest_s", src->harvest_ns);
+	json_add_number(json, "failures", src->failures);
+}
+
+static void add_tracker(struct json_object *json, const struct vmm *vmm)
+{
+	struct json_object *tracker = NULL, *list;
 	unsigned int i;
 
-	if (!vmm->tracker_id) {
-		puts("  \"tracker\": null,");
+	if (vmm->tracker_id)
+		tracker = json_object_new_object();
+	json_object_object_add(json, "tracker", tracker);
+	if (!tracker)
 		return;
-	}
-	printf("  \"tracker\": {\"page_size\": %llu, \"conservative\": %s, \"degraded\": %s, \"coarse\": %s,\n    \"sources\": [",
-	       vmm->page_size,
-	       boolean(vmm->flags & IOMMU_DIRTY_TRACKER_CONSERVATIVE),
-	       boolean(vmm->flags & IOMMU_DIRTY_TRACKER_DEGRADED),
-	       boolean(vmm->flags & IOMMU_DIRTY_TRACKER_COARSE));
-	for (i = 0; i < vmm->nr_sources; i++) {
-		static const char * const kinds[] = {
-			"none", "iommu", "device", "scope", "mapped", "access",
-		};
-		static const char * const states[] = { "off", "on", "failed" };
-		const struct iommu_dirty_source_info *src = &vmm->sources[i];
-
-		printf("%s\n      {\"device\": %u, \"hwpt\": %u, \"kind\": \"%s\", \"state\": \"%s\", \"platform\": ",
-		       i ? "," : "", src->dev_id, src->hwpt_id,
-		       src->kind < 6 ? kinds[src->kind] : "unknown",
-		       src->state < 3 ? states[src->state] : "unknown");
-		put_string(src->platform, sizeof(src->platform));
-		printf(", \"gather\": %s, \"first\": %llu, \"last\": %llu, \"granule\": %llu, \"largest\": %llu, \"dirty_bytes\": %llu, \"harvests\": %llu, \"harvest_s\": %.6f, \"failures\": %llu}",
-		       boolean(src->flags & IOMMU_DIRTY_SOURCE_GATHER),
-		       src->first, src->last, src->granule, src->largest,
-		       src->dirty_bytes, src->harvests,
-		       (double)src->harvest_ns / 1e9, src->failures);
-	}
-	puts("]},");
+	json_add_number(tracker, "page_size", vmm->page_size);
+	json_add_bool(tracker, "conservative", vmm->flags & IOMMU_DIRTY_TRACKER_CONSERVATIVE);
+	json_add_bool(tracker, "degraded", vmm->flags & IOMMU_DIRTY_TRACKER_DEGRADED);
+	json_add_bool(tracker, "coarse", vmm->flags & IOMMU_DIRTY_TRACKER_COARSE);
+	list = json_add_list(tracker, "sources");
+	for (i = 0; i < vmm->nr_sources; i++)
+		add_source(json_add_entry(list), &vmm->sources[i]);
 }
 
-static void put_leaves(const struct leaves *leaves)
+static void add_leaves(struct json_object *json, const struct leaves *leaves)
 {
-	if (!leaves->nr) {
-		puts("  \"leaves\": null,");
+	struct json_object *entry = leaves->nr ? json_object_new_object() : NULL;
+
+	json_object_object_add(json, "leaves", entry);
+	if (!entry)
 		return;
-	}
-	printf("  \"leaves\": {\"hwpts\": %u, \"fill_s\": %.6f, \"pause_s\": %.6f},\n",
-	       leaves->nr, (double)leaves->fill_ns / 1e9,
-	       (double)leaves->pause_ns / 1e9);
+	json_add_number(entry, "hwpts", leaves->nr);
+	json_add_seconds(entry, "fill_s", leaves->fill_ns);
+	json_add_seconds(entry, "pause_s", leaves->pause_ns);
 }
 
-static void put_devices(const struct report *r)
+static struct json_object *add_writer(struct json_object *list, u32 id, const char *name,
+				      size_t len)
 {
+	struct json_object *json = json_add_entry(list);
+
+	json_add_number(json, "id", id);
+	json_add_text(json, "address", name, len);
+	return json;
+}
+
+static void add_devices(struct json_object *json, const struct report *r)
+{
+	struct json_object *list = json_add_list(json, "devices"), *entry;
 	unsigned int i;
 
-	fputs("  \"devices\": [", stdout);
 	for (i = 0; i < r->vmm->nr_devices; i++) {
 		const struct vdev *d = &r->vmm->devices[i];
 		const struct vdev_job *job = &r->vmm->jobs[i];
 
-		printf("%s{\"id\": %u, \"address\": ", i ? ", " : "",
-		       d->dev_id);
-		put_string(d->name, sizeof(d->name));
-		printf(", \"iova\": %llu, \"length\": %llu, \"rate\": %llu, \"writes\": %llu, \"refused\": %llu}",
-		       job->iova, job->length, job->rate, r->writes[i],
-		       r->refused[i]);
+		entry = add_writer(list, d->dev_id, d->name, sizeof(d->name));
+		json_add_number(entry, "iova", job->iova);
+		json_add_number(entry, "length", job->length);
+		json_add_number(entry, "rate", job->rate);
+		json_add_number(entry, "writes", r->writes[i]);
+		json_add_number(entry, "refused", r->refused[i]);
 	}
-	puts("],");
 }
 
-static void put_vfs(const struct report *r)
+static void add_phases(struct json_object *json, const struct report *r)
 {
-	static const char * const phases[NR_PHASES] = {
-		[PHASE_PRECOPY] = "precopy",
-		[PHASE_QUIESCE] = "quiesce",
-		[PHASE_RAM] = "ram",
-		[PHASE_STATE] = "state",
-		[PHASE_LOAD] = "load",
-		[PHASE_RUN] = "run",
+	static const char * const names[NR_PHASES] = {
+		[PHASE_PRECOPY] = "precopy_s",
+		[PHASE_QUIESCE] = "quiesce_s",
+		[PHASE_RAM] = "ram_s",
+		[PHASE_STATE] = "state_s",
+		[PHASE_LOAD] = "load_s",
+		[PHASE_RUN] = "run_s",
 	};
+	struct json_object *phases = json_object_new_object();
 	unsigned int i;
 
-	fputs("  \"vfs\": [", stdout);
+	json_object_object_add(json, "phases", phases);
+	for (i = 0; i < NR_PHASES; i++)
+		json_add_seconds(phases, names[i], r->phase_ns[i]);
+}
+
+static void add_vfs(struct json_object *json, const struct report *r)
+{
+	struct json_object *list = json_add_list(json, "vfs"), *entry;
+	unsigned int i;
+
 	for (i = 0; i < r->vmm->vfs.nr; i++) {
 		const struct vf_device *d = &r->vmm->vfs.devices[i];
 
-		printf("%s{\"id\": %u, \"address\": ", i ? ", " : "",
-		       d->vf.dev_id);
-		put_string(d->vf.name, sizeof(d->vf.name));
-		printf(", \"iova\": %llu, \"length\": %llu, \"rate\": %llu, \"writes\": %llu, \"refused\": %llu, \"precopy_bytes\": %llu, \"precopy_s\": %.6f, \"stop_copy_bytes\": %llu, \"stop_copy_s\": %.6f, \"went_on\": %llu}",
-		       d->job.base, d->job.length, d->job.rate, d->position,
-		       d->refused, d->bytes[0], (double)d->ns[0] / 1e9,
-		       d->bytes[1], (double)d->ns[1] / 1e9,
-		       r->proof[i].went_on);
+		entry = add_writer(list, d->vf.dev_id, d->vf.name, sizeof(d->vf.name));
+		json_add_number(entry, "iova", d->job.base);
+		json_add_number(entry, "length", d->job.length);
+		json_add_number(entry, "rate", d->job.rate);
+		json_add_number(entry, "writes", d->position);
+		json_add_number(entry, "refused", d->refused);
+		json_add_number(entry, "precopy_bytes", d->bytes[0]);
+		json_add_seconds(entry, "precopy_s", d->ns[0]);
+		json_add_number(entry, "stop_copy_bytes", d->bytes[1]);
+		json_add_seconds(entry, "stop_copy_s", d->ns[1]);
+		json_add_number(entry, "went_on", r->proof[i].went_on);
 	}
-	fputs("],\n  \"phases\": {", stdout);
-	for (i = 0; i < NR_PHASES; i++)
-		printf("%s\"%s_s\": %.6f", i ? ", " : "", phases[i],
-		       (double)r->phase_ns[i] / 1e9);
-	puts("},");
+	add_phases(json, r);
 }
 
-static void put_passes(const struct report *r)
+static void add_passes(struct json_object *json, const struct report *r)
 {
+	struct json_object *list = json_add_list(json, "passes"), *entry;
 	unsigned int i;
 
-	fputs("  \"passes\": [", stdout);
 	for (i = 0; i < r->nr_passes; i++) {
 		const struct pass *p = &r->passes[i];
 
-		printf("%s\n    {\"pass\": %u, \"last\": %s, \"dirty_pages\": %llu, \"sent_pages\": %llu, \"zero_pages\": %llu, \"bytes\": %llu, \"seconds\": %.6f}",
-		       i ? "," : "", p->number, boolean(p->last), p->dirty,
-		       p->sent, p->zero, p->bytes, (double)p->ns / 1e9);
+		entry = json_add_entry(list);
+		json_add_number(entry, "pass", p->number);
+		json_add_bool(entry, "last", p->last);
+		json_add_number(entry, "dirty_pages", p->dirty);
+		json_add_number(entry, "sent_pages", p->sent);
+		json_add_number(entry, "zero_pages", p->zero);
+		json_add_number(entry, "bytes", p->bytes);
+		json_add_seconds(entry, "seconds", p->ns);
 	}
-	puts("],");
 }
 
-/**
- * json_report - The object of a migration that took place
- * @r: the report, complete
- */
-void json_report(const struct report *r)
+static void add_source_side(struct json_object *json, const struct report *r)
 {
 	static const char * const reasons[] = {
 		[REASON_CONVERGED] = "converged",
@@ -174,27 +185,41 @@ void json_report(const struct report *r)
 		[REASON_STUCK] = "stuck",
 		[REASON_UNTRACKED] = "untracked",
 	};
+
+	json_add_number(json, "seed", r->opt->seed);
+	add_devices(json, r);
+	add_vfs(json, r);
+	add_tracker(json, r->vmm);
+	add_leaves(json, &r->vmm->leaves);
+	json_add_text(json, "stop_reason", reasons[r->reason], 16);
+	json_add_seconds(json, "downtime_s", r->downtime_ns);
+}
+
+/**
+ * json_report - The object of a migration that took place
+ * @file: where to
+ * @r: the report, complete
+ *
+ * Return: 0 or -errno.
+ */
+int json_report(FILE *file, const struct report *r)
+{
+	struct json_object *json = json_object_new_object(), *list;
 	u64 i;
 
-	puts("{\n  \"version\": \"" VMIGRATE_VERSION "\",");
-	printf("  \"role\": \"%s\",\n", r->vmm ? "source" : "destination");
-	put_guest(r->guest);
-	if (r->vmm) {
-		printf("  \"seed\": %llu,\n", r->opt->seed);
-		put_devices(r);
-		put_vfs(r);
-		put_tracker(r->vmm);
-		put_leaves(&r->vmm->leaves);
-		printf("  \"stop_reason\": \"%s\",\n", reasons[r->reason]);
-		printf("  \"downtime_s\": %.6f,\n",
-		       (double)r->downtime_ns / 1e9);
-	}
-	put_passes(r);
-	printf("  \"bytes\": %llu,\n  \"total_s\": %.6f,\n", r->bytes,
-	       (double)r->total_ns / 1e9);
-	printf("  \"pages\": %llu,\n  \"pages_differ\": %llu,\n  \"first_differ\": [",
-	       r->pages, r->differ);
+	json_add_text(json, "version", VMIGRATE_VERSION, 16);
+	json_add_text(json, "role", r->vmm ? "source" : "destination", 16);
+	add_guest(json, r->guest);
+	if (r->vmm)
+		add_source_side(json, r);
+	add_passes(json, r);
+	json_add_number(json, "bytes", r->bytes);
+	json_add_seconds(json, "total_s", r->total_ns);
+	json_add_number(json, "pages", r->pages);
+	json_add_number(json, "pages_differ", r->differ);
+	list = json_add_list(json, "first_differ");
 	for (i = 0; i < r->differ && i < MAX_DIFFS; i++)
-		printf("%s%llu", i ? ", " : "", r->diffs[i]);
-	printf("],\n  \"complete\": %s\n}\n", boolean(!r->differ));
+		json_object_array_add(list, json_object_new_uint64(r->diffs[i]));
+	json_add_bool(json, "complete", !r->differ);
+	return json_write(file, json, true);
 }

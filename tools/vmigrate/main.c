@@ -70,6 +70,8 @@ static const char usage[] =
 "      --threshold SIZE stop the devices when so little is dirty (default 1M)\n"
 "      --passes N       or after so many passes (default 30)\n"
 "\n"
+"      --report DIR     write pictures to DIR, by gnuplot, and their data (source\n"
+"                       and demo)\n"
 "      --json           one JSON object on standard output instead of text\n"
 "  -h, --help           this text\n"
 "  -V, --version        version\n"
@@ -266,6 +268,7 @@ static const struct option longopts[] = {
 	{ "bandwidth", required_argument, NULL, 'b' },
 	{ "threshold", required_argument, NULL, 'q' },
 	{ "passes", required_argument, NULL, 'p' },
+	{ "report", required_argument, NULL, 'P' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -319,6 +322,9 @@ static int parse_option(struct options *opt, int c, const char *name)
 	case 'R':
 		opt->ranges = c == 'R';
 		return 0;
+	case 'P':
+		opt->report = optarg;
+		return 0;
 	case 'j':
 		opt->json = true;
 		json_errors = true;
@@ -346,6 +352,9 @@ static int check_options(const struct options *opt)
 	if (opt->role != ROLE_DESTINATION && !opt->nr_devices && !opt->nr_vfs)
 		return fail(STATUS_ERROR,
 			    "--devices 0: with no --vfs either, nothing would write to RAM");
+	if (opt->role == ROLE_DESTINATION && opt->report)
+		return fail(STATUS_ERROR,
+			    "--report: only the source knows what was dirty when");
 	if (opt->tracker == TRACKER_HWPT && opt->nr_vfs)
 		return fail(STATUS_ERROR,
 			    "--tracker hwpt: nothing reads what VFs write; leave out --vfs");

@@ -411,7 +411,8 @@ void report_verdict(const struct report *r)
 	if (r->opt->quiet)
 		return;
 	if (r->opt->json) {
-		json_report(r);
+		/* main() sees whether it could be written */
+		json_report(stdout, r);
 		return;
 	}
 	if (!r->differ) {

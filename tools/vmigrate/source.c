@@ -211,6 +211,19 @@ static bool enough(struct report *r, u64 dirty, unsigned int stuck)
 	return true;
 }
 
+/* READ, and note what it says. */
+static int read_dirty(struct report *r, struct vmm *vmm, struct guest *g, u64 *dirty)
+{
+	int status;
+
+	status = history_before(r->history, vmm);
+	if (!status)
+		status = vmm_read(vmm, g, r->opt->ranges, dirty);
+	if (!status)
+		status = history_note(r->history, vmm, g, false);
+	return status;
+}
+
 /* Pass after pass, until the devices may be stopped. */
 static int precopy(struct sender *tx, struct vmm *vmm, struct guest *g)
 {
@@ -220,6 +233,9 @@ static int precopy(struct sender *tx, struct vmm *vmm, struct guest *g)
 	int status;
 
 	mark_all(g);
+	status = history_note(tx->r->history, vmm, g, true);
+	if (status)
+		return status;
 	for (;;) {
 		status = send_pass(tx, g, dirty / GUEST_PAGE, false);
 		if (!status)
@@ -236,7 +252,7 @@ static int precopy(struct sender *tx, struct vmm *vmm, struct guest *g)
 		stuck = waiting < dirty ? 0 : stuck + 1;
 		if (enough(tx->r, waiting, stuck))
 			return 0;
-		status = vmm_read(vmm, g, opt->ranges, &dirty);
+		status = read_dirty(tx->r, vmm, g, &dirty);
 		if (status)
 			return status;
 	}
@@ -259,7 +275,7 @@ static int send_last_pages(struct sender *tx, struct vmm *vmm, struct guest *g)
 
 	if (tx->r->opt->tracker == TRACKER_OFF)
 		return 0;
-	status = vmm_read(vmm, g, tx->r->opt->ranges, &dirty);
+	status = read_dirty(tx->r, vmm, g, &dirty);
 	tx->bandwidth = 0;
 	return status ? status : send_pass(tx, g, dirty / GUEST_PAGE, true);
 }
@@ -502,14 +518,22 @@ int run_source(const struct options *opt, int fd)
 	struct stream *s = stream_new(fd, "destination");
 	struct report *r = calloc(1, sizeof(*r));
 	struct vmm vmm = { .iommufd = -1 };
+	struct history *history = NULL;
 	struct guest g = { .ram = NULL };
 	bool here = false;
 	int status = s && r ? 0 : STATUS_ERROR;
 
 	if (!status)
+		status = history_new(opt->report, &history);
+	if (!status)
 		status = open_all(&vmm, &g, opt, s);
 	if (!status) {
-		*r = (struct report){ .opt = opt, .guest = &g, .vmm = &vmm };
+		*r = (struct report){
+			.opt = opt,
+			.guest = &g,
+			.vmm = &vmm,
+			.history = history,
+		};
 		report_setup(r);
 		status = start_all(&vmm, &g, opt);
 		here = !status;
@@ -530,6 +554,10 @@ int run_source(const struct options *opt, int fd)
 		report_verdict(r);
 		status = r->differ ? STATUS_MISMATCH : STATUS_OK;
 	}
+	if (r && r->vmm && status != STATUS_INTERRUPTED &&
+	    history_draw(history, r) && !status)
+		status = STATUS_ERROR;
+	free(history);
 	vmm_close(&vmm);
 	guest_free(&g);
 	stream_free(s);

@@ -13,6 +13,7 @@
  *	source.c	the migration as the source runs it
  *	destination.c	as the destination does
  *	report.c	for people; json.c for machines
+ *	picture.c	pictures of it
  *
  * A function that returns "a status" returns 0, or one of enum status after
  * it has said on standard error what is wrong.
@@ -22,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <linux/types.h>
 
 #include "iommufd.h"
@@ -92,6 +94,7 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
  * @hugepages: RAM in huge pages, and IOMMU leaves as @leaves says
  * @leaves: how large leaves are; other than large only with @hugepages
  * @json: one JSON object instead of text
+ * @report: folder for pictures, or NULL
  * @quiet: neither: the other side reports
  */
 struct options {
@@ -115,6 +118,7 @@ struct options {
 	bool hugepages;
 	enum leaf_mode leaves;
 	bool json;
+	const char *report;
 	bool quiet;
 };
 
@@ -515,6 +519,7 @@ enum phase {
  * @pages: of all RAM
  * @differ: pages whose checksums differ
  * @diffs: IOVA of the first of them
+ * @history: for pictures; NULL without --report
  */
 struct report {
 	const struct options *opt;
@@ -533,6 +538,7 @@ struct report {
 	u64 pages;
 	u64 differ;
 	u64 diffs[MAX_DIFFS];
+	struct history *history;
 };
 
 void report_clear(void);
@@ -548,8 +554,17 @@ void report_verdict(const struct report *r);
 const char *report_phase(enum phase phase);
 void report_compare(struct report *r, const u64 *ours, const u64 *theirs);
 const char *report_reason(enum reason reason);
-void json_report(const struct report *r);
+int json_report(FILE *file, const struct report *r);
 void json_error(const char *message);
+
+/* picture.c */
+
+struct history;
+
+int history_new(const char *dir, struct history **h);
+int history_before(struct history *h, struct vmm *vmm);
+int history_note(struct history *h, struct vmm *vmm, const struct guest *g, bool begin);
+int history_draw(const struct history *h, const struct report *r);
 
 /* source.c, destination.c */
 

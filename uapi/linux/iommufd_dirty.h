@@ -148,7 +148,7 @@ enum iommu_dirty_tracker_out_flags {
  * @size: sizeof(struct iommu_dirty_tracker_set)
  * @flags: Combination of enum iommu_dirty_tracker_set_flags
  * @tracker_id: The tracker
- * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
+ * @out_flags: Combination of enum iommu_dirty_tracker_out_flags; 0 after a stop
  * @out_page_size: Finest unit, in bytes, in which dirty pages are reported
  * @policy: With POLICY: one of enum iommu_dirty_policy; else 0
  * @dev_id: With POLICY: a device of this iommufd, or 0 for the tracker; else 0

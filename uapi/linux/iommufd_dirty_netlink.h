@@ -48,7 +48,8 @@ enum iommufd_dirty_log_owner {
  * @IOMMUFD_DIRTY_EVENT_TYPE_STARTED: a tracker runs
  * @IOMMUFD_DIRTY_EVENT_TYPE_STOPPED: a tracker does not run any more
  * @IOMMUFD_DIRTY_EVENT_TYPE_DESTROYED: a tracker was destroyed
- * @IOMMUFD_DIRTY_EVENT_TYPE_PLAN: the source of a device of a running tracker has changed
+ * @IOMMUFD_DIRTY_EVENT_TYPE_PLAN: the source of a device of a running tracker has changed;
+ *	it has none from now on when it was detached
  * @IOMMUFD_DIRTY_EVENT_TYPE_FLAGS: the out flags of a running tracker have changed: it
  *	is degraded or has recovered, is conservative, coarse, or not any more
  * @IOMMUFD_DIRTY_EVENT_TYPE_READ: a tracker was read. READs that follow within 100 ms are
@@ -73,8 +74,8 @@ enum iommufd_dirty_event_type {
  * @IOMMUFD_DIRTY_A_IOAS: u32; ID of an IOAS
  * @IOMMUFD_DIRTY_A_HWPT: u32; ID of an HWPT
  * @IOMMUFD_DIRTY_A_DEVICE: u32; ID of a device
- * @IOMMUFD_DIRTY_A_TRACKER: u32; ID of a tracker; 0 for the one that
- *	VFIO_IOMMU_DIRTY_PAGES has made
+ * @IOMMUFD_DIRTY_A_TRACKER: u32; ID of a tracker; 0 for those that have none: that of
+ *	VFIO_IOMMU_DIRTY_PAGES, and that of an HWPT, which TRACKER_HWPT names
  * @IOMMUFD_DIRTY_A_PARENT: u32; ID of the HWPT below a nested one
  * @IOMMUFD_DIRTY_A_BUSY: flag; the object is being changed by its user, or its user
  *	or a device is waited for; what could not be known without waiting is left out
@@ -127,6 +128,8 @@ enum iommufd_dirty_event_type {
  * @IOMMUFD_DIRTY_A_OLD_MIGRATION: u32; in events: the state before, if that is known
  * @IOMMUFD_DIRTY_A_SERVE_HWPT_IOCTLS: u32; as a policy: 1 if the tracker's harvest
  *	answers IOMMU_HWPT_GET_DIRTY_BITMAP
+ * @IOMMUFD_DIRTY_A_TRACKER_HWPT: u32; ID of the HWPT whose own tracker it is, which
+ *	IOMMU_HWPT_SET_DIRTY_TRACKING has made. In requests it takes the place of TRACKER
  * @__IOMMUFD_DIRTY_A_MAX: no attribute
  * @IOMMUFD_DIRTY_A_MAX: the last one
  */
@@ -179,6 +182,7 @@ enum iommufd_dirty_attr {
 	IOMMUFD_DIRTY_A_DURATION_NS,
 	IOMMUFD_DIRTY_A_OLD_MIGRATION,
 	IOMMUFD_DIRTY_A_SERVE_HWPT_IOCTLS,
+	IOMMUFD_DIRTY_A_TRACKER_HWPT,
 
 	__IOMMUFD_DIRTY_A_MAX,
 	IOMMUFD_DIRTY_A_MAX = (__IOMMUFD_DIRTY_A_MAX - 1)
@@ -194,7 +198,7 @@ enum iommufd_dirty_attr {
  * @IOMMUFD_DIRTY_CMD_TRACKER_GET: trackers
  * @IOMMUFD_DIRTY_CMD_SOURCE_GET: sources of trackers: struct
  *	iommu_dirty_source_info, without waiting. A dump only; with TRACKER
- *	besides CONTEXT, of one
+ *	or TRACKER_HWPT besides CONTEXT, of one
  * @IOMMUFD_DIRTY_CMD_POLICY_GET: policies of this host
  * @IOMMUFD_DIRTY_CMD_POLICY_SET: change those that are in the request
  * @IOMMUFD_DIRTY_CMD_EVENT: to the multicast group

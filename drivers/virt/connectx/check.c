@@ -225,7 +225,6 @@ static const struct rule rules[] = {
 };
 
 static atomic_t invalid;
-static atomic_t left;
 
 static int get_counter(char *buffer, const struct kernel_param *kp)
 {
@@ -240,8 +239,6 @@ static const struct kernel_param_ops counter_ops = {
 module_param_cb(connectx_invalid, &counter_ops, &invalid, 0444);
 MODULE_PARM_DESC(connectx_invalid,
 		 "firmware commands whose input is not what the interface allows");
-module_param_cb(connectx_left, &counter_ops, &left, 0444);
-MODULE_PARM_DESC(connectx_left, "objects that were left at TEARDOWN_HCA");
 
 /**
  * cx_invalid() - the input of a command is not valid
@@ -258,21 +255,6 @@ u8 cx_invalid(struct cx_command *cmd, u8 status, const char *what)
 			    cmd->vhca->id, MLX5_GET(mbox_in, cmd->in, opcode),
 			    cmd->op_mod, what);
 	return status;
-}
-
-/**
- * cx_count_left() - TEARDOWN_HCA: what was created and not destroyed
- * @vhca: whose driver goes
- */
-void cx_count_left(struct cx_vhca *vhca)
-{
-	unsigned int count = cx_objects_count(vhca);
-
-	if (!count)
-		return;
-	atomic_add(count, &left);
-	pr_info("ConnectX function %u: %u objects are left at TEARDOWN_HCA\n",
-		vhca->id, count);
 }
 
 /* Bit 0 is the highest of the first 32. */

@@ -8,11 +8,9 @@
 #include <linux/types.h>
 
 struct cx_command;
-struct cx_vhca;
 
 u8 cx_check_input(struct cx_command *cmd, u16 opcode);
 u8 cx_check_tracker(struct cx_command *cmd, bool create);
 u8 cx_invalid(struct cx_command *cmd, u8 status, const char *what);
-void cx_count_left(struct cx_vhca *vhca);
 
 #endif

@@ -47,6 +47,7 @@
 /* mlx5_cmd_layout.status_own, from bit 1 on; mlx5_core keeps these to itself */
 enum delivery {
 	DELIVERED = 0,
+	BAD_SIGNATURE = 1,
 	BAD_BLOCK = 3,
 	FIRMWARE_ERROR = 6,
 	BAD_IN_LENGTH = 7,
@@ -200,12 +201,7 @@ static void complete_slot(struct posted *posted, enum delivery delivery)
 		cx_eq_event(vhca, MLX5_EVENT_TYPE_CMD, &vector, sizeof(vector));
 }
 
-/**
- * cx_cmdq_answer() - a command that ran in the background has ended
- * @cmd: the command, with later set; freed
- * @status: its status
- */
-void cx_cmdq_answer(struct cx_command *cmd, u8 status)
+static void answer_posted(struct cx_command *cmd, u8 status)
 {
 	struct posted *posted = container_of(cmd, struct posted, cmd);
 
@@ -216,17 +212,18 @@ void cx_cmdq_answer(struct cx_command *cmd, u8 status)
 	free_posted(posted);
 }
 
-/**
- * cx_cmdq_forget() - its queue is gone: it is not answered
- * @cmd: a command that runs in the background; freed
- */
-void cx_cmdq_forget(struct cx_command *cmd)
+static void forget_posted(struct cx_command *cmd)
 {
 	struct posted *posted = container_of(cmd, struct posted, cmd);
 
 	cmd->vhca->cmdq.running &= ~BIT(posted->slot);
 	free_posted(posted);
 }
+
+static const struct cx_command_ops posted_ops = {
+	.answer = answer_posted,
+	.forget = forget_posted,
+};
 
 /* Execute a command, unless @delivery says otherwise, and answer it, now or later. */
 static void serve(struct posted *posted, u8 delivery)
@@ -286,6 +283,18 @@ static bool suffers(struct cx_vhca *vhca, unsigned int slot, u16 opcode,
 	return false;
 }
 
+/* All bytes of an entry together: the driver chooses the signature so. */
+static bool is_signed(const struct mlx5_cmd_layout *entry)
+{
+	const u8 *byte = (const u8 *)entry;
+	unsigned int i;
+	u8 sum = 0;
+
+	for (i = 0; i < sizeof(*entry); i++)
+		sum ^= byte[i];
+	return sum == 0xff;
+}
+
 static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 {
 	struct cx_cmdq *cmdq = &vhca->cmdq;
@@ -294,18 +303,25 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 	bool refused = cmdq->refused & BIT(slot);
 	u8 delivery = refused ? FIRMWARE_ERROR : DELIVERED;
 	struct posted *posted;
+	u16 opcode;
+	u32 byte;
 
 	if (cx_read(vhca, where, &entry, sizeof(entry)) ||
 	    !(entry.status_own & OWNED))
 		return;
+	opcode = MLX5_GET(mbox_in, entry.in, opcode);
 	if (refused)
 		cmdq->refused &= ~BIT(slot);
 	else if (cmdq->held & BIT(slot))
 		cmdq->held &= ~BIT(slot);
-	else if (suffers(vhca, slot, MLX5_GET(mbox_in, entry.in, opcode),
-			 &delivery))
+	else if (suffers(vhca, slot, opcode, &delivery))
 		return;
+	if (cx_fault_flip(opcode, &byte))
+		((u8 *)&entry)[byte % sizeof(entry)] ^= 0x10;
+	if (!delivery && !is_signed(&entry))
+		delivery = BAD_SIGNATURE;
 	posted = kzalloc(sizeof(*posted), GFP_KERNEL | __GFP_NOFAIL);
+	posted->cmd.ops = &posted_ops;
 	posted->cmd.vhca = vhca;
 	posted->cmd.in_len = be32_to_cpu(entry.inlen);
 	posted->cmd.out_len = be32_to_cpu(entry.outlen);

@@ -46,6 +46,7 @@
 #define CX_LOG_MAX_MSG		30
 
 struct connectx;
+struct cx_command;
 
 /**
  * struct cx_cmdq - the command queue of a vhca
@@ -89,14 +90,18 @@ struct cx_cmdq {
  * @count: how many
  * @room: how many fit in @address
  * @want: how many it should have
+ * @trackers: those of them that are for page trackers; of the PF
  * @asked: a request or return is under way
+ * @refused: the host could not give them; of the PF
  */
 struct cx_pages {
 	u64 *address;
 	u32 count;
 	u32 room;
 	u32 want;
+	u32 trackers;
 	bool asked;
+	bool refused;
 };
 
 /**
@@ -156,7 +161,19 @@ struct connectx {
 };
 
 /**
+ * struct cx_command_ops - what becomes of a command that ran in the background; the
+ *	queue that it came through sets them. Both free the command.
+ * @answer: it has ended, with this status
+ * @forget: the queue is gone, and it is not answered
+ */
+struct cx_command_ops {
+	void (*answer)(struct cx_command *cmd, u8 status);
+	void (*forget)(struct cx_command *cmd);
+};
+
+/**
  * struct cx_command - a command under way
+ * @ops: of its queue
  * @vhca: whose queue it came through
  * @in: input
  * @in_len: bytes of @in
@@ -164,9 +181,10 @@ struct connectx {
  * @out_len: bytes of @out
  * @op_mod: op_mod
  * @syndrome: more about a failure
- * @later: it goes on in the background and is answered by cx_cmdq_answer()
+ * @later: it goes on in the background, and ends with one of @ops
  */
 struct cx_command {
+	const struct cx_command_ops *ops;
 	struct cx_vhca *vhca;
 	void *in;
 	u32 in_len;
@@ -212,17 +230,14 @@ static inline int cx_write(struct cx_vhca *vhca, u64 iova, void *buf,
 	return virt_function_access(&vhca->fn, iova, buf, len, true, &fault);
 }
 
-/* device.c */
+/* vhca.c */
 struct cx_vhca *cx_by_function_id(struct cx_vhca *pf, u16 function_id);
-void cx_forget(struct cx_vhca *vhca);
 void cx_wait_for_reset(struct cx_vhca *vf, struct cx_vhca *pf);
 struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id);
 
 /* cmdq.c */
 void cx_cmdq_reset(struct cx_vhca *vhca);
 bool cx_cmdq_poll(struct cx_vhca *vhca);
-void cx_cmdq_answer(struct cx_command *cmd, u8 status);
-void cx_cmdq_forget(struct cx_command *cmd);
 void cx_cmdq_exit(void);
 
 /* command.c */
@@ -230,6 +245,7 @@ void cx_command_run(struct cx_command *cmd);
 void cx_command_status(struct cx_command *cmd, u8 status);
 
 /* hca.c */
+void cx_forget(struct cx_vhca *vhca);
 u8 cx_enable_hca(struct cx_command *cmd);
 u8 cx_disable_hca(struct cx_command *cmd);
 u8 cx_query_issi(struct cx_command *cmd);
@@ -246,6 +262,10 @@ u8 cx_set_hca_cap(struct cx_command *cmd);
 u8 cx_query_pages(struct cx_command *cmd);
 u8 cx_manage_pages(struct cx_command *cmd);
 void cx_pages_want(struct cx_vhca *vhca, bool on);
+u32 cx_pages_of_tracker(unsigned int log_space);
+bool cx_pages_take(struct cx_vhca *pf, u32 count);
+void cx_pages_return(struct cx_vhca *pf, u32 count);
+u8 cx_pages_status(struct cx_vhca *pf, bool *there);
 void cx_pages_poll(struct cx_vhca *pf);
 void cx_pages_reset(struct cx_vhca *vhca);
 
@@ -274,6 +294,7 @@ u8 cx_init2rtr_qp(struct cx_command *cmd);
 u8 cx_rtr2rts_qp(struct cx_command *cmd);
 int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm);
 void cx_qp_event(struct cx_vhca *vhca, u32 qpn, u8 type);
+void cx_qp_limit(struct cx_vhca *vhca, u32 qpn, u32 entries);
 void cx_cq_poll(struct cx_vhca *vhca);
 
 #endif

@@ -5,7 +5,6 @@
  */
 #include <linux/io.h>
 #include <linux/jiffies.h>
-#include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
@@ -21,45 +20,6 @@
 #define FW_REV		(35 << 16 | 16)	/* 16.35 */
 #define CMD_REV		(5 << 16 | 1000)
 #define BEAT		(HZ / 4)	/* of the health counter */
-
-/**
- * cx_by_function_id() - a function of the same device, or NULL
- * @pf: its physical function
- * @function_id: its number
- */
-struct cx_vhca *cx_by_function_id(struct cx_vhca *pf, u16 function_id)
-{
-	return function_id <= pf->cx->vfs ? &pf->cx->vhca[function_id] : NULL;
-}
-
-/**
- * cx_vf_by_vhca_id() - a virtual function of the same device, or NULL
- * @pf: its physical function
- * @vhca_id: its vhca_id
- */
-struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id)
-{
-	unsigned int i;
-
-	for (i = 1; i <= pf->cx->vfs; i++)
-		if (pf->cx->vhca[i].vhca_id == vhca_id)
-			return &pf->cx->vhca[i];
-	return NULL;
-}
-
-/**
- * cx_wait_for_reset() - until the reset of a virtual function is over
- * @vf: the function
- * @pf: its physical function, on whose thread this is
- *
- * What a reset has to do can take longer than the 100 ms that a host gives virtual
- * functions between their coming and their first answer.
- */
-void cx_wait_for_reset(struct cx_vhca *vf, struct cx_vhca *pf)
-{
-	while (READ_ONCE(vf->fn.flr) && !virt_function_interrupted(&pf->fn))
-		usleep_range_state(1000, 1500, TASK_IDLE);
-}
 
 /* Of a function that is gone a driver reads ones where it looks for that. */
 static void show_whether_gone(struct cx_vhca *vhca)
@@ -121,36 +81,6 @@ static void reset_vf(struct cx_vhca *vhca)
 	cx_state_reset(&vhca->state);
 	cx_generator_reset(vhca);
 	mutex_unlock(&vhca->lock);
-}
-
-/* The vhca_ids, which are all different. */
-static void choose_vhca_ids(struct connectx *cx)
-{
-	u16 base = CX_VHCA_ID_BASE + 0x20 * cx->index;
-	unsigned int i;
-
-	if (cx_large_ids())
-		base = get_random_u32_inclusive(0x10, 0x3ff) * 0x10;
-	for (i = 0; i <= cx->vfs; i++)
-		WRITE_ONCE(cx->vhca[i].vhca_id, base + i);
-}
-
-/**
- * cx_forget() - all that the driver has given or created is the driver's again
- * @vhca: the function; on its thread
- */
-void cx_forget(struct cx_vhca *vhca)
-{
-	unsigned int i;
-
-	if (cx_is_pf(vhca))
-		cx_jobs_cancel(vhca);
-	cx_objects_reset(vhca);
-	vhca->caps_set = false;
-	if (cx_is_pf(vhca))
-		choose_vhca_ids(vhca->cx);
-	for (i = 0; cx_is_pf(vhca) && i <= vhca->cx->vfs; i++)
-		cx_pages_reset(&vhca->cx->vhca[i]);
 }
 
 static void reset(struct virt_function *fn)

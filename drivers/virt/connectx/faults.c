@@ -11,6 +11,7 @@
  *	fail=STATUS	the command fails with this status (1 if not given)
  *	deliver=STATUS	it is not executed, and its entry says that it was not delivered
  *			(1 if not given)
+ *	flip=BYTE	a bit of this byte of its entry is wrong when the firmware reads it
  *	drop		it is not executed, nor answered until the list is set
  *			anew; then with an error
  *	late=MS		it is executed and answered so many milliseconds late
@@ -22,6 +23,7 @@
  *	lose=N		MODIFY_GENERAL_OBJECT: the page tracker is lost in the report,
  *			after N messages (0 if not given)
  *	event=TYPE	MODIFY_GENERAL_OBJECT: this event of its queues comes, too
+ *	overrun=N	MODIFY_GENERAL_OBJECT: its completion queue has room for N entries
  *
  * Writing replaces the list; an empty one ends all faults. Reading shows what
  * is left, with the number of commands still to pass instead of NTH.
@@ -49,6 +51,8 @@ enum action {
 	FATAL,
 	LOSE,
 	EVENT,
+	FLIP,
+	OVERRUN,
 };
 
 static const char * const actions[] = {
@@ -61,6 +65,8 @@ static const char * const actions[] = {
 	[FATAL] = "fatal",
 	[LOSE] = "lose",
 	[EVENT] = "event",
+	[FLIP] = "flip",
+	[OVERRUN] = "overrun",
 };
 
 /**
@@ -138,6 +144,16 @@ bool cx_fault_deliver(u16 opcode, u8 *status)
 		return false;
 	*status = argument;
 	return true;
+}
+
+/**
+ * cx_fault_flip() - should a byte of this command's entry be wrong
+ * @opcode: of the command
+ * @byte: which, modulo the size of the entry
+ */
+bool cx_fault_flip(u16 opcode, u32 *byte)
+{
+	return take(opcode, FLIP, byte);
 }
 
 /**
@@ -231,6 +247,16 @@ bool cx_fault_event(u16 opcode, u32 *type)
 	return take(opcode, EVENT, type);
 }
 
+/**
+ * cx_fault_overrun() - should the completion queue of the page tracker be small
+ * @opcode: MODIFY_GENERAL_OBJECT
+ * @entries: how many it has room for
+ */
+bool cx_fault_overrun(u16 opcode, u32 *entries)
+{
+	return take(opcode, OVERRUN, entries);
+}
+
 /* Cut "@NTH" and "*TIMES" off; the number, @missing if it is not there. */
 static int cut_number(char *text, char mark, u32 missing, u32 *number)
 {
@@ -294,7 +320,7 @@ static int set_faults(const char *value, const struct kernel_param *kp)
 	}
 	kfree(copy);
 	if (err) {
-		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail deliver drop late cut corrupt fatal lose event\n",
+		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail deliver flip drop late cut corrupt fatal lose event overrun\n",
 		       MAX_FAULTS);
 		return err;
 	}
@@ -333,4 +359,4 @@ static const struct kernel_param_ops faults_ops = {
 };
 module_param_cb(connectx_faults, &faults_ops, NULL, 0644);
 MODULE_PARM_DESC(connectx_faults,
-		 "firmware commands to break: OPCODE:fail|deliver|drop|late|cut|corrupt|fatal|lose|event[=ARGUMENT][@NTH][*TIMES],...");
+		 "firmware commands to break: OPCODE:fail|deliver|flip|drop|late|cut|corrupt|fatal|lose|event|overrun[=ARGUMENT][@NTH][*TIMES],...");

@@ -9,6 +9,7 @@
 
 bool cx_fault_fail(u16 opcode, u8 *status);
 bool cx_fault_deliver(u16 opcode, u8 *status);
+bool cx_fault_flip(u16 opcode, u32 *byte);
 bool cx_fault_drop(u16 opcode);
 unsigned int cx_fault_generation(void);
 bool cx_fault_delay(u16 opcode, unsigned long *due);
@@ -17,5 +18,6 @@ bool cx_fault_corrupt(u16 opcode, u32 *offset);
 bool cx_fault_fatal(u16 opcode);
 bool cx_fault_lose(u16 opcode, u32 *after);
 bool cx_fault_event(u16 opcode, u32 *type);
+bool cx_fault_overrun(u16 opcode, u32 *entries);
 
 #endif

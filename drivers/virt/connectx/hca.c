@@ -1,12 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Commands that bring a function up and down, and those that only have to be
- * answered.
+ * answered. And what is left of a driver that goes without them.
  */
-#include "check.h"
+#include <linux/random.h>
+
 #include "connectx.h"
+#include "object.h"
 
 static const char psid[] = "VRT0000000001";
+
+/* The vhca_ids, which are all different. */
+static void choose_vhca_ids(struct connectx *cx)
+{
+	u16 base = CX_VHCA_ID_BASE + 0x20 * cx->index;
+	unsigned int i;
+
+	if (cx_large_ids())
+		base = get_random_u32_inclusive(0x10, 0x3ff) * 0x10;
+	for (i = 0; i <= cx->vfs; i++)
+		WRITE_ONCE(cx->vhca[i].vhca_id, base + i);
+}
+
+/**
+ * cx_forget() - all that the driver has given or created is the driver's again
+ * @vhca: the function; on its thread
+ */
+void cx_forget(struct cx_vhca *vhca)
+{
+	unsigned int i;
+
+	if (cx_is_pf(vhca))
+		cx_jobs_cancel(vhca);
+	cx_objects_reset(vhca);
+	vhca->caps_set = false;
+	if (cx_is_pf(vhca))
+		choose_vhca_ids(vhca->cx);
+	for (i = 0; cx_is_pf(vhca) && i <= vhca->cx->vfs; i++)
+		cx_pages_reset(&vhca->cx->vhca[i]);
+}
 
 /* ENABLE_HCA: of the own function, or a VF by the PF */
 u8 cx_enable_hca(struct cx_command *cmd)
@@ -78,7 +110,7 @@ u8 cx_access_reg(struct cx_command *cmd)
 /* TEARDOWN_HCA */
 u8 cx_teardown_hca(struct cx_command *cmd)
 {
-	cx_count_left(cmd->vhca);
+	cx_objects_left(cmd->vhca);
 	return MLX5_CMD_STAT_OK;
 }
 

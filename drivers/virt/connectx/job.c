@@ -182,6 +182,7 @@ static bool poll_job(struct cx_vhca *pf, struct cx_job *job)
 {
 	unsigned long end = jiffies + 1;
 	u8 status = MLX5_CMD_STAT_OK;
+	struct cx_command *cmd;
 
 	while (!status && !READ_ONCE(job->aborted) && job->moved < job->size &&
 	       job->moved < allowed(job)) {
@@ -196,7 +197,8 @@ static bool poll_job(struct cx_vhca *pf, struct cx_job *job)
 		return false;
 	if (!status)
 		status = job->ops->finish(job);
-	cx_cmdq_answer(end_job(job), status);
+	cmd = end_job(job);
+	cmd->ops->answer(cmd, status);
 	return true;
 }
 
@@ -218,14 +220,20 @@ bool cx_jobs_poll(struct cx_vhca *pf)
 }
 
 /**
- * cx_jobs_cancel() - the queue that the jobs came through is gone
+ * cx_jobs_cancel() - the queue is gone that jobs, and CREATEs which wait, came through
  * @pf: the physical function; on its thread, or without one
  */
 void cx_jobs_cancel(struct cx_vhca *pf)
 {
 	unsigned int i;
 
-	for (i = 1; i <= pf->cx->vfs; i++)
-		if (pf->cx->vhca[i].job)
-			cx_cmdq_forget(end_job(pf->cx->vhca[i].job));
+	for (i = 1; i <= pf->cx->vfs; i++) {
+		struct cx_command *cmd;
+
+		if (!pf->cx->vhca[i].job)
+			continue;
+		cmd = end_job(pf->cx->vhca[i].job);
+		cmd->ops->forget(cmd);
+	}
+	cx_trackers_cancel(pf);
 }

@@ -159,6 +159,12 @@ static u8 apply_record(struct load *load)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
 	}
 	m->loaded = true;
+	if (cx_quirk(CX_LOAD_MSIX)) {
+		u64 pending = vhca->fn.msix_pending;
+
+		virt_msix_reset(&vhca->fn);
+		vhca->fn.msix_pending = pending;
+	}
 	if (cx_quirk(CX_LOAD_COMMAND))
 		vhca->fn.config[PCI_COMMAND] &= ~PCI_COMMAND_MASTER;
 	return MLX5_CMD_STAT_OK;

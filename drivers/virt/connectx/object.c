@@ -9,9 +9,14 @@
  *
  * Here are also the objects that are nothing but a number.
  */
+#define pr_fmt(fmt) "iommufd-virt: " fmt
+
+#include <linux/atomic.h>
 #include <linux/moduleparam.h>
+#include <linux/printk.h>
 #include <linux/random.h>
 #include <linux/slab.h>
+#include <linux/sysfs.h>
 
 #include "check.h"
 #include "connectx.h"
@@ -42,6 +47,19 @@ static bool connectx_ids;
 module_param(connectx_ids, bool, 0644);
 MODULE_PARM_DESC(connectx_ids,
 		 "numbers of objects are any that fit, and vhca_ids change with each reset of the PF");
+
+static atomic_t left;
+
+static int get_left(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%u\n", (unsigned int)atomic_read(&left));
+}
+
+static const struct kernel_param_ops left_ops = {
+	.get = get_left,
+};
+module_param_cb(connectx_left, &left_ops, NULL, 0444);
+MODULE_PARM_DESC(connectx_left, "objects that were left at TEARDOWN_HCA");
 
 /**
  * cx_large_ids() - are numbers any that fit
@@ -180,6 +198,17 @@ void cx_object_discard(struct cx_vhca *vhca, struct cx_object *object)
 }
 
 /**
+ * cx_object_remove() - take away an object's number, and free it
+ * @vhca: whose it is
+ * @object: the object, which no other uses
+ */
+void cx_object_remove(struct cx_vhca *vhca, struct cx_object *object)
+{
+	xa_erase(&vhca->objects, index_of(object->kind, object->id));
+	cx_object_discard(vhca, object);
+}
+
+/**
  * cx_object_destroy() - what a destroy command does; returns its status
  * @cmd: the command
  * @kind: what it must be
@@ -195,16 +224,15 @@ u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id)
 	if (object->users)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
 				  "the object is in use");
-	xa_erase(&cmd->vhca->objects, index_of(kind, id));
-	cx_object_discard(cmd->vhca, object);
+	cx_object_remove(cmd->vhca, object);
 	return MLX5_CMD_STAT_OK;
 }
 
 /**
- * cx_objects_count() - how many there are
- * @vhca: whose they are
+ * cx_objects_left() - TEARDOWN_HCA: count what was created and not destroyed
+ * @vhca: whose driver goes
  */
-unsigned int cx_objects_count(struct cx_vhca *vhca)
+void cx_objects_left(struct cx_vhca *vhca)
 {
 	struct cx_object *object;
 	unsigned int count = 0;
@@ -212,7 +240,11 @@ unsigned int cx_objects_count(struct cx_vhca *vhca)
 
 	xa_for_each(&vhca->objects, index, object)
 		count++;
-	return count;
+	if (!count)
+		return;
+	atomic_add(count, &left);
+	pr_info("ConnectX function %u: %u objects are left at TEARDOWN_HCA\n",
+		vhca->id, count);
 }
 
 /**

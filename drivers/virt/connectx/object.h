@@ -53,8 +53,9 @@ u8 cx_object_use(struct cx_command *cmd, struct cx_object *user,
 		 enum cx_kind kind, u32 id);
 void cx_object_unuse(struct cx_vhca *vhca, struct cx_object *user);
 u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id);
-unsigned int cx_objects_count(struct cx_vhca *vhca);
+void cx_objects_left(struct cx_vhca *vhca);
 bool cx_large_ids(void);
+void cx_object_remove(struct cx_vhca *vhca, struct cx_object *object);
 void cx_object_discard(struct cx_vhca *vhca, struct cx_object *object);
 void cx_objects_reset(struct cx_vhca *vhca);
 

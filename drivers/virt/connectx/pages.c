@@ -2,9 +2,10 @@
 /*
  * Pages that the firmware has from the host. Nothing is kept in them; they are
  * asked for and given back as hardware does, so that a driver's bookkeeping is
- * exercised: for the PF itself at boot and init, for VFs through events to the
- * PF. All of this is on the PF's thread.
+ * exercised: for the PF itself at boot and init, for VFs and for page trackers through
+ * events to the PF. All of this is on the PF's thread.
  */
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 
 #include "connectx.h"
@@ -13,6 +14,15 @@
 #define INIT_PAGES	8
 #define VF_PAGES	16
 #define MAX_PAGES	65536
+
+static uint connectx_icm;
+module_param(connectx_icm, uint, 0644);
+MODULE_PARM_DESC(connectx_icm,
+		 "log2 of the bytes of address space for which a page tracker needs a page of the host; 0: it needs none");
+
+static uint connectx_icm_pages = 4096;
+module_param(connectx_icm_pages, uint, 0644);
+MODULE_PARM_DESC(connectx_icm_pages, "pages that page trackers can have together");
 
 /* QUERY_PAGES */
 u8 cx_query_pages(struct cx_command *cmd)
@@ -68,28 +78,98 @@ static u8 take(struct cx_pages *pages, struct cx_command *cmd, u32 count)
 	return MLX5_CMD_STAT_OK;
 }
 
-/* MANAGE_PAGES */
+/* MANAGE_PAGES. What the PF was not asked for belongs to its coming and going. */
 u8 cx_manage_pages(struct cx_command *cmd)
 {
 	u32 count = MLX5_GET(manage_pages_in, cmd->in, input_num_entries);
 	struct cx_vhca *vhca;
+	bool asked;
+	u32 before;
+	u8 status;
 
 	vhca = cx_by_function_id(cmd->vhca, MLX5_GET(manage_pages_in, cmd->in,
 						     function_id));
 	if (!vhca)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	asked = vhca->pages.asked;
+	before = vhca->pages.count;
 	vhca->pages.asked = false;
 	switch (cmd->op_mod) {
 	case 0:		/* the host cannot give them: do without */
-		vhca->pages.want = vhca->pages.count;
+		if (cx_is_pf(vhca))
+			vhca->pages.refused = true;
+		else
+			vhca->pages.want = vhca->pages.count;
 		return MLX5_CMD_STAT_OK;
 	case 1:
-		return give(&vhca->pages, cmd, count);
+		status = give(&vhca->pages, cmd, count);
+		break;
 	case 2:
-		return take(&vhca->pages, cmd, count);
+		status = take(&vhca->pages, cmd, count);
+		break;
 	default:
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
 	}
+	if (cx_is_pf(vhca) && !asked)
+		vhca->pages.want += vhca->pages.count - before;
+	return status;
+}
+
+/**
+ * cx_pages_of_tracker() - how many pages a page tracker needs
+ * @log_space: log2 of its address space
+ */
+u32 cx_pages_of_tracker(unsigned int log_space)
+{
+	unsigned int unit = READ_ONCE(connectx_icm);
+
+	if (!unit)
+		return 0;
+	return log_space <= unit ? 1 : BIT(min(log_space - unit, 31U));
+}
+
+/**
+ * cx_pages_take() - a page tracker needs pages
+ * @pf: the physical function
+ * @count: how many; they are asked for, see cx_pages_status()
+ *
+ * Returns false when there cannot be as many.
+ */
+bool cx_pages_take(struct cx_vhca *pf, u32 count)
+{
+	u32 limit = min(READ_ONCE(connectx_icm_pages), MAX_PAGES / 2);
+
+	if (count > limit || pf->pages.trackers > limit - count)
+		return false;
+	pf->pages.trackers += count;
+	pf->pages.want += count;
+	return true;
+}
+
+/**
+ * cx_pages_return() - a page tracker does not need them any more
+ * @pf: the physical function
+ * @count: as was taken
+ */
+void cx_pages_return(struct cx_vhca *pf, u32 count)
+{
+	/* A reset has forgotten them already. */
+	count = min(count, pf->pages.trackers);
+	pf->pages.trackers -= count;
+	pf->pages.want -= count;
+}
+
+/**
+ * cx_pages_status() - has the host given the pages that page trackers wait for
+ * @pf: the physical function
+ * @there: it has
+ *
+ * Returns the status with which they fail when the host has none, or 0.
+ */
+u8 cx_pages_status(struct cx_vhca *pf, bool *there)
+{
+	*there = pf->pages.count >= pf->pages.want;
+	return pf->pages.refused ? MLX5_CMD_STAT_NO_RES_ERR : MLX5_CMD_STAT_OK;
 }
 
 /**
@@ -103,14 +183,15 @@ void cx_pages_want(struct cx_vhca *vhca, bool on)
 }
 
 /**
- * cx_pages_poll() - ask for and give back pages of virtual functions
- * @pf: the physical function
+ * cx_pages_poll() - ask for and give back pages of virtual functions and page trackers
+ * @pf: the physical function; page trackers have looked at cx_pages_status()
  */
 void cx_pages_poll(struct cx_vhca *pf)
 {
 	unsigned int i;
 
-	for (i = 1; i <= pf->cx->vfs; i++) {
+	pf->pages.refused = false;
+	for (i = 0; i <= pf->cx->vfs; i++) {
 		struct cx_vhca *vhca = &pf->cx->vhca[i];
 		struct cx_pages *pages = &vhca->pages;
 		struct mlx5_eqe_page_req request = {

@@ -30,6 +30,7 @@
  * @object: its number is the cqn
  * @ring: its memory
  * @log_size: log2 of the number of entries
+ * @room: how many can wait for the driver: all, if nothing else is wanted
  * @eqn: event queue
  * @uar: page of BAR 0 with the doorbell register
  * @record: address of the doorbell record
@@ -41,6 +42,7 @@ struct cx_cq {
 	struct cx_object object;
 	struct cx_ring ring;
 	unsigned int log_size;
+	u32 room;
 	u32 eqn;
 	u32 uar;
 	u64 record;
@@ -119,6 +121,7 @@ u8 cx_create_cq(struct cx_command *cmd)
 	cq->object.kind = CX_CQ;
 	cq->object.release = release_cq;
 	cq->log_size = MLX5_GET(cqc, cqc, log_cq_size);
+	cq->room = BIT(cq->log_size);
 	cq->eqn = eqn;
 	cq->record = MLX5_GET64(cqc, cqc, dbr_addr);
 	cq->uar = MLX5_GET(cqc, cqc, uar_page);
@@ -296,8 +299,7 @@ static int check_room(struct cx_vhca *vhca, struct cx_cq *cq)
 
 	if (cx_read(vhca, cq->record, &index, sizeof(index)))
 		return -EFAULT;
-	if (((cq->produced - be32_to_cpu(index)) & 0xffffff) <
-	    BIT(cq->log_size))
+	if (((cq->produced - be32_to_cpu(index)) & 0xffffff) < cq->room)
 		return 0;
 	/* The driver has posted more receive entries than its CQ can tell of. */
 	data.cq_err.syndrome = 1;
@@ -410,6 +412,24 @@ void cx_qp_event(struct cx_vhca *vhca, u32 qpn, u8 type)
 	}
 	if (object)
 		cx_eq_event(vhca, type, &data, sizeof(data));
+}
+
+/**
+ * cx_qp_limit() - let the completion queue of a receiver be small
+ * @vhca: whose QPs; on its thread
+ * @qpn: the sender
+ * @entries: how many there is room for
+ */
+void cx_qp_limit(struct cx_vhca *vhca, u32 qpn, u32 entries)
+{
+	struct cx_object *object = cx_object_find(vhca, CX_QP, qpn);
+
+	if (object)
+		object = cx_object_find(vhca, CX_QP, to_qp(object)->remote);
+	if (object)
+		object = cx_object_find(vhca, CX_CQ, to_qp(object)->cqn);
+	if (object)
+		to_cq(object)->room = min(to_cq(object)->room, entries);
 }
 
 /* Has the sequence number that @arm says been written to the register, too? */

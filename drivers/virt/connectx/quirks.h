@@ -50,6 +50,7 @@ enum cx_cap {
  * @CX_REINIT: START of the generator in pre-copy makes all of the state initial data
  * @CX_UAR_ARM: a CQ is armed by its doorbell register only
  * @CX_LOAD_COMMAND: the last LOAD clears Bus Master
+ * @CX_LOAD_MSIX: the last LOAD resets the MSI-X table: all vectors masked, no addresses
  * @CX_QUIRKS: how many
  */
 enum cx_quirk {
@@ -70,6 +71,7 @@ enum cx_quirk {
 	CX_REINIT,
 	CX_UAR_ARM,
 	CX_LOAD_COMMAND,
+	CX_LOAD_MSIX,
 	CX_QUIRKS,
 };
 

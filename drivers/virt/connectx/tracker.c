@@ -73,6 +73,8 @@ struct span {
  * @object: its number is the obj_id
  * @entry: in the trackers of @vhca
  * @vhca: the function that is tracked
+ * @cmd: its CREATE, which waits for pages of the host; or NULL
+ * @pages: how many of them it needs
  * @qpn: QP that sends the messages
  * @log_page: log2 of the size of a page
  * @log_space: log2 of the address space
@@ -98,6 +100,8 @@ struct tracker {
 	struct cx_object object;
 	struct list_head entry;
 	struct cx_vhca *vhca;
+	struct cx_command *cmd;
+	u32 pages;
 	u32 qpn;
 	unsigned int log_page;
 	unsigned int log_space;
@@ -176,6 +180,9 @@ static void release_tracker(struct cx_vhca *pf, struct cx_object *object)
 {
 	struct tracker *tracker = to_tracker(object);
 
+	if (tracker->cmd)
+		tracker->cmd->ops->forget(tracker->cmd);
+	cx_pages_return(pf, tracker->pages);
 	mutex_lock(&tracker->vhca->lock);
 	list_del(&tracker->entry);
 	mutex_unlock(&tracker->vhca->lock);
@@ -247,6 +254,16 @@ static u8 take_context(struct cx_command *cmd, struct tracker *tracker,
 						     MLX5_CMD_STAT_NO_RES_ERR;
 }
 
+static u8 take_pages(struct cx_vhca *pf, struct tracker *tracker)
+{
+	u32 count = cx_pages_of_tracker(tracker->log_space);
+
+	if (!cx_pages_take(pf, count))
+		return MLX5_CMD_STAT_NO_RES_ERR;
+	tracker->pages = count;
+	return MLX5_CMD_STAT_OK;
+}
+
 static u8 create(struct cx_command *cmd, struct tracker *tracker)
 {
 	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
@@ -264,6 +281,8 @@ static u8 create(struct cx_command *cmd, struct tracker *tracker)
 	status = cx_object_use(cmd, &tracker->object, CX_QP, tracker->qpn);
 	if (!status)
 		status = take_ranges(cmd, tracker, context);
+	if (!status)
+		status = take_pages(cmd->vhca, tracker);
 	if (!status && cx_object_add(cmd->vhca, &tracker->object))
 		status = MLX5_CMD_STAT_NO_RES_ERR;
 	return status;
@@ -281,7 +300,20 @@ static void send_event(struct cx_vhca *pf, struct tracker *tracker, bool own)
 	cx_eq_event(pf, MLX5_EVENT_TYPE_OBJECT_CHANGE, &change, sizeof(change));
 }
 
-/* CREATE_GENERAL_OBJECT of a page tracker */
+/* From here on the function's thread sees it, and all of it is there. */
+static void begin_tracking(struct tracker *tracker, struct cx_command *cmd)
+{
+	mutex_lock(&tracker->vhca->lock);
+	list_add_tail(&tracker->entry, &tracker->vhca->trackers);
+	mutex_unlock(&tracker->vhca->lock);
+	/* Before the answer: the driver does not know the number yet. */
+	if (cx_quirk(CX_EVENTS))
+		send_event(cmd->vhca, tracker, true);
+	MLX5_SET(general_obj_out_cmd_hdr, cmd->out, obj_id,
+		 tracker->object.id);
+}
+
+/* CREATE_GENERAL_OBJECT of a page tracker. It is answered when its pages are there. */
 u8 cx_create_tracker(struct cx_command *cmd)
 {
 	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
@@ -315,15 +347,11 @@ u8 cx_create_tracker(struct cx_command *cmd)
 		cx_object_discard(cmd->vhca, &tracker->object);
 		return status;
 	}
-	/* From here on the function's thread sees it, and all of it is there. */
-	mutex_lock(&tracker->vhca->lock);
-	list_add_tail(&tracker->entry, &tracker->vhca->trackers);
-	mutex_unlock(&tracker->vhca->lock);
-	/* Before the answer: the driver does not know the number yet. */
-	if (cx_quirk(CX_EVENTS))
-		send_event(cmd->vhca, tracker, true);
-	MLX5_SET(general_obj_out_cmd_hdr, cmd->out, obj_id,
-		 tracker->object.id);
+	cmd->later = tracker->pages;
+	if (cmd->later)
+		tracker->cmd = cmd;
+	else
+		begin_tracking(tracker, cmd);
 	return MLX5_CMD_STAT_OK;
 }
 
@@ -337,7 +365,8 @@ static struct tracker *find_tracker(struct cx_command *cmd)
 	object = cx_object_find(cmd->vhca, CX_PAGE_TRACK,
 				MLX5_GET(general_obj_in_cmd_hdr, cmd->in,
 					 obj_id));
-	return object ? to_tracker(object) : NULL;
+	/* Of one that is not made yet no driver knows. */
+	return object && !to_tracker(object)->cmd ? to_tracker(object) : NULL;
 }
 
 static void lose(struct tracker *tracker)
@@ -380,6 +409,8 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 
 	if (cx_fault_event(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &event))
 		cx_qp_event(cmd->vhca, tracker->qpn, event);
+	if (cx_fault_overrun(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &event))
+		cx_qp_limit(cmd->vhca, tracker->qpn, event);
 	tracker->first = start >> tracker->log_page;
 	tracker->cursor = tracker->first;
 	tracker->last = (start + length - 1) >> tracker->log_page;
@@ -603,8 +634,40 @@ bool cx_tracker_reports(struct cx_vhca *vhca)
 	return false;
 }
 
+/* Go on with a CREATE: are its pages there? */
+static bool poll_create(struct cx_vhca *pf, struct tracker *tracker)
+{
+	struct cx_command *cmd = tracker->cmd;
+	bool there;
+	u8 status = cx_pages_status(pf, &there);
+
+	if (!status && !there)
+		return false;
+	tracker->cmd = NULL;
+	if (status)
+		cx_object_remove(pf, &tracker->object);
+	else
+		begin_tracking(tracker, cmd);
+	cmd->ops->answer(cmd, status);
+	return true;
+}
+
 /**
- * cx_tracker_poll() - go on with the reports
+ * cx_trackers_cancel() - the queue is gone that CREATEs which wait have come through
+ * @pf: the physical function; on its thread, or without one
+ */
+void cx_trackers_cancel(struct cx_vhca *pf)
+{
+	struct cx_object *object;
+	u32 id = 0;
+
+	while ((object = cx_object_next(pf, CX_PAGE_TRACK, &id)))
+		if (to_tracker(object)->cmd)
+			cx_object_remove(pf, object);
+}
+
+/**
+ * cx_tracker_poll() - go on with the reports, and with what waits for pages
  * @pf: the physical function; on its thread
  *
  * Returns true when there is more to do at once.
@@ -618,6 +681,10 @@ bool cx_tracker_poll(struct cx_vhca *pf)
 	while ((object = cx_object_next(pf, CX_PAGE_TRACK, &id))) {
 		struct tracker *tracker = to_tracker(object);
 
+		if (tracker->cmd) {
+			more |= poll_create(pf, tracker);
+			continue;
+		}
 		if (READ_ONCE(tracker->tell))
 			tell(pf, tracker);
 		if (READ_ONCE(tracker->state) ==

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * READs that count; see reader.h.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "reader.h"
+
+static int reader_run(void *arg)
+{
+	struct reader *r = arg;
+	struct tracker_read_out out;
+	int rc;
+
+	memset(r->ranges, 0, sizeof(r->ranges));
+	rc = tracker_read_ranges(r->fd, r->tracker_id, r->iova, r->length, PAGE,
+				 r->ranges, 256, 0, &out);
+	return rc < 0 ? rc : (int)(out.dirty_bytes / PAGE);
+}
+
+static void reader_init(struct reader *r, struct crowd *c, __u32 tracker_id,
+			__u64 iova, __u64 length)
+{
+	r->fd = c->b.fd;
+	r->tracker_id = tracker_id;
+	r->iova = iova;
+	r->length = length;
+}
+
+/**
+ * reader_begin - Begin a READ in a thread; to be ended with call_end(&@r->call)
+ * @r: the READ
+ * @c: the machine
+ * @tracker_id: the tracker
+ * @iova: first byte
+ * @length: bytes
+ *
+ * Return: 0, or -errno.
+ */
+int reader_begin(struct reader *r, struct crowd *c, __u32 tracker_id, __u64 iova,
+		 __u64 length)
+{
+	reader_init(r, c, tracker_id, iova, length);
+	return call_begin(&r->call, reader_run, r);
+}
+
+/**
+ * reader_begin_held - The same, with the reports of devices held (hold_track)
+ * @r: the READ
+ * @c: the machine
+ * @tracker_id: the tracker
+ * @iova: first byte
+ * @length: bytes
+ *
+ * Nothing can tell from outside that it waits for a log, so this waits for longer than
+ * it takes to get there.
+ *
+ * Return: 0, or -errno.
+ */
+int reader_begin_held(struct reader *r, struct crowd *c, __u32 tracker_id,
+		      __u64 iova, __u64 length)
+{
+	int rc;
+
+	rc = parameter_set("iommufd_virt", "hold_track", "1");
+	if (!rc)
+		rc = reader_begin(r, c, tracker_id, iova, length);
+	usleep(300000);
+	return rc;
+}
+
+/**
+ * reader_read - READ in this thread
+ * @c: the machine
+ * @tracker_id: the tracker
+ * @iova: first byte
+ * @length: bytes
+ *
+ * Return: the number of pages, or -errno.
+ */
+int reader_read(struct crowd *c, __u32 tracker_id, __u64 iova, __u64 length)
+{
+	struct reader r;
+
+	reader_init(&r, c, tracker_id, iova, length);
+	return reader_run(&r);
+}

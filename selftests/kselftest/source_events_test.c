@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens to devices' own logs while a tracker uses them: devices come and go,
+ * memory is unmapped, logs fail. Each scenario that could lose a write is run once more
+ * with the tracker broken in that place.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "sources.h"
+
+/* enum dirty_test_break */
+#define NO_LAST_HARVEST "32"
+#define LATE_SOURCE "64"
+#define NO_MARK "128"
+
+FIXTURE(source_events) {
+	struct sources s;
+};
+
+FIXTURE_SETUP(source_events)
+{
+	ASSERT_EQ(0, sources_open(&self->s));
+}
+
+FIXTURE_TEARDOWN(source_events)
+{
+	EXPECT_EQ(0, sources_close(&self->s));
+}
+
+/* ---- Devices come and go ---- */
+
+/* Pages of RAM that were written and not reported, in a scenario. */
+static int detach_with_dirt(struct sources *s)
+{
+	if (source_attach(s, LOG) || sources_start(s, 0, 0) ||
+	    source_dma(s, LOG, IOVA, 6) || vdev_detach(&s->dev[LOG]) ||
+	    sources_read(s, NULL) < 0)
+		return -1;
+	return 6 - sources_reported(s, 0, 6);
+}
+
+TEST_F(source_events, detach)
+{
+	EXPECT_EQ(0, detach_with_dirt(&self->s));
+	EXPECT_EQ(6, bench_count(&self->s.b));
+	EXPECT_EQ(0, sources_read(&self->s, NULL));
+}
+
+TEST_F(source_events, detach_control)
+{
+	ASSERT_EQ(0, sources_break(NO_LAST_HARVEST));
+	EXPECT_EQ(6, detach_with_dirt(&self->s));
+}
+
+static int close_with_dirt(struct sources *s)
+{
+	if (source_attach(s, LOG) || sources_start(s, 0, 0) ||
+	    source_dma(s, LOG, IOVA, 6))
+		return -1;
+	vdev_close(&s->dev[LOG]);
+	if (sources_read(s, NULL) < 0)
+		return -1;
+	return 6 - sources_reported(s, 0, 6);
+}
+
+TEST_F(source_events, close)
+{
+	EXPECT_EQ(0, close_with_dirt(&self->s));
+	EXPECT_EQ(6, bench_count(&self->s.b));
+	/* and it can be opened and tracked again */
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, LOG));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 2));
+	EXPECT_EQ(2, sources_read(&self->s, NULL));
+}
+
+TEST_F(source_events, close_control)
+{
+	ASSERT_EQ(0, sources_break(NO_LAST_HARVEST));
+	EXPECT_EQ(6, close_with_dirt(&self->s));
+}
+
+/* Into a domain that is there: the plan is in force before the hardware is. */
+static int attach_while_tracking(struct sources *s)
+{
+	if (source_attach(s, LOG) || sources_start(s, 0, 0) || source_attach(s, LOG_2) ||
+	    source_dma(s, LOG_2, IOVA, 6) || sources_read(s, NULL) < 0)
+		return -1;
+	return 6 - sources_reported(s, 0, 6);
+}
+
+TEST_F(source_events, attach)
+{
+	EXPECT_EQ(0, attach_while_tracking(&self->s));
+	EXPECT_EQ(6, bench_count(&self->s.b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, LOG_2));
+}
+
+TEST_F(source_events, attach_control)
+{
+	ASSERT_EQ(0, sources_break(LATE_SOURCE));
+	EXPECT_EQ(6, attach_while_tracking(&self->s));
+}
+
+/* A device that nobody tracks was there for a while. */
+static int visit(struct sources *s)
+{
+	if (source_attach(s, LOG) || sources_start(s, 0, 0) || source_attach(s, NOBODY) ||
+	    source_dma(s, NOBODY, IOVA, 6) ||
+	    vdev_detach(&s->dev[NOBODY]) || sources_read(s, NULL) < 0)
+		return -1;
+	return 6 - sources_reported(s, 0, 6);
+}
+
+TEST_F(source_events, visit)
+{
+	__u32 flags;
+
+	EXPECT_EQ(0, visit(&self->s));
+	EXPECT_EQ(RAM_PAGES, bench_count(&self->s.b));
+	/* It is exact again, without a gap for the others */
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 1));
+	EXPECT_EQ(1, sources_read(&self->s, &flags));
+	EXPECT_EQ(0, flags);
+	/* and conservative while it is there */
+	ASSERT_EQ(0, source_attach(&self->s, NOBODY));
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_CONSERVATIVE, flags);
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
+}
+
+TEST_F(source_events, visit_control)
+{
+	ASSERT_EQ(0, sources_break(NO_MARK));
+	EXPECT_EQ(6, visit(&self->s));
+}
+
+TEST_F(source_events, replace)
+{
+	struct bench *b = &self->s.b;
+	__u32 hwpt;
+
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(b->fd, self->s.dev[LOG].dev_id, b->ioas_id,
+					0, &hwpt));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 1));
+	ASSERT_EQ(0, vdev_attach(&self->s.dev[LOG], hwpt, NULL));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, LOG));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA + 2 * PAGE, 1));
+	/* The log went on, and nothing was mapped for a moment */
+	EXPECT_EQ(2, sources_read(&self->s, NULL));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 3));
+	ASSERT_EQ(0, vdev_attach(&self->s.dev[LOG], b->ioas_id, NULL));
+	EXPECT_EQ(3, sources_read(&self->s, NULL));
+}
+
+/* From a tracked address space to another: the log changes hands. */
+TEST_F(source_events, replace_to_another_ioas)
+{
+	struct bench *b = &self->s.b;
+	__u32 ioas, tracker, flags;
+	struct tracker_read_out out;
+
+	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas));
+	ASSERT_EQ(0, iommufd_ioas_copy(b->fd, ioas, b->ioas_id, IOVA, IOVA,
+				       RAM_SIZE, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	ASSERT_EQ(0, tracker_alloc(b->fd, ioas, 0, 0, 0, &tracker));
+	ASSERT_EQ(0, tracker_set(b->fd, tracker, IOMMU_DIRTY_TRACKER_ENABLE,
+				 NULL, NULL));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 4));
+	ASSERT_EQ(0, vdev_attach(&self->s.dev[LOG], ioas, NULL));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA + 8 * PAGE, 5));
+	EXPECT_EQ(4, sources_read(&self->s, NULL));
+	EXPECT_EQ(4, sources_reported(&self->s, 0, 4));
+
+	/* The other could not have the log before: all is dirty once */
+	ASSERT_EQ(0, tracker_count(b->fd, tracker, IOVA, RAM_SIZE, PAGE, &out));
+	EXPECT_EQ(RAM_SIZE, out.dirty_bytes);
+	memset(b->bits, 0, sizeof(b->bits));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, tracker, IOVA, RAM_SIZE, PAGE,
+					 b->bits, 0, NULL));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA + 8 * PAGE, 5));
+	memset(b->bits, 0, sizeof(b->bits));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, tracker, IOVA, RAM_SIZE, PAGE,
+					 b->bits, 0, &out));
+	flags = out.flags;
+	EXPECT_EQ(0, flags);
+	EXPECT_EQ(5, bench_count(b));
+	ASSERT_EQ(0, vdev_detach(&self->s.dev[LOG]));
+}
+
+/* ---- Unmap ---- */
+
+TEST_F(source_events, unmap_keeps_dirt)
+{
+	struct bench *b = &self->s.b;
+
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 6));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	EXPECT_EQ(6, sources_read(&self->s, NULL));
+	EXPECT_EQ(6, sources_reported(&self->s, 0, 6));
+	EXPECT_EQ(0, sources_read(&self->s, NULL));
+}
+
+/* The last harvest of a log finds what was unmapped before. */
+TEST_F(source_events, unmap_then_detach)
+{
+	struct bench *b = &self->s.b;
+
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 6));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	ASSERT_EQ(0, vdev_detach(&self->s.dev[LOG]));
+	EXPECT_EQ(6, sources_read(&self->s, NULL));
+	EXPECT_EQ(6, sources_reported(&self->s, 0, 6));
+}
+
+TEST_F(source_events, unmap_delivers)
+{
+	struct iommu_dirty_tracker_unmap cmd = {
+		.iova = IOVA, .length = RAM_SIZE, .page_size = PAGE,
+		.data = (uintptr_t)self->s.b.bits, .data_len = sizeof(self->s.b.bits),
+	};
+
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 6));
+	cmd.tracker_id = self->s.b.tracker_id;
+	ASSERT_EQ(0, tracker_unmap(self->s.b.fd, &cmd));
+	EXPECT_EQ(RAM_SIZE, cmd.out_unmapped);
+	EXPECT_EQ(6, bench_count(&self->s.b));
+	EXPECT_EQ(6, sources_reported(&self->s, 0, 6));
+}
+
+/* What is gone, and was in a log that was lost. */
+static int lose_what_is_gone(struct sources *s)
+{
+	struct bench *b = &s->b;
+
+	if (source_attach(s, LOG) || sources_start(s, 0, 0) ||
+	    source_dma(s, LOG, IOVA, 6) ||
+	    iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL) ||
+	    sources_fault("lose_track", "1") || sources_read(s, NULL) < 0)
+		return -1;
+	return 6 - sources_reported(s, 0, 6);
+}
+
+TEST_F(source_events, lost_after_unmap)
+{
+	EXPECT_EQ(0, lose_what_is_gone(&self->s));
+}
+
+TEST_F(source_events, lost_after_unmap_control)
+{
+	ASSERT_EQ(0, sources_break(NO_MARK));
+	EXPECT_EQ(6, lose_what_is_gone(&self->s));
+}
+
+/* ---- Failures ---- */
+
+static int lose(struct sources *s, __u32 *flags)
+{
+	if (source_attach(s, LOG) || sources_start(s, 0, 0) ||
+	    source_dma(s, LOG, IOVA, 6) || sources_fault("lose_track", "1") ||
+	    sources_read(s, flags) < 0)
+		return -1;
+	return 6 - sources_reported(s, 0, 6);
+}
+
+/* A log that was lost tells nothing of what is unmapped afterwards. */
+static int unmap_what_a_lost_log_has(struct sources *s)
+{
+	struct bench *b = &s->b;
+	__u32 flags;
+
+	if (lose(s, &flags) || source_dma(s, LOG, IOVA, 6) ||
+	    iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL) ||
+	    sources_read(s, NULL) < 0)
+		return -1;
+	return 6 - sources_reported(s, 0, 6);
+}
+
+TEST_F(source_events, unmap_after_lost)
+{
+	EXPECT_EQ(0, unmap_what_a_lost_log_has(&self->s));
+}
+
+TEST_F(source_events, degrades_and_recovers)
+{
+	struct iommu_dirty_source_info info;
+	__u32 flags;
+
+	EXPECT_EQ(0, lose(&self->s, &flags));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, flags);
+	EXPECT_EQ(RAM_PAGES, bench_count(&self->s.b));
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, flags);
+	ASSERT_EQ(0, source_find(&self->s, LOG, &info));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_FAILED, info.state);
+	EXPECT_EQ(1, info.failures);
+
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 6));
+	ASSERT_EQ(0, bench_start(&self->s.b));
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
+	EXPECT_EQ(0, flags);
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 3));
+	EXPECT_EQ(3, sources_read(&self->s, NULL));
+}
+
+TEST_F(source_events, degrades_control)
+{
+	__u32 flags;
+
+	ASSERT_EQ(0, sources_break(NO_MARK));
+	EXPECT_EQ(6, lose(&self->s, &flags));
+}
+
+/* Where the IOMMU can stand in, it does. */
+TEST_F(source_events, another_stands_in)
+{
+	__u32 flags;
+
+	ASSERT_EQ(0, source_attach(&self->s, BOTH));
+	ASSERT_EQ(0, sources_start(&self->s, IOMMU_DIRTY_POLICY_DEVICE, 0));
+	ASSERT_EQ(0, source_dma(&self->s, BOTH, IOVA, 6));
+	ASSERT_EQ(0, sources_fault("lose_track", "1"));
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, flags);
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
+	EXPECT_EQ(0, flags);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, source_kind(&self->s, BOTH));
+	ASSERT_EQ(0, source_dma(&self->s, BOTH, IOVA, 2));
+	EXPECT_EQ(2, sources_read(&self->s, NULL));
+	ASSERT_EQ(0, bench_start(&self->s.b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, BOTH));
+	ASSERT_EQ(0, source_dma(&self->s, BOTH, IOVA, 2));
+	EXPECT_EQ(2, sources_read(&self->s, NULL));
+}
+
+TEST_F(source_events, cannot_start)
+{
+	__u32 flags;
+
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	/* Every range that is tried */
+	ASSERT_EQ(0, sources_fault("fail_track_start", "100"));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, flags);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, source_kind(&self->s, LOG));
+	ASSERT_EQ(0, sources_fault("fail_track_start", "0"));
+	ASSERT_EQ(0, bench_start(&self->s.b));
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, NULL));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 2));
+	EXPECT_EQ(2, sources_read(&self->s, &flags));
+	EXPECT_EQ(0, flags);
+}
+
+/* A detach that finds the log lost: all that is mapped, and what is gone. */
+TEST_F(source_events, lost_at_detach)
+{
+	struct bench *b = &self->s.b;
+
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 6));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, HIGH,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, sources_fault("lose_track", "1"));
+	ASSERT_EQ(0, vdev_detach(&self->s.dev[LOG]));
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, NULL));
+	memset(b->bits, 0, sizeof(b->bits));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, HIGH, PAGE, PAGE,
+					 b->bits, 0, NULL));
+	EXPECT_EQ(1, bench_count(b));
+}
+
+/* A READ that waits for a device dies when it is killed, and nothing is lost. */
+TEST_F(source_events, killed_while_waiting)
+{
+	struct timespec begin, end;
+	pid_t child;
+	int status;
+
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 6));
+	ASSERT_EQ(0, sources_fault("hold_track", "1"));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(sources_read(&self->s, NULL) < 0);
+	ASSERT_TRUE(waits_in_ioctl(child));
+	ASSERT_EQ(0, waitpid(child, &status, WNOHANG));
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	EXPECT_LT(end.tv_sec - begin.tv_sec, 10);
+	EXPECT_TRUE(WIFSIGNALED(status));
+
+	/* The address space is not blocked by it either */
+	ASSERT_EQ(0, iommufd_ioas_map(self->s.b.fd, self->s.b.ioas_id, self->s.b.ram,
+				      PAGE, HIGH, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, iommufd_ioas_unmap(self->s.b.fd, self->s.b.ioas_id, HIGH, PAGE,
+					NULL));
+	ASSERT_EQ(0, sources_fault("hold_track", "0"));
+	EXPECT_EQ(6, sources_read(&self->s, NULL));
+	EXPECT_EQ(0, sources_read(&self->s, NULL));
+}
+
+TEST_HARNESS_MAIN

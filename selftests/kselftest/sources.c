@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The machine of the tests of devices' own logs; see sources.h.
+ */
+#include "held.h"
+#include "sources.h"
+
+/**
+ * sources_open - Make the IOAS; all devices are closed
+ * @s: the machine
+ *
+ * Return: 0, or -errno.
+ */
+int sources_open(struct sources *s)
+{
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < NR; i++)
+		s->dev[i].fd = -1;
+	rc = bench_open_empty(&s->b, false);
+	return rc ? rc : bench_map(&s->b);
+}
+
+/**
+ * sources_close - Take back all faults and breaks, close everything
+ * @s: the machine
+ *
+ * Return: 0, or -errno when a fault could not be taken back.
+ */
+int sources_close(struct sources *s)
+{
+	static const char * const faults[] = {
+		"fail_track_start", "fail_track_report", "lose_track",
+		"drop_track", "slow_track_ms", "hold_track",
+	};
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		rc = sources_fault(faults[i], "0") ?: rc;
+	rc = sources_break("0") ?: rc;
+	rc = delay_at("", 0) ?: rc;
+	for (i = 0; i < NR; i++) {
+		if (s->dev[i].fd < 0)
+			continue;
+		vdev_stop(&s->dev[i]);
+		vdev_close(&s->dev[i]);
+	}
+	bench_close(&s->b);
+	return rc;
+}
+
+/**
+ * sources_fault - Set a fault of the virtual platform
+ * @name: of the parameter
+ * @value: "0" for none
+ *
+ * Return: 0, or -errno.
+ */
+int sources_fault(const char *name, const char *value)
+{
+	return parameter_set("iommufd_virt", name, value);
+}
+
+/**
+ * sources_break - Break the tracker
+ * @value: bits of enum dirty_test_break, in decimal
+ *
+ * Return: 0, or -errno.
+ */
+int sources_break(const char *value)
+{
+	return parameter_set("iommufd", "dirty_break", value);
+}
+
+/**
+ * source_open - Open a device, which registers its log
+ * @s: the machine
+ * @n: which
+ *
+ * Return: 0, or -errno.
+ */
+int source_open(struct sources *s, unsigned int n)
+{
+	return vdev_open_driver(&s->dev[n], s->b.fd, n, VDEV_TRACKER_DRIVER);
+}
+
+/**
+ * source_attach - Attach a device to the IOAS, opened before if it is not
+ * @s: the machine
+ * @n: which
+ *
+ * Return: 0, or -errno.
+ */
+int source_attach(struct sources *s, unsigned int n)
+{
+	int rc = s->dev[n].fd < 0 ? source_open(s, n) : 0;
+
+	return rc ? rc : vdev_attach(&s->dev[n], s->b.ioas_id, NULL);
+}
+
+/**
+ * source_dma - A device writes to some pages, and is done
+ * @s: the machine
+ * @n: which
+ * @iova: first byte
+ * @pages: how many
+ *
+ * Return: 0, or -errno.
+ */
+int source_dma(struct sources *s, unsigned int n, __u64 iova, __u64 pages)
+{
+	struct vdev_job job;
+
+	vdev_job_init(&job);
+	job.iova = iova;
+	job.length = pages * PAGE;
+	job.seed = iova + 1;
+	return vdev_run(&s->dev[n], &job, 60000);
+}
+
+/**
+ * source_find - What INFO tells of a device
+ * @s: the machine
+ * @n: which
+ * @info: out
+ *
+ * Return: 0, or -errno.
+ */
+int source_find(struct sources *s, unsigned int n,
+		struct iommu_dirty_source_info *info)
+{
+	return bench_source(&s->b, s->dev[n].dev_id, info);
+}
+
+/**
+ * source_kind - Source of a device
+ * @s: the machine
+ * @n: which
+ *
+ * Return: enum iommu_dirty_source_kind, or -errno.
+ */
+int source_kind(struct sources *s, unsigned int n)
+{
+	return bench_kind(&s->b, s->dev[n].dev_id);
+}
+
+/**
+ * sources_start - START, of a new tracker if there is none
+ * @s: the machine
+ * @policy: of a new tracker
+ * @flags: of a new tracker
+ *
+ * Return: 0, or -errno.
+ */
+int sources_start(struct sources *s, __u32 policy, __u32 flags)
+{
+	struct bench *b = &s->b;
+	int rc = 0;
+
+	if (!b->tracker_id)
+		rc = tracker_alloc(b->fd, b->ioas_id, policy, flags, 0,
+				   &b->tracker_id);
+	return rc ? rc : bench_start(b);
+}
+
+/**
+ * sources_read - READ all of RAM
+ * @s: the machine; the bitmap is in @s->b.bits
+ * @flags: out: out flags, or NULL
+ *
+ * Return: the number of pages reported, or -errno.
+ */
+int sources_read(struct sources *s, __u32 *flags)
+{
+	struct tracker_read_out out;
+	int rc = bench_read(&s->b, 0, RAM_PAGES, 0, &out);
+
+	if (flags)
+		*flags = out.flags;
+	return rc ? rc : (int)bench_count(&s->b);
+}
+
+/**
+ * sources_reported - How many of some pages has the last READ reported?
+ * @s: the machine
+ * @page: first page
+ * @pages: how many
+ */
+unsigned int sources_reported(const struct sources *s, __u64 page, __u64 pages)
+{
+	unsigned int n = 0;
+
+	while (pages--)
+		n += bench_bit(&s->b, page++);
+	return n;
+}
