@@ -142,24 +142,4 @@ TEST_F(race_step, unmap)
 	EXPECT_TRUE(reading_has(&r, 4));
 }
 
-/* What a HWPT that goes has no time to harvest is reported dirty. */
-TEST_F(race_step, end_over_budget)
-{
-	struct crowd *c = &self->c;
-	unsigned int i;
-
-	for (i = 0; i < 5; i++) {
-		ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, 5));
-		ASSERT_EQ(0, crowd_dma(c, BOTH, FAR + 2 * PAGE, 3));
-		ASSERT_EQ(0, delay_at("last", 2500000));
-		ASSERT_EQ(0, crowd_detach(c, BOTH));
-		ASSERT_EQ(0, delay_at("", 0));
-		ASSERT_LE(3, crowd_read(c, c->b.tracker_id, FAR, FAR_SIZE));
-		EXPECT_TRUE(bench_bit(&c->b, 2) && bench_bit(&c->b, 3) &&
-			    bench_bit(&c->b, 4));
-		ASSERT_LE(5, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
-		ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
-	}
-}
-
 TEST_HARNESS_MAIN
