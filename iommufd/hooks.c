@@ -346,7 +346,7 @@ static void attachment_del(struct iommufd_dirty_attachment *at)
 	attachments_unlock(iopt);
 }
 
-/* -EINTR when killed, unless it  be taken */
+/* -EINTR when killed, unless it @must be taken */
 static int plan_lock_take(struct io_pagetable *iopt, bool must)
 {
 	if (!must)

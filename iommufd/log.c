@@ -231,9 +231,9 @@ bool dirty_log_mapped_span(struct io_pagetable *iopt, unsigned long limit,
 
 /**
  * dirty_logs_grow() - Would logs cover more if they were started again?
- * : The store that they are bound to
- * : The IOAS's table; plan_lock is held
- * : Mark those that would, so that no plan uses them
+ * @store: The store that they are bound to
+ * @iopt: The IOAS's table; plan_lock is held
+ * @outgrown: Mark those that would, so that no plan uses them
  *
  * Once for what is mapped now: a log that is refused that has a part of it, as before.
  *

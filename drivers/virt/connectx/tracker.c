@@ -3,11 +3,10 @@
  * Page trackers: general objects of the PF that record which pages a virtual
  * function writes, and report them on request in messages through a QP.
  *
- * The log holds the pages that were written and not reported yet; a page is
- * taken out when it goes into a message. Of a write it is either seen before
- * that, or the page is in the log again. When the log is full the tracker is in
- * error for good, which the driver learns from an event, from a query, or from
- * the next report.
+ * The log holds the pages that were written and not reported yet; a page is taken out
+ * when it goes into a message. Of a write it is either seen before that, or the page is
+ * in the log again. When the log is full the tracker is in error for good, which the
+ * driver learns from an event, a query, or the next report.
  *
  * The log and the state are under the lock of the function that is tracked, the
  * rest belongs to the PF's thread.
