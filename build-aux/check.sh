@@ -111,6 +111,11 @@ for f in "${hooks[@]}"; do
 	checkpatch "$hook" - <"$f" 2> >(sed "s,^-:,$f:," >&2)
 done
 
+# ---- Mutants ---------------------------------------------------------------
+
+say "check: mutants ..."
+"$TOP/selftests/mutants/run.sh" --check || complain "selftests/mutants/mutants.txt"
+
 # ---- kernel-doc ------------------------------------------------------------
 
 say "check: kernel-doc ..."

@@ -5,6 +5,8 @@
 # those named, is the kernel code with one mistake: it is built in a copy of the
 # tree, and the program that must fail on it is run in a VM of its line of
 # plan.txt. The same program must pass without it first. TAP: one test a mutant.
+#
+# run.sh --check: only whether each script changes its file, and each test is there.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
 
@@ -142,6 +144,46 @@ try()
 	fi
 	cp -p "$TOP/$file" "$copy/$file"
 }
+
+# Have the mutants followed the code? Prints those that have not.
+check_list()
+{
+	local name file line what script test wrong=0
+
+	while read -r name file line what script; do
+		! sed "$script" "$TOP/$file" 2>/dev/null | cmp -s - "$TOP/$file" || {
+			say "mutants.txt: $name changes nothing in $file"
+			wrong=1
+		}
+		sed "$script" "$TOP/$file" >/dev/null 2>&1 || {
+			say "mutants.txt: the script of $name is none that sed knows"
+			wrong=1
+		}
+		[ -n "$(column "$line" 2)" ] || {
+			say "mutants.txt: $name is of a line $line that plan.txt does not have"
+			wrong=1
+		}
+		# shellcheck disable=SC2046 # words
+		set -- $(tr : ' ' <<<"$what")
+		[ -e "$TOP/selftests/kselftest/$1.c" ] || {
+			say "mutants.txt: $name is noticed by $1, which is no program"
+			wrong=1
+		}
+		shift
+		for test; do
+			grep -qE "TEST(_F|_F_TIMEOUT)?\((\w+, )?${test}[,)]" "$TOP"/selftests/kselftest/*.[ch] || {
+				say "mutants.txt: $name is noticed by $test, which is no test"
+				wrong=1
+			}
+		done
+	done < <(entries)
+	return $wrong
+}
+
+if [ "${1:-}" = --check ]; then
+	check_list
+	exit
+fi
 
 mapfile -t chosen < <(entries "$@")
 [ ${#chosen[@]} -gt 0 ] || die "no such mutant: $*"
