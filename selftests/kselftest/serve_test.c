@@ -15,24 +15,10 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "fixture.h"
 #include "held.h"
+#include "sources.h"
 #include "../lib/log.h"
 
-/* As in plan.txt, line "source" */
-enum {
-	BOTH,		/* behind an IOMMU that tracks, and with a log */
-	BOTH_2,
-	LOG,		/* behind one that does not, with a log */
-	LOG_2,
-	LOW,		/* a log of addresses below 2^30 */
-	NARROW,		/* a log of 2^26 bytes in all */
-	COARSE,		/* a log in units of 64 KiB */
-	NOBODY,		/* nothing tells */
-	NR
-};
-
-#define HIGH (1ull << 31)
 #define DIRTY IOMMU_HWPT_ALLOC_DIRTY_TRACKING
 
 /* enum dirty_test_break */
