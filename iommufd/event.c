@@ -239,17 +239,16 @@ void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker)
 void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
 		      const struct iommufd_device *idev, u8 from, u8 to)
 {
-	const struct dirty_event ev = {
+	if (!event_is_due())
+		return;
+	event_send(&(const struct dirty_event){
 		.type = IOMMUFD_DIRTY_EVENT_TYPE_PLAN,
 		.ictx = tracker->ictx,
 		.tracker = tracker,
 		.idev = idev,
 		.now = to,
 		.before = from,
-	};
-
-	if (event_is_due())
-		event_send(&ev);
+	});
 }
 
 /**

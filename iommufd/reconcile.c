@@ -319,12 +319,17 @@ static const struct iommufd_dirty_attachment *
 attachment_other(const struct iommufd_dirty_tracker *tracker,
 		 const struct iommufd_dirty_attachment *at)
 {
+	const struct iommufd_dirty_device *device = &at->idev->dirty;
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
-	struct iommufd_dirty_attachment *other;
+	const struct iommufd_dirty_attachment *other;
+	struct iommufd_dirty_attachment *cur;
 
-	/* One that is another tracker's is not for us to look at */
-	dirty_for_each_attachment(other, iopt, tracker)
-		if (other != at && other->idev == at->idev)
+	other = at == &device->now ? &device->next : &device->now;
+	if (!READ_ONCE(other->dd))
+		return NULL;
+	/* It may be in another IOAS: then it is not for us to look at */
+	dirty_for_each_attachment(cur, iopt, tracker)
+		if (cur == other)
 			return other;
 	return NULL;
 }
