@@ -53,6 +53,11 @@ fi
 say "check: calls between files ..."
 "$TOP/build-aux/layers.sh" check || complain "build-aux/layers.sh"
 
+# ---- Hooks ------------------------------------------------------------------
+
+say "check: hooks ..."
+"$TOP/build-aux/hooks-check.sh" || complain "build-aux/hooks-check.sh"
+
 # ---- The series -------------------------------------------------------------
 
 say "check: patches of \"make series\" ..."

@@ -8,6 +8,7 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Scripts that read it are other files.
 # shellcheck disable=SC2034
 BUILD=$TOP/build
+. "$TOP/build-aux/hooks.sh"
 
 say()
 {
@@ -38,14 +39,15 @@ lock_build()
 }
 
 # What setup.sh decided: RELEASE (as in uname -r), KDIR, KSRC, KROOT (the
-# unpacked image, may be empty). KERNEL_DIR, if that is set, is KDIR; KERNEL_ENV is
-# another file of such decisions.
+# unpacked image, may be empty); and SERIES, whose hooks KSRC takes. KERNEL_DIR, if that
+# is set, is KDIR; KERNEL_ENV is another file of such decisions.
 load_kernel()
 {
 	[ -r "${KERNEL_ENV:-$BUILD/kernel.env}" ] || die "nothing is set up; run \"make setup\""
 	# shellcheck disable=SC1091,SC1090
 	. "${KERNEL_ENV:-$BUILD/kernel.env}"
 	KDIR=${KERNEL_DIR:-$KDIR}
+	SERIES=$(tree_series "$KSRC")
 }
 
 # module_flags DIR: set flags and vars to what makes the headers, and those of the
@@ -69,16 +71,15 @@ kselftests()
 		sed 's,.*/\(.*\)\.c,\1,'
 }
 
-# ---- Hooks and our files in a kernel tree, or in a part of one -------------
+# ---- Our files in a kernel tree, or in a part of one ------------------------
 
-# copy_ours FROM TREE TO: sources only, and not the hooks.
+# copy_ours FROM TREE TO: sources only
 copy_ours()
 {
 	local f
 
 	[ -d "$TOP/$1" ] || return 0
-	find "$TOP/$1" -path "$TOP/$1/hooks" -prune -o -type f \
-		\( -name '*.[ch]' -o -name Kbuild -o -name Makefile \) \
+	find "$TOP/$1" -type f \( -name '*.[ch]' -o -name Kbuild -o -name Makefile \) \
 		-printf '%P\n' |
 	while read -r f; do
 		mkdir -p "$2/$3/$(dirname "$f")"
@@ -96,25 +97,3 @@ copy_all_ours()
 	copy_ours uapi "$1" include/uapi
 }
 
-# In the order in which they are applied.
-list_hooks()
-{
-	find "$TOP/iommufd/hooks" -name '*.patch' | sort
-	[ ! -d "$TOP/vfio/hooks" ] || find "$TOP/vfio/hooks" -name '*.patch' | sort
-}
-
-# apply_hooks TREE NAME-OF-IT
-apply_hooks()
-{
-	local patch out
-
-	for patch in $(list_hooks); do
-		out=$(patch -d "$1" -p1 -F0 -f -s --no-backup-if-mismatch <"$patch" 2>&1) || {
-			say "$out"
-			die "hook ${patch#"$TOP/"} does not apply to $2"
-		}
-		# Somewhere else in the file is the wrong place until a person says so.
-		[[ $out != *fuzz* ]] ||
-			die "hook ${patch#"$TOP/"} applies to $2 only with fuzz"
-	done
-}

@@ -9,9 +9,9 @@
 # only what changed. (kbuild writes its objects beside the sources: no links.)
 #
 #	kernel source	drivers/iommu/iommufd, drivers/vfio, lib/interval_tree.c
-#	iommufd/	drivers/iommu/iommufd/dirty/	hooks/*.patch applied
+#	iommufd/	drivers/iommu/iommufd/dirty/	with kernels/SERIES/hooks
 #	drivers/platform/	drivers/iommu/iommufd/dirty/platform/
-#	vfio/		drivers/vfio/dirty/		hooks/*.patch applied
+#	vfio/		drivers/vfio/dirty/		with kernels/SERIES/hooks
 #	drivers/virt/	drivers/iommu/iommufd/virt/
 #	drivers/mlx5/	drivers/vfio/pci/mlx5/		instead of upstream's
 #	include/	include/

@@ -21,8 +21,9 @@ if [ -n "${1:-}" ]; then
 	version=$(sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = *//p' "$tree/Makefile" \
 		2>/dev/null | paste -sd. || true)
 	[ -r "$tree/$kconfig" ] ||
-		die "KSRC=$tree is not a kernel tree with iommufd (no $kconfig); it takes a full one, of 6.12"
-	name="the tree $tree (kernel $version; the hooks are made for 6.12)"
+		die "KSRC=$tree is not a kernel tree with iommufd (no $kconfig); it takes a full one, of $(all_series | paste -sd' ')"
+	SERIES=$(tree_series "$tree")
+	name="the tree $tree (kernel $version; these are the hooks of $SERIES)"
 else
 	load_kernel
 	tree=$BUILD/linux-${RELEASE%%[+-]*}

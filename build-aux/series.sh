@@ -300,7 +300,7 @@ hooks()
 
 	for patch in $(list_hooks); do
 		[[ $patch != *-build.patch ]] || continue
-		patch -d "$repo" -p1 -F0 -s --no-backup-if-mismatch <"$patch"
+		apply_hook "$patch" "$repo" "the kernel before it"
 		sed -n '3,/^--- /{/^--- /!p}' "$patch" | commit "$(head -n 1 "$patch")"
 	done
 }
@@ -311,9 +311,9 @@ build_hook()
 {
 	local patch
 
-	patch=$(list_hooks | grep "/$1/hooks/.*-build.patch$")
+	patch=$(list_hooks | grep "/hooks/$1/.*-build.patch$")
 	shift
-	patch -d "$repo" -p1 -F0 -s --no-backup-if-mismatch <"$patch"
+	apply_hook "$patch" "$repo" "the kernel before it"
 	[ "$1" != $d/Kbuild ] ||
 		cp "$tree/drivers/iommu/iommufd/Kconfig" "$repo/drivers/iommu/iommufd/"
 	step "$(head -n 1 "$patch")" "$@"
