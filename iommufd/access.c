@@ -322,8 +322,8 @@ void dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
  * @access: The access, on which nothing is pinned
  *
  * Pages that it pins for writing are not dirty for as long as they are pinned:
- * it calls iommufd_dirty_access_mark() after each write to them, before it tells
- * anybody of it. iommufd_access_rw() goes on marking by itself.
+ * it calls iommufd_dirty_access_mark() after each write to them, before it signals
+ * that the write is complete. iommufd_access_rw() still marks by itself.
  */
 void iommufd_dirty_access_declare(struct iommufd_access *access)
 {

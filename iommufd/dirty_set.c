@@ -20,8 +20,8 @@
 #define DIRTY_ALL xa_mk_value(1)
 
 /*
- * A fallback stands ready, so it comes before the OOM killer, which an allocation
- * of one page would call otherwise.
+ * There is a fallback, so the allocation fails before it calls the OOM killer, which an
+ * allocation of one page would do otherwise.
  */
 #define DIRTY_SET_GFP (GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
@@ -277,8 +277,8 @@ static noinline void begin_run(struct dirty_set *set, unsigned long b,
  * @first: First byte; its whole granule is marked
  * @last: Last byte, inclusive
  *
- * Sources report dirty leaves one by one in ascending order, so what goes on where the
- * last range ended makes that one longer, and nothing else is touched. Without
+ * Sources report dirty leaves one by one in ascending order, so a range that begins where
+ * the last one ended only extends that one. Without
  * memory a larger range is marked. May sleep.
  */
 void dirty_set_add(struct dirty_set *set, unsigned long first,

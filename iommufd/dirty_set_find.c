@@ -106,7 +106,7 @@ bool dirty_set_next_run(struct dirty_set *set, unsigned long first,
  * @last_index: Where to end, inclusive
  *
  * Return: The chunk, or NULL. Stops (NULL) at a chunk that is dirty as a whole
- * too: @index then tells which, and is past @last_index when there was none.
+ * too: @index is then its index, and is past @last_index when there was none.
  */
 struct dirty_chunk *dirty_set_next_chunk(struct dirty_set *set,
 					 unsigned long *index,

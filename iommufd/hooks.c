@@ -46,8 +46,8 @@ void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
 
 /*
  * A distribution's vfio that was configured without iommufd would run beside this module,
- * and bind no device to it. What only the vfio of this iommufd exports tells them apart;
- * that one needs symbols of this module, so it is never loaded before.
+ * and bind no device to it. The vfio that belongs to this iommufd exports a symbol that
+ * the other lacks; it needs symbols of this module, so it is never loaded before.
  */
 static int iommufd_dirty_check_vfio(void)
 {

@@ -2,8 +2,8 @@
 /*
  * Small leaves. One dirty bit stands for a whole leaf, of which iommufd makes the
  * largest that memory allows. IOMMU_OPTION_DIRTY_SMALL_LEAVES gives the HWPTs that
- * are made from then on leaves of one page: their domains offer no other size
- * (hooks.c). What pins and accounts memory goes on in huge pages.
+ * are allocated from then on leaves of one page: their domains offer no other size
+ * (hooks.c). Memory is still pinned and accounted in huge pages.
  */
 #include <linux/iommu.h>
 #include <linux/iommufd.h>

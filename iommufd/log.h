@@ -40,7 +40,7 @@ enum dirty_log_state {
  * @dev: The same, for messages; a reference
  * @lock: Protects the next four, and nothing else; a leaf
  * @state: enum dirty_log_state
- * @wanted: Store of the tracker that could not have it, and is told when it
+ * @wanted: Store of the tracker that could not have it, and reconciles when it
  *	becomes free; a reference, or NULL
  * @user_calls: Calls of its user that are under way
  * @user_has: Its user has started it

@@ -55,7 +55,7 @@ bool dirty_test_fail_alloc(void)
  * dirty_test_delay() - A gap between two steps of a protocol
  * @where: Its name
  *
- * Sleeps at random when told to, so that what can come in between does.
+ * Sleeps at random if the parameters ask for it, so that other tasks run in between.
  */
 void dirty_test_delay(const char *where)
 {

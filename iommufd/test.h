@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Ways to break the tracker on purpose, so that its tests can prove that they
- * would notice, and to delay it between two steps of a protocol, so that others
- * come in between; and a count of objects, which must be 0 when the module goes
+ * would notice, and to delay it between two steps of a protocol, so that other tasks
+ * run in between; and a count of objects, which must be 0 when the module is unloaded
  * (CONFIG_IOMMUFD_DIRTY_TEST; compiled out otherwise).
  */
 #ifndef __IOMMUFD_DIRTY_TEST_H

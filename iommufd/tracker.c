@@ -152,7 +152,7 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 		rc = dirty_reconcile(tracker, false);
 		if (!rc && fatal_signal_pending(current))
 			rc = -EINTR;
-		/* What was refused ends, and the user is told of what continues */
+		/* What was refused ends; the answer describes what continues */
 		if (rc && was_running)
 			dirty_reconcile(tracker, true);
 	}
@@ -272,7 +272,7 @@ int dirty_tracker_setup(struct iommufd_dirty_tracker *tracker,
 	if (event)
 		tracker->event = get_file(event);
 	init_rwsem(&tracker->runs);
-	spin_lock_init(&tracker->told.lock);
+	spin_lock_init(&tracker->reported.lock);
 	tracker->store = tracker_new_store(tracker);
 	if (!tracker->store)
 		return -ENOMEM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * DOC: Words of the dirty tracker
+/**
+ * DOC: Glossary of the dirty tracker
  *
  * tracker:	the object: collects from all sources of one IOAS
  * source:	what knows of writes: an IOMMU, a device's own log, the CPU
@@ -56,7 +56,7 @@ struct file;
  * @max_domains: Room in plan.domains
  * @max_devices: Room in plan.devices
  * @runs: Read: READ, UNMAP. Write: SET. Always killable, never nested
- * @told: What listeners to events know
+ * @reported: What events have reported
  *
  * Lock order, outermost first: vfio's dev_set->lock, a domain's user_lock, runs,
  * ioas->mutex, igroup->lock, plan_lock, domains_rwsem, iova_rwsem, a domain's step,
@@ -82,7 +82,7 @@ struct iommufd_dirty_tracker {
 	unsigned int max_domains;
 	unsigned int max_devices;
 	struct rw_semaphore runs;
-	struct dirty_told told;
+	struct dirty_reported reported;
 };
 
 /**

@@ -116,7 +116,7 @@ int vfio_dirty_attach(struct vfio_device *vdev)
 	    iommufd_dirty_source_registered(vdev->iommufd_device))
 		return 0;
 	ret = iommufd_dirty_source_register(vdev->iommufd_device, &desc);
-	/* Somebody else was faster */
+	/* A concurrent call has registered it */
 	return ret == -EEXIST ? 0 : ret;
 }
 

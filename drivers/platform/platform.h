@@ -31,7 +31,7 @@ enum iommufd_dirty_record {
  * @usable: Optional: are the dirty bits of this device's IOMMU to be trusted?
  * @born_dirty: What is newly mapped writable is dirty
  * @flush_all: Flush the whole domain after a harvest: iotlb_sync() needs the size
- *	of the leaves, which iommu_dirty_bitmap_record() does not tell
+ *	of the leaves, which iommu_dirty_bitmap_record() does not pass on
  * @always_on: Switch tracking on when the domain is allocated and leave it on: an
  *	attach at the same time as a switch may lose it
  */
