@@ -67,7 +67,7 @@ bool mlx5vf_had_no_effect(struct mlx5vf_result result)
 
 static struct mlx5vf_result not_given(struct mlx5vf_cmd *cmd, int err)
 {
-	/* For firmware that is gone mlx5_core has answers of its own. */
+	/* Without firmware mlx5_core makes up the answer. */
 	err = mlx5_cmd_check(cmd->mv->mdev, err, cmd->in, cmd->out) ?: -EIO;
 	dev_err_ratelimited(mlx5vf_dev(cmd->mv), "%s could not be given to the firmware: error %d\n",
 			    cmd->what, err);
@@ -240,7 +240,7 @@ int mlx5vf_cmd_wait(struct mlx5vf_cmd *cmd)
 }
 
 /**
- * mlx5vf_cmd_abandon - nobody wants to know the answer any more
+ * mlx5vf_cmd_abandon - stop waiting for the answer
  * @cmd: a command that was given; the reference stays the caller's
  *
  * Return: true if it is still under way, false if it was answered just before.
@@ -279,8 +279,8 @@ int mlx5vf_cmd_wait_abandoned(struct mlx5vf_device *mv)
 }
 
 /*
- * Give it, wait, and give back the reference; *@left has it if it is under way yet. Its
- * owner is told also if it could not be given.
+ * Give it, wait, and drop the reference; *@left has it if it is still under way. Its
+ * owner gets a result also if it could not be given.
  */
 static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen,
 				     struct mlx5vf_cmd **left)
@@ -306,7 +306,7 @@ static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen
 
 /**
  * mlx5vf_exec - give a command and wait for its answer
- * @mv: the VF; attached, and cannot be detached meanwhile
+ * @mv: the VF; attached, and stays so during the call
  * @what: the command's name, for messages
  * @in: the command
  * @inlen: its size
@@ -339,7 +339,7 @@ struct mlx5vf_result mlx5vf_exec(struct mlx5vf_device *mv, const char *what, voi
 
 /**
  * mlx5vf_cmd_query_function - ask whether the VF can be migrated
- * @mv: the VF; its PF cannot go away meanwhile
+ * @mv: the VF; its PF stays bound during the call
  * @migratable: the answer
  *
  * Return: 0 or an error.
@@ -411,9 +411,9 @@ struct mlx5vf_result mlx5vf_cmd_suspend(struct mlx5vf_device *mv, enum mlx5vf_pa
 }
 
 /**
- * mlx5vf_cmd_resume - let a part of the VF go on
+ * mlx5vf_cmd_resume - resume a part of the VF
  * @mv: the VF; attached, state_lock held
- * @part: the responder goes on first, the initiator after it
+ * @part: the responder resumes first, the initiator after it
  *
  * Return: what became of it.
  */

@@ -55,7 +55,7 @@ enum mlx5vf_outcome {
  * struct mlx5vf_result - how a command ended
  * @outcome: what became of it
  * @status: of the firmware, if @outcome is MLX5VF_REFUSED; only cmd.c reads it
- * @err: what the user is told; 0 if @outcome is MLX5VF_DONE, else negative
+ * @err: error for the user; 0 if @outcome is MLX5VF_DONE, else negative
  */
 struct mlx5vf_result {
 	enum mlx5vf_outcome outcome;

@@ -3,9 +3,9 @@
  * What is true of the VF whatever it does: may commands be given, what does a
  * reset mean, and when does a data session end.
  *
- * vfio_pci_core tells about a reset with its memory_lock held, which a holder of
- * state_lock may be waiting for. So the reset only leaves a note, which is acted
- * upon by whoever takes state_lock next, or holds it and releases it.
+ * vfio_pci_core reports a reset with its memory_lock held, which a holder of
+ * state_lock may be waiting for. So the reset only sets a flag, and the task that takes
+ * state_lock next, or holds it and releases it, acts upon it.
  *
  * A reset can overtake a suspend: the command is given, the VF is reset, and then
  * firmware suspends it. After the reset the state is RUNNING, and the VF must be.
@@ -147,7 +147,7 @@ int mlx5vf_state_lock(struct mlx5vf_device *mv)
  * mlx5vf_state_unlock - release state_lock
  * @mv: the VF
  *
- * To be used instead of mutex_unlock(): acts upon resets that came meanwhile.
+ * To be used instead of mutex_unlock(): acts upon resets that arrived under the lock.
  */
 void mlx5vf_state_unlock(struct mlx5vf_device *mv)
 {
@@ -226,7 +226,7 @@ void mlx5vf_closing(struct mlx5vf_device *mv)
 
 /* ---- May commands be given? ---- */
 
-/* One part goes on. If firmware refuses, it does so already. */
+/* One part resumes. If firmware refuses, it runs already. */
 static int resume_part(struct mlx5vf_device *mv, enum mlx5vf_part part, int bit)
 {
 	struct mlx5vf_result result;

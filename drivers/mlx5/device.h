@@ -80,7 +80,7 @@ struct mlx5vf_session {
  * struct mlx5vf_device - a VF
  * @core: vfio-pci-core's part
  * @mdev: the PF's mlx5_core device; commands only while @attached
- * @nb: tells when the PF takes the VF down and brings it back
+ * @nb: called when the PF takes the VF down and brings it back
  * @wq: for answers that no task waits for, and what must not be waited for
  * @late_work: resumes the VF if firmware suspended it after a reset
  * @vf_id: number of the VF, from 0; firmware's function number is one more

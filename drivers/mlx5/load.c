@@ -6,7 +6,7 @@
  * session for good, and RESUMING can then be left through ERROR and a reset only.
  *
  * A header makes us allocate nothing but a bounded reserve; memory for an image
- * comes as its bytes come.
+ * is allocated as its bytes arrive.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -88,7 +88,7 @@ static int loader_refuse(struct mlx5vf_loader *l, int error, const char *why)
 
 /* ---- Images ---- */
 
-/* Possibly in an interrupt. The reference that the command had goes to the work. */
+/* Possibly in an interrupt. The work takes over the command's reference. */
 static void loader_answered(void *owner)
 {
 	struct mlx5vf_loader *l = owner;
@@ -394,7 +394,7 @@ static bool loader_is_busy(struct mlx5vf_session *base)
 	return l->cmd && !mlx5vf_cmd_is_answered(l->cmd);
 }
 
-/* A write() that fills the buffer goes on, in memory that firmware has left. */
+/* A write() that fills the buffer continues, in memory that firmware has released. */
 static void loader_release(struct mlx5vf_session *base)
 {
 	struct mlx5vf_loader *l = to_loader(base);
@@ -479,8 +479,8 @@ put:
  * @mv: the VF in RESUMING; state_lock held
  *
  * Return: 0 if a stream was loaded or nothing was written at all, and the session is
- * over; -ENODATA if some is still missing and can still come, and the session goes
- * on; or why it cannot go on.
+ * over; -ENODATA if some is still missing and can still arrive, and the session
+ * continues; or why it cannot continue.
  */
 int mlx5vf_load_finish(struct mlx5vf_device *mv)
 {

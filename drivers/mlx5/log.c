@@ -5,7 +5,7 @@
  * waited for; tracker.c decides when there is one.
  *
  * Firmware is limited: in the number of ranges (the closest are merged, which can
- * only track more), in their length in all, and in its log, which overflows.
+ * only track more), in their total length, and in its log, which overflows.
  *
  * Firmware forgets a page when it reports it. So whatever goes wrong in the middle
  * of a report can have lost pages. Then the log is broken: every report fails until
@@ -263,7 +263,7 @@ static void log_take_ranges(struct mlx5vf_log *log, struct rb_root_cached *range
  * @page_size: granule that is wanted
  *
  * Return: the log with one reference; or an ERR_PTR: -EINVAL, -EOPNOTSUPP if the
- * ranges are longer in all than firmware can track, or -ENOMEM.
+ * total length of the ranges is more than firmware can track, or -ENOMEM.
  */
 struct mlx5vf_log *mlx5vf_log_alloc(struct mlx5vf_device *mv, struct rb_root_cached *ranges,
 				    u32 nranges, u64 page_size)
@@ -334,7 +334,7 @@ int mlx5vf_log_make(struct mlx5vf_log *log)
 
 /**
  * mlx5vf_log_unmake - undo mlx5vf_log_make()
- * @log: the log, which nobody else uses
+ * @log: the log; the caller is its only user
  *
  * Cannot be interrupted.
  */
@@ -485,7 +485,7 @@ static int log_next_message(struct mlx5vf_log *log, struct mlx5vf_message *messa
 static int log_take_report(struct mlx5vf_log *log, u64 first, u64 last)
 {
 	struct mlx5vf_report *r = &log->report;
-	/* A page can be reported again, if it was written meanwhile. */
+	/* A page can be reported again, if it was written since. */
 	u64 left = ((last - first) / log->page_size + 1) * 2 * sizeof(__be64) + r->message;
 	struct mlx5vf_message message;
 	struct mlx5vf_patience p;

@@ -33,7 +33,7 @@ struct mlx5vf_range {
  * @id: firmware's name for the tracker
  * @named: @id is valid
  * @page_size: granule, in bytes
- * @log_space: log2 of the length of @ranges in all, as firmware wants it
+ * @log_space: log2 of the total length of @ranges, as firmware wants it
  * @report: where its reports arrive
  * @nb: events of the PF
  * @changed: firmware says that the tracker's state changed

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Dirty pages that firmware has reported and no reader has got yet. Firmware
- * forgets a page when it reports it, so that here it must not be lost: without
- * memory for it, all between the pages for which there was none is taken for dirty.
+ * forgets a page when it reports it, so that here it must not be lost: everything
+ * between the pages for which there was no memory is reported dirty.
  *
  * A reader that asks for a part of a unit gets the unit, and it is kept for who asks
  * for the rest.

@@ -84,7 +84,7 @@ void mlx5vf_pool_put(struct mlx5vf_pool *pool, struct mlx5vf_piece *piece)
 }
 
 /**
- * mlx5vf_pool_prepare - have pieces that nobody uses
+ * mlx5vf_pool_prepare - have unused pieces
  * @pool: the pool
  * @count: how many
  *

@@ -13,7 +13,7 @@ struct mlx5vf_piece;
  * @mv: the VF
  * @pd: protection domain of the buffers
  * @chunk: size of a buffer at least, in bytes
- * @idle: pieces that nobody uses
+ * @idle: unused pieces
  */
 struct mlx5vf_pool {
 	struct mlx5vf_device *mv;

@@ -10,7 +10,7 @@
  * User memory is touched without a lock but read_lock, since what ends the session
  * can be called with locks that a page fault needs. A piece that is being copied
  * stays because of a reference, also if the session ends and the firmware loses the
- * memory meanwhile.
+ * memory in between.
  */
 #include <linux/fs.h>
 #include <linux/sched/signal.h>
@@ -179,7 +179,7 @@ int mlx5vf_queue_end(struct mlx5vf_queue *q)
 }
 
 /**
- * mlx5vf_queue_expect - tell readers whether data is going to come
+ * mlx5vf_queue_expect - let readers know whether more data will arrive
  * @q: the queue
  * @saving: it is
  */
@@ -203,7 +203,7 @@ void mlx5vf_queue_reinit(struct mlx5vf_queue *q)
 }
 
 /**
- * mlx5vf_queue_stopped - the VF is stopped, and the end that comes is the last
+ * mlx5vf_queue_stopped - the VF is stopped, and the next end of data is final
  * @q: the queue
  */
 void mlx5vf_queue_stopped(struct mlx5vf_queue *q)

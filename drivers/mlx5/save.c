@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The data session of the saving states, the firmware's side: decides what firmware
- * is told to save, with how much memory, and what becomes of its answers. queue.c is
+ * saves, with how much memory, and what becomes of its answers. queue.c is
  * the reader's side.
  *
  * There is at most one SAVE at a time. Its answer is acted upon under state_lock, by
- * the work or by an arc that waits for it. Then the image goes to the reader, and if
+ * the work or by an arc that waits for it. Then the reader gets the image, and if
  * firmware has more, the next SAVE is given, unless the reader is two images behind
  * already; it then follows when one was read.
  *
@@ -29,7 +29,7 @@
 #include "queue.h"
 #include "save.h"
 
-/* Where the state comes in chunks, they are of this size, if firmware lets us. */
+/* Size of a chunk, where firmware saves the state in chunks and accepts this size. */
 #define CHUNK_SIZE	SZ_8M
 /* How many images wait to be read before firmware makes another. */
 #define MAX_READY	2
@@ -101,7 +101,7 @@ static struct mlx5vf_piece *saver_buffer(struct mlx5vf_saver *s, size_t size)
 
 /* ---- SAVE commands and their answers ---- */
 
-/* Possibly in an interrupt. The reference that the command had goes to the work. */
+/* Possibly in an interrupt. The work takes over the command's reference. */
 static void saver_answered(void *owner)
 {
 	struct mlx5vf_saver *s = owner;
@@ -601,7 +601,7 @@ int mlx5vf_save_settle(struct mlx5vf_device *mv)
  * mlx5vf_save_final - the VF was stopped after pre-copy: save the rest
  * @mv: the VF; ready, state_lock held, no SAVE under way
  *
- * Return: 0 or an error; the session goes on, but has no more data then.
+ * Return: 0 or an error; the session continues, but has no more data then.
  */
 int mlx5vf_save_final(struct mlx5vf_device *mv)
 {

@@ -5,7 +5,7 @@
  * the firmware. What save.c and load.c do with the data is theirs.
  *
  * An arc that fails leaves the VF in the state in which the arc began, from which
- * the user can go on or back, unless nobody knows what became of the VF: the
+ * the user can continue or go back, unless the state of the VF is unknown: the
  * firmware did not answer, the PF went down, or a load failed. Then the state is
  * ERROR, and only a reset leads out of it.
  */
@@ -158,7 +158,7 @@ static struct file *arc_step(struct mlx5vf_device *mv, enum vfio_device_mig_stat
 
 static void arc_failed(struct mlx5vf_device *mv, enum vfio_device_mig_state to, int err)
 {
-	/* Nobody knows what state it is in. */
+	/* Its state is unknown. */
 	bool fatal = mv->unsure || mv->lost;
 
 	dev_err_ratelimited(mlx5vf_dev(mv), "migration state %s could not become %s (error %d)%s\n",

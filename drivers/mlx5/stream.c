@@ -261,7 +261,7 @@ static int image_head(struct mlx5vf_stream *stream, const struct mlx5vf_record *
 {
 	u64 length = le64_to_cpu(head->length);
 
-	*why = "an image is announced with other words than it comes";
+	*why = "the header of an image differs from its announcement";
 	if (head->flags || (stream->checked && (!stream->announced || stream->next != length)))
 		return -EBADMSG;
 	*why = "an image is larger than can be loaded";

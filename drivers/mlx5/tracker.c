@@ -7,13 +7,13 @@
  * START and STOP are many commands, some given by functions of mlx5_core that
  * cannot be interrupted. So the tracker's work gives them, and the caller waits for
  * the work: killable, and no longer than for the answer to one command. A START
- * that nobody waits for any more is undone when it is done.
+ * whose caller does not wait any more is undone when it is done.
  *
  * What firmware has reported is kept in the kernel (pages.c), and copied to the
  * reader's bitmap when the reader holds nothing that another has to wait for: the
  * bitmap can be memory of the user.
  *
- * The tracker goes on when the VF is reset.
+ * The tracker continues when the VF is reset.
  */
 #include <linux/bitmap.h>
 #include <linux/iova_bitmap.h>
@@ -29,7 +29,7 @@ static bool serialize_reports = true;
 module_param(serialize_reports, bool, 0644);
 MODULE_PARM_DESC(serialize_reports, "Report pages only while no migration state of the VF is being changed (Y)");
 
-/* How long STOP waits for what is destroyed; it goes on without being waited for. */
+/* How long STOP waits for objects that are destroyed; the work finishes without it. */
 #define STOP_LIMIT	(2 * HZ)
 
 /* ---- Phases ---- */
@@ -39,7 +39,7 @@ static enum mlx5vf_tracker_phase tracker_phase(struct mlx5vf_tracker *t)
 	return READ_ONCE(t->phase);
 }
 
-/* Let nobody use the log any more, and have the work destroy it. Under lock. */
+/* Take the log from its readers, and have the work destroy it. Under lock. */
 static void tracker_give_up(struct mlx5vf_device *mv, const char *why)
 {
 	struct mlx5vf_tracker *t = &mv->tracker;
@@ -161,8 +161,8 @@ static int tracker_wait_made(struct mlx5vf_device *mv, struct mlx5vf_log *log, u
  *	what it is
  *
  * Return: 0; -EBUSY if it was started already, or firmware has not finished with an
- * earlier one; -EINVAL; -ENOTCONN if the PF is down; -EOPNOTSUPP if the ranges are
- * longer in all than firmware can track; -EINTR if killed, -ETIMEDOUT if firmware
+ * earlier one; -EINVAL; -ENOTCONN if the PF is down; -EOPNOTSUPP if their total
+ * length is more than firmware can track; -EINTR if killed, -ETIMEDOUT if firmware
  * does not answer, and tracking is off; or an error of the firmware.
  */
 int mlx5vf_tracker_start(struct mlx5vf_device *mv, struct rb_root_cached *ranges,
@@ -221,7 +221,7 @@ int mlx5vf_tracker_stop(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_tracker_down - the PF goes down: stop tracking, and start nothing
+ * mlx5vf_tracker_down - the PF is going down: stop tracking, and start nothing
  * @mv: the VF; state_lock not held
  *
  * Waits until firmware knows of no tracker; mlx5_core limits the time.

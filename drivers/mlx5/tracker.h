@@ -28,8 +28,8 @@ enum mlx5vf_tracker_phase {
  * @phase: as above
  * @log: what was started; the work's own in STARTING and STOPPING
  * @busy: a reader uses @log, in ON or STOPPING
- * @unwanted: in STARTING: nobody waits for it any more
- * @down: the PF is down, or goes down: nothing is started
+ * @unwanted: in STARTING: the caller does not wait any more
+ * @down: the PF is down, or going down: nothing is started
  */
 struct mlx5vf_tracker {
 	struct work_struct work;

@@ -4,8 +4,8 @@
  * translate, wait if asked to, move, note the ground truth.
  *
  * The wait is between setting D and writing memory, where hardware has a
- * pipeline: a test can make it long, so that whoever takes D and does not wait
- * for the write is caught.
+ * pipeline: a test can make it long, to catch code that takes D and does not wait
+ * for the write.
  */
 #include <linux/delay.h>
 #include <linux/io.h>

@@ -350,7 +350,7 @@ int virt_bus_init(void)
 	bus.window.end = memmap_start + WINDOW_SIZE - 1;
 	err = insert_resource(&iomem_resource, &bus.window);
 	if (err) {
-		pr_err("memory at memmap_start=%#lx belongs to someone else (see /proc/iomem): "
+		pr_err("memory at memmap_start=%#lx is claimed by another driver (see /proc/iomem): "
 		       REMEDY "\n", memmap_start);
 		return err;
 	}

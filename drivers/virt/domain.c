@@ -3,7 +3,7 @@
  * A paging domain of the virtual IOMMU: what the core asks of it (map, unmap,
  * sync, dirty tracking) and what hardware does with it (translate).
  *
- * How dirt is read is the personality's business (personality.c). When an
+ * personality.c decides how dirty bits are read. When an
  * invalidation is complete is said at the head of virt_iommu.h.
  */
 #include <linux/gfp.h>
@@ -201,7 +201,7 @@ static size_t virt_domain_unmap(struct iommu_domain *domain, unsigned long iova,
 	if (!size)
 		return 0;
 	/*
-	 * break_flush is about lost dirt. Memory that is about to be given back
+	 * break_flush is about lost dirty pages. Memory that is about to be given back
 	 * to the kernel must not be written even then.
 	 */
 	if (virt_break_flush())

@@ -94,4 +94,4 @@ MODULE_PARM_DESC(hold_untrack, "1: the next call that has switched tracking off 
 module_param_cb(hold_map, &hold_ops, &holds[VIRT_HOLD_MAP], 0644);
 MODULE_PARM_DESC(hold_map, "IOVA: the next call of map_pages with it waits before it begins");
 module_param_cb(hold_attach, &hold_ops, &holds[VIRT_HOLD_ATTACH], 0644);
-MODULE_PARM_DESC(hold_attach, "1 + DEVICE: the next attach of that device waits before hardware is told");
+MODULE_PARM_DESC(hold_attach, "1 + DEVICE: the next attach of that device waits before the hardware has the new domain");

@@ -90,8 +90,8 @@ static unsigned long announce(struct virt_requester *rq,
 }
 
 /*
- * The paging domain below what @rq has announced, announced in turn: whoever
- * changes its table waits for that, or has changed it before it is looked at.
+ * The paging domain below what @rq has announced, announced in turn: a task that
+ * changes its table waits for that access, or has changed the table before it.
  */
 static struct iommu_domain *announce_parent(struct virt_requester *rq,
 					    struct iommu_domain *domain,
@@ -179,7 +179,7 @@ void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 }
 
 /**
- * virt_requester_del() - after the bus is gone
+ * virt_requester_del() - after the bus was removed
  * @rq: the requester
  */
 void virt_requester_del(struct virt_requester *rq)
@@ -203,7 +203,7 @@ struct virt_requester *virt_requester_find(u32 number)
 	return NULL;
 }
 
-/* Wait until nobody uses @domain, nor @table by way of it. */
+/* Wait until no access uses @domain, nor @table by way of it. */
 static void drain_both(struct iommu_domain *domain, struct virt_domain *table)
 {
 	virt_domain_drain(domain);
@@ -463,7 +463,7 @@ static int tie_device(struct notifier_block *nb, unsigned long action,
 		add_alias(to_pci_dev(data));
 	/*
 	 * It wants iommu_probe_device_lock held, which modules cannot take, so
-	 * that dev->iommu is stable. It is: nobody else knows the device yet.
+	 * that dev->iommu is stable. It is: no other code knows the device yet.
 	 */
 	lockdep_off();
 	err = iommu_fwspec_init(data, fn->dma.iommu->fwnode);
@@ -492,7 +492,7 @@ int virt_iommu_register(struct virt_iommu *iommu)
 		return PTR_ERR(iommu->fwnode);
 	iommu->iommu.fwnode = iommu->fwnode;
 
-	/* The name tells the tracker what the driver can (iommufd/platform.c) */
+	/* The tracker finds the driver's description by this name (iommufd/platform.c) */
 	err = iommu_device_sysfs_add(&iommu->iommu, NULL, NULL, "%sv%s%u",
 				     iommu->bbm ? "bbm-" : "",
 				     iommu->personality->name, iommu->number);
@@ -511,7 +511,7 @@ err_fwnode:
 }
 
 /**
- * virt_iommu_unregister() - after the bus is gone
+ * virt_iommu_unregister() - after the bus was removed
  * @iommu: the instance
  */
 void virt_iommu_unregister(struct virt_iommu *iommu)
@@ -522,7 +522,7 @@ void virt_iommu_unregister(struct virt_iommu *iommu)
 }
 
 /**
- * virt_iommu_init() - be told of new devices
+ * virt_iommu_init() - register the bus notifier for new devices
  */
 int virt_iommu_init(void)
 {
@@ -530,7 +530,7 @@ int virt_iommu_init(void)
 }
 
 /**
- * virt_iommu_exit() - after the bus is gone
+ * virt_iommu_exit() - after the bus was removed
  */
 void virt_iommu_exit(void)
 {

@@ -61,7 +61,7 @@ static const struct iommu_domain_ops virt_nested_ops = {
 
 /**
  * virt_nested_parent() - the paging domain below a nested one
- * @domain: any domain that stays meanwhile
+ * @domain: any domain that exists during the call
  * @iova: an address of the device; becomes the IOVA. NULL if not wanted
  *
  * NULL when @domain is not nested. An address that is too high stays so.

@@ -6,8 +6,8 @@
  * All of it runs on the function's thread, as the DMA does, so what is in the
  * log is what was written, exactly: no access is under way while a command is
  * executed. A REPORT takes pages out of the log when it begins and may be done
- * much later (virt_track_due()); meanwhile the DMA goes on, and what it writes is
- * for the next REPORT.
+ * much later (virt_track_due()); DMA continues in between, and the next REPORT has
+ * what it writes.
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 

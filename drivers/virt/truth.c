@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ground truth: /dev/virt-truth, the log of all writes to memory while somebody
- * has it open. virt_dma.h is the contract with its reader.
+ * Ground truth: /dev/virt-truth, the log of all writes to memory while it is open.
+ * virt_dma.h is the contract with its reader.
  *
  * The log is a ring. Writers append under a spinlock; when it is full they stop
  * and note the overflow, so what a reader copies is never overwritten.
@@ -188,7 +188,7 @@ int virt_truth_init(void)
 }
 
 /**
- * virt_truth_exit() - after the bus is gone
+ * virt_truth_exit() - after the bus was removed
  */
 void virt_truth_exit(void)
 {

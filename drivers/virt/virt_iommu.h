@@ -8,13 +8,13 @@
  * the page table that maps memory; "last" is inclusive, "end" is open.
  *
  * Ordering: translation is done without a lock. A requester announces the
- * domain that it uses for the time of one access (@using). Whoever changes what
+ * domain that it uses for the time of one access (@using). A task that changes what
  * an access may have seen (an entry, the tracking of the domain, the domain of
  * a requester) changes it first, then invalidates the IOTLB, then waits until
  * no access that was under way with the domain is under way still
  * (virt_domain_drain()). Only then the change is complete: memory can be
- * unpinned, table pages freed, dirt reported. The wait sleeps; so do iotlb_sync
- * and everything that leads there. Nobody calls it in atomic context, since the
+ * unpinned, table pages freed, dirty pages reported. The wait sleeps; so do iotlb_sync
+ * and everything that leads there. It is never called in atomic context, since the
  * only DMA-API domain is identity.
  */
 #ifndef _VIRT_IOMMU_H
@@ -74,7 +74,7 @@ struct virt_personality {
  * @personality: what it behaves like
  * @number: among the instances of its personality, from 0
  * @fwnode: ties its devices to it
- * @gather: its domains record dirt in the gather only
+ * @gather: its domains record dirty pages in the gather only
  * @bbm: replacing a domain is break before make
  * @group: all devices are in one group
  * @alias: requests of its DMA devices arrive under another requester ID
@@ -102,7 +102,7 @@ struct virt_iommu {
  * struct virt_domain - a paging domain
  * @domain: for the core
  * @personality: the format
- * @gather: record dirt in the gather only
+ * @gather: record dirty pages in the gather only
  * @tracking: hardware sets A and D; of a personality with by_device, for those
  *	requesters whose entry says so
  * @lock: @requesters, and setting @tracking
@@ -134,7 +134,7 @@ struct virt_domain {
  * @attached: in the list of @table
  * @using: the domain of the access under way, NULL between accesses; first a
  *	nested one, then its parent
- * @accesses: begun so far; tells one access from the next
+ * @accesses: begun so far; distinguishes one access from the next
  * @list: all requesters; complete before the bus is scanned
  *
  * One thread sends all requests of a requester.

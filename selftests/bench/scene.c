@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A scene: an address space of any size made of the same memory mapped again and
- * again, and devices in it. Pages get dirty by decree of the virtual platform,
+ * again, and devices in it. Dirty bits are injected by the virtual platform,
  * outside of what is measured.
  */
 #include <errno.h>
@@ -102,7 +102,7 @@ static void *make_bitmap(size_t len)
 
 /*
  * A device whose memory space is off looks at nothing but once a second. The
- * registers are not used: pages get dirty by decree.
+ * registers are not used: dirty bits are injected.
  */
 static void quiet(struct vdev *d)
 {

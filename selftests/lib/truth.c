@@ -10,7 +10,7 @@
  * truth_open - Start a new, empty log
  *
  * Return: a file descriptor that the caller closes, or -errno; EBUSY when
- * someone else has it open, ENOENT when the virtual platform is not loaded.
+ * another file has it open, ENOENT when the virtual platform is not loaded.
  */
 int truth_open(void)
 {

@@ -4,12 +4,12 @@
  *
  * The doorbell is plain memory, so of several rings only the last is seen. An
  * entry must not be completed before its poster has rung, though: the ring
- * would be taken for one of whoever uses the entry next. Regular entries are
+ * would count as that of the next user of the entry. Regular entries are
  * rung one after the other, so a ring of one of them says that all regular
  * entries which were owned by the firmware at the look before have been rung.
  * What that does not cover (a ring that was lost, the last entry, which is for
  * pages and rings by itself) is served when it has waited for STALE_NS and every
- * task has meanwhile come to its next sleep: between making an entry the firmware's
+ * task has come to its next sleep since: between making an entry the firmware's
  * and ringing, mlx5_core does not sleep, but it can be preempted, and the CPU of a
  * virtual machine can stand still. Rings are heard during that wait, since before it
  * has interrupts mlx5_core does not sleep while it waits for the answer either. So

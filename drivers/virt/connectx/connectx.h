@@ -164,7 +164,7 @@ struct connectx {
  * struct cx_command_ops - what becomes of a command that ran in the background; the
  *	queue that it came through sets them. Both free the command.
  * @answer: it has ended, with this status
- * @forget: the queue is gone, and it is not answered
+ * @forget: the queue has ended, and it is not answered
  */
 struct cx_command_ops {
 	void (*answer)(struct cx_command *cmd, u8 status);
@@ -181,7 +181,7 @@ struct cx_command_ops {
  * @out_len: bytes of @out
  * @op_mod: op_mod
  * @syndrome: more about a failure
- * @later: it goes on in the background, and ends with one of @ops
+ * @later: it continues in the background, and ends with one of @ops
  */
 struct cx_command {
 	const struct cx_command_ops *ops;

@@ -21,7 +21,7 @@
 #define CMD_REV		(5 << 16 | 1000)
 #define BEAT		(HZ / 4)	/* of the health counter */
 
-/* Of a function that is gone a driver reads ones where it looks for that. */
+/* A driver detects an absent function by reading ones from certain registers. */
 static void show_whether_gone(struct cx_vhca *vhca)
 {
 	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
@@ -29,17 +29,17 @@ static void show_whether_gone(struct cx_vhca *vhca)
 	if (!READ_ONCE(vhca->fn.absent))
 		return;
 	iowrite32be(~0u, &iseg->health.fw_ver);
-	/* Pairs with the barrier of show_vfs(): it may have come meanwhile. */
+	/* Pairs with the barrier of show_vfs(): the function may have appeared since. */
 	smp_mb();
 	if (!READ_ONCE(vhca->fn.absent))
 		iowrite32be(0, &iseg->health.fw_ver);
 }
 
 /*
- * Virtual functions are there if their number says so. Those that go are reset,
- * so those that come need not be: the driver of the PF has given ENABLE_HCA before.
- * After a reset of the PF itself nobody does, and what a VF's driver has written to
- * its registers since the VF went stays there.
+ * Virtual functions exist up to their number. Those that disappear are reset,
+ * so those that appear need not be: the driver of the PF has given ENABLE_HCA before.
+ * A reset of the PF itself resets none of them, and their registers keep what their
+ * drivers have written.
  */
 static void show_vfs(struct cx_vhca *pf, unsigned int count)
 {
@@ -173,7 +173,7 @@ static void destroy_vhcas(struct connectx *cx)
 	unsigned int i;
 
 	cx_jobs_cancel(&cx->vhca[0]);
-	/* Trackers of the PF point to VFs: the PF goes first. */
+	/* Trackers of the PF point to VFs: free the PF first. */
 	for (i = 0; i <= cx->vfs; i++) {
 		struct cx_vhca *vhca = &cx->vhca[i];
 

@@ -122,7 +122,7 @@ bool cx_eq_takes(struct cx_vhca *vhca, u8 type)
 }
 
 /**
- * cx_eq_event() - tell the driver
+ * cx_eq_event() - report an event to the driver
  * @vhca: whose driver
  * @type: MLX5_EVENT_TYPE_*
  * @data: of the event, as in union ev_data
@@ -143,7 +143,7 @@ bool cx_eq_event(struct cx_vhca *vhca, u8 type, const void *data, size_t len)
 }
 
 /**
- * cx_eq_completion() - tell the driver that a completion queue has an entry
+ * cx_eq_completion() - report to the driver that a completion queue has an entry
  * @vhca: whose driver
  * @eqn: the event queue
  * @cqn: the completion queue

@@ -13,7 +13,7 @@
  *			(1 if not given)
  *	flip=BYTE	a bit of this byte of its entry is wrong when the firmware reads it
  *	drop		it is not executed, nor answered until the list is set
- *			anew; then with an error
+ *			again; then with an error
  *	late=MS		it is executed and answered so many milliseconds late
  *	cut=BYTES	SAVE, LOAD: the image lacks so many bytes at its end;
  *			MODIFY_GENERAL_OBJECT: the page tracker's next message does
@@ -22,7 +22,7 @@
  *	fatal		the firmware dies with it, until it is reset
  *	lose=N		MODIFY_GENERAL_OBJECT: the page tracker is lost in the report,
  *			after N messages (0 if not given)
- *	event=TYPE	MODIFY_GENERAL_OBJECT: this event of its queues comes, too
+ *	event=TYPE	MODIFY_GENERAL_OBJECT: its queues send this event, too
  *	overrun=N	MODIFY_GENERAL_OBJECT: its completion queue has room for N entries
  *
  * Writing replaces the list; an empty one ends all faults. Reading shows what

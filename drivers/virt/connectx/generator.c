@@ -107,7 +107,7 @@ static void start(struct cx_vhca *vhca)
 		r->faults = 1;
 	}
 	cx_generator_resume(vhca);
-	/* A driver inside of the guest has set up the function anew. */
+	/* A driver inside of the guest has set up the function again. */
 	if (vhca->migration.tracking && cx_quirk(CX_REINIT)) {
 		cx_state_change_all(&vhca->state);
 		vhca->migration.reinit = true;
@@ -127,7 +127,7 @@ static void take_command(struct cx_vhca *vhca)
 	else if (command & VIRT_CX_CTRL_STOP)
 		vhca->generator.r.running = false;
 	publish(vhca);
-	/* What was written meanwhile is taken at the next look. */
+	/* A command that was written since is taken at the next look. */
 	cmpxchg((__force u64 *)ctrl, command, 0);
 }
 

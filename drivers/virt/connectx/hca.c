@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Commands that bring a function up and down, and those that only have to be
- * answered. And what is left of a driver that goes without them.
+ * answered. And the cleanup after a driver that leaves without them.
  */
 #include <linux/random.h>
 

@@ -2,8 +2,8 @@
 /*
  * SAVE and LOAD as jobs. By default the firmware does one command after the other.
  * With the parameter connectx_busy it does as real firmware does: it works on a SAVE
- * or LOAD in the background, executes commands about other functions meanwhile, and
- * refuses those that change the state of the same one. A function-level reset of that
+ * or LOAD in the background, executes commands about other functions at the same time,
+ * and refuses those that change the state of the same one. A function-level reset of that
  * function aborts the job, and its command fails.
  *
  * A job belongs to the PF's thread. The function that it is about points to it, under
@@ -220,7 +220,7 @@ bool cx_jobs_poll(struct cx_vhca *pf)
 }
 
 /**
- * cx_jobs_cancel() - the queue is gone that jobs, and CREATEs which wait, came through
+ * cx_jobs_cancel() - forget the jobs and waiting CREATEs of a command queue that ends
  * @pf: the physical function; on its thread, or without one
  */
 void cx_jobs_cancel(struct cx_vhca *pf)

@@ -5,7 +5,7 @@
  * A SAVE makes a record: a header, the generator's registers and pages of the
  * state. A stream begins with a SAVE that is not incremental and makes all pages
  * due; each record takes as many of the due pages as its buffer holds, and an
- * incremental SAVE goes on with those that are left or have changed again. The
+ * incremental SAVE continues with those that are left or have changed again. The
  * record of a suspended function that leaves nothing is the last of its stream.
  * LOAD is in load.c.
  */

@@ -126,7 +126,7 @@ struct cx_object *cx_object_find(struct cx_vhca *vhca, enum cx_kind kind,
 }
 
 /**
- * cx_object_use() - an object refers to another one, until it goes
+ * cx_object_use() - an object refers to another one, until it is destroyed
  * @cmd: the command that says so
  * @user: the object; not visible yet, or about to change
  * @kind: what the other must be
@@ -163,7 +163,7 @@ void cx_object_unuse(struct cx_vhca *vhca, struct cx_object *user)
 		user->uses--;
 		used = cx_object_find(vhca, user->use[user->uses].kind,
 				      user->use[user->uses].id);
-		/* When all are destroyed, it may have gone before. */
+		/* When all are destroyed, it may have been destroyed before. */
 		if (used)
 			used->users--;
 	}
@@ -238,7 +238,7 @@ u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id)
 
 /**
  * cx_objects_left() - TEARDOWN_HCA: count what was created and not destroyed
- * @vhca: whose driver goes
+ * @vhca: whose driver leaves
  */
 void cx_objects_left(struct cx_vhca *vhca)
 {

@@ -173,9 +173,9 @@ u8 cx_pages_status(struct cx_vhca *pf, bool *there)
 }
 
 /**
- * cx_pages_want() - a virtual function comes or goes
+ * cx_pages_want() - a virtual function appears or disappears
  * @vhca: the function
- * @on: it comes
+ * @on: it appears
  */
 void cx_pages_want(struct cx_vhca *vhca, bool on)
 {

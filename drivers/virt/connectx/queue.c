@@ -301,7 +301,7 @@ static int check_room(struct cx_vhca *vhca, struct cx_cq *cq)
 		return -EFAULT;
 	if (((cq->produced - be32_to_cpu(index)) & 0xffffff) < cq->room)
 		return 0;
-	/* The driver has posted more receive entries than its CQ can tell of. */
+	/* The driver has posted more receive entries than its CQ has room for. */
 	data.cq_err.syndrome = 1;
 	cx_eq_event(vhca, MLX5_EVENT_TYPE_CQ_ERROR, &data, sizeof(data));
 	return -EOVERFLOW;

@@ -4,8 +4,8 @@
  * function writes, and report them on request in messages through a QP.
  *
  * The log holds the pages that were written and not reported yet; a page is taken out
- * when it goes into a message. Of a write it is either seen before that, or the page is
- * in the log again. When the log is full the tracker is in error for good, which the
+ * when it is put into a message. A write is either visible before that, or puts the page
+ * into the log again. When the log is full the tracker is in error for good, which the
  * driver learns from an event, a query, or the next report.
  *
  * The log and the state are under the lock of the function that is tracked, the
@@ -91,7 +91,7 @@ struct span {
  * @ready: its bytes; those of an empty one are 0
  * @built: there is one
  * @more: there are pages for another
- * @empty: an empty one has gone out before it
+ * @empty: an empty one was sent before it
  * @lose_after: so many messages of this report, on purpose; 0 never
  * @due_ns: not before this time
  */
@@ -509,7 +509,7 @@ static void spoil(struct tracker *tracker)
 				      tracker->ready);
 }
 
-/* Add what is legal and nobody expects, where there is room. */
+/* Add what is legal and rare, where there is room. */
 static u32 add_odd(struct tracker *tracker, u32 count, u32 room)
 {
 	u32 i, pages = count;
@@ -658,7 +658,7 @@ static bool poll_create(struct cx_vhca *pf, struct tracker *tracker)
 }
 
 /**
- * cx_trackers_cancel() - the queue is gone that CREATEs which wait have come through
+ * cx_trackers_cancel() - forget the waiting CREATEs of a command queue that ends
  * @pf: the physical function; on its thread, or without one
  */
 void cx_trackers_cancel(struct cx_vhca *pf)

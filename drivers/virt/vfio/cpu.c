@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A mediated device that does nothing but what it is told (virt_cpu.h): write
+ * A mediated device that only executes the commands of virt_cpu.h: write
  * memory with the CPU and pin it, so that the *access* source can be tested. It is
  * a platform device of its own, and stands for any driver that uses
  * vfio_dma_rw() and vfio_pin_pages().

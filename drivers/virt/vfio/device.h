@@ -16,7 +16,7 @@
  * struct virt_vfio_device - a device
  * @core: the VFIO device
  * @state_lock: @state, @data_file and the registers for migration. Before memory_lock
- * @reset_lock: @was_reset, and that nobody misses it
+ * @reset_lock: @was_reset, and that no holder of @state_lock misses it
  * @was_reset: a reset has not been acted upon
  * @state: of migration
  * @data_file: the data FD of STOP_COPY or RESUMING

@@ -6,7 +6,7 @@
  * parameters scope_first and scope_last which pages they are, and has to see to it
  * that the user gives the device no others.
  *
- * See Documentation/writing-a-source.rst, which goes through this file.
+ * Documentation/writing-a-source.rst uses this file as its example.
  */
 #include <linux/iommufd_dirty.h>
 #include <linux/iova_bitmap.h>
