@@ -65,7 +65,7 @@ void dirty_context_changed(void)
 /**
  * dirty_context_generation() - Has something changed between two calls?
  *
- * Return: a number, not 0, that differs then.
+ * Return: A number, not 0, that differs then.
  */
 unsigned int dirty_context_generation(void)
 {

@@ -282,7 +282,7 @@ void dirty_event_flags(struct iommufd_dirty_tracker *tracker, u32 flags)
 /**
  * dirty_event_clock() - A READ begins
  *
- * Return: for dirty_event_read(); 0 when there is no listener.
+ * Return: For dirty_event_read(); 0 when there is no listener.
  */
 u64 dirty_event_clock(void)
 {

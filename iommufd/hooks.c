@@ -463,7 +463,7 @@ void iommufd_dirty_detach(struct iommufd_device *idev)
  * @hwpt: Where to
  * @idev: One of its devices; the group's lock is held
  *
- * Return: as for iommufd_dirty_attach(); to be ended with
+ * Return: As for iommufd_dirty_attach(); to be ended with
  * iommufd_dirty_replace_end(), also when it fails.
  */
 int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,

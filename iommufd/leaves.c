@@ -27,7 +27,7 @@
  * @length: Bytes
  * @prot: As for iommu_map()
  *
- * Return: as for iommu_map(); nothing is mapped after an error.
+ * Return: As for iommu_map(); nothing is mapped after an error.
  */
 int iommufd_dirty_map_small(struct iommu_domain *domain, unsigned long iova,
 			    phys_addr_t phys, size_t length, int prot)

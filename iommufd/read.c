@@ -344,7 +344,7 @@ static void read_event(struct iommufd_dirty_tracker *tracker,
  * @tracker: The tracker, with a reference of the caller's
  * @rd: What is wanted, checked by the caller
  *
- * Return: as dirty_read(); -ENODATA when the tracker does not run.
+ * Return: As dirty_read(); -ENODATA when the tracker does not run.
  */
 int dirty_read_range(struct iommufd_dirty_tracker *tracker,
 		     struct dirty_read *rd)

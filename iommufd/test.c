@@ -35,7 +35,7 @@ static atomic_t alloc_count = ATOMIC_INIT(0);
 static atomic_t objects = ATOMIC_INIT(0);
 
 /**
- * dirty_test_break - Should this be broken?
+ * dirty_test_break() - Should this be broken?
  * @what: Bits of enum dirty_test_break
  */
 bool dirty_test_break(unsigned int what)
@@ -43,7 +43,7 @@ bool dirty_test_break(unsigned int what)
 	return READ_ONCE(dirty_break) & what;
 }
 
-/** dirty_test_fail_alloc - Should this allocation fail? */
+/** dirty_test_fail_alloc() - Should this allocation fail? */
 bool dirty_test_fail_alloc(void)
 {
 	unsigned int n = READ_ONCE(dirty_fail_alloc);

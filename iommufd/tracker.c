@@ -391,7 +391,7 @@ static int tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
  * @enable: START
  * @policy: A policy that applies from now on, or NULL. Out: the one before
  *
- * Return: as tracker_start(), -ENOENT when there is no such device, and the policy is
+ * Return: As tracker_start(), -ENOENT when there is no such device, and the policy is
  * as before; -EINTR when killed.
  */
 int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
@@ -423,7 +423,7 @@ out_unlock:
  *
  * READs wait until it has begun again.
  *
- * Return: as tracker_start(); -EINTR when killed.
+ * Return: As tracker_start(); -EINTR when killed.
  */
 int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker)
 {

@@ -136,13 +136,13 @@ put:
 }
 
 /**
- * mlx5vf_pf_bind - find out what the PF can do for the VF
- * @mv: the VF, not yet registered, or not yet open and @find_again set
+ * mlx5vf_pf_bind() - Find out what the PF can do for the VF
+ * @mv: The VF, not yet registered, or not yet open and @find_again set
  *
  * A VF that cannot be migrated is still good for being passed through, so this is
  * no error, but a message.
  *
- * Return: whether the VF can be migrated.
+ * Return: Whether the VF can be migrated.
  */
 bool mlx5vf_pf_bind(struct mlx5vf_device *mv)
 {
@@ -157,8 +157,8 @@ bool mlx5vf_pf_bind(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_pf_unbind - leave the PF
- * @mv: the VF, closed, and no longer registered
+ * mlx5vf_pf_unbind() - Leave the PF
+ * @mv: The VF, closed, and no longer registered
  */
 void mlx5vf_pf_unbind(struct mlx5vf_device *mv)
 {

@@ -199,11 +199,11 @@ static struct file *set_state_locked(struct mlx5vf_device *mv, enum vfio_device_
 }
 
 /**
- * mlx5vf_set_state - migration_set_state of struct vfio_migration_ops
- * @vdev: the VF
- * @to: the new state
+ * mlx5vf_set_state() - migration_set_state of struct vfio_migration_ops
+ * @vdev: The VF
+ * @to: The new state
  *
- * Return: the data file if there is a new one, NULL, or an ERR_PTR.
+ * Return: The data file if there is a new one, NULL, or an ERR_PTR.
  */
 struct file *mlx5vf_set_state(struct vfio_device *vdev, enum vfio_device_mig_state to)
 {
@@ -218,9 +218,9 @@ struct file *mlx5vf_set_state(struct vfio_device *vdev, enum vfio_device_mig_sta
 }
 
 /**
- * mlx5vf_get_state - migration_get_state of struct vfio_migration_ops
- * @vdev: the VF
- * @state: the state
+ * mlx5vf_get_state() - migration_get_state of struct vfio_migration_ops
+ * @vdev: The VF
+ * @state: The state
  *
  * Return: 0, or -EINTR if killed.
  */
@@ -236,9 +236,9 @@ int mlx5vf_get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state
 }
 
 /**
- * mlx5vf_get_data_size - migration_get_data_size of struct vfio_migration_ops
- * @vdev: the VF
- * @length: what a migration that stops the VF now would have to move, in bytes; an
+ * mlx5vf_get_data_size() - migration_get_data_size of struct vfio_migration_ops
+ * @vdev: The VF
+ * @length: What a migration that stops the VF now would have to move, in bytes; an
  *	estimate
  *
  * Return: 0 or an error.

@@ -153,11 +153,11 @@ static int tracker_wait_made(struct mlx5vf_device *mv, struct mlx5vf_log *log, u
 }
 
 /**
- * mlx5vf_tracker_start - begin to track, clean
- * @mv: the VF
- * @ranges: interval tree of what to track; may be merged to fewer ranges
- * @nranges: number of them
- * @page_size: granule that is wanted, a power of two of at least 4 KiB; changed to
+ * mlx5vf_tracker_start() - Begin to track, clean
+ * @mv: The VF
+ * @ranges: Interval tree of what to track; may be merged to fewer ranges
+ * @nranges: Number of them
+ * @page_size: Granule that is wanted, a power of two of at least 4 KiB; changed to
  *	what it is
  *
  * Return: 0; -EBUSY if it was started already, or firmware has not finished with an
@@ -203,8 +203,8 @@ unlock:
 }
 
 /**
- * mlx5vf_tracker_stop - stop tracking
- * @mv: the VF
+ * mlx5vf_tracker_stop() - Stop tracking
+ * @mv: The VF
  *
  * Return: 0, also if it was not started, or firmware is slow to destroy it.
  */
@@ -221,8 +221,8 @@ int mlx5vf_tracker_stop(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_tracker_down - the PF is going down: stop tracking, and start nothing
- * @mv: the VF; state_lock not held
+ * mlx5vf_tracker_down() - The PF is going down: stop tracking, and start nothing
+ * @mv: The VF; state_lock not held
  *
  * Waits until firmware knows of no tracker; mlx5_core limits the time.
  */
@@ -240,8 +240,8 @@ void mlx5vf_tracker_down(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_tracker_up - the PF is up again
- * @mv: the VF
+ * mlx5vf_tracker_up() - The PF is up again
+ * @mv: The VF
  */
 void mlx5vf_tracker_up(struct mlx5vf_device *mv)
 {
@@ -251,8 +251,8 @@ void mlx5vf_tracker_up(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_tracker_init - before anything else is called
- * @mv: the VF
+ * mlx5vf_tracker_init() - Before anything else is called
+ * @mv: The VF
  */
 void mlx5vf_tracker_init(struct mlx5vf_device *mv)
 {
@@ -366,11 +366,11 @@ static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u6
 }
 
 /**
- * mlx5vf_tracker_harvest - report and clear
- * @mv: the VF
- * @iova: start of the range, in bytes
- * @length: of the range
- * @bitmap: where pages are set
+ * mlx5vf_tracker_harvest() - Report and clear
+ * @mv: The VF
+ * @iova: Start of the range, in bytes
+ * @length: Of the range
+ * @bitmap: Where pages are set
  *
  * Firmware reports whole granules. What is reported and not in the range is kept
  * for the next harvest that asks for it, to 4 KiB.

@@ -12,9 +12,9 @@ struct device;
 
 /**
  * enum iommufd_dirty_record - How a driver's read_and_clear_dirty() reports
- * @IOMMUFD_DIRTY_RECORD_UNKNOWN: not seen yet; probe without clearing
- * @IOMMUFD_DIRTY_RECORD_DIRECT: each leaf goes to iova_bitmap_set()
- * @IOMMUFD_DIRTY_RECORD_GATHER: only the flush range tells, because the driver
+ * @IOMMUFD_DIRTY_RECORD_UNKNOWN: Not seen yet; probe without clearing
+ * @IOMMUFD_DIRTY_RECORD_DIRECT: Each leaf goes to iova_bitmap_set()
+ * @IOMMUFD_DIRTY_RECORD_GATHER: Only the flush range tells, because the driver
  *	was built without CONFIG_IOMMUFD_DRIVER
  */
 enum iommufd_dirty_record {

@@ -22,12 +22,12 @@
 #define AT_ONCE	512
 
 /**
- * struct injection - which pages become dirty
- * @device: number of the requester
- * @iova: first byte
- * @length: bytes, a multiple of @unit
- * @unit: bytes from one leaf to the next, a power of two, a page at least
- * @count: how many units become dirty
+ * struct injection - Which pages become dirty
+ * @device: Number of the requester
+ * @iova: First byte
+ * @length: Bytes, a multiple of @unit
+ * @unit: Bytes from one leaf to the next, a power of two, a page at least
+ * @count: How many units become dirty
  * @seed: 0: the first @count; otherwise any @count, which @seed chooses;
  *	@length / @unit is a power of two then
  */
@@ -120,7 +120,7 @@ MODULE_PARM_DESC(set_dirty,
 
 /**
  * virt_inject_init() - set_dirty may be written from now on
- * @iommu: any instance
+ * @iommu: Any instance
  *
  * After all devices were made.
  */

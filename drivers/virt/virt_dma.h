@@ -178,15 +178,15 @@ struct virt_dma_run {
  * @magic: VIRT_MIG_MAGIC
  * @checksum: virt_dma_sum() of what follows
  * @regs: BAR0, from 0 on
- * @running: a run is on
- * @run: with these registers
- * @sweep: next sweep
- * @step: next access in it
- * @access: and over all sweeps
+ * @running: A run is on
+ * @run: With these registers
+ * @sweep: Next sweep
+ * @step: Next access in it
+ * @access: And over all sweeps
  * @done: DONE
  * @faults: FAULTS
  * @check: CHECK
- * @pending: interrupts that were not delivered
+ * @pending: Interrupts that were not delivered
  */
 struct virt_dma_image {
 	__u64 magic;

@@ -20,9 +20,9 @@
 
 /**
  * struct refusal - Parameters, and what comes of them
- * @parameters: with SOMEWHERE for the memory that was reserved
- * @rc: of loading
- * @message: in the kernel's log
+ * @parameters: With SOMEWHERE for the memory that was reserved
+ * @rc: Of loading
+ * @message: In the kernel's log
  */
 struct refusal {
 	const char *parameters;

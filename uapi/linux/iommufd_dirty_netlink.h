@@ -19,8 +19,8 @@
 
 /**
  * enum iommufd_dirty_hwpt_type - Type of a HWPT
- * @IOMMUFD_DIRTY_HWPT_TYPE_PAGING: its page table is made from the mappings of an IOAS
- * @IOMMUFD_DIRTY_HWPT_TYPE_NESTED: its page table is the guest's, on top of another HWPT
+ * @IOMMUFD_DIRTY_HWPT_TYPE_PAGING: Its page table is made from the mappings of an IOAS
+ * @IOMMUFD_DIRTY_HWPT_TYPE_NESTED: Its page table is the guest's, on top of another HWPT
  */
 enum iommufd_dirty_hwpt_type {
 	IOMMUFD_DIRTY_HWPT_TYPE_PAGING = 1,
@@ -29,10 +29,10 @@ enum iommufd_dirty_hwpt_type {
 
 /**
  * enum iommufd_dirty_log_owner - Owner of a device's own log
- * @IOMMUFD_DIRTY_LOG_OWNER_FREE: no owner
- * @IOMMUFD_DIRTY_LOG_OWNER_USER: the device's user, by VFIO_DEVICE_FEATURE_DMA_LOGGING_*
- * @IOMMUFD_DIRTY_LOG_OWNER_TRACKER: a tracker
- * @IOMMUFD_DIRTY_LOG_OWNER_ENDING: a tracker has released the log, and the device's
+ * @IOMMUFD_DIRTY_LOG_OWNER_FREE: No owner
+ * @IOMMUFD_DIRTY_LOG_OWNER_USER: The device's user, by VFIO_DEVICE_FEATURE_DMA_LOGGING_*
+ * @IOMMUFD_DIRTY_LOG_OWNER_TRACKER: A tracker
+ * @IOMMUFD_DIRTY_LOG_OWNER_ENDING: A tracker has released the log, and the device's
  *	driver is about to stop it
  */
 enum iommufd_dirty_log_owner {
@@ -44,17 +44,17 @@ enum iommufd_dirty_log_owner {
 
 /**
  * enum iommufd_dirty_event_type - What has happened
- * @IOMMUFD_DIRTY_EVENT_TYPE_CREATED: a tracker was allocated
- * @IOMMUFD_DIRTY_EVENT_TYPE_STARTED: a tracker was started
- * @IOMMUFD_DIRTY_EVENT_TYPE_STOPPED: a tracker was stopped
- * @IOMMUFD_DIRTY_EVENT_TYPE_DESTROYED: a tracker was destroyed
- * @IOMMUFD_DIRTY_EVENT_TYPE_PLAN: the source of a device of a running tracker has changed;
+ * @IOMMUFD_DIRTY_EVENT_TYPE_CREATED: A tracker was allocated
+ * @IOMMUFD_DIRTY_EVENT_TYPE_STARTED: A tracker was started
+ * @IOMMUFD_DIRTY_EVENT_TYPE_STOPPED: A tracker was stopped
+ * @IOMMUFD_DIRTY_EVENT_TYPE_DESTROYED: A tracker was destroyed
+ * @IOMMUFD_DIRTY_EVENT_TYPE_PLAN: The source of a device of a running tracker has changed;
  *	a device that was detached has no source from now on
- * @IOMMUFD_DIRTY_EVENT_TYPE_FLAGS: the out flags of a running tracker have changed: it
+ * @IOMMUFD_DIRTY_EVENT_TYPE_FLAGS: The out flags of a running tracker have changed: it
  *	has become degraded, conservative or coarse, or is so no longer
- * @IOMMUFD_DIRTY_EVENT_TYPE_READ: a tracker was read. One event has the sum of the READs
+ * @IOMMUFD_DIRTY_EVENT_TYPE_READ: A tracker was read. One event has the sum of the READs
  *	that follow within 100 ms
- * @IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION: the migration state of a device has changed
+ * @IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION: The migration state of a device has changed
  */
 enum iommufd_dirty_event_type {
 	IOMMUFD_DIRTY_EVENT_TYPE_CREATED = 1,
@@ -131,8 +131,8 @@ enum iommufd_dirty_event_type {
  *	answers IOMMU_HWPT_GET_DIRTY_BITMAP
  * @IOMMUFD_DIRTY_A_TRACKER_HWPT: u32; ID of the HWPT for which
  *	IOMMU_HWPT_SET_DIRTY_TRACKING has made the tracker. In requests it replaces TRACKER
- * @__IOMMUFD_DIRTY_A_MAX: no attribute
- * @IOMMUFD_DIRTY_A_MAX: the last one
+ * @__IOMMUFD_DIRTY_A_MAX: No attribute
+ * @IOMMUFD_DIRTY_A_MAX: The last one
  */
 enum iommufd_dirty_attr {
 	IOMMUFD_DIRTY_A_CONTEXT = 1,
@@ -191,20 +191,20 @@ enum iommufd_dirty_attr {
 
 /**
  * enum iommufd_dirty_cmd - Requests and events
- * @IOMMUFD_DIRTY_CMD_CONTEXT_GET: contexts. This one and the next five: the object
+ * @IOMMUFD_DIRTY_CMD_CONTEXT_GET: Contexts. This one and the next five: the object
  *	that CONTEXT and its ID name, or, as a dump, all, or those of CONTEXT
  * @IOMMUFD_DIRTY_CMD_IOAS_GET: IOASes
  * @IOMMUFD_DIRTY_CMD_HWPT_GET: HWPTs
- * @IOMMUFD_DIRTY_CMD_DEVICE_GET: devices, with DMA or without
- * @IOMMUFD_DIRTY_CMD_TRACKER_GET: trackers
- * @IOMMUFD_DIRTY_CMD_SOURCE_GET: sources of trackers, as struct
+ * @IOMMUFD_DIRTY_CMD_DEVICE_GET: Devices, with DMA or without
+ * @IOMMUFD_DIRTY_CMD_TRACKER_GET: Trackers
+ * @IOMMUFD_DIRTY_CMD_SOURCE_GET: Sources of trackers, as struct
  *	iommu_dirty_source_info, without waiting. Only as a dump: of all trackers, or of
  *	the one that CONTEXT and TRACKER or TRACKER_HWPT name
- * @IOMMUFD_DIRTY_CMD_POLICY_GET: policies of this host
- * @IOMMUFD_DIRTY_CMD_POLICY_SET: change the policies that the request contains
- * @IOMMUFD_DIRTY_CMD_EVENT: sent to the multicast group
- * @__IOMMUFD_DIRTY_CMD_MAX: no request
- * @IOMMUFD_DIRTY_CMD_MAX: the last one
+ * @IOMMUFD_DIRTY_CMD_POLICY_GET: Policies of this host
+ * @IOMMUFD_DIRTY_CMD_POLICY_SET: Change the policies that the request contains
+ * @IOMMUFD_DIRTY_CMD_EVENT: Sent to the multicast group
+ * @__IOMMUFD_DIRTY_CMD_MAX: No request
+ * @IOMMUFD_DIRTY_CMD_MAX: The last one
  *
  * Errors: EPERM no CAP_NET_ADMIN; EINVAL an attribute is missing, malformed or
  * unknown; ENOENT no such object; ERANGE a policy's value is out of range.

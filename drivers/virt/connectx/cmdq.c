@@ -55,8 +55,8 @@ enum delivery {
 };
 
 /**
- * cx_cmdq_reset() - there is no command queue
- * @vhca: the function
+ * cx_cmdq_reset() - There is no command queue
+ * @vhca: The function
  *
  * The interface is disabled until a driver writes an address, so that a driver
  * which has missed the reset notices it.
@@ -127,11 +127,11 @@ static int move_blocks(struct cx_vhca *vhca, u64 where, void *buf, u32 len,
 }
 
 /**
- * struct posted - a command that was read from the queue
- * @cmd: the command, with buffers of its own
- * @entry: its entry
- * @slot: which entry
- * @event: its answer makes an event
+ * struct posted - A command that was read from the queue
+ * @cmd: The command, with buffers of its own
+ * @entry: Its entry
+ * @slot: Which entry
+ * @event: Its answer makes an event
  */
 struct posted {
 	struct cx_command cmd;
@@ -471,15 +471,15 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 	return rung;
 }
 
-/** cx_cmdq_exit() - no queue is polled any more */
+/** cx_cmdq_exit() - No queue is polled any more */
 void cx_cmdq_exit(void)
 {
 	flush_work(&sleep_work);
 }
 
 /**
- * cx_cmdq_poll() - serve the commands that have been rung
- * @vhca: the function; on its thread
+ * cx_cmdq_poll() - Serve the commands that have been rung
+ * @vhca: The function; on its thread
  *
  * Returns true while there may soon be more.
  */

@@ -213,10 +213,10 @@ static int describe(struct connectx *cx)
 }
 
 /**
- * virt_connectx_create() - make a ConnectX and put it on the bus
- * @iommu: the instance that all of its functions are behind
- * @index: its number, below CX_MAX_DEVICES
- * @vfs: how many virtual functions it can have, CX_MAX_VFS at most
+ * virt_connectx_create() - Make a ConnectX and put it on the bus
+ * @iommu: The instance that all of its functions are behind
+ * @index: Its number, below CX_MAX_DEVICES
+ * @vfs: How many virtual functions it can have, CX_MAX_VFS at most
  */
 struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 				      unsigned int index, unsigned int vfs)
@@ -252,8 +252,8 @@ struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 }
 
 /**
- * virt_connectx_destroy() - after virt_bus_remove()
- * @cx: the device, or NULL
+ * virt_connectx_destroy() - After virt_bus_remove()
+ * @cx: The device, or NULL
  */
 void virt_connectx_destroy(struct connectx *cx)
 {

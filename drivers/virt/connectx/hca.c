@@ -23,8 +23,8 @@ static void choose_vhca_ids(struct connectx *cx)
 }
 
 /**
- * cx_forget() - all that the driver has given or created is the driver's again
- * @vhca: the function; on its thread
+ * cx_forget() - All that the driver has given or created is the driver's again
+ * @vhca: The function; on its thread
  */
 void cx_forget(struct cx_vhca *vhca)
 {

@@ -30,7 +30,7 @@ MODULE_PARM_DESC(connectx_chunk,
 		 "KiB of device state that a ConnectX saves at a time; 0: no chunk mode");
 
 /**
- * cx_save_in_chunks() - the capability migration_in_chunks
+ * cx_save_in_chunks() - The capability migration_in_chunks
  */
 bool cx_save_in_chunks(void)
 {
@@ -182,14 +182,14 @@ u8 cx_query_migration_state(struct cx_command *cmd)
 /* ---- SAVE ---- */
 
 /**
- * struct save - a SAVE under way
- * @job: the job
- * @track: what changes from now on can be saved incrementally
- * @mkey: where it goes
- * @at: and from which offset on
- * @index: the page to look at next
- * @header: the record's
- * @entry: a page of it
+ * struct save - A SAVE under way
+ * @job: The job
+ * @track: What changes from now on can be saved incrementally
+ * @mkey: Where it goes
+ * @at: And from which offset on
+ * @index: The page to look at next
+ * @header: The record's
+ * @entry: A page of it
  */
 struct save {
 	struct cx_job job;

@@ -58,8 +58,8 @@ static const struct iommufd_dirty_source_ops scope_ops = {
 };
 
 /**
- * virt_vfio_scope_open - Declare what the device writes, if that is known
- * @vv: the device, without a page tracker; opened through iommufd or not
+ * virt_vfio_scope_open() - Declare what the device writes, if that is known
+ * @vv: The device, without a page tracker; opened through iommufd or not
  *
  * It is taken back when the device is closed for the last time.
  *
