@@ -3,7 +3,7 @@
  * DOC: Glossary of the dirty tracker
  *
  * tracker:	the object: collects from all sources of one IOAS
- * source:	what knows of writes: an IOMMU, a device's own log, the CPU
+ * source:	a record of writes: an IOMMU's dirty bits, a device's own log, the CPU
  *		accesses, or "everything mapped"
  * device log:	a device's own record of what it wrote (struct dirty_log)
  * binding:	a tracker's hold of a log that is on (struct dirty_binding)
@@ -11,7 +11,8 @@
  * plan:	which source covers which domain and device
  * harvest:	take dirty bits or a log out of hardware
  * step:	one harvest of a range of a domain; excludes overlapping ones
- * drain:	harvest what is on and not planned any more, until a READ has passed
+ * drain:	harvest a source that is on and no longer planned, until a READ has
+ *		covered it
  * pending:	dirty pages that have left their source and wait for a READ
  * mark:	a range in which everything mapped is dirty, once
  * stale range:	unmapped since a log was last harvested
