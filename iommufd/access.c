@@ -158,7 +158,7 @@ static bool pin_forget(struct iommufd_access *access, unsigned long first,
 }
 
 /**
- * iommufd_dirty_access_pin - Pages are about to be pinned
+ * iommufd_dirty_access_pin() - Pages are about to be pinned
  * @access: The access; its ioas_lock is held
  * @first: First byte
  * @last: Last byte, inclusive
@@ -318,12 +318,12 @@ void dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
 }
 
 /**
- * iommufd_dirty_access_declare - A driver will say itself what it writes
+ * iommufd_dirty_access_declare() - A driver will say itself what it writes
  * @access: The access, on which nothing is pinned
  *
  * Pages that it pins for writing are not dirty for as long as they are pinned:
- * it calls iommufd_dirty_access_mark() after each write to them, before it tells
- * anybody of it. iommufd_access_rw() goes on marking by itself.
+ * it calls iommufd_dirty_access_mark() after each write to them, before it signals
+ * that the write is complete. iommufd_access_rw() still marks by itself.
  */
 void iommufd_dirty_access_declare(struct iommufd_access *access)
 {

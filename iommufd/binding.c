@@ -146,7 +146,7 @@ static void requests_finish(struct dirty_binding *b)
 
 /*
  * The log is lost: what is mapped in its range, and what was unmapped since the
- * last harvest, is dirty; before anybody is woken.
+ * last harvest, is dirty. Called before the READs are woken that wait for it.
  */
 static void log_lost(struct dirty_log *log, struct dirty_set *stale, int rc)
 {
@@ -343,8 +343,8 @@ static void binding_mark(struct dirty_binding *b, unsigned long at)
 }
 
 /*
- * The last harvest: everything that may be in the log is asked for, and what other
- * READs want in between comes first as ever.
+ * The last harvest: ask for everything that may be in the log. Smaller requests of READs
+ * that arrive in between are served first, as always.
  */
 static void binding_drain(struct dirty_log *log)
 {
@@ -565,7 +565,7 @@ void dirty_logs_stale(struct dirty_store *store, unsigned long first,
 
 		if (from > to)
 			continue;
-		/* A log that is lost can tell nothing of it */
+		/* A log that is lost cannot report it */
 		if (READ_ONCE(log->failed))
 			dirty_store_round(store, &store->pending, from, to);
 		else

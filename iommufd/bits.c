@@ -494,7 +494,7 @@ int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
  * @h: The harvest
  * @area: The area, hidden from all others: there is no need for a step
  *
- * Return: the driver's error. It cannot be killed.
+ * Return: The driver's error. It cannot be killed.
  */
 int dirty_bits_read_hidden(struct harvest *h, struct iopt_area *area)
 {

@@ -12,7 +12,7 @@
 
 /* How much address space is read under one hold of iova_rwsem */
 #define HARVEST_STEP ((unsigned long)SZ_1G)
-/* How much is looked at in one piece at first, where only the gather tells */
+/* How much is read in one piece at first, where only the gather records */
 #define GATHER_STEP SZ_2M
 
 struct dirty_store;
@@ -30,7 +30,7 @@ struct iopt_area;
  * @flags: enum dirty_harvest_flags
  * @range: What is harvested, for whom
  * @deadline: LAST: when to stop, in jiffies
- * @step: How much is looked at in one piece where only the gather tells
+ * @step: How much is read in one piece where only the gather records
  * @unfilled: Nothing of the IOAS is mapped in it, and a device may have written
  * @skipped: An area was passed over because its pages come or go
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * All contexts of this host, by number. Who looks at one from outside has no file
- * that keeps it, and must not take references to its objects either: IOMMU_DESTROY
- * would fail for the context's user because somebody looks. So a context is *locked*
+ * All contexts of this host, by number. A netlink request has no file that keeps a
+ * context, and must not take references to its objects either: IOMMU_DESTROY
+ * would fail for the context's user because of them. So a context is *locked*
  * instead. While it is, it and all objects that can be found in it stay: an object that
  * was taken out of the context, and a context that was closed, wait for the lock before
  * they are freed. Its holder waits for nothing else that could wait for a user or
@@ -55,7 +55,7 @@ void dirty_contexts_init(void)
 }
 
 /**
- * dirty_context_changed() - What is told about contexts and objects has changed
+ * dirty_context_changed() - What a dump shows of contexts and objects has changed
  */
 void dirty_context_changed(void)
 {
@@ -65,7 +65,7 @@ void dirty_context_changed(void)
 /**
  * dirty_context_generation() - Has something changed between two calls?
  *
- * Return: a number, not 0, that differs then.
+ * Return: A number, not 0, that differs then.
  */
 unsigned int dirty_context_generation(void)
 {

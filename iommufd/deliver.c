@@ -324,7 +324,7 @@ static bool deliver_only_run(struct dirty_read *rd, struct dirty_set *set,
 }
 
 /**
- * dirty_deliver - Give a range of a set to the user
+ * dirty_deliver() - Give a range of a set to the user
  * @rd: The READ; @rd->next tells where it ended if it did not get to @last
  * @set: The dirty pages; what was delivered is removed, unless the READ does
  *	not clear. May contain dirty pages outside the range

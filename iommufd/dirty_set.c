@@ -20,13 +20,13 @@
 #define DIRTY_ALL xa_mk_value(1)
 
 /*
- * A fallback stands ready, so it comes before the OOM killer, which an allocation
- * of one page would call otherwise.
+ * There is a fallback, so the allocation fails before it calls the OOM killer, which an
+ * allocation of one page would do otherwise.
  */
 #define DIRTY_SET_GFP (GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
 /**
- * dirty_set_init - Make an empty set
+ * dirty_set_init() - Make an empty set
  * @set: The set
  * @shift: log2 of the granule in bytes, at least PAGE_SHIFT
  */
@@ -45,7 +45,7 @@ static void chunk_free(struct dirty_set *set, void *entry)
 }
 
 /**
- * dirty_set_destroy - Empty a set and free what it holds
+ * dirty_set_destroy() - Empty a set and free what it holds
  * @set: The set, which may be used again
  */
 void dirty_set_destroy(struct dirty_set *set)
@@ -64,7 +64,7 @@ void dirty_set_destroy(struct dirty_set *set)
 }
 
 /**
- * dirty_set_empty - Is nothing dirty?
+ * dirty_set_empty() - Is nothing dirty?
  * @set: The set
  */
 bool dirty_set_empty(const struct dirty_set *set)
@@ -214,7 +214,7 @@ no_memory:
 }
 
 /**
- * dirty_set_settle - Put what was added last where the rest is
+ * dirty_set_settle() - Put what was added last where the rest is
  * @set: The set
  *
  * All functions that look at a set do it. May sleep.
@@ -240,7 +240,7 @@ void dirty_set_settle(struct dirty_set *set)
 }
 
 /**
- * dirty_set_only_run - Is all that is dirty what was added last?
+ * dirty_set_only_run() - Is all that is dirty what was added last?
  * @set: The set
  * @first: Its first byte
  * @last: Its last byte
@@ -272,13 +272,13 @@ static noinline void begin_run(struct dirty_set *set, unsigned long b,
 }
 
 /**
- * dirty_set_add - Mark a range dirty
+ * dirty_set_add() - Mark a range dirty
  * @set: The set
  * @first: First byte; its whole granule is marked
  * @last: Last byte, inclusive
  *
- * Sources report dirty leaves one by one in ascending order, so what goes on where the
- * last range ended makes that one longer, and nothing else is touched. Without
+ * Sources report dirty leaves one by one in ascending order, so a range that begins where
+ * the last one ended only extends that one. Without
  * memory a larger range is marked. May sleep.
  */
 void dirty_set_add(struct dirty_set *set, unsigned long first,
@@ -314,7 +314,7 @@ static void chunk_remove(struct dirty_set *set, unsigned long index,
 }
 
 /**
- * dirty_set_remove - Mark a range clean
+ * dirty_set_remove() - Mark a range clean
  * @set: The set
  * @first: First byte
  * @last: Last byte, inclusive
@@ -352,7 +352,7 @@ void dirty_set_remove(struct dirty_set *set, unsigned long first,
 }
 
 /**
- * dirty_set_drop_chunk - Mark all granules of a chunk clean
+ * dirty_set_drop_chunk() - Mark all granules of a chunk clean
  * @set: The set
  * @index: Which chunk
  *
@@ -414,7 +414,7 @@ static void set_swap(struct dirty_set *a, struct dirty_set *b)
 }
 
 /**
- * dirty_set_merge - Move everything from one set to another
+ * dirty_set_merge() - Move everything from one set to another
  * @dst: Where to
  * @src: Where from, empty afterwards. Same granule as @dst
  */
@@ -509,7 +509,7 @@ static bool set_take(struct dirty_set *dst, struct dirty_set *src,
 }
 
 /**
- * dirty_set_move - Move what is in a range from one set to another
+ * dirty_set_move() - Move what is in a range from one set to another
  * @dst: Where to
  * @src: Where from. Same granule as @dst
  * @first: First byte; its whole granule moves
@@ -565,7 +565,7 @@ static void chunk_copy(struct dirty_set *dst, unsigned long index, void *entry)
 }
 
 /**
- * dirty_set_copy - Mark at least what is in a range of one set in another, too
+ * dirty_set_copy() - Mark at least what is in a range of one set in another, too
  * @dst: Where to
  * @src: Where from. Same granule as @dst
  * @first: First byte

@@ -66,7 +66,7 @@ static bool chunks_next(struct dirty_set *set, unsigned long first,
 }
 
 /**
- * dirty_set_next_run - Find the next dirty run
+ * dirty_set_next_run() - Find the next dirty run
  * @set: The set
  * @first: Where to begin, first byte
  * @last: Where to end, last byte, inclusive
@@ -100,13 +100,13 @@ bool dirty_set_next_run(struct dirty_set *set, unsigned long first,
 }
 
 /**
- * dirty_set_next_chunk - Walk the chunks that hold bits
+ * dirty_set_next_chunk() - Walk the chunks that hold bits
  * @set: The set
  * @index: In: where to begin. Out: index of the chunk returned
  * @last_index: Where to end, inclusive
  *
  * Return: The chunk, or NULL. Stops (NULL) at a chunk that is dirty as a whole
- * too: @index then tells which, and is past @last_index when there was none.
+ * too: @index is then its index, and is past @last_index when there was none.
  */
 struct dirty_chunk *dirty_set_next_chunk(struct dirty_set *set,
 					 unsigned long *index,
@@ -122,7 +122,7 @@ struct dirty_chunk *dirty_set_next_chunk(struct dirty_set *set,
 }
 
 /**
- * dirty_set_bytes - How much is dirty, in bytes
+ * dirty_set_bytes() - How much is dirty, in bytes
  * @set: The set
  */
 unsigned long dirty_set_bytes(struct dirty_set *set)
@@ -143,7 +143,7 @@ unsigned long dirty_set_bytes(struct dirty_set *set)
 }
 
 /**
- * dirty_set_count - Count what is dirty, in pieces
+ * dirty_set_count() - Count what is dirty, in pieces
  * @set: The set
  * @index: Chunk to begin with, 0 the first time; on return where to go on
  * @chunks: How many chunks to count at most
@@ -179,7 +179,7 @@ bool dirty_set_count(struct dirty_set *set, unsigned long *index,
 }
 
 /**
- * dirty_set_memory - Memory held by a set's chunks, in bytes
+ * dirty_set_memory() - Memory held by a set's chunks, in bytes
  * @set: The set
  */
 unsigned long dirty_set_memory(const struct dirty_set *set)

@@ -90,8 +90,8 @@ bool dirty_domain_born_dirty(const struct iommufd_dirty_domain *dd)
  * @iopt: The IOAS's table; domains_rwsem is held
  * @dd: The domain. One that is listed and not filled must not be walked
  *
- * In the same time however many domains there are, but for the first time and when
- * one of them has gone.
+ * Takes the same time for any number of domains, except the first time and after
+ * one of them was removed.
  */
 bool dirty_domain_filled(struct io_pagetable *iopt,
 			 struct iommufd_dirty_domain *dd)

@@ -2,7 +2,7 @@
 /*
  * Events: what happens to trackers, to the multicast group of the netlink family. They
  * are numbered, in the order in which they are sent, so that a listener sees when it
- * has lost one; besides, it gets ENOBUFS. What it has missed a dump tells.
+ * has lost one; it also gets ENOBUFS. A dump shows what it has missed.
  *
  * Sent with locks held, perhaps those that a map waits for, so nothing here waits: an
  * event that finds no memory is a lost one.
@@ -47,7 +47,7 @@ struct dirty_event {
 	const struct iommufd_device *idev;
 	u32 now;
 	s64 before;
-	const struct dirty_told *read;
+	const struct dirty_reported *read;
 };
 
 static bool event_put_change(struct sk_buff *skb, const struct dirty_event *ev,
@@ -112,7 +112,7 @@ static bool event_fill(struct sk_buff *skb, const struct dirty_event *ev, u64 se
 			event_put_objects(skb, ev) && event_put_type(skb, ev));
 }
 
-/* What a dump shows of a context has changed. Is there a listener to be told? */
+/* What a dump shows of a context has changed. Is there a listener for the event? */
 static bool event_is_due(void)
 {
 	dirty_context_changed();
@@ -147,31 +147,31 @@ static void event_tracker(const struct iommufd_dirty_tracker *tracker, u32 type)
 		event_send(&ev);
 }
 
-static void told_clear(struct dirty_told *told)
+static void reported_clear(struct dirty_reported *reported)
 {
-	told->reads = 0;
-	told->bytes = 0;
-	told->ns = 0;
+	reported->reads = 0;
+	reported->bytes = 0;
+	reported->ns = 0;
 }
 
-/* What was read and not told yet; told.lock is held. */
+/* Send the READs that no event has reported yet; reported.lock is held. */
 static void event_reads(struct iommufd_dirty_tracker *tracker)
 {
-	struct dirty_told *told = &tracker->told;
+	struct dirty_reported *reported = &tracker->reported;
 	const struct dirty_event ev = {
 		.type = IOMMUFD_DIRTY_EVENT_TYPE_READ,
 		.ictx = tracker->ictx,
 		.tracker = tracker,
-		.read = told,
+		.read = reported,
 	};
 
-	if (!told->reads)
+	if (!reported->reads)
 		return;
-	/* What is pending changes all the time: no dump is told */
+	/* What is pending changes all the time: that interrupts no dump */
 	if (dirty_message_wanted())
 		event_send(&ev);
-	told_clear(told);
-	told->next = jiffies + READ_PERIOD;
+	reported_clear(reported);
+	reported->next = jiffies + READ_PERIOD;
 }
 
 /**
@@ -189,15 +189,15 @@ void dirty_event_created(struct iommufd_dirty_tracker *tracker)
  */
 void dirty_event_started(struct iommufd_dirty_tracker *tracker)
 {
-	struct dirty_told *told = &tracker->told;
+	struct dirty_reported *reported = &tracker->reported;
 
-	spin_lock(&told->lock);
-	WRITE_ONCE(told->started, true);
-	told_clear(told);
-	WRITE_ONCE(told->flags, 0);
-	told->next = jiffies;
+	spin_lock(&reported->lock);
+	WRITE_ONCE(reported->started, true);
+	reported_clear(reported);
+	WRITE_ONCE(reported->flags, 0);
+	reported->next = jiffies;
 	event_tracker(tracker, IOMMUFD_DIRTY_EVENT_TYPE_STARTED);
-	spin_unlock(&told->lock);
+	spin_unlock(&reported->lock);
 }
 
 /**
@@ -206,22 +206,22 @@ void dirty_event_started(struct iommufd_dirty_tracker *tracker)
  */
 void dirty_event_stopped(struct iommufd_dirty_tracker *tracker)
 {
-	struct dirty_told *told = &tracker->told;
-	bool started = told->started;
+	struct dirty_reported *reported = &tracker->reported;
+	bool started = reported->started;
 
 	/* Without a listener, what it does not know does not matter either */
-	WRITE_ONCE(told->started, false);
+	WRITE_ONCE(reported->started, false);
 	if (!event_is_due())
 		return;
-	spin_lock(&told->lock);
+	spin_lock(&reported->lock);
 	event_reads(tracker);
 	if (started)
 		event_tracker(tracker, IOMMUFD_DIRTY_EVENT_TYPE_STOPPED);
-	spin_unlock(&told->lock);
+	spin_unlock(&reported->lock);
 }
 
 /**
- * dirty_event_destroyed() - A tracker goes
+ * dirty_event_destroyed() - A tracker is being destroyed
  * @tracker: The tracker; its IOAS is still there
  */
 void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker)
@@ -258,7 +258,7 @@ void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
  */
 void dirty_event_flags(struct iommufd_dirty_tracker *tracker, u32 flags)
 {
-	struct dirty_told *told = &tracker->told;
+	struct dirty_reported *reported = &tracker->reported;
 	struct dirty_event ev = {
 		.type = IOMMUFD_DIRTY_EVENT_TYPE_FLAGS,
 		.ictx = tracker->ictx,
@@ -266,22 +266,22 @@ void dirty_event_flags(struct iommufd_dirty_tracker *tracker, u32 flags)
 		.now = flags,
 	};
 
-	if (READ_ONCE(told->flags) == flags)
+	if (READ_ONCE(reported->flags) == flags)
 		return;
-	spin_lock(&told->lock);
-	ev.before = told->flags;
-	if (READ_ONCE(told->started) && told->flags != flags) {
+	spin_lock(&reported->lock);
+	ev.before = reported->flags;
+	if (READ_ONCE(reported->started) && reported->flags != flags) {
 		if (event_is_due())
 			event_send(&ev);
-		WRITE_ONCE(told->flags, flags);
+		WRITE_ONCE(reported->flags, flags);
 	}
-	spin_unlock(&told->lock);
+	spin_unlock(&reported->lock);
 }
 
 /**
  * dirty_event_clock() - A READ begins
  *
- * Return: for dirty_event_read(); 0 when there is no listener.
+ * Return: For dirty_event_read(); 0 when there is no listener.
  */
 u64 dirty_event_clock(void)
 {
@@ -297,17 +297,17 @@ u64 dirty_event_clock(void)
 void dirty_event_read(struct iommufd_dirty_tracker *tracker, u64 bytes,
 		      u64 since)
 {
-	struct dirty_told *told = &tracker->told;
+	struct dirty_reported *reported = &tracker->reported;
 
 	if (!since)
 		return;
-	spin_lock(&told->lock);
-	told->reads++;
-	told->bytes += bytes;
-	told->ns += ktime_get_ns() - since;
-	if (time_after_eq(jiffies, told->next))
+	spin_lock(&reported->lock);
+	reported->reads++;
+	reported->bytes += bytes;
+	reported->ns += ktime_get_ns() - since;
+	if (time_after_eq(jiffies, reported->next))
 		event_reads(tracker);
-	spin_unlock(&told->lock);
+	spin_unlock(&reported->lock);
 }
 
 /**

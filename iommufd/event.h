@@ -13,18 +13,18 @@ struct iommufd_device;
 struct iommufd_dirty_tracker;
 
 /**
- * struct dirty_told - What listeners were told of a tracker
+ * struct dirty_reported - What the events of a tracker have reported
  * @lock: Protects what follows, and the order of its events; a leaf but for
  *	event_lock
  * @started: It is between STARTED and STOPPED. Written by START and STOP, which exclude
  *	one another
  * @flags: enum iommu_dirty_tracker_out_flags
- * @reads: READs that were not told yet
+ * @reads: READs that no event has reported yet
  * @bytes: Bytes that they have delivered
  * @ns: Nanoseconds that they took
- * @next: When they are told, in jiffies
+ * @next: When the next event reports them, in jiffies
  */
-struct dirty_told {
+struct dirty_reported {
 	spinlock_t lock;
 	bool started;
 	u32 flags;

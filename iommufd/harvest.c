@@ -84,7 +84,7 @@ static int mapped_step(struct harvest *h, unsigned long first,
 
 /*
  * Harvest [first, *reached] by steps. Ends early, with *reached set, when
- * somebody waits for domains_rwsem or the budget is used up.
+ * another task waits for domains_rwsem or the budget is used up.
  */
 static int harvest_steps(struct harvest *h,
 			 int (*one)(struct harvest *h, unsigned long first,
@@ -304,7 +304,7 @@ unfilled_domain(struct iommufd_dirty_tracker *tracker)
 	return NULL;
 }
 
-/* All domains of the tracker, from @first up to *reached or to where somebody waits. */
+/* All domains of the tracker, from @first to *reached, or less if a task waits for the lock. */
 static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 			   const struct dirty_harvest_range *range,
 			   unsigned long first, unsigned long *reached,

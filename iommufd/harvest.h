@@ -13,9 +13,9 @@ struct iommufd_dirty_tracker;
 
 /**
  * enum dirty_harvest_flags - How to harvest
- * @DIRTY_HARVEST_PEEK: leave the hardware's bits as they are
- * @DIRTY_HARVEST_DISCARD: clear and forget
- * @DIRTY_HARVEST_LAST: no READ waits for it: publish each step, do not stop when
+ * @DIRTY_HARVEST_PEEK: Leave the hardware's bits as they are
+ * @DIRTY_HARVEST_DISCARD: Clear and forget
+ * @DIRTY_HARVEST_LAST: No READ waits for it: publish each step, do not stop when
  *	killed, mark the rest dirty when the budget is used up
  */
 enum dirty_harvest_flags {

@@ -46,8 +46,8 @@ void iommufd_dirty_iopt_init(struct io_pagetable *iopt)
 
 /*
  * A distribution's vfio that was configured without iommufd would run beside this module,
- * and bind no device to it. What only the vfio of this iommufd exports tells them apart;
- * that one needs symbols of this module, so it is never loaded before.
+ * and bind no device to it. The vfio that belongs to this iommufd exports a symbol that
+ * the other lacks; it needs symbols of this module, so it is never loaded before.
  */
 static int iommufd_dirty_check_vfio(void)
 {
@@ -463,7 +463,7 @@ void iommufd_dirty_detach(struct iommufd_device *idev)
  * @hwpt: Where to
  * @idev: One of its devices; the group's lock is held
  *
- * Return: as for iommufd_dirty_attach(); to be ended with
+ * Return: As for iommufd_dirty_attach(); to be ended with
  * iommufd_dirty_replace_end(), also when it fails.
  */
 int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,

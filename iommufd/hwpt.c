@@ -262,9 +262,9 @@ static int hwpt_read(struct io_pagetable *iopt, struct dirty_hwpt *own,
 }
 
 /*
- * A user of these ioctls cannot start a source that has failed, as SET of a tracker does
- * it: it would be told for ever that all that is mapped is dirty. So it is started
- * here, once for each SET, and whatever it may have missed is reported once more.
+ * A user of these ioctls cannot restart a failed source, as SET of a tracker does: each
+ * GET would report everything that is mapped. So the source is restarted here, once for
+ * each SET, and everything that it may have missed is reported once.
  */
 static void hwpt_retry(struct iommufd_dirty_domain *dd, struct dirty_hwpt *own)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The plan and its sources as they are told: to the tracker's user by INFO, to the
+ * The plan and its sources as they are reported: to the tracker's user by INFO, to the
  * host's administrator by netlink.
  */
 #ifndef __IOMMUFD_DIRTY_INFO_H
@@ -17,7 +17,7 @@ struct iommufd_ioas;
  * struct dirty_info - INFO being collected
  * @ioas: The IOAS; its plan_lock is held
  * @tracker: Its tracker, or that of a HWPT of it; or NULL
- * @running: The tracker runs: what is applied is told
+ * @running: The tracker runs: report what is applied
  * @peek: For dirty_info_peek()
  * @plan: What START would make of it, if not @running
  * @entry: The lines

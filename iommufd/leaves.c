@@ -2,8 +2,8 @@
 /*
  * Small leaves. One dirty bit stands for a whole leaf, of which iommufd makes the
  * largest that memory allows. IOMMU_OPTION_DIRTY_SMALL_LEAVES gives the HWPTs that
- * are made from then on leaves of one page: their domains offer no other size
- * (hooks.c). What pins and accounts memory goes on in huge pages.
+ * are allocated from then on leaves of one page: their domains offer no other size
+ * (hooks.c). Memory is still pinned and accounted in huge pages.
  */
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
@@ -27,7 +27,7 @@
  * @length: Bytes
  * @prot: As for iommu_map()
  *
- * Return: as for iommu_map(); nothing is mapped after an error.
+ * Return: As for iommu_map(); nothing is mapped after an error.
  */
 int iommufd_dirty_map_small(struct iommu_domain *domain, unsigned long iova,
 			    phys_addr_t phys, size_t length, int prot)

@@ -212,7 +212,7 @@ static int legacy_get_bitmap(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas
 }
 
 /**
- * iommufd_dirty_legacy_ioctl - ioctl(VFIO_IOMMU_DIRTY_PAGES)
+ * iommufd_dirty_legacy_ioctl() - ioctl(VFIO_IOMMU_DIRTY_PAGES)
  * @ictx: The container
  * @arg: struct vfio_iommu_type1_dirty_bitmap
  */
@@ -257,7 +257,7 @@ int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg)
 }
 
 /**
- * iommufd_dirty_legacy_unmap - ioctl(VFIO_IOMMU_UNMAP_DMA) with
+ * iommufd_dirty_legacy_unmap() - ioctl(VFIO_IOMMU_UNMAP_DMA) with
  *	VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP
  * @ictx: The container
  * @arg: struct vfio_iommu_type1_dma_unmap with a struct vfio_bitmap behind it
@@ -325,7 +325,7 @@ out_put_ioas:
 }
 
 /**
- * iommufd_dirty_legacy_cap - The migration capability of VFIO_IOMMU_GET_INFO
+ * iommufd_dirty_legacy_cap() - The migration capability of VFIO_IOMMU_GET_INFO
  * @ioas: The compatibility IOAS; its iova_rwsem is held
  * @cur: Where the capability goes
  * @avail: Room there, in bytes

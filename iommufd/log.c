@@ -125,8 +125,8 @@ int dirty_log_wait(struct dirty_log *log)
  * @log: The log, or NULL
  * @store: The tracker's store, or NULL to ask without consequences
  *
- * One that somebody else has is remembered, and so is one that is to begin again:
- * its release asks the tracker to reconcile.
+ * If the log has another owner, or is to begin again, it keeps a reference to the
+ * store, and its release asks the tracker to reconcile.
  */
 bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store)
 {
@@ -341,8 +341,8 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
  * @iopt: The tracker's IOAS
  * @last: Last address of the domain, inclusive
  *
- * Return: -EBUSY when somebody else has it, -errno when it cannot be started; then
- * it has failed.
+ * Return: 0, -EBUSY if the log has another owner, or the driver's error if it cannot be
+ * started; then the log has failed.
  */
 int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 		    struct io_pagetable *iopt, unsigned long last)

@@ -18,11 +18,11 @@ struct io_pagetable;
 
 /**
  * enum dirty_log_state - Who has a log
- * @DIRTY_LOG_FREE: no owner
- * @DIRTY_LOG_USER: its user, through VFIO_DEVICE_FEATURE_DMA_LOGGING_*
- * @DIRTY_LOG_BUSY: a tracker that is calling the driver to get it
- * @DIRTY_LOG_TRACKER: a tracker, by a binding
- * @DIRTY_LOG_ENDING: the worker: last harvest of a binding, then the driver's stop
+ * @DIRTY_LOG_FREE: No owner
+ * @DIRTY_LOG_USER: Its user, through VFIO_DEVICE_FEATURE_DMA_LOGGING_*
+ * @DIRTY_LOG_BUSY: A tracker that is calling the driver to get it
+ * @DIRTY_LOG_TRACKER: A tracker, by a binding
+ * @DIRTY_LOG_ENDING: The worker: last harvest of a binding, then the driver's stop
  */
 enum dirty_log_state {
 	DIRTY_LOG_FREE,
@@ -40,7 +40,7 @@ enum dirty_log_state {
  * @dev: The same, for messages; a reference
  * @lock: Protects the next four, and nothing else; a leaf
  * @state: enum dirty_log_state
- * @wanted: Store of the tracker that could not have it, and is told when it
+ * @wanted: Store of the tracker that could not have it, and reconciles when it
  *	becomes free; a reference, or NULL
  * @user_calls: Calls of its user that are under way
  * @user_has: Its user has started it

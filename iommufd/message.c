@@ -24,7 +24,7 @@ void dirty_messages_init(const struct genl_family *fam)
  * dirty_message_begin() - Begin a message
  * @msg: The message
  *
- * Return: for dirty_message_end(); NULL when there is no room.
+ * Return: For dirty_message_end(); NULL when there is no room.
  */
 void *dirty_message_begin(struct dirty_message *msg)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What netlink tells of contexts and their objects, one message for each. Called with
+ * What netlink shows of contexts and their objects, one message for each. Called with
  * the context locked (context.c), so that objects stay. Locks that are held while a
  * user's memory or a device is waited for are only taken when they are free; else the
  * object is shown as busy, without what the lock protects.
@@ -314,7 +314,7 @@ static int fill_device(struct dirty_message *msg, struct iommufd_ctx *ictx,
 
 /* ---- Trackers and sources ---- */
 
-/* The domain whose own tracker is told where its HWPT is met; or NULL. */
+/* The domain whose own tracker a dump shows when it reaches the HWPT; or NULL. */
 static struct iommufd_dirty_domain *tracker_domain(struct iommufd_object *obj)
 {
 	if (obj->type != IOMMUFD_OBJ_HWPT_PAGING)
@@ -335,7 +335,7 @@ static struct iommufd_ioas *tracker_ioas(struct iommufd_object *obj)
 	return NULL;
 }
 
-/* A tracker without ID is told where its IOAS is met. */
+/* A dump shows a tracker without ID when it reaches the IOAS. */
 static int tracker_peek(struct iommufd_ctx *ictx, struct iommufd_object *obj,
 			struct dirty_info *info)
 {
@@ -489,7 +489,7 @@ static bool object_is_wanted(const struct dirty_kind *kind,
 		return true;
 	if (kind->id != IOMMUFD_DIRTY_A_TRACKER)
 		return obj->id == *wanted->id;
-	/* Trackers without ID are told where their HWPT or IOAS is met */
+	/* A dump shows trackers without ID when it reaches their HWPT or IOAS */
 	if (wanted->hwpt)
 		type = IOMMUFD_OBJ_HWPT_PAGING;
 	else if (!*wanted->id)

@@ -95,7 +95,7 @@ void dirty_store_kill(struct dirty_store *store)
 }
 
 /**
- * dirty_store_notify() - Tell the tracker's user that INFO has changed
+ * dirty_store_notify() - Signal the tracker's eventfd: INFO has changed
  * @store: The store
  */
 void dirty_store_notify(struct dirty_store *store)
@@ -105,8 +105,8 @@ void dirty_store_notify(struct dirty_store *store)
 }
 
 /**
- * dirty_store_reconcile() - What is on is not what should be any more
- * @store: The store. The next READ reconciles, and the user is told
+ * dirty_store_reconcile() - Desired and actual may differ: ask for a reconcile
+ * @store: The store. The next READ or INFO reconciles; the eventfd is signalled
  */
 void dirty_store_reconcile(struct dirty_store *store)
 {

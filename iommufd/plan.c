@@ -81,7 +81,7 @@ static u8 device_kind(const struct dirty_plan_device *dev)
 }
 
 /**
- * dirty_plan_make - Choose the sources
+ * dirty_plan_make() - Choose the sources
  * @plan: Input and output
  */
 void dirty_plan_make(struct dirty_plan *plan)

@@ -32,7 +32,7 @@ static bool is_one_of(const char *name, const char *const *prefixes)
 }
 
 /**
- * iommufd_dirty_platform - Find the description of a device's IOMMU driver
+ * iommufd_dirty_platform() - Find the description of a device's IOMMU driver
  * @dev: A device whose IOMMU has been probed
  *
  * Return: The description; NULL when the IOMMU cannot track, is unknown, or is

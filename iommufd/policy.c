@@ -52,7 +52,7 @@ MODULE_PARM_DESC(dirty_small_leaves,
  * dirty_policy_of() - Policy of a tracker
  * @chosen: What its user has chosen, enum iommu_dirty_policy
  *
- * Return: the host's for IOMMU_DIRTY_POLICY_AUTO.
+ * Return: The host's for IOMMU_DIRTY_POLICY_AUTO.
  */
 u32 dirty_policy_of(u32 chosen)
 {

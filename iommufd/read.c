@@ -5,8 +5,8 @@
  * the beginning, since to ask a device takes long, and joined window by window.
  *
  * A window is at most 64 GiB. Its harvest (flushed) and what was pending for it
- * are brought together in the READ's private set; from there they go to user
- * memory with no lock held that anybody else needs, and are removed from the set
+ * are merged in the READ's private set; the READ copies them from there to user
+ * memory with no lock held that other ioctls need, and removes them from the set
  * as they arrive. What is left in the set at the end, because the copy failed, the
  * buffer is full or the caller was killed, is pending again.
  *
@@ -288,7 +288,7 @@ static int read_check(struct iommufd_dirty_tracker *tracker,
 	    check_add_overflow(cmd->data, cmd->data_len, &data_end) ||
 	    last > ULONG_MAX || data_end > ULONG_MAX)
 		return -EOVERFLOW;
-	/* Of a very large unit not every part can be told */
+	/* The set of a very large unit cannot represent its parts */
 	if (cmd->page_size < BIT(tracker->store->finest))
 		return -EINVAL;
 
@@ -320,14 +320,14 @@ static int runs_begin(struct iommufd_dirty_tracker *tracker, u64 page_size)
 	return 0;
 }
 
-/* A READ begins: when, for read_tell(); 0 if nothing is to be told. */
+/* A READ begins: the time, for read_event(); 0 if it is neither traced nor listened to. */
 static u64 read_clock(void)
 {
 	return trace_dirty_read_enabled() ? ktime_get_ns() : dirty_event_clock();
 }
 
 /* A READ has ended with @rc; runs is held. */
-static void read_tell(struct iommufd_dirty_tracker *tracker,
+static void read_event(struct iommufd_dirty_tracker *tracker,
 		      const struct dirty_read *rd, u64 since, int rc)
 {
 	if (!since)
@@ -344,7 +344,7 @@ static void read_tell(struct iommufd_dirty_tracker *tracker,
  * @tracker: The tracker, with a reference of the caller's
  * @rd: What is wanted, checked by the caller
  *
- * Return: as dirty_read(); -ENODATA when the tracker does not run.
+ * Return: As dirty_read(); -ENODATA when the tracker does not run.
  */
 int dirty_read_range(struct iommufd_dirty_tracker *tracker,
 		     struct dirty_read *rd)
@@ -357,10 +357,10 @@ int dirty_read_range(struct iommufd_dirty_tracker *tracker,
 		return rc;
 	rd->next = rd->iova;
 	rc = tracker->running ? read_windows(tracker, rd) : -ENODATA;
-	/* Nobody asks for the flags, but those who listen want to know them */
+	/* The caller does not need the flags, but their change is an event */
 	if (since)
 		dirty_tracker_out_flags(tracker);
-	read_tell(tracker, rd, since, rc);
+	read_event(tracker, rd, since, rc);
 	up_read(&tracker->runs);
 	return rc;
 }
@@ -390,7 +390,7 @@ int dirty_read(struct iommufd_dirty_tracker *tracker,
 	cmd->out_dirty_bytes = rd.dirty;
 	cmd->out_next_iova = rd.next;
 	cmd->out_nr_ranges = rd.nr_ranges;
-	read_tell(tracker, &rd, since, rc);
+	read_event(tracker, &rd, since, rc);
 out_unlock:
 	up_read(&tracker->runs);
 	return rc;
@@ -450,7 +450,7 @@ static int unmap_step(struct iommufd_dirty_tracker *tracker,
 	int rc;
 
 	rd->next = first;
-	/* While it is mapped: what the unmap hook finds comes on top */
+	/* While it is mapped: the unmap hook adds what it finds */
 	if (flags & IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE)
 		dirty_harvest_publish_mapped(tracker, first, last);
 	rc = unmap_range(dirty_tracker_iopt(tracker), first, last, &bytes);

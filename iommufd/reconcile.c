@@ -334,7 +334,7 @@ attachment_other(const struct iommufd_dirty_tracker *tracker,
 	return NULL;
 }
 
-static void plan_tell(struct iommufd_dirty_tracker *tracker,
+static void plan_event(struct iommufd_dirty_tracker *tracker,
 		      const struct iommufd_device *idev, u8 from, u8 to)
 {
 	if (from == to)
@@ -345,7 +345,7 @@ static void plan_tell(struct iommufd_dirty_tracker *tracker,
 }
 
 /* Where a device is about to be attached, instead of where it is, is one change. */
-static void attachment_tell(struct iommufd_dirty_tracker *tracker,
+static void attachment_event(struct iommufd_dirty_tracker *tracker,
 			    const struct iommufd_dirty_attachment *at, u8 kind)
 {
 	const struct iommufd_dirty_attachment *other = attachment_other(tracker, at);
@@ -354,11 +354,11 @@ static void attachment_tell(struct iommufd_dirty_tracker *tracker,
 	if (other && other == &at->idev->dirty.now &&
 	    from == IOMMU_DIRTY_SOURCE_NONE)
 		from = other->kind;
-	plan_tell(tracker, at->idev, from, kind);
+	plan_event(tracker, at->idev, from, kind);
 }
 
 /**
- * dirty_reconcile_left() - Tell that an attachment has ended
+ * dirty_reconcile_left() - Send the event that an attachment has ended
  * @tracker: The tracker, running; plan_lock is held
  * @at: The attachment, with the source that it had
  */
@@ -367,10 +367,10 @@ void dirty_reconcile_left(struct iommufd_dirty_tracker *tracker,
 {
 	const struct iommufd_dirty_attachment *other = attachment_other(tracker, at);
 
-	/* It was told when that began */
+	/* An event reported it when that began */
 	if (other && other == &at->idev->dirty.next)
 		return;
-	plan_tell(tracker, at->idev, at->kind,
+	plan_event(tracker, at->idev, at->kind,
 		  other ? other->kind : IOMMU_DIRTY_SOURCE_NONE);
 }
 
@@ -379,7 +379,7 @@ static void attachment_apply(struct iommufd_dirty_tracker *tracker,
 {
 	if (kind == at->kind)
 		return;
-	attachment_tell(tracker, at, kind);
+	attachment_event(tracker, at, kind);
 	WRITE_ONCE(at->kind, kind);
 }
 

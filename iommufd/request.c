@@ -27,7 +27,7 @@ static void request_add(struct dirty_request *req, struct dirty_log *log,
 	dirty_binding_queue(log);
 }
 
-/* Has the log something that "everything mapped" does not tell? */
+/* Has the log something that "everything mapped" does not include? */
 static bool binding_is_needed(struct dirty_binding *b)
 {
 	struct dirty_log *log = container_of(b, struct dirty_log, binding);
@@ -47,7 +47,7 @@ static void requests_release(struct dirty_requests *reqs)
  * dirty_requests_make() - Ask all logs for a range
  * @store: The tracker's store
  * @reqs: Out: the requests, to be freed with dirty_requests_free()
- * @mapped: All that is mapped is reported anyway: ask only what has more to tell
+ * @mapped: All that is mapped is reported anyway: ask only logs that know of more
  * @first: First byte
  * @last: Last byte, inclusive
  *

@@ -35,7 +35,7 @@ static atomic_t alloc_count = ATOMIC_INIT(0);
 static atomic_t objects = ATOMIC_INIT(0);
 
 /**
- * dirty_test_break - Should this be broken?
+ * dirty_test_break() - Should this be broken?
  * @what: Bits of enum dirty_test_break
  */
 bool dirty_test_break(unsigned int what)
@@ -43,7 +43,7 @@ bool dirty_test_break(unsigned int what)
 	return READ_ONCE(dirty_break) & what;
 }
 
-/** dirty_test_fail_alloc - Should this allocation fail? */
+/** dirty_test_fail_alloc() - Should this allocation fail? */
 bool dirty_test_fail_alloc(void)
 {
 	unsigned int n = READ_ONCE(dirty_fail_alloc);
@@ -55,7 +55,7 @@ bool dirty_test_fail_alloc(void)
  * dirty_test_delay() - A gap between two steps of a protocol
  * @where: Its name
  *
- * Sleeps at random when told to, so that what can come in between does.
+ * Sleeps at random if the parameters ask for it, so that other tasks run in between.
  */
 void dirty_test_delay(const char *where)
 {

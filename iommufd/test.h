@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Ways to break the tracker on purpose, so that its tests can prove that they
- * would notice, and to delay it between two steps of a protocol, so that others
- * come in between; and a count of objects, which must be 0 when the module goes
+ * would notice, and to delay it between two steps of a protocol, so that other tasks
+ * run in between; and a count of objects, which must be 0 when the module is unloaded
  * (CONFIG_IOMMUFD_DIRTY_TEST; compiled out otherwise).
  */
 #ifndef __IOMMUFD_DIRTY_TEST_H
@@ -12,24 +12,24 @@
 
 /**
  * enum dirty_test_break - What to break (module parameter iommufd.dirty_break)
- * @DIRTY_BREAK_EARLY_PUBLISH: deliver first, flush the IOTLB later
- * @DIRTY_BREAK_MID_LEAF: let a domain harvest begin inside a leaf
- * @DIRTY_BREAK_NO_FLUSH: do not flush the IOTLB at all
- * @DIRTY_BREAK_LOSE_UNDELIVERED: forget what could not be delivered
- * @DIRTY_BREAK_NO_UNMAP: do not harvest what is unmapped
- * @DIRTY_BREAK_NO_LAST_HARVEST: do not harvest a log that is about to end
- * @DIRTY_BREAK_LATE_SOURCE: change the plan after the device was attached
- * @DIRTY_BREAK_NO_MARK: when *mapped* ends, or a log is lost, forget what was
+ * @DIRTY_BREAK_EARLY_PUBLISH: Deliver first, flush the IOTLB later
+ * @DIRTY_BREAK_MID_LEAF: Let a domain harvest begin inside a leaf
+ * @DIRTY_BREAK_NO_FLUSH: Do not flush the IOTLB at all
+ * @DIRTY_BREAK_LOSE_UNDELIVERED: Forget what could not be delivered
+ * @DIRTY_BREAK_NO_UNMAP: Do not harvest what is unmapped
+ * @DIRTY_BREAK_NO_LAST_HARVEST: Do not harvest a log that is about to end
+ * @DIRTY_BREAK_LATE_SOURCE: Change the plan after the device was attached
+ * @DIRTY_BREAK_NO_MARK: When *mapped* ends, or a log is lost, forget what was
  *	mapped
- * @DIRTY_BREAK_NO_OUTSIDE: take what a log cannot hold for clean
- * @DIRTY_BREAK_NO_ACCESS: take what the CPU writes for clean
- * @DIRTY_BREAK_NO_LENGTH: do not look how much fits into the caller's bitmap
- * @DIRTY_BREAK_NO_STEP: let harvests of the same range of a domain overlap
- * @DIRTY_BREAK_NO_HIDDEN: a READ does not wait for unmaps under way
- * @DIRTY_BREAK_EARLY_UNHIDE: an unmap lets READs go before it has published
- * @DIRTY_BREAK_NO_STALE: forget what is unmapped and may be in a log
- * @DIRTY_BREAK_LATE_PUBLISH: the last harvest of a domain publishes at its end
- * @DIRTY_BREAK_LATE_UNPIN: what was pinned is published after the access is given
+ * @DIRTY_BREAK_NO_OUTSIDE: Take what a log cannot hold for clean
+ * @DIRTY_BREAK_NO_ACCESS: Take what the CPU writes for clean
+ * @DIRTY_BREAK_NO_LENGTH: Do not look how much fits into the caller's bitmap
+ * @DIRTY_BREAK_NO_STEP: Let harvests of the same range of a domain overlap
+ * @DIRTY_BREAK_NO_HIDDEN: A READ does not wait for unmaps under way
+ * @DIRTY_BREAK_EARLY_UNHIDE: An unmap lets READs go before it has published
+ * @DIRTY_BREAK_NO_STALE: Forget what is unmapped and may be in a log
+ * @DIRTY_BREAK_LATE_PUBLISH: The last harvest of a domain publishes at its end
+ * @DIRTY_BREAK_LATE_UNPIN: What was pinned is published after the access is given
  *	up
  */
 enum dirty_test_break {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Tracepoints. Sizes are in bytes, addresses are IOVA, "last" is inclusive, times are in
- * nanoseconds. A context has the number that netlink tells, objects have their IDs in it;
+ * nanoseconds. A context has the number that netlink shows, objects have their IDs in it;
  * the tracker of one HWPT, and a legacy one, have 0.
- * Off, each costs a branch that is never taken; what they tell and no other wants is
- * worked out only when they are on.
+ * Off, each costs a branch that is never taken; values that only a tracepoint needs are
+ * computed only when it is on.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM iommufd_dirty

@@ -152,7 +152,7 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 		rc = dirty_reconcile(tracker, false);
 		if (!rc && fatal_signal_pending(current))
 			rc = -EINTR;
-		/* What was refused ends, and the user is told of what continues */
+		/* What was refused ends; the answer describes what continues */
 		if (rc && was_running)
 			dirty_reconcile(tracker, true);
 	}
@@ -272,7 +272,7 @@ int dirty_tracker_setup(struct iommufd_dirty_tracker *tracker,
 	if (event)
 		tracker->event = get_file(event);
 	init_rwsem(&tracker->runs);
-	spin_lock_init(&tracker->told.lock);
+	spin_lock_init(&tracker->reported.lock);
 	tracker->store = tracker_new_store(tracker);
 	if (!tracker->store)
 		return -ENOMEM;
@@ -391,7 +391,7 @@ static int tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
  * @enable: START
  * @policy: A policy that applies from now on, or NULL. Out: the one before
  *
- * Return: as tracker_start(), -ENOENT when there is no such device, and the policy is
+ * Return: As tracker_start(), -ENOENT when there is no such device, and the policy is
  * as before; -EINTR when killed.
  */
 int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
@@ -423,7 +423,7 @@ out_unlock:
  *
  * READs wait until it has begun again.
  *
- * Return: as tracker_start(); -EINTR when killed.
+ * Return: As tracker_start(); -EINTR when killed.
  */
 int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * DOC: Words of the dirty tracker
+/**
+ * DOC: Glossary of the dirty tracker
  *
  * tracker:	the object: collects from all sources of one IOAS
- * source:	what knows of writes: an IOMMU, a device's own log, the CPU
+ * source:	a record of writes: an IOMMU's dirty bits, a device's own log, the CPU
  *		accesses, or "everything mapped"
  * device log:	a device's own record of what it wrote (struct dirty_log)
  * binding:	a tracker's hold of a log that is on (struct dirty_binding)
@@ -11,7 +11,8 @@
  * plan:	which source covers which domain and device
  * harvest:	take dirty bits or a log out of hardware
  * step:	one harvest of a range of a domain; excludes overlapping ones
- * drain:	harvest what is on and not planned any more, until a READ has passed
+ * drain:	harvest a source that is on and no longer planned, until a READ has
+ *		covered it
  * pending:	dirty pages that have left their source and wait for a READ
  * mark:	a range in which everything mapped is dirty, once
  * stale range:	unmapped since a log was last harvested
@@ -56,7 +57,7 @@ struct file;
  * @max_domains: Room in plan.domains
  * @max_devices: Room in plan.devices
  * @runs: Read: READ, UNMAP. Write: SET. Always killable, never nested
- * @told: What listeners to events know
+ * @reported: What events have reported
  *
  * Lock order, outermost first: vfio's dev_set->lock, a domain's user_lock, runs,
  * ioas->mutex, igroup->lock, plan_lock, domains_rwsem, iova_rwsem, a domain's step,
@@ -82,7 +83,7 @@ struct iommufd_dirty_tracker {
 	unsigned int max_domains;
 	unsigned int max_devices;
 	struct rw_semaphore runs;
-	struct dirty_told told;
+	struct dirty_reported reported;
 };
 
 /**

@@ -11,7 +11,7 @@
 #include "window.h"
 
 /**
- * dirty_window_record - Record dirty pages
+ * dirty_window_record() - Record dirty pages
  * @window: The window
  * @iova: First byte
  * @length: Bytes; a record that wraps ends at the top of the address space
@@ -47,7 +47,7 @@ static void window_set(struct iova_bitmap *bitmap, unsigned long iova,
 }
 
 /**
- * dirty_window_init - Make a window that records everything
+ * dirty_window_init() - Make a window that records everything
  * @window: The window
  * @set: Where dirty pages go; outlives the window
  */

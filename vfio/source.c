@@ -98,7 +98,7 @@ static struct iommufd_device *source_device(struct vfio_device *vdev)
 }
 
 /**
- * vfio_dirty_attach - A device is about to be attached, or its log started
+ * vfio_dirty_attach() - A device is about to be attached, or its log started
  * @vdev: The device, open
  *
  * Return: -ENOMEM.
@@ -116,12 +116,12 @@ int vfio_dirty_attach(struct vfio_device *vdev)
 	    iommufd_dirty_source_registered(vdev->iommufd_device))
 		return 0;
 	ret = iommufd_dirty_source_register(vdev->iommufd_device, &desc);
-	/* Somebody else was faster */
+	/* A concurrent call has registered it */
 	return ret == -EEXIST ? 0 : ret;
 }
 
 /**
- * vfio_dirty_close - A device is about to be closed for the last time
+ * vfio_dirty_close() - A device is about to be closed for the last time
  * @vdev: The device; dev_set->lock is held
  *
  * Its log is harvested and stopped while the driver is still there, and after the
@@ -149,7 +149,7 @@ void vfio_dirty_close(struct vfio_device *vdev)
 }
 
 /**
- * vfio_dirty_log_start - VFIO_DEVICE_FEATURE_DMA_LOGGING_START
+ * vfio_dirty_log_start() - VFIO_DEVICE_FEATURE_DMA_LOGGING_START
  * @vdev: The device, open
  * @ranges: struct interval_tree_node
  * @nnodes: How many
@@ -180,7 +180,7 @@ int vfio_dirty_log_start(struct vfio_device *vdev, struct rb_root_cached *ranges
 }
 
 /**
- * vfio_dirty_log_stop - VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP
+ * vfio_dirty_log_stop() - VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP
  * @vdev: The device, open
  *
  * Return: -EBUSY when the log is a tracker's, -EINTR when killed; else the driver's
@@ -202,7 +202,7 @@ int vfio_dirty_log_stop(struct vfio_device *vdev)
 }
 
 /**
- * vfio_dirty_log_read - VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT
+ * vfio_dirty_log_read() - VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT
  * @vdev: The device, open
  * @iova: First byte
  * @length: Bytes
@@ -228,7 +228,7 @@ int vfio_dirty_log_read(struct vfio_device *vdev, unsigned long iova,
 }
 
 /**
- * vfio_dirty_migration - The migration state of a device was set
+ * vfio_dirty_migration() - The migration state of a device was set
  * @vdev: The device, open
  * @state: What to, enum vfio_device_mig_state
  * @failed: It has not got there, so the driver is asked where it is

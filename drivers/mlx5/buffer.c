@@ -26,11 +26,11 @@
 #define RUN_ORDER	get_order(SZ_2M)
 
 /**
- * mlx5vf_buffer_alloc - make an empty buffer
- * @size: what it can grow to, in bytes
+ * mlx5vf_buffer_alloc() - Make an empty buffer
+ * @size: What it can grow to, in bytes
  * @dir: DMA_TO_DEVICE or DMA_FROM_DEVICE
  *
- * Return: the buffer with one reference, or an ERR_PTR: -EFBIG or -ENOMEM.
+ * Return: The buffer with one reference, or an ERR_PTR: -EFBIG or -ENOMEM.
  */
 struct mlx5vf_buffer *mlx5vf_buffer_alloc(size_t size, enum dma_data_direction dir)
 {
@@ -79,9 +79,9 @@ static unsigned int get_pages(struct page **pages, unsigned int n, unsigned int 
 }
 
 /**
- * mlx5vf_buffer_grow - have memory for so much
- * @buf: a buffer that is not mapped
- * @size: bytes, at most what it was made for
+ * mlx5vf_buffer_grow() - Have memory for so much
+ * @buf: A buffer that is not mapped
+ * @size: Bytes, at most what it was made for
  *
  * Return: 0 or -ENOMEM; then it is as large as it was, or a little larger.
  */
@@ -123,8 +123,8 @@ static void buffer_free(struct kref *ref)
 }
 
 /**
- * mlx5vf_buffer_put - give back a reference
- * @buf: the buffer; no longer mapped if this is the last reference. May be NULL.
+ * mlx5vf_buffer_put() - Give back a reference
+ * @buf: The buffer; no longer mapped if this is the last reference. May be NULL.
  */
 void mlx5vf_buffer_put(struct mlx5vf_buffer *buf)
 {
@@ -168,10 +168,10 @@ static int create_mkey(struct mlx5_core_dev *mdev, struct mlx5vf_buffer *buf, u3
 }
 
 /**
- * mlx5vf_buffer_map - let firmware get at a buffer
- * @mv: the VF, attached; the DMA is its PF's
- * @buf: a buffer that is not mapped
- * @pd: protection domain
+ * mlx5vf_buffer_map() - Let firmware get at a buffer
+ * @mv: The VF, attached; the DMA is its PF's
+ * @buf: A buffer that is not mapped
+ * @pd: Protection domain
  *
  * Return: 0 or an error.
  */
@@ -204,9 +204,9 @@ free_table:
 }
 
 /**
- * mlx5vf_buffer_unmap - take a buffer away from firmware
- * @mv: the VF, attached
- * @buf: the buffer; nothing is done if it is not mapped
+ * mlx5vf_buffer_unmap() - Take a buffer away from firmware
+ * @mv: The VF, attached
+ * @buf: The buffer; nothing is done if it is not mapped
  */
 void mlx5vf_buffer_unmap(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 {
@@ -227,9 +227,9 @@ void mlx5vf_buffer_unmap(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 }
 
 /**
- * mlx5vf_buffer_for_cpu - see what firmware has written
- * @mv: the VF
- * @buf: a buffer that is mapped
+ * mlx5vf_buffer_for_cpu() - See what firmware has written
+ * @mv: The VF
+ * @buf: A buffer that is mapped
  */
 void mlx5vf_buffer_for_cpu(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 {
@@ -237,9 +237,9 @@ void mlx5vf_buffer_for_cpu(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 }
 
 /**
- * mlx5vf_buffer_for_device - show firmware what was written, or let it write
- * @mv: the VF
- * @buf: a buffer that is mapped
+ * mlx5vf_buffer_for_device() - Show firmware what was written, or let it write
+ * @mv: The VF
+ * @buf: A buffer that is mapped
  */
 void mlx5vf_buffer_for_device(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 {

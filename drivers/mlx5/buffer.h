@@ -12,14 +12,14 @@ struct mlx5_core_dev;
 struct mlx5vf_device;
 
 /**
- * struct mlx5vf_buffer - memory that firmware reads or writes
- * @ref: who may still touch the memory; the firmware is not among them
- * @dir: direction of the DMA
- * @pages: the pages, @npages of them, then NULL, room for @max_pages
- * @npages: number of pages
- * @max_pages: how many it can grow to
- * @mapped: firmware can get at it, through @sgt and @mkey
- * @stuck: firmware did not give it back: the pages are never freed
+ * struct mlx5vf_buffer - Memory that firmware reads or writes
+ * @ref: Who may still touch the memory; the firmware is not among them
+ * @dir: Direction of the DMA
+ * @pages: The pages, @npages of them, then NULL, room for @max_pages
+ * @npages: Number of pages
+ * @max_pages: How many it can grow to
+ * @mapped: Firmware can get at it, through @sgt and @mkey
+ * @stuck: Firmware did not give it back: the pages are never freed
  * @sgt: DMA addresses
  * @mkey: firmware's name for the memory, from address 0
  */

@@ -32,9 +32,9 @@ MODULE_PARM_DESC(cmd_timeout_ms, "Longest wait for the answer to a firmware comm
 enum mlx5vf_phase { CMD_PENDING, CMD_ANSWERED, CMD_ABANDONED };
 
 /**
- * mlx5vf_cmd_limit - how long an answer is waited for, in jiffies
+ * mlx5vf_cmd_limit() - How long an answer is waited for, in jiffies
  *
- * Return: at least one.
+ * Return: At least one.
  */
 unsigned long mlx5vf_cmd_limit(void)
 {
@@ -44,8 +44,8 @@ unsigned long mlx5vf_cmd_limit(void)
 /* ---- Outcomes ---- */
 
 /**
- * mlx5vf_refused_state - did firmware refuse since something was not in a state for it?
- * @result: of the command
+ * mlx5vf_refused_state() - Did firmware refuse since something was not in a state for it?
+ * @result: Of the command
  */
 bool mlx5vf_refused_state(struct mlx5vf_result result)
 {
@@ -54,8 +54,8 @@ bool mlx5vf_refused_state(struct mlx5vf_result result)
 }
 
 /**
- * mlx5vf_had_no_effect - is it certain that firmware did nothing of a command?
- * @result: of the command
+ * mlx5vf_had_no_effect() - Is it certain that firmware did nothing of a command?
+ * @result: Of the command
  *
  * An internal error of the firmware can come in the middle.
  */
@@ -67,7 +67,7 @@ bool mlx5vf_had_no_effect(struct mlx5vf_result result)
 
 static struct mlx5vf_result not_given(struct mlx5vf_cmd *cmd, int err)
 {
-	/* For firmware that is gone mlx5_core has answers of its own. */
+	/* Without firmware mlx5_core makes up the answer. */
 	err = mlx5_cmd_check(cmd->mv->mdev, err, cmd->in, cmd->out) ?: -EIO;
 	dev_err_ratelimited(mlx5vf_dev(cmd->mv), "%s could not be given to the firmware: error %d\n",
 			    cmd->what, err);
@@ -84,10 +84,10 @@ static bool not_delivered(int status)
 }
 
 /**
- * mlx5vf_cmd_result - what became of a command
- * @cmd: the command, answered
+ * mlx5vf_cmd_result() - What became of a command
+ * @cmd: The command, answered
  *
- * Return: the result; an error is in the kernel's log.
+ * Return: The result; an error is in the kernel's log.
  */
 struct mlx5vf_result mlx5vf_cmd_result(struct mlx5vf_cmd *cmd)
 {
@@ -110,12 +110,12 @@ struct mlx5vf_result mlx5vf_cmd_result(struct mlx5vf_cmd *cmd)
 /* ---- The life of a command ---- */
 
 /**
- * mlx5vf_cmd_alloc - make a command
- * @mv: the VF
- * @what: the command's name, for messages
- * @outlen: size of the answer in bytes
+ * mlx5vf_cmd_alloc() - Make a command
+ * @mv: The VF
+ * @what: The command's name, for messages
+ * @outlen: Size of the answer in bytes
  *
- * Return: the command with one reference, or NULL.
+ * Return: The command with one reference, or NULL.
  */
 struct mlx5vf_cmd *mlx5vf_cmd_alloc(struct mlx5vf_device *mv, const char *what, int outlen)
 {
@@ -134,8 +134,8 @@ struct mlx5vf_cmd *mlx5vf_cmd_alloc(struct mlx5vf_device *mv, const char *what, 
 }
 
 /**
- * mlx5vf_cmd_put - give back a reference
- * @cmd: the command, or NULL
+ * mlx5vf_cmd_put() - Give back a reference
+ * @cmd: The command, or NULL
  */
 void mlx5vf_cmd_put(struct mlx5vf_cmd *cmd)
 {
@@ -183,10 +183,10 @@ static void cmd_answered(int status, struct mlx5_async_work *work)
 }
 
 /**
- * mlx5vf_cmd_give - give a command to the firmware
- * @cmd: the command, not given before; the VF is attached
- * @in: what is sent
- * @inlen: bytes of it
+ * mlx5vf_cmd_give() - Give a command to the firmware
+ * @cmd: The command, not given before; the VF is attached
+ * @in: What is sent
+ * @inlen: Bytes of it
  *
  * mlx5_core takes few commands on general objects at a time, and says EBUSY; that
  * is waited for, killable and with a limit.
@@ -214,8 +214,8 @@ struct mlx5vf_result mlx5vf_cmd_give(struct mlx5vf_cmd *cmd, void *in, int inlen
 }
 
 /**
- * mlx5vf_cmd_is_answered - has the answer come?
- * @cmd: a command that was given
+ * mlx5vf_cmd_is_answered() - Has the answer come?
+ * @cmd: A command that was given
  */
 bool mlx5vf_cmd_is_answered(struct mlx5vf_cmd *cmd)
 {
@@ -223,8 +223,8 @@ bool mlx5vf_cmd_is_answered(struct mlx5vf_cmd *cmd)
 }
 
 /**
- * mlx5vf_cmd_wait - wait for the answer
- * @cmd: a command that was given
+ * mlx5vf_cmd_wait() - Wait for the answer
+ * @cmd: A command that was given
  *
  * Return: 0; -EINTR if killed; -ETIMEDOUT. It is still under way after an error.
  */
@@ -240,8 +240,8 @@ int mlx5vf_cmd_wait(struct mlx5vf_cmd *cmd)
 }
 
 /**
- * mlx5vf_cmd_abandon - nobody wants to know the answer any more
- * @cmd: a command that was given; the reference stays the caller's
+ * mlx5vf_cmd_abandon() - Stop waiting for the answer
+ * @cmd: A command that was given; the reference stays the caller's
  *
  * Return: true if it is still under way, false if it was answered just before.
  */
@@ -258,8 +258,8 @@ bool mlx5vf_cmd_abandon(struct mlx5vf_cmd *cmd)
 }
 
 /**
- * mlx5vf_cmd_wait_abandoned - wait until no abandoned command is under way
- * @mv: the VF
+ * mlx5vf_cmd_wait_abandoned() - Wait until no abandoned command is under way
+ * @mv: The VF
  *
  * Killable, and no longer than for the answer to one command.
  *
@@ -279,8 +279,8 @@ int mlx5vf_cmd_wait_abandoned(struct mlx5vf_device *mv)
 }
 
 /*
- * Give it, wait, and give back the reference; *@left has it if it is under way yet. Its
- * owner is told also if it could not be given.
+ * Give it, wait, and drop the reference; *@left has it if it is still under way. Its
+ * owner gets a result also if it could not be given.
  */
 static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen,
 				     struct mlx5vf_cmd **left)
@@ -305,15 +305,15 @@ static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen
 }
 
 /**
- * mlx5vf_exec - give a command and wait for its answer
- * @mv: the VF; attached, and cannot be detached meanwhile
- * @what: the command's name, for messages
- * @in: the command
- * @inlen: its size
- * @out: the answer, or NULL if only success counts
- * @outlen: size of the answer
+ * mlx5vf_exec() - Give a command and wait for its answer
+ * @mv: The VF; attached, and stays so during the call
+ * @what: The command's name, for messages
+ * @in: The command
+ * @inlen: Its size
+ * @out: The answer, or NULL if only success counts
+ * @outlen: Size of the answer
  *
- * Return: what became of it; MLX5VF_UNKNOWN with -EINTR if the caller was killed, or
+ * Return: What became of it; MLX5VF_UNKNOWN with -EINTR if the caller was killed, or
  * -ETIMEDOUT, and then the command is abandoned.
  */
 struct mlx5vf_result mlx5vf_exec(struct mlx5vf_device *mv, const char *what, void *in,
@@ -338,9 +338,9 @@ struct mlx5vf_result mlx5vf_exec(struct mlx5vf_device *mv, const char *what, voi
 /* ---- Commands of the migration states; SAVE is in save.c ---- */
 
 /**
- * mlx5vf_cmd_query_function - ask whether the VF can be migrated
- * @mv: the VF; its PF cannot go away meanwhile
- * @migratable: the answer
+ * mlx5vf_cmd_query_function() - Ask whether the VF can be migrated
+ * @mv: The VF; its PF stays bound during the call
+ * @migratable: The answer
  *
  * Return: 0 or an error.
  */
@@ -361,8 +361,8 @@ int mlx5vf_cmd_query_function(struct mlx5vf_device *mv, bool *migratable)
 }
 
 /**
- * mlx5vf_cmd_query_vhca_id - ask for the VF's name in migration commands
- * @mv: the VF, attached, of which vhca_id is set
+ * mlx5vf_cmd_query_vhca_id() - Ask for the VF's name in migration commands
+ * @mv: The VF, attached, of which vhca_id is set
  *
  * Return: 0 or an error.
  */
@@ -388,11 +388,11 @@ int mlx5vf_cmd_query_vhca_id(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_cmd_suspend - stop a part of the VF
- * @mv: the VF; attached, state_lock held
- * @part: the initiator is stopped first, the responder after it
+ * mlx5vf_cmd_suspend() - Stop a part of the VF
+ * @mv: The VF; attached, state_lock held
+ * @part: The initiator is stopped first, the responder after it
  *
- * Return: what became of it.
+ * Return: What became of it.
  */
 struct mlx5vf_result mlx5vf_cmd_suspend(struct mlx5vf_device *mv, enum mlx5vf_part part)
 {
@@ -411,11 +411,11 @@ struct mlx5vf_result mlx5vf_cmd_suspend(struct mlx5vf_device *mv, enum mlx5vf_pa
 }
 
 /**
- * mlx5vf_cmd_resume - let a part of the VF go on
- * @mv: the VF; attached, state_lock held
- * @part: the responder goes on first, the initiator after it
+ * mlx5vf_cmd_resume() - Resume a part of the VF
+ * @mv: The VF; attached, state_lock held
+ * @part: The responder resumes first, the initiator after it
  *
- * Return: what became of it.
+ * Return: What became of it.
  */
 struct mlx5vf_result mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_part part)
 {
@@ -434,10 +434,10 @@ struct mlx5vf_result mlx5vf_cmd_resume(struct mlx5vf_device *mv, enum mlx5vf_par
 }
 
 /**
- * mlx5vf_cmd_query_state - ask how large the state is
- * @mv: the VF; attached, state_lock held
- * @incremental: only of what changed since the last SAVE that tracks
- * @size: the answer
+ * mlx5vf_cmd_query_state() - Ask how large the state is
+ * @mv: The VF; attached, state_lock held
+ * @incremental: Only of what changed since the last SAVE that tracks
+ * @size: The answer
  *
  * Return: 0 or an error; the VF is as it was.
  */
@@ -479,16 +479,16 @@ int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 }
 
 /**
- * mlx5vf_cmd_load - give the VF the state of an image
- * @mv: the VF; attached, state_lock held
- * @mkey: of the buffer with the image
- * @length: of the image, in bytes
- * @done: called once: when it was answered, possibly in an interrupt, or could not be
+ * mlx5vf_cmd_load() - Give the VF the state of an image
+ * @mv: The VF; attached, state_lock held
+ * @mkey: Of the buffer with the image
+ * @length: Of the image, in bytes
+ * @done: Called once: when it was answered, possibly in an interrupt, or could not be
  *	given
- * @owner: for @done
- * @left: set to the command if it is still under way, abandoned, and reads the buffer
+ * @owner: For @done
+ * @left: Set to the command if it is still under way, abandoned, and reads the buffer
  *
- * Return: what became of it; unless it was done, the VF's state is undefined.
+ * Return: What became of it; unless it was done, the VF's state is undefined.
  */
 struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length,
 				     void (*done)(void *owner), void *owner,

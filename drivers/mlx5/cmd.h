@@ -20,10 +20,10 @@ struct mlx5vf_device;
 #define MLX5VF_MAX_IMAGE	((size_t)(BIT_ULL(32) - PAGE_SIZE))
 
 /**
- * struct mlx5vf_size - what firmware says about the state
- * @required: bytes of buffer that the next SAVE needs, at most MLX5VF_MAX_IMAGE
- * @total: bytes that are left to save; more than @required if that takes chunks
- * @initial: it is initial data, as the first SAVE of pre-copy makes it
+ * struct mlx5vf_size - What firmware says about the state
+ * @required: Bytes of buffer that the next SAVE needs, at most MLX5VF_MAX_IMAGE
+ * @total: Bytes that are left to save; more than @required if that takes chunks
+ * @initial: It is initial data, as the first SAVE of pre-copy makes it
  */
 struct mlx5vf_size {
 	size_t required;
@@ -38,11 +38,11 @@ enum mlx5vf_part {
 };
 
 /**
- * enum mlx5vf_outcome - what became of a command
- * @MLX5VF_DONE: firmware executed it
- * @MLX5VF_REFUSED: firmware refused it
- * @MLX5VF_NOT_GIVEN: firmware did not take it, and it had no effect
- * @MLX5VF_UNKNOWN: it was given, and there is no answer that says more
+ * enum mlx5vf_outcome - What became of a command
+ * @MLX5VF_DONE: Firmware executed it
+ * @MLX5VF_REFUSED: Firmware refused it
+ * @MLX5VF_NOT_GIVEN: Firmware did not take it, and it had no effect
+ * @MLX5VF_UNKNOWN: It was given, and there is no answer that says more
  */
 enum mlx5vf_outcome {
 	MLX5VF_DONE,
@@ -52,10 +52,10 @@ enum mlx5vf_outcome {
 };
 
 /**
- * struct mlx5vf_result - how a command ended
- * @outcome: what became of it
- * @status: of the firmware, if @outcome is MLX5VF_REFUSED; only cmd.c reads it
- * @err: what the user is told; 0 if @outcome is MLX5VF_DONE, else negative
+ * struct mlx5vf_result - How a command ended
+ * @outcome: What became of it
+ * @status: Of the firmware, if @outcome is MLX5VF_REFUSED; only cmd.c reads it
+ * @err: Error for the user; 0 if @outcome is MLX5VF_DONE, else negative
  */
 struct mlx5vf_result {
 	enum mlx5vf_outcome outcome;
@@ -64,19 +64,19 @@ struct mlx5vf_result {
 };
 
 /**
- * struct mlx5vf_cmd - a command
+ * struct mlx5vf_cmd - A command
  * @work: mlx5_core's part
- * @mv: the VF
- * @what: its name, for messages
- * @done: called when it was answered, possibly in an interrupt; may be NULL
- * @owner: for @done
- * @refs: one of the caller, one of mlx5_core until it has answered
+ * @mv: The VF
+ * @what: Its name, for messages
+ * @done: Called when it was answered, possibly in an interrupt; may be NULL
+ * @owner: For @done
+ * @refs: One of the caller, one of mlx5_core until it has answered
  * @phase: enum mlx5vf_phase of cmd.c; who changes it first decides
- * @answered: completed by the answer
- * @in: how the command begins, which is the same for all
- * @outlen: bytes of @out
- * @status: the answer, as mlx5_cmd_check() takes it
- * @out: what firmware wrote
+ * @answered: Completed by the answer
+ * @in: How the command begins, which is the same for all
+ * @outlen: Bytes of @out
+ * @status: The answer, as mlx5_cmd_check() takes it
+ * @out: What firmware wrote
  */
 struct mlx5vf_cmd {
 	struct mlx5_async_work work;
@@ -94,13 +94,13 @@ struct mlx5vf_cmd {
 };
 
 /**
- * mlx5vf_retry_nomem - give a command that frees something until it has memory
- * @command: an expression that is 0 or an error
+ * mlx5vf_retry_nomem() - Give a command that frees something until it has memory
+ * @command: An expression that is 0 or an error
  *
  * A command takes a little memory of the kernel; what it would have freed is
  * lost until the next boot without it. Sleeps, for a second at most.
  *
- * Return: what the last one returned.
+ * Return: What the last one returned.
  */
 #define mlx5vf_retry_nomem(command)					\
 ({									\

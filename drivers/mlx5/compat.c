@@ -19,10 +19,10 @@ static void get_psid(struct mlx5_core_dev *mdev, char *psid)
 }
 
 /**
- * mlx5vf_start_make - say what a stream is of
- * @mv: the VF that is saved; attached
- * @several: there will be more than one image
- * @start: filled in
+ * mlx5vf_start_make() - Say what a stream is of
+ * @mv: The VF that is saved; attached
+ * @several: There will be more than one image
+ * @start: Filled in
  */
 void mlx5vf_start_make(struct mlx5vf_device *mv, bool several, struct mlx5vf_start *start)
 {
@@ -60,10 +60,10 @@ static bool same_firmware(struct mlx5_core_dev *mdev, const struct mlx5vf_start 
 }
 
 /**
- * mlx5vf_start_check - is a stream of a VF that this one can go on for?
- * @mv: the VF that is loaded; its PF was up
- * @start: what the stream says; its checksum was right
- * @why: set to why not
+ * mlx5vf_start_check() - Is a stream of a VF that this one can go on for?
+ * @mv: The VF that is loaded; its PF was up
+ * @start: What the stream says; its checksum was right
+ * @why: Set to why not
  *
  * Return: 0 or -EOPNOTSUPP.
  */

@@ -3,9 +3,9 @@
  * What is true of the VF whatever it does: may commands be given, what does a
  * reset mean, and when does a data session end.
  *
- * vfio_pci_core tells about a reset with its memory_lock held, which a holder of
- * state_lock may be waiting for. So the reset only leaves a note, which is acted
- * upon by whoever takes state_lock next, or holds it and releases it.
+ * vfio_pci_core reports a reset with its memory_lock held, which a holder of
+ * state_lock may be waiting for. So the reset only sets a flag, and the task that takes
+ * state_lock next, or holds it and releases it, acts upon it.
  *
  * A reset can overtake a suspend: the command is given, the VF is reset, and then
  * firmware suspends it. After the reset the state is RUNNING, and the VF must be.
@@ -29,11 +29,11 @@
 /* ---- Sessions ---- */
 
 /**
- * mlx5vf_session_init - begin the life of a session
- * @s: embedded in a structure that is otherwise zero
- * @mv: the VF
- * @ops: what kind it is
- * @work: called by mlx5vf_session_kick(); calls mlx5vf_session_release() under
+ * mlx5vf_session_init() - Begin the life of a session
+ * @s: Embedded in a structure that is otherwise zero
+ * @mv: The VF
+ * @ops: What kind it is
+ * @work: Called by mlx5vf_session_kick(); calls mlx5vf_session_release() under
  *	state_lock, and gives back a reference at its end
  */
 void mlx5vf_session_init(struct mlx5vf_session *s, struct mlx5vf_device *mv,
@@ -56,8 +56,8 @@ static void session_free(struct kref *ref)
 }
 
 /**
- * mlx5vf_session_put - give back a reference
- * @s: the session
+ * mlx5vf_session_put() - Give back a reference
+ * @s: The session
  */
 void mlx5vf_session_put(struct mlx5vf_session *s)
 {
@@ -65,8 +65,8 @@ void mlx5vf_session_put(struct mlx5vf_session *s)
 }
 
 /**
- * mlx5vf_session_kick - have the work look at the session
- * @s: the session; its VF's workqueue exists, which a command under way and a
+ * mlx5vf_session_kick() - Have the work look at the session
+ * @s: The session; its VF's workqueue exists, which a command under way and a
  *	session that is not released warrant
  */
 void mlx5vf_session_kick(struct mlx5vf_session *s)
@@ -77,8 +77,8 @@ void mlx5vf_session_kick(struct mlx5vf_session *s)
 }
 
 /**
- * mlx5vf_session_release - destroy what firmware knows of a session, if it can be now
- * @s: the session; state_lock held
+ * mlx5vf_session_release() - Destroy what firmware knows of a session, if it can be now
+ * @s: The session; state_lock held
  */
 void mlx5vf_session_release(struct mlx5vf_session *s)
 {
@@ -90,8 +90,8 @@ void mlx5vf_session_release(struct mlx5vf_session *s)
 }
 
 /**
- * mlx5vf_session_end - end the data session, if there is one
- * @mv: the VF; state_lock held
+ * mlx5vf_session_end() - End the data session, if there is one
+ * @mv: The VF; state_lock held
  *
  * Waits for nothing.
  */
@@ -128,8 +128,8 @@ static void act_upon_reset(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_state_lock - take state_lock
- * @mv: the VF
+ * mlx5vf_state_lock() - Take state_lock
+ * @mv: The VF
  *
  * A reset that has returned is seen by who takes the lock after it.
  *
@@ -144,10 +144,10 @@ int mlx5vf_state_lock(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_state_unlock - release state_lock
- * @mv: the VF
+ * mlx5vf_state_unlock() - Release state_lock
+ * @mv: The VF
  *
- * To be used instead of mutex_unlock(): acts upon resets that came meanwhile.
+ * To be used instead of mutex_unlock(): acts upon resets that arrived under the lock.
  */
 void mlx5vf_state_unlock(struct mlx5vf_device *mv)
 {
@@ -163,8 +163,8 @@ void mlx5vf_state_unlock(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_reset_begins - the VF is about to be reset
- * @mv: the VF
+ * mlx5vf_reset_begins() - The VF is about to be reset
+ * @mv: The VF
  *
  * Waits for nothing.
  */
@@ -175,8 +175,8 @@ void mlx5vf_reset_begins(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_reset_done - the VF was reset, so it is running
- * @mv: the VF
+ * mlx5vf_reset_done() - The VF was reset, so it is running
+ * @mv: The VF
  *
  * Waits for nothing, and gives no command.
  */
@@ -192,8 +192,8 @@ void mlx5vf_reset_done(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_opened - the VF is opened, and vfio_pci_core has reset it
- * @mv: the VF
+ * mlx5vf_opened() - The VF is opened, and vfio_pci_core has reset it
+ * @mv: The VF
  */
 void mlx5vf_opened(struct mlx5vf_device *mv)
 {
@@ -205,8 +205,8 @@ void mlx5vf_opened(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_closing - the VF is about to be closed, and vfio_pci_core resets it then
- * @mv: the VF
+ * mlx5vf_closing() - The VF is about to be closed, and vfio_pci_core resets it then
+ * @mv: The VF
  *
  * Waits for commands under way, as long as an answer is waited for.
  */
@@ -226,7 +226,7 @@ void mlx5vf_closing(struct mlx5vf_device *mv)
 
 /* ---- May commands be given? ---- */
 
-/* One part goes on. If firmware refuses, it does so already. */
+/* One part resumes. If firmware refuses, it runs already. */
 static int resume_part(struct mlx5vf_device *mv, enum mlx5vf_part part, int bit)
 {
 	struct mlx5vf_result result;
@@ -260,8 +260,8 @@ static int resume_both(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_pf_ready - can commands of the migration states be given now?
- * @mv: the VF; state_lock held
+ * mlx5vf_pf_ready() - Can commands of the migration states be given now?
+ * @mv: The VF; state_lock held
  *
  * Waits for commands under way that were abandoned, killable and with a limit.
  *
@@ -291,8 +291,8 @@ int mlx5vf_pf_ready(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_resume_stray - resume the VF if firmware suspended it after a reset
- * @mv: the VF; state_lock held
+ * mlx5vf_resume_stray() - Resume the VF if firmware suspended it after a reset
+ * @mv: The VF; state_lock held
  *
  * Does nothing while a command is under way, whose answer brings it here again.
  */
@@ -314,8 +314,8 @@ static void late_work(struct work_struct *work)
 }
 
 /**
- * mlx5vf_device_init - before anything else is called
- * @mv: the VF, otherwise zero
+ * mlx5vf_device_init() - Before anything else is called
+ * @mv: The VF, otherwise zero
  */
 void mlx5vf_device_init(struct mlx5vf_device *mv)
 {

@@ -40,13 +40,13 @@ enum {
 };
 
 /**
- * struct mlx5vf_session_ops - what differs between saving and loading
- * @end: the session ends: readers and writers fail from now on. Gives no command,
+ * struct mlx5vf_session_ops - What differs between saving and loading
+ * @end: The session ends: readers and writers fail from now on. Gives no command,
  *	waits for nothing. Under state_lock.
- * @release: destroy what firmware knows of. Under state_lock, after @end, when no
+ * @release: Destroy what firmware knows of. Under state_lock, after @end, when no
  *	command of the session is under way.
- * @is_busy: is a command of the session under way? Under state_lock.
- * @free: the last reference was given back
+ * @is_busy: Is a command of the session under way? Under state_lock.
+ * @free: The last reference was given back
  */
 struct mlx5vf_session_ops {
 	void (*end)(struct mlx5vf_session *s);
@@ -56,14 +56,14 @@ struct mlx5vf_session_ops {
 };
 
 /**
- * struct mlx5vf_session - a data session, of the saving states or of RESUMING
- * @ref: one of mlx5vf_device.session, one of the file, one of @work while it is
+ * struct mlx5vf_session - A data session, of the saving states or of RESUMING
+ * @ref: One of mlx5vf_device.session, one of the file, one of @work while it is
  *	queued or a command of the session is under way
- * @mv: the VF, of which it holds a reference
- * @ops: as above
- * @work: acts upon answers, and releases the session when it has ended
- * @pd: protection domain
- * @dead: it has ended; set under state_lock
+ * @mv: The VF, of which it holds a reference
+ * @ops: As above
+ * @work: Acts upon answers, and releases the session when it has ended
+ * @pd: Protection domain
+ * @dead: It has ended; set under state_lock
  * @released: @ops->release was called
  */
 struct mlx5vf_session {
@@ -77,34 +77,34 @@ struct mlx5vf_session {
 };
 
 /**
- * struct mlx5vf_device - a VF
+ * struct mlx5vf_device - A VF
  * @core: vfio-pci-core's part
- * @mdev: the PF's mlx5_core device; commands only while @attached
- * @nb: tells when the PF takes the VF down and brings it back
- * @wq: for answers that no task waits for, and what must not be waited for
- * @late_work: resumes the VF if firmware suspended it after a reset
- * @vf_id: number of the VF, from 0; firmware's function number is one more
- * @find_again: the PF could not be asked yet
- * @migratable: firmware can migrate the VF, and the other fields are valid
- * @chunks: firmware can save in chunks, so that no buffer holds the whole state
- * @multi: firmware can load several images
- * @shows_state: firmware says when a VF that runs has new initial data
- * @precopy_v2: the user takes VFIO_PRECOPY_INFO_REINIT, until the device is closed
- * @async: accounts the commands that are under way
- * @abandoned: commands under way whose answer no task wants
- * @idle: woken when @abandoned becomes smaller
- * @flags: bits as above
- * @state_lock: protects the fields below, and the firmware's migration commands.
+ * @mdev: The PF's mlx5_core device; commands only while @attached
+ * @nb: Called when the PF takes the VF down and brings it back
+ * @wq: For answers that no task waits for, and what must not be waited for
+ * @late_work: Resumes the VF if firmware suspended it after a reset
+ * @vf_id: Number of the VF, from 0; firmware's function number is one more
+ * @find_again: The PF could not be asked yet
+ * @migratable: Firmware can migrate the VF, and the other fields are valid
+ * @chunks: Firmware can save in chunks, so that no buffer holds the whole state
+ * @multi: Firmware can load several images
+ * @shows_state: Firmware says when a VF that runs has new initial data
+ * @precopy_v2: The user takes VFIO_PRECOPY_INFO_REINIT, until the device is closed
+ * @async: Accounts the commands that are under way
+ * @abandoned: Commands under way whose answer no task wants
+ * @idle: Woken when @abandoned becomes smaller
+ * @flags: Bits as above
+ * @state_lock: Protects the fields below, and the firmware's migration commands.
  *	Taken and released with mlx5vf_state_lock(), mlx5vf_state_unlock().
- * @attached: the PF is up
- * @lost: the PF went down since the last reset, and with it the VF's state
- * @unsure: since the last reset, a SUSPEND, RESUME or LOAD had an outcome that is
+ * @attached: The PF is up
+ * @lost: The PF went down since the last reset, and with it the VF's state
+ * @unsure: Since the last reset, a SUSPEND, RESUME or LOAD had an outcome that is
  *	not known
  * @vhca_known: @vhca_id is valid
  * @vhca_id: firmware's name for the VF in migration commands
- * @state: migration state
- * @session: the data session, or NULL; owns a reference
- * @tracker: the page tracker, which has a lock of its own
+ * @state: Migration state
+ * @session: The data session, or NULL; owns a reference
+ * @tracker: The page tracker, which has a lock of its own
  */
 struct mlx5vf_device {
 	struct vfio_pci_core_device core;

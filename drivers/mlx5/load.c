@@ -6,7 +6,7 @@
  * session for good, and RESUMING can then be left through ERROR and a reset only.
  *
  * A header makes us allocate nothing but a bounded reserve; memory for an image
- * comes as its bytes come.
+ * is allocated as its bytes arrive.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -31,24 +31,24 @@ MODULE_PARM_DESC(require_checked_streams, "Refuse migration data without checksu
 #define MAX_PREPARE	SZ_64M
 
 /**
- * struct mlx5vf_loader - the session
- * @base: what all sessions have
- * @write_lock: one write() at a time; taken before state_lock, and not by what
+ * struct mlx5vf_loader - The session
+ * @base: What all sessions have
+ * @write_lock: One write() at a time; taken before state_lock, and not by what
  *	ends the session. Protects the rest; @buf is changed with state_lock held too.
- * @head: header of the current record
- * @head_got: bytes of it that were written
- * @content: what is to be done with what follows it
- * @small: what follows it, if it is kept
- * @data_got: bytes of what follows that were written
- * @buf: for the image; mapped only while it is loaded
- * @cmd: a LOAD that is still under way, abandoned; under state_lock
- * @stored: bytes of an image that is complete and was not loaded
- * @stream: the place
- * @records: number of records so far
- * @begun: a byte was written
- * @closed: the file was closed
- * @complete: the VF can leave RESUMING as far as the stream is concerned
- * @error: what went wrong, or 0
+ * @head: Header of the current record
+ * @head_got: Bytes of it that were written
+ * @content: What is to be done with what follows it
+ * @small: What follows it, if it is kept
+ * @data_got: Bytes of what follows that were written
+ * @buf: For the image; mapped only while it is loaded
+ * @cmd: A LOAD that is still under way, abandoned; under state_lock
+ * @stored: Bytes of an image that is complete and was not loaded
+ * @stream: The place
+ * @records: Number of records so far
+ * @begun: A byte was written
+ * @closed: The file was closed
+ * @complete: The VF can leave RESUMING as far as the stream is concerned
+ * @error: What went wrong, or 0
  */
 struct mlx5vf_loader {
 	struct mlx5vf_session base;
@@ -88,7 +88,7 @@ static int loader_refuse(struct mlx5vf_loader *l, int error, const char *why)
 
 /* ---- Images ---- */
 
-/* Possibly in an interrupt. The reference that the command had goes to the work. */
+/* Possibly in an interrupt. The work takes over the command's reference. */
 static void loader_answered(void *owner)
 {
 	struct mlx5vf_loader *l = owner;
@@ -394,7 +394,7 @@ static bool loader_is_busy(struct mlx5vf_session *base)
 	return l->cmd && !mlx5vf_cmd_is_answered(l->cmd);
 }
 
-/* A write() that fills the buffer goes on, in memory that firmware has left. */
+/* A write() that fills the buffer continues, in memory that firmware has released. */
 static void loader_release(struct mlx5vf_session *base)
 {
 	struct mlx5vf_loader *l = to_loader(base);
@@ -434,10 +434,10 @@ static void loader_work(struct work_struct *work)
 /* ---- What the arcs do ---- */
 
 /**
- * mlx5vf_load_begin - open a session for loading
- * @mv: the VF; ready, stopped, state_lock held
+ * mlx5vf_load_begin() - Open a session for loading
+ * @mv: The VF; ready, stopped, state_lock held
  *
- * Return: the session's file, or an ERR_PTR.
+ * Return: The session's file, or an ERR_PTR.
  */
 struct file *mlx5vf_load_begin(struct mlx5vf_device *mv)
 {
@@ -475,12 +475,12 @@ put:
 }
 
 /**
- * mlx5vf_load_finish - leave RESUMING
- * @mv: the VF in RESUMING; state_lock held
+ * mlx5vf_load_finish() - Leave RESUMING
+ * @mv: The VF in RESUMING; state_lock held
  *
  * Return: 0 if a stream was loaded or nothing was written at all, and the session is
- * over; -ENODATA if some is still missing and can still come, and the session goes
- * on; or why it cannot go on.
+ * over; -ENODATA if some is still missing and can still arrive, and the session
+ * continues; or why it cannot continue.
  */
 int mlx5vf_load_finish(struct mlx5vf_device *mv)
 {

@@ -5,7 +5,7 @@
  * waited for; tracker.c decides when there is one.
  *
  * Firmware is limited: in the number of ranges (the closest are merged, which can
- * only track more), in their length in all, and in its log, which overflows.
+ * only track more), in their total length, and in its log, which overflows.
  *
  * Firmware forgets a page when it reports it. So whatever goes wrong in the middle
  * of a report can have lost pages. Then the log is broken: every report fails until
@@ -198,10 +198,10 @@ static int choose_space(struct mlx5_core_dev *mdev, const struct mlx5vf_log *log
 }
 
 /**
- * mlx5vf_log_capable - can the firmware track, within limits that make sense?
- * @mdev: the PF
+ * mlx5vf_log_capable() - Can the firmware track, within limits that make sense?
+ * @mdev: The PF
  *
- * Return: whether it can.
+ * Return: Whether it can.
  */
 bool mlx5vf_log_capable(struct mlx5_core_dev *mdev)
 {
@@ -222,8 +222,8 @@ bool mlx5vf_log_capable(struct mlx5_core_dev *mdev)
 /* ---- Making and destroying a log ---- */
 
 /**
- * mlx5vf_log_put - give back a reference
- * @log: the log; not one that firmware knows, if this is the last
+ * mlx5vf_log_put() - Give back a reference
+ * @log: The log; not one that firmware knows, if this is the last
  */
 void mlx5vf_log_put(struct mlx5vf_log *log)
 {
@@ -256,14 +256,14 @@ static void log_take_ranges(struct mlx5vf_log *log, struct rb_root_cached *range
 }
 
 /**
- * mlx5vf_log_alloc - everything of START that needs no firmware
- * @mv: the VF; ready, state_lock held
- * @ranges: interval tree of what to track; may be merged to fewer ranges
- * @nranges: number of them
- * @page_size: granule that is wanted
+ * mlx5vf_log_alloc() - Everything of START that needs no firmware
+ * @mv: The VF; ready, state_lock held
+ * @ranges: Interval tree of what to track; may be merged to fewer ranges
+ * @nranges: Number of them
+ * @page_size: Granule that is wanted
  *
- * Return: the log with one reference; or an ERR_PTR: -EINVAL, -EOPNOTSUPP if the
- * ranges are longer in all than firmware can track, or -ENOMEM.
+ * Return: The log with one reference; or an ERR_PTR: -EINVAL, -EOPNOTSUPP if the
+ * total length of the ranges is more than firmware can track, or -ENOMEM.
  */
 struct mlx5vf_log *mlx5vf_log_alloc(struct mlx5vf_device *mv, struct rb_root_cached *ranges,
 				    u32 nranges, u64 page_size)
@@ -305,8 +305,8 @@ struct mlx5vf_log *mlx5vf_log_alloc(struct mlx5vf_device *mv, struct rb_root_cac
 }
 
 /**
- * mlx5vf_log_make - have firmware track
- * @log: the log, once
+ * mlx5vf_log_make() - Have firmware track
+ * @log: The log, once
  *
  * Cannot be interrupted.
  *
@@ -333,8 +333,8 @@ int mlx5vf_log_make(struct mlx5vf_log *log)
 }
 
 /**
- * mlx5vf_log_unmake - undo mlx5vf_log_make()
- * @log: the log, which nobody else uses
+ * mlx5vf_log_unmake() - Undo mlx5vf_log_make()
+ * @log: The log; the caller is its only user
  *
  * Cannot be interrupted.
  */
@@ -429,10 +429,10 @@ static int log_take_message(struct mlx5vf_log *log, const struct mlx5vf_message 
 }
 
 /**
- * struct mlx5vf_patience - how a report is waited for
- * @end: it is given up then, in jiffies
- * @ask: firmware is asked then
- * @over: firmware has said that it is over, and the message that says so is missing
+ * struct mlx5vf_patience - How a report is waited for
+ * @end: It is given up then, in jiffies
+ * @ask: Firmware is asked then
+ * @over: Firmware has said that it is over, and the message that says so is missing
  */
 struct mlx5vf_patience {
 	unsigned long end;
@@ -485,7 +485,7 @@ static int log_next_message(struct mlx5vf_log *log, struct mlx5vf_message *messa
 static int log_take_report(struct mlx5vf_log *log, u64 first, u64 last)
 {
 	struct mlx5vf_report *r = &log->report;
-	/* A page can be reported again, if it was written meanwhile. */
+	/* A page can be reported again, if it was written since. */
 	u64 left = ((last - first) / log->page_size + 1) * 2 * sizeof(__be64) + r->message;
 	struct mlx5vf_message message;
 	struct mlx5vf_patience p;
@@ -523,10 +523,10 @@ static int log_take_report(struct mlx5vf_log *log, u64 first, u64 last)
 }
 
 /**
- * mlx5vf_log_collect - have firmware report what was written in a range, and keep it
- * @log: the log, made, of which the caller is the only user
- * @first: first byte of the range, which is rounded outward to granules
- * @last: last byte
+ * mlx5vf_log_collect() - Have firmware report what was written in a range, and keep it
+ * @log: The log, made, of which the caller is the only user
+ * @first: First byte of the range, which is rounded outward to granules
+ * @last: Last byte
  *
  * Can be killed, and waits no longer than report_timeout_ms for each message.
  *

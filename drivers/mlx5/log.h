@@ -21,27 +21,27 @@ struct mlx5vf_range {
 };
 
 /**
- * struct mlx5vf_log - what START makes
- * @refs: one of the tracker, one of who waits for START, one of each harvest
- * @mv: the VF
- * @memcg: who is charged for what the work allocates, or NULL
+ * struct mlx5vf_log - What START makes
+ * @refs: One of the tracker, one of who waits for START, one of each harvest
+ * @mv: The VF
+ * @memcg: Who is charged for what the work allocates, or NULL
  * @vhca_id: firmware's name for the VF
- * @made: completed when @result is valid
- * @result: of START
- * @stuck: firmware did not give back all: this memory is never freed
+ * @made: Completed when @result is valid
+ * @result: Of START
+ * @stuck: Firmware did not give back all: this memory is never freed
  *
  * @id: firmware's name for the tracker
  * @named: @id is valid
- * @page_size: granule, in bytes
- * @log_space: log2 of the length of @ranges in all, as firmware wants it
- * @report: where its reports arrive
- * @nb: events of the PF
- * @changed: firmware says that the tracker's state changed
+ * @page_size: Granule, in bytes
+ * @log_space: log2 of the total length of @ranges, as firmware wants it
+ * @report: Where its reports arrive
+ * @nb: Events of the PF
+ * @changed: Firmware says that the tracker's state changed
  *
- * @pages: what was reported and not delivered; of who is busy with the tracker
- * @strange: pages that were reported and are not in @ranges
- * @nranges: number of ranges
- * @ranges: what is tracked, ascending, both ends on granules
+ * @pages: What was reported and not delivered; of who is busy with the tracker
+ * @strange: Pages that were reported and are not in @ranges
+ * @nranges: Number of ranges
+ * @ranges: What is tracked, ascending, both ends on granules
  */
 struct mlx5vf_log {
 	refcount_t refs;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * VFIO driver for virtual functions of ConnectX: PCI driver and VFIO device, and the
- * tables of what VFIO calls. A VF is vfio_pci_core's in all but migration (state.c)
- * and its page tracker (tracker.c).
+ * tables of what VFIO calls. vfio_pci_core does everything but migration (state.c)
+ * and the page tracker (tracker.c).
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -162,7 +162,7 @@ static void driver_remove(struct pci_dev *pdev)
 {
 	struct mlx5vf_device *mv = driver_device(pdev);
 
-	/* Returns when nobody has it open any more. */
+	/* Returns when the last user has closed it. */
 	vfio_pci_core_unregister_device(&mv->core);
 	mlx5vf_pf_unbind(mv);
 	vfio_put_device(&mv->core.vdev);

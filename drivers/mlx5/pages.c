@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Dirty pages that firmware has reported and no reader has got yet. Firmware
- * forgets a page when it reports it, so that here it must not be lost: without
- * memory for it, all between the pages for which there was none is taken for dirty.
+ * forgets a page when it reports it, so that here it must not be lost: everything
+ * between the pages for which there was no memory is reported dirty.
  *
  * A reader that asks for a part of a unit gets the unit, and it is kept for who asks
  * for the rest.
@@ -18,8 +18,8 @@
 #define GFP_CHUNK	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
 /**
- * mlx5vf_pages_init - before anything else
- * @p: the pages; none then
+ * mlx5vf_pages_init() - Before anything else
+ * @p: The pages; none then
  */
 void mlx5vf_pages_init(struct mlx5vf_pages *p)
 {
@@ -28,8 +28,8 @@ void mlx5vf_pages_init(struct mlx5vf_pages *p)
 }
 
 /**
- * mlx5vf_pages_destroy - forget all
- * @p: the pages
+ * mlx5vf_pages_destroy() - Forget all
+ * @p: The pages
  */
 void mlx5vf_pages_destroy(struct mlx5vf_pages *p)
 {
@@ -67,10 +67,10 @@ static unsigned int chunk_part(unsigned long index, u64 first, u64 last, unsigne
 }
 
 /**
- * mlx5vf_pages_add - keep some pages
- * @p: the pages
- * @first: first byte
- * @last: last byte
+ * mlx5vf_pages_add() - Keep some pages
+ * @p: The pages
+ * @first: First byte
+ * @last: Last byte
  */
 void mlx5vf_pages_add(struct mlx5vf_pages *p, u64 first, u64 last)
 {
@@ -110,14 +110,14 @@ static bool whole_units(u64 from, u64 last, u64 *first, u64 *end)
 }
 
 /**
- * mlx5vf_pages_take - take some out
- * @p: the pages
- * @from: first byte of the range; moved behind what was looked at
- * @last: last byte of the range
- * @bits: set to what is dirty in the range from *@base on, MLX5VF_PAGES_BITS units
- * @base: byte of the first bit
+ * mlx5vf_pages_take() - Take some out
+ * @p: The pages
+ * @from: First byte of the range; moved behind what was looked at
+ * @last: Last byte of the range
+ * @bits: Set to what is dirty in the range from *@base on, MLX5VF_PAGES_BITS units
+ * @base: Byte of the first bit
  *
- * Return: whether there was any.
+ * Return: Whether there was any.
  */
 bool mlx5vf_pages_take(struct mlx5vf_pages *p, u64 *from, u64 last, unsigned long *bits,
 		       u64 *base)
@@ -152,16 +152,16 @@ bool mlx5vf_pages_take(struct mlx5vf_pages *p, u64 *from, u64 last, unsigned lon
 }
 
 /**
- * mlx5vf_pages_take_all - take what is dirty because there was no memory
- * @p: the pages
- * @from: first byte of the range
- * @last: last byte of the range
- * @first: set to the first byte that is dirty
- * @end: set to the last
+ * mlx5vf_pages_take_all() - Take what is dirty because there was no memory
+ * @p: The pages
+ * @from: First byte of the range
+ * @last: Last byte of the range
+ * @first: Set to the first byte that is dirty
+ * @end: Set to the last
  *
  * It is kept as well if there is more on both sides of the range.
  *
- * Return: whether there is any.
+ * Return: Whether there is any.
  */
 bool mlx5vf_pages_take_all(struct mlx5vf_pages *p, u64 from, u64 last, u64 *first, u64 *end)
 {

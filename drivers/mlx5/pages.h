@@ -13,10 +13,10 @@
 /**
  * struct mlx5vf_pages - dirty pages that firmware has reported and no reader has
  *	got yet
- * @chunks: bitmaps of MLX5VF_PAGES_BITS units each
- * @all: there was no memory: all from @first to @last may be dirty
- * @first: in units
- * @last: in units, inclusive
+ * @chunks: Bitmaps of MLX5VF_PAGES_BITS units each
+ * @all: There was no memory: all from @first to @last may be dirty
+ * @first: In units
+ * @last: In units, inclusive
  */
 struct mlx5vf_pages {
 	struct xarray chunks;

@@ -4,8 +4,8 @@
  * for this VF, and what happens when it goes down (reset, unbind, driver reload)
  * and comes back.
  *
- * mlx5_core tells us before it takes the VF away from firmware. What firmware knows
- * of ours is given back then, and from then on the VF cannot be migrated. It stays
+ * mlx5_core calls us before it takes the VF away from firmware. The driver then destroys
+ * its objects in firmware, and from then on the VF cannot be migrated. It stays
  * usable as far as it is usable at all; in other states than RUNNING, what it was
  * has been lost, and it needs a reset.
  */
@@ -80,7 +80,7 @@ static const char *pf_capable(struct mlx5vf_device *mv)
 		return "the firmware does not say how it calls the VF";
 	mv->vhca_known = true;
 
-	/* A state that comes in parts must be loaded in parts. */
+	/* A state that is saved in parts must be loaded in parts. */
 	mv->multi = MLX5_CAP_GEN_2(mdev, migration_multi_load);
 	mv->chunks = mv->multi && MLX5_CAP_GEN_2(mdev, migration_in_chunks);
 	mv->shows_state = MLX5_GET(mlx5vf_cap_2, mdev->caps.hca[MLX5_CAP_GENERAL_2]->cur,
@@ -136,13 +136,13 @@ put:
 }
 
 /**
- * mlx5vf_pf_bind - find out what the PF can do for the VF
- * @mv: the VF, not yet registered, or not yet open and @find_again set
+ * mlx5vf_pf_bind() - Find out what the PF can do for the VF
+ * @mv: The VF, not yet registered, or not yet open and @find_again set
  *
  * A VF that cannot be migrated is still good for being passed through, so this is
  * no error, but a message.
  *
- * Return: whether the VF can be migrated.
+ * Return: Whether the VF can be migrated.
  */
 bool mlx5vf_pf_bind(struct mlx5vf_device *mv)
 {
@@ -157,8 +157,8 @@ bool mlx5vf_pf_bind(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_pf_unbind - leave the PF
- * @mv: the VF, closed, and no longer registered
+ * mlx5vf_pf_unbind() - Leave the PF
+ * @mv: The VF, closed, and no longer registered
  */
 void mlx5vf_pf_unbind(struct mlx5vf_device *mv)
 {

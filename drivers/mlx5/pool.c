@@ -10,9 +10,9 @@
 #include "queue.h"
 
 /**
- * mlx5vf_pool_init - before anything else
- * @pool: the pool, otherwise zero; @pd and @chunk are set before a piece is got
- * @mv: the VF
+ * mlx5vf_pool_init() - Before anything else
+ * @pool: The pool, otherwise zero; @pd and @chunk are set before a piece is got
+ * @mv: The VF
  */
 void mlx5vf_pool_init(struct mlx5vf_pool *pool, struct mlx5vf_device *mv)
 {
@@ -52,11 +52,11 @@ put:
 }
 
 /**
- * mlx5vf_pool_get - get a piece to be filled
- * @pool: the pool
- * @size: bytes of its buffer at least
+ * mlx5vf_pool_get() - Get a piece to be filled
+ * @pool: The pool
+ * @size: Bytes of its buffer at least
  *
- * Return: the piece with its reference, or an ERR_PTR.
+ * Return: The piece with its reference, or an ERR_PTR.
  */
 struct mlx5vf_piece *mlx5vf_pool_get(struct mlx5vf_pool *pool, size_t size)
 {
@@ -74,9 +74,9 @@ struct mlx5vf_piece *mlx5vf_pool_get(struct mlx5vf_pool *pool, size_t size)
 }
 
 /**
- * mlx5vf_pool_put - give a piece back, with its reference
- * @pool: the pool
- * @piece: firmware does not fill it, and no reader is going to get it
+ * mlx5vf_pool_put() - Give a piece back, with its reference
+ * @pool: The pool
+ * @piece: Firmware does not fill it, and no reader is going to get it
  */
 void mlx5vf_pool_put(struct mlx5vf_pool *pool, struct mlx5vf_piece *piece)
 {
@@ -84,9 +84,9 @@ void mlx5vf_pool_put(struct mlx5vf_pool *pool, struct mlx5vf_piece *piece)
 }
 
 /**
- * mlx5vf_pool_prepare - have pieces that nobody uses
- * @pool: the pool
- * @count: how many
+ * mlx5vf_pool_prepare() - Have unused pieces
+ * @pool: The pool
+ * @count: How many
  *
  * Return: 0 or an error; then there are fewer.
  */
@@ -107,8 +107,8 @@ int mlx5vf_pool_prepare(struct mlx5vf_pool *pool, unsigned int count)
 }
 
 /**
- * mlx5vf_pool_drain - take all buffers away from firmware
- * @pool: the pool; the VF is attached
+ * mlx5vf_pool_drain() - Take all buffers away from firmware
+ * @pool: The pool; the VF is attached
  */
 void mlx5vf_pool_drain(struct mlx5vf_pool *pool)
 {

@@ -9,11 +9,11 @@ struct mlx5vf_device;
 struct mlx5vf_piece;
 
 /**
- * struct mlx5vf_pool - pieces whose buffers firmware can fill; under state_lock
- * @mv: the VF
- * @pd: protection domain of the buffers
- * @chunk: size of a buffer at least, in bytes
- * @idle: pieces that nobody uses
+ * struct mlx5vf_pool - Pieces whose buffers firmware can fill; under state_lock
+ * @mv: The VF
+ * @pd: Protection domain of the buffers
+ * @chunk: Size of a buffer at least, in bytes
+ * @idle: Unused pieces
  */
 struct mlx5vf_pool {
 	struct mlx5vf_device *mv;

@@ -10,7 +10,7 @@
  * User memory is touched without a lock but read_lock, since what ends the session
  * can be called with locks that a page fault needs. A piece that is being copied
  * stays because of a reference, also if the session ends and the firmware loses the
- * memory meanwhile.
+ * memory in between.
  */
 #include <linux/fs.h>
 #include <linux/sched/signal.h>
@@ -23,9 +23,9 @@
 /* ---- Pieces ---- */
 
 /**
- * mlx5vf_piece_alloc - make an empty piece
+ * mlx5vf_piece_alloc() - Make an empty piece
  *
- * Return: the piece with one reference, or NULL.
+ * Return: The piece with one reference, or NULL.
  */
 struct mlx5vf_piece *mlx5vf_piece_alloc(void)
 {
@@ -45,8 +45,8 @@ static void piece_free(struct kref *ref)
 }
 
 /**
- * mlx5vf_piece_put - give back a reference
- * @piece: the piece
+ * mlx5vf_piece_put() - Give back a reference
+ * @piece: The piece
  */
 void mlx5vf_piece_put(struct mlx5vf_piece *piece)
 {
@@ -83,9 +83,9 @@ static void *piece_at(struct mlx5vf_piece *piece, size_t offset, size_t *n, bool
 /* ---- What save.c does ---- */
 
 /**
- * mlx5vf_queue_init - before anything else
- * @q: the queue, otherwise zero
- * @room: as in struct mlx5vf_queue
+ * mlx5vf_queue_init() - Before anything else
+ * @q: The queue, otherwise zero
+ * @room: As in struct mlx5vf_queue
  */
 void mlx5vf_queue_init(struct mlx5vf_queue *q, void (*room)(struct mlx5vf_queue *q))
 {
@@ -107,10 +107,10 @@ static void queue_add(struct mlx5vf_queue *q, struct mlx5vf_piece *piece)
 }
 
 /**
- * mlx5vf_queue_start - queue how a stream begins
- * @q: the queue, empty
- * @start: what START says
- * @prepare: bytes of the largest image that is expected
+ * mlx5vf_queue_start() - Queue how a stream begins
+ * @q: The queue, empty
+ * @start: What START says
+ * @prepare: Bytes of the largest image that is expected
  *
  * Return: 0 or -ENOMEM.
  */
@@ -132,10 +132,10 @@ int mlx5vf_queue_start(struct mlx5vf_queue *q, const struct mlx5vf_start *start,
 }
 
 /**
- * mlx5vf_queue_image - queue an image
- * @q: the queue, which takes over the reference
- * @piece: its buffer holds the image
- * @length: bytes of that, not 0
+ * mlx5vf_queue_image() - Queue an image
+ * @q: The queue, which takes over the reference
+ * @piece: Its buffer holds the image
+ * @length: Bytes of that, not 0
  */
 void mlx5vf_queue_image(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size_t length)
 {
@@ -158,8 +158,8 @@ void mlx5vf_queue_image(struct mlx5vf_queue *q, struct mlx5vf_piece *piece, size
 }
 
 /**
- * mlx5vf_queue_end - queue the end of the stream
- * @q: the queue
+ * mlx5vf_queue_end() - Queue the end of the stream
+ * @q: The queue
  *
  * Return: 0 or -ENOMEM.
  */
@@ -179,9 +179,9 @@ int mlx5vf_queue_end(struct mlx5vf_queue *q)
 }
 
 /**
- * mlx5vf_queue_expect - tell readers whether data is going to come
- * @q: the queue
- * @saving: it is
+ * mlx5vf_queue_expect() - Let readers know whether more data will arrive
+ * @q: The queue
+ * @saving: It is
  */
 void mlx5vf_queue_expect(struct mlx5vf_queue *q, bool saving)
 {
@@ -192,8 +192,8 @@ void mlx5vf_queue_expect(struct mlx5vf_queue *q, bool saving)
 }
 
 /**
- * mlx5vf_queue_reinit - the next image will be of initial data
- * @q: the queue
+ * mlx5vf_queue_reinit() - The next image will be of initial data
+ * @q: The queue
  */
 void mlx5vf_queue_reinit(struct mlx5vf_queue *q)
 {
@@ -203,8 +203,8 @@ void mlx5vf_queue_reinit(struct mlx5vf_queue *q)
 }
 
 /**
- * mlx5vf_queue_stopped - the VF is stopped, and the end that comes is the last
- * @q: the queue
+ * mlx5vf_queue_stopped() - The VF is stopped, and the next end of data is final
+ * @q: The queue
  */
 void mlx5vf_queue_stopped(struct mlx5vf_queue *q)
 {
@@ -215,9 +215,9 @@ void mlx5vf_queue_stopped(struct mlx5vf_queue *q)
 }
 
 /**
- * mlx5vf_queue_fail - there will be no more data
- * @q: the queue
- * @error: what the reader gets when it has read what there is
+ * mlx5vf_queue_fail() - There will be no more data
+ * @q: The queue
+ * @error: What the reader gets when it has read what there is
  */
 void mlx5vf_queue_fail(struct mlx5vf_queue *q, int error)
 {
@@ -230,9 +230,9 @@ void mlx5vf_queue_fail(struct mlx5vf_queue *q, int error)
 }
 
 /**
- * mlx5vf_queue_die - the session is over
- * @q: the queue
- * @pieces: list, to which all pieces are added
+ * mlx5vf_queue_die() - The session is over
+ * @q: The queue
+ * @pieces: List, to which all pieces are added
  */
 void mlx5vf_queue_die(struct mlx5vf_queue *q, struct list_head *pieces)
 {
@@ -246,9 +246,9 @@ void mlx5vf_queue_die(struct mlx5vf_queue *q, struct list_head *pieces)
 }
 
 /**
- * mlx5vf_queue_reuse - take back what was read
- * @q: the queue
- * @pieces: list, to which the pieces are added; each has a buffer
+ * mlx5vf_queue_reuse() - Take back what was read
+ * @q: The queue
+ * @pieces: List, to which the pieces are added; each has a buffer
  */
 void mlx5vf_queue_reuse(struct mlx5vf_queue *q, struct list_head *pieces)
 {
@@ -258,8 +258,8 @@ void mlx5vf_queue_reuse(struct mlx5vf_queue *q, struct list_head *pieces)
 }
 
 /**
- * mlx5vf_queue_images - how many images wait to be read
- * @q: the queue
+ * mlx5vf_queue_images() - How many images wait to be read
+ * @q: The queue
  */
 unsigned int mlx5vf_queue_images(struct mlx5vf_queue *q)
 {
@@ -267,8 +267,8 @@ unsigned int mlx5vf_queue_images(struct mlx5vf_queue *q)
 }
 
 /**
- * mlx5vf_queue_error - why there will be no more data, or 0
- * @q: the queue
+ * mlx5vf_queue_error() - Why there will be no more data, or 0
+ * @q: The queue
  */
 int mlx5vf_queue_error(struct mlx5vf_queue *q)
 {
@@ -276,11 +276,11 @@ int mlx5vf_queue_error(struct mlx5vf_queue *q)
 }
 
 /**
- * mlx5vf_queue_unread - how much waits to be read
- * @q: the queue
- * @initial: how much of it is initial data, or must be read before that
+ * mlx5vf_queue_unread() - How much waits to be read
+ * @q: The queue
+ * @initial: How much of it is initial data, or must be read before that
  *
- * Return: bytes.
+ * Return: Bytes.
  */
 u64 mlx5vf_queue_unread(struct mlx5vf_queue *q, u64 *initial)
 {
@@ -414,13 +414,13 @@ static ssize_t queue_copy(struct mlx5vf_queue *q, char __user *data, size_t coun
 }
 
 /**
- * mlx5vf_queue_read - read()
- * @q: the queue
- * @file: for its flags
- * @data: where to
- * @count: bytes
+ * mlx5vf_queue_read() - read()
+ * @q: The queue
+ * @file: For its flags
+ * @data: Where to
+ * @count: Bytes
  *
- * Return: bytes, 0 at the end, or an error.
+ * Return: Bytes, 0 at the end, or an error.
  */
 ssize_t mlx5vf_queue_read(struct mlx5vf_queue *q, struct file *file, char __user *data,
 			  size_t count)
@@ -459,12 +459,12 @@ out:
 }
 
 /**
- * mlx5vf_queue_poll - poll()
- * @q: the queue
- * @file: as for poll_wait()
- * @wait: as for poll_wait()
+ * mlx5vf_queue_poll() - poll()
+ * @q: The queue
+ * @file: As for poll_wait()
+ * @wait: As for poll_wait()
  *
- * Return: the events.
+ * Return: The events.
  */
 __poll_t mlx5vf_queue_poll(struct mlx5vf_queue *q, struct file *file,
 			   struct poll_table_struct *wait)

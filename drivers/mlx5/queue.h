@@ -15,16 +15,16 @@ struct file;
 struct mlx5vf_buffer;
 
 /**
- * struct mlx5vf_piece - an image with its records, on its way to the reader
- * @ref: one of the list it is in (or of the command that fills it), one of a read()
+ * struct mlx5vf_piece - An image with its records, on its way to the reader
+ * @ref: One of the list it is in (or of the command that fills it), one of a read()
  *	that is copying from it
- * @link: in mlx5vf_queue.ready or used, or in mlx5vf_pool.idle
- * @head: records in front, the first of which is one of ours
- * @head_length: bytes of them
- * @buf: the image's memory, or NULL
- * @image_length: bytes of it that are used
- * @tail: a record of ours behind
- * @tail_length: bytes of it
+ * @link: In mlx5vf_queue.ready or used, or in mlx5vf_pool.idle
+ * @head: Records in front, the first of which is one of ours
+ * @head_length: Bytes of them
+ * @buf: The image's memory, or NULL
+ * @image_length: Bytes of it that are used
+ * @tail: A record of ours behind
+ * @tail_length: Bytes of it
  */
 struct mlx5vf_piece {
 	struct kref ref;
@@ -38,28 +38,28 @@ struct mlx5vf_piece {
 };
 
 /**
- * struct mlx5vf_queue - what waits to be read
- * @room: called under @lock when an image was read, and the session is not over
+ * struct mlx5vf_queue - What waits to be read
+ * @room: Called under @lock when an image was read, and the session is not over
  *
- * @lock: protects what follows
- * @wait: for readers, changes of what follows
- * @ready: pieces to read
- * @nready: number of them that have an image
- * @used: pieces with buffers that were read
- * @offset: how far the first was read
- * @queued: bytes that were put into @ready since the beginning
- * @consumed: bytes that were read
- * @initial: bytes up to the end of the last image of initial data
- * @is_initial: the next image will be such a one
- * @saving: data is going to come
- * @precopy: the end is a temporary one
+ * @lock: Protects what follows
+ * @wait: For readers, changes of what follows
+ * @ready: Pieces to read
+ * @nready: Number of them that have an image
+ * @used: Pieces with buffers that were read
+ * @offset: How far the first was read
+ * @queued: Bytes that were put into @ready since the beginning
+ * @consumed: Bytes that were read
+ * @initial: Bytes up to the end of the last image of initial data
+ * @is_initial: The next image will be such a one
+ * @saving: Data is going to come
+ * @precopy: The end is a temporary one
  * @ended: END is in @ready, or was read
- * @dead: the session is over
- * @error: there will be no more data because of this, or 0
+ * @dead: The session is over
+ * @error: There will be no more data because of this, or 0
  *
- * @read_lock: one read() at a time; no one else takes it, and it protects @stream and
+ * @read_lock: One read() at a time; no one else takes it, and it protects @stream and
  *	what the records of the first piece say
- * @stream: the reader's place
+ * @stream: The reader's place
  */
 struct mlx5vf_queue {
 	void (*room)(struct mlx5vf_queue *q);

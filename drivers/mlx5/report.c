@@ -46,8 +46,8 @@ static void fill_pas(__be64 *pas, dma_addr_t dma, size_t size)
 }
 
 /**
- * mlx5vf_report_event - something may have changed: have the reader look
- * @r: the report
+ * mlx5vf_report_event() - Something may have changed: have the reader look
+ * @r: The report
  */
 void mlx5vf_report_event(struct mlx5vf_report *r)
 {
@@ -56,9 +56,9 @@ void mlx5vf_report_event(struct mlx5vf_report *r)
 }
 
 /**
- * mlx5vf_report_break - let readers fail from now on; the first reason counts
- * @r: the report
- * @why: a string that lives for ever
+ * mlx5vf_report_break() - Let readers fail from now on; the first reason counts
+ * @r: The report
+ * @why: A string that lives for ever
  */
 void mlx5vf_report_break(struct mlx5vf_report *r, const char *why)
 {
@@ -67,10 +67,10 @@ void mlx5vf_report_break(struct mlx5vf_report *r, const char *why)
 }
 
 /**
- * mlx5vf_report_wait - sleep until there is reason to look
- * @r: the report
+ * mlx5vf_report_wait() - Sleep until there is reason to look
+ * @r: The report
  * @seen: r->events when there was none
- * @timeout: look by oneself after so many jiffies
+ * @timeout: Look by oneself after so many jiffies
  *
  * Return: 0, or -EINTR if killed.
  */
@@ -305,9 +305,9 @@ static void queues_stuck(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_report_init - before anything else
- * @r: the report, otherwise zero
- * @message: largest message in bytes, a power of two
+ * mlx5vf_report_init() - Before anything else
+ * @r: The report, otherwise zero
+ * @message: Largest message in bytes, a power of two
  */
 void mlx5vf_report_init(struct mlx5vf_report *r, u32 message)
 {
@@ -317,9 +317,9 @@ void mlx5vf_report_init(struct mlx5vf_report *r, u32 message)
 }
 
 /**
- * mlx5vf_report_open - make it
- * @mv: the VF; attached
- * @r: what is made; opened once only
+ * mlx5vf_report_open() - Make it
+ * @mv: The VF; attached
+ * @r: What is made; opened once only
  *
  * Return: 0; -EADDRINUSE if it failed, and firmware did not give back all: the
  * memory of @r must not be freed; or another error.
@@ -383,9 +383,9 @@ put_uar:
 }
 
 /**
- * mlx5vf_report_close - undo mlx5vf_report_open()
- * @mv: the VF; attached
- * @r: what was made
+ * mlx5vf_report_close() - Undo mlx5vf_report_open()
+ * @mv: The VF; attached
+ * @r: What was made
  *
  * Memory that firmware does not let go of is not freed.
  *
@@ -418,8 +418,8 @@ bool mlx5vf_report_close(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 }
 
 /**
- * mlx5vf_report_arm - ask for an event when the next message arrives
- * @r: the report
+ * mlx5vf_report_arm() - Ask for an event when the next message arrives
+ * @r: The report
  */
 void mlx5vf_report_arm(struct mlx5vf_report *r)
 {
@@ -427,10 +427,10 @@ void mlx5vf_report_arm(struct mlx5vf_report *r)
 }
 
 /**
- * mlx5vf_report_next - look for a message
- * @mv: the VF
- * @r: the report
- * @message: what was found; its slot is kept until mlx5vf_report_done()
+ * mlx5vf_report_next() - Look for a message
+ * @mv: The VF
+ * @r: The report
+ * @message: What was found; its slot is kept until mlx5vf_report_done()
  *
  * Return: 1; 0 if there is none; -EIO if firmware reports an error or nonsense.
  */
@@ -463,9 +463,9 @@ int mlx5vf_report_next(struct mlx5vf_device *mv, struct mlx5vf_report *r,
 }
 
 /**
- * mlx5vf_report_done - the message was read: its slot can be used again
- * @mv: the VF
- * @r: the report
+ * mlx5vf_report_done() - The message was read: its slot can be used again
+ * @mv: The VF
+ * @r: The report
  */
 void mlx5vf_report_done(struct mlx5vf_device *mv, struct mlx5vf_report *r)
 {

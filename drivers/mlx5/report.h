@@ -11,25 +11,25 @@ struct mlx5vf_buffer;
 struct mlx5vf_device;
 
 /**
- * struct mlx5vf_report - where firmware's reports arrive
- * @wait: for events and messages
- * @events: counts them
- * @broken: why there will be no more messages that can be trusted, or NULL
- * @uar: page with the doorbells
- * @pd: protection domain
- * @db: doorbell records: of the CQ (two), behind them in @qp_db that of the QP
- * @cq: the CQ; the interrupt knows it by this
- * @cqes: its entries, @slots * 2 of them
- * @cqes_dma: and where firmware sees them
- * @qp_db: doorbell record of the receiving QP
- * @wqes: the receiving QP's entries, @slots of them
- * @wqes_dma: and where firmware sees them
- * @qpn: number of the receiving QP
- * @fw_qpn: number of the QP that firmware sends from
- * @buf: memory for messages; slot i has @message bytes at i * @message
- * @message: largest message, a power of two
- * @slots: number of messages that can wait, a power of two
- * @received: messages taken so far
+ * struct mlx5vf_report - Where firmware's reports arrive
+ * @wait: For events and messages
+ * @events: Counts them
+ * @broken: Why there will be no more messages that can be trusted, or NULL
+ * @uar: Page with the doorbells
+ * @pd: Protection domain
+ * @db: Doorbell records: of the CQ (two), behind them in @qp_db that of the QP
+ * @cq: The CQ; the interrupt knows it by this
+ * @cqes: Its entries, @slots * 2 of them
+ * @cqes_dma: And where firmware sees them
+ * @qp_db: Doorbell record of the receiving QP
+ * @wqes: The receiving QP's entries, @slots of them
+ * @wqes_dma: And where firmware sees them
+ * @qpn: Number of the receiving QP
+ * @fw_qpn: Number of the QP that firmware sends from
+ * @buf: Memory for messages; slot i has @message bytes at i * @message
+ * @message: Largest message, a power of two
+ * @slots: Number of messages that can wait, a power of two
+ * @received: Messages taken so far
  */
 struct mlx5vf_report {
 	wait_queue_head_t wait;
@@ -53,10 +53,10 @@ struct mlx5vf_report {
 };
 
 /**
- * struct mlx5vf_message - one message of a report
- * @offset: where its entries begin in mlx5vf_report.buf
- * @length: in bytes
- * @state: of the tracker, enum MLX5_PAGE_TRACK_STATE_*
+ * struct mlx5vf_message - One message of a report
+ * @offset: Where its entries begin in mlx5vf_report.buf
+ * @length: In bytes
+ * @state: Of the tracker, enum MLX5_PAGE_TRACK_STATE_*
  */
 struct mlx5vf_message {
 	size_t offset;

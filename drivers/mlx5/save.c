@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The data session of the saving states, the firmware's side: decides what firmware
- * is told to save, with how much memory, and what becomes of its answers. queue.c is
+ * saves, with how much memory, and what becomes of its answers. queue.c is
  * the reader's side.
  *
  * There is at most one SAVE at a time. Its answer is acted upon under state_lock, by
- * the work or by an arc that waits for it. Then the image goes to the reader, and if
+ * the work or by an arc that waits for it. Then the reader gets the image, and if
  * firmware has more, the next SAVE is given, unless the reader is two images behind
  * already; it then follows when one was read.
  *
@@ -29,7 +29,7 @@
 #include "queue.h"
 #include "save.h"
 
-/* Where the state comes in chunks, they are of this size, if firmware lets us. */
+/* Size of a chunk, where firmware saves the state in chunks and accepts this size. */
 #define CHUNK_SIZE	SZ_8M
 /* How many images wait to be read before firmware makes another. */
 #define MAX_READY	2
@@ -42,16 +42,16 @@ enum mlx5vf_save_kind {
 };
 
 /**
- * struct mlx5vf_saver - the session; all but @queue is under state_lock
- * @base: what all sessions have
- * @memcg: who is charged for what the work allocates, or NULL
- * @cmd: the SAVE of which the answer was not acted upon, or NULL
- * @kind: what it is for
- * @piece: where firmware puts the data
- * @next: firmware has more, and wants a buffer of so many bytes for it
- * @full: the last SAVE must be of everything, since pre-copy failed
- * @pool: pieces to be filled
- * @queue: what waits to be read
+ * struct mlx5vf_saver - The session; all but @queue is under state_lock
+ * @base: What all sessions have
+ * @memcg: Who is charged for what the work allocates, or NULL
+ * @cmd: The SAVE of which the answer was not acted upon, or NULL
+ * @kind: What it is for
+ * @piece: Where firmware puts the data
+ * @next: Firmware has more, and wants a buffer of so many bytes for it
+ * @full: The last SAVE must be of everything, since pre-copy failed
+ * @pool: Pieces to be filled
+ * @queue: What waits to be read
  */
 struct mlx5vf_saver {
 	struct mlx5vf_session base;
@@ -101,7 +101,7 @@ static struct mlx5vf_piece *saver_buffer(struct mlx5vf_saver *s, size_t size)
 
 /* ---- SAVE commands and their answers ---- */
 
-/* Possibly in an interrupt. The reference that the command had goes to the work. */
+/* Possibly in an interrupt. The work takes over the command's reference. */
 static void saver_answered(void *owner)
 {
 	struct mlx5vf_saver *s = owner;
@@ -539,11 +539,11 @@ static struct file *saver_open(struct mlx5vf_saver *s, const struct mlx5vf_size 
 }
 
 /**
- * mlx5vf_save_begin - open a session and begin to save
- * @mv: the VF; ready, state_lock held
- * @precopy: the VF is running: save and track; else it is stopped: save all
+ * mlx5vf_save_begin() - Open a session and begin to save
+ * @mv: The VF; ready, state_lock held
+ * @precopy: The VF is running: save and track; else it is stopped: save all
  *
- * Return: the session's file, or an ERR_PTR.
+ * Return: The session's file, or an ERR_PTR.
  */
 struct file *mlx5vf_save_begin(struct mlx5vf_device *mv, bool precopy)
 {
@@ -584,8 +584,8 @@ struct file *mlx5vf_save_begin(struct mlx5vf_device *mv, bool precopy)
 }
 
 /**
- * mlx5vf_save_settle - wait until the session has no SAVE under way
- * @mv: the VF; state_lock held
+ * mlx5vf_save_settle() - Wait until the session has no SAVE under way
+ * @mv: The VF; state_lock held
  *
  * Return: 0; -EBUSY if killed or it takes too long: the SAVE is still under way, and
  * nothing else has changed.
@@ -598,10 +598,10 @@ int mlx5vf_save_settle(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_save_final - the VF was stopped after pre-copy: save the rest
- * @mv: the VF; ready, state_lock held, no SAVE under way
+ * mlx5vf_save_final() - The VF was stopped after pre-copy: save the rest
+ * @mv: The VF; ready, state_lock held, no SAVE under way
  *
- * Return: 0 or an error; the session goes on, but has no more data then.
+ * Return: 0 or an error; the session continues, but has no more data then.
  */
 int mlx5vf_save_final(struct mlx5vf_device *mv)
 {
@@ -623,8 +623,8 @@ int mlx5vf_save_final(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_save_untrack - pre-copy is given up: let firmware stop tracking
- * @mv: the VF; state_lock held
+ * mlx5vf_save_untrack() - pre-copy is given up: let firmware stop tracking
+ * @mv: The VF; state_lock held
  *
  * Return: 0, and the session is over: the VF runs, whatever firmware answers. -EBUSY
  * if there still is a SAVE under way, and then nothing has changed.

@@ -5,7 +5,7 @@
  * the firmware. What save.c and load.c do with the data is theirs.
  *
  * An arc that fails leaves the VF in the state in which the arc began, from which
- * the user can go on or back, unless nobody knows what became of the VF: the
+ * the user can continue or go back, unless the state of the VF is unknown: the
  * firmware did not answer, the PF went down, or a load failed. Then the state is
  * ERROR, and only a reset leads out of it.
  */
@@ -158,7 +158,7 @@ static struct file *arc_step(struct mlx5vf_device *mv, enum vfio_device_mig_stat
 
 static void arc_failed(struct mlx5vf_device *mv, enum vfio_device_mig_state to, int err)
 {
-	/* Nobody knows what state it is in. */
+	/* Its state is unknown. */
 	bool fatal = mv->unsure || mv->lost;
 
 	dev_err_ratelimited(mlx5vf_dev(mv), "migration state %s could not become %s (error %d)%s\n",
@@ -199,11 +199,11 @@ static struct file *set_state_locked(struct mlx5vf_device *mv, enum vfio_device_
 }
 
 /**
- * mlx5vf_set_state - migration_set_state of struct vfio_migration_ops
- * @vdev: the VF
- * @to: the new state
+ * mlx5vf_set_state() - migration_set_state of struct vfio_migration_ops
+ * @vdev: The VF
+ * @to: The new state
  *
- * Return: the data file if there is a new one, NULL, or an ERR_PTR.
+ * Return: The data file if there is a new one, NULL, or an ERR_PTR.
  */
 struct file *mlx5vf_set_state(struct vfio_device *vdev, enum vfio_device_mig_state to)
 {
@@ -218,9 +218,9 @@ struct file *mlx5vf_set_state(struct vfio_device *vdev, enum vfio_device_mig_sta
 }
 
 /**
- * mlx5vf_get_state - migration_get_state of struct vfio_migration_ops
- * @vdev: the VF
- * @state: the state
+ * mlx5vf_get_state() - migration_get_state of struct vfio_migration_ops
+ * @vdev: The VF
+ * @state: The state
  *
  * Return: 0, or -EINTR if killed.
  */
@@ -236,9 +236,9 @@ int mlx5vf_get_state(struct vfio_device *vdev, enum vfio_device_mig_state *state
 }
 
 /**
- * mlx5vf_get_data_size - migration_get_data_size of struct vfio_migration_ops
- * @vdev: the VF
- * @length: what a migration that stops the VF now would have to move, in bytes; an
+ * mlx5vf_get_data_size() - migration_get_data_size of struct vfio_migration_ops
+ * @vdev: The VF
+ * @length: What a migration that stops the VF now would have to move, in bytes; an
  *	estimate
  *
  * Return: 0 or an error.

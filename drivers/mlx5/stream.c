@@ -18,8 +18,8 @@
 #include "stream.h"
 
 /**
- * mlx5vf_stream_begin - start a stream, on either side
- * @stream: its place
+ * mlx5vf_stream_begin() - Start a stream, on either side
+ * @stream: Its place
  */
 void mlx5vf_stream_begin(struct mlx5vf_stream *stream)
 {
@@ -28,10 +28,10 @@ void mlx5vf_stream_begin(struct mlx5vf_stream *stream)
 }
 
 /**
- * mlx5vf_stream_data - move over bytes that are no checksum, and not of an image
- * @stream: the place
- * @data: the bytes
- * @n: how many
+ * mlx5vf_stream_data() - Move over bytes that are no checksum, and not of an image
+ * @stream: The place
+ * @data: The bytes
+ * @n: How many
  */
 void mlx5vf_stream_data(struct mlx5vf_stream *stream, const void *data, size_t n)
 {
@@ -104,12 +104,12 @@ static void sum_rest(const void *data, size_t n, __le64 *sums)
 }
 
 /**
- * mlx5vf_stream_part - move over some of an image
- * @stream: the place
- * @data: the bytes, which follow on those before. Aligned as they are in the image; in
+ * mlx5vf_stream_part() - Move over some of an image
+ * @stream: The place
+ * @data: The bytes, which follow on those before. Aligned as they are in the image; in
  *	front of them is the beginning of their block, if there is one.
- * @n: how many
- * @last: the image ends with them
+ * @n: How many
+ * @last: The image ends with them
  */
 void mlx5vf_stream_part(struct mlx5vf_stream *stream, const void *data, size_t n, bool last)
 {
@@ -146,13 +146,13 @@ static void take_start(struct mlx5vf_stream *stream, const struct mlx5vf_start *
 /* ---- The saving side ---- */
 
 /**
- * mlx5vf_stream_put - make a record
- * @to: where to
- * @tag: of the record
- * @content: what it holds; NULL if that is put elsewhere
- * @length: bytes of that
+ * mlx5vf_stream_put() - Make a record
+ * @to: Where to
+ * @tag: Of the record
+ * @content: What it holds; NULL if that is put elsewhere
+ * @length: Bytes of that
  *
- * Return: bytes written at @to.
+ * Return: Bytes written at @to.
  */
 size_t mlx5vf_stream_put(void *to, enum mlx5vf_tag tag, const void *content, size_t length)
 {
@@ -179,9 +179,9 @@ static __le64 record_sum(struct mlx5vf_stream *stream, const struct mlx5vf_recor
 }
 
 /**
- * mlx5vf_stream_seal - move over a record of ours, and give it its checksum
- * @stream: the place
- * @record: made by mlx5vf_stream_put()
+ * mlx5vf_stream_seal() - Move over a record of ours, and give it its checksum
+ * @stream: The place
+ * @record: Made by mlx5vf_stream_put()
  */
 void mlx5vf_stream_seal(struct mlx5vf_stream *stream, void *record)
 {
@@ -195,11 +195,11 @@ void mlx5vf_stream_seal(struct mlx5vf_stream *stream, void *record)
 }
 
 /**
- * mlx5vf_stream_size - how long a stream of full images would be
- * @total: bytes in the images
- * @image: bytes of an image
+ * mlx5vf_stream_size() - How long a stream of full images would be
+ * @total: Bytes in the images
+ * @image: Bytes of an image
  *
- * Return: an estimate in bytes, not too small.
+ * Return: An estimate in bytes, not too small.
  */
 u64 mlx5vf_stream_size(u64 total, u64 image)
 {
@@ -261,7 +261,7 @@ static int image_head(struct mlx5vf_stream *stream, const struct mlx5vf_record *
 {
 	u64 length = le64_to_cpu(head->length);
 
-	*why = "an image is announced with other words than it comes";
+	*why = "the header of an image differs from its announcement";
 	if (head->flags || (stream->checked && (!stream->announced || stream->next != length)))
 		return -EBADMSG;
 	*why = "an image is larger than can be loaded";
@@ -272,11 +272,11 @@ static int image_head(struct mlx5vf_stream *stream, const struct mlx5vf_record *
 }
 
 /**
- * mlx5vf_stream_head - move over the header of the next record
- * @stream: the place
- * @head: the header
- * @content: what is to be done with what follows it
- * @why: what is wrong with it
+ * mlx5vf_stream_head() - Move over the header of the next record
+ * @stream: The place
+ * @head: The header
+ * @content: What is to be done with what follows it
+ * @why: What is wrong with it
  *
  * Return: 0; -EBADMSG if it cannot be here; -EFBIG if an image is too large;
  * -EOPNOTSUPP if it is of a kind that must not be skipped, and is not known.
@@ -321,11 +321,11 @@ int mlx5vf_stream_head(struct mlx5vf_stream *stream, const struct mlx5vf_record 
 }
 
 /**
- * mlx5vf_stream_small - move over what was kept of a record
- * @stream: the place
- * @head: the record's header, which mlx5vf_stream_head() took
- * @data: what follows it, all of it
- * @why: what is wrong with it
+ * mlx5vf_stream_small() - Move over what was kept of a record
+ * @stream: The place
+ * @head: The record's header, which mlx5vf_stream_head() took
+ * @data: What follows it, all of it
+ * @why: What is wrong with it
  *
  * Return: 0, or -EBADMSG.
  */
@@ -361,9 +361,9 @@ int mlx5vf_stream_small(struct mlx5vf_stream *stream, const struct mlx5vf_record
 }
 
 /**
- * mlx5vf_stream_image - an image was moved over, with mlx5vf_stream_part() if the
+ * mlx5vf_stream_image() - An image was moved over, with mlx5vf_stream_part() if the
  *	stream is checked
- * @stream: the place
+ * @stream: The place
  */
 void mlx5vf_stream_image(struct mlx5vf_stream *stream)
 {

@@ -57,8 +57,8 @@ enum mlx5vf_tag {
 #define MLX5VF_RECORD_OPTIONAL	BIT(0)
 
 /**
- * struct mlx5vf_record - header of a record
- * @length: bytes that follow the header
+ * struct mlx5vf_record - Header of a record
+ * @length: Bytes that follow the header
  * @flags: MLX5VF_RECORD_OPTIONAL, or 0 for IMAGE
  * @tag: enum mlx5vf_tag
  */
@@ -80,16 +80,16 @@ struct mlx5vf_record {
 #define MLX5VF_PSID_LENGTH	32
 
 /**
- * struct mlx5vf_start - what the other side should know first
- * @sum: checksum
- * @stream: random, so that no two streams have the same checksums
+ * struct mlx5vf_start - What the other side should know first
+ * @sum: Checksum
+ * @stream: Random, so that no two streams have the same checksums
  * @version: MLX5VF_STREAM_VERSION
  * @flags: MLX5VF_START_*
  * @vendor: PCI vendor of the VF
  * @device: PCI device of the VF
- * @fw: version of the PF's firmware: major, minor, subminor
+ * @fw: Version of the PF's firmware: major, minor, subminor
  * @reserved: 0
- * @psid: what board the PF is, and how its firmware was configured when it was made
+ * @psid: What board the PF is, and how its firmware was configured when it was made
  *	(PSID); padded with 0
  */
 struct mlx5vf_start {
@@ -105,9 +105,9 @@ struct mlx5vf_start {
 } __packed;
 
 /**
- * struct mlx5vf_next - an image follows
- * @sum: checksum
- * @length: bytes of the image
+ * struct mlx5vf_next - An image follows
+ * @sum: Checksum
+ * @length: Bytes of the image
  */
 struct mlx5vf_next {
 	__le64 sum;
@@ -115,8 +115,8 @@ struct mlx5vf_next {
 } __packed;
 
 /**
- * struct mlx5vf_sum - what SUM and END hold, and how NEXT and START begin
- * @sum: checksum
+ * struct mlx5vf_sum - What SUM and END hold, and how NEXT and START begin
+ * @sum: Checksum
  */
 struct mlx5vf_sum {
 	__le64 sum;
@@ -134,19 +134,19 @@ struct mlx5vf_sum {
 #define MLX5VF_STREAM_TAIL	MLX5VF_IMAGE_TAIL
 
 /**
- * struct mlx5vf_stream - place in a stream, on either side
- * @sum: checksum of what was before it
- * @sums: images are in it with their sums; START says so
- * @part: bytes of the current image that were moved over
+ * struct mlx5vf_stream - Place in a stream, on either side
+ * @sum: Checksum of what was before it
+ * @sums: Images are in it with their sums; START says so
+ * @part: Bytes of the current image that were moved over
  *
  * The rest is for the loading side:
- * @first: nothing was before it
- * @checked: it began with START
+ * @first: Nothing was before it
+ * @checked: It began with START
  * @announced: NEXT was the last record, @next the length in it
  * @unchecked: IMAGE was the last record, and a SUM must follow
  * @ended: END was the last record
- * @next: as said
- * @images: number of images so far
+ * @next: As said
+ * @images: Number of images so far
  */
 struct mlx5vf_stream {
 	struct xxh64_state sum;

@@ -7,13 +7,13 @@
  * START and STOP are many commands, some given by functions of mlx5_core that
  * cannot be interrupted. So the tracker's work gives them, and the caller waits for
  * the work: killable, and no longer than for the answer to one command. A START
- * that nobody waits for any more is undone when it is done.
+ * whose caller does not wait any more is undone when it is done.
  *
  * What firmware has reported is kept in the kernel (pages.c), and copied to the
  * reader's bitmap when the reader holds nothing that another has to wait for: the
  * bitmap can be memory of the user.
  *
- * The tracker goes on when the VF is reset.
+ * The tracker continues when the VF is reset.
  */
 #include <linux/bitmap.h>
 #include <linux/iova_bitmap.h>
@@ -29,7 +29,7 @@ static bool serialize_reports = true;
 module_param(serialize_reports, bool, 0644);
 MODULE_PARM_DESC(serialize_reports, "Report pages only while no migration state of the VF is being changed (Y)");
 
-/* How long STOP waits for what is destroyed; it goes on without being waited for. */
+/* How long STOP waits for objects that are destroyed; the work finishes without it. */
 #define STOP_LIMIT	(2 * HZ)
 
 /* ---- Phases ---- */
@@ -39,7 +39,7 @@ static enum mlx5vf_tracker_phase tracker_phase(struct mlx5vf_tracker *t)
 	return READ_ONCE(t->phase);
 }
 
-/* Let nobody use the log any more, and have the work destroy it. Under lock. */
+/* Take the log from its readers, and have the work destroy it. Under lock. */
 static void tracker_give_up(struct mlx5vf_device *mv, const char *why)
 {
 	struct mlx5vf_tracker *t = &mv->tracker;
@@ -153,16 +153,16 @@ static int tracker_wait_made(struct mlx5vf_device *mv, struct mlx5vf_log *log, u
 }
 
 /**
- * mlx5vf_tracker_start - begin to track, clean
- * @mv: the VF
- * @ranges: interval tree of what to track; may be merged to fewer ranges
- * @nranges: number of them
- * @page_size: granule that is wanted, a power of two of at least 4 KiB; changed to
+ * mlx5vf_tracker_start() - Begin to track, clean
+ * @mv: The VF
+ * @ranges: Interval tree of what to track; may be merged to fewer ranges
+ * @nranges: Number of them
+ * @page_size: Granule that is wanted, a power of two of at least 4 KiB; changed to
  *	what it is
  *
  * Return: 0; -EBUSY if it was started already, or firmware has not finished with an
- * earlier one; -EINVAL; -ENOTCONN if the PF is down; -EOPNOTSUPP if the ranges are
- * longer in all than firmware can track; -EINTR if killed, -ETIMEDOUT if firmware
+ * earlier one; -EINVAL; -ENOTCONN if the PF is down; -EOPNOTSUPP if their total
+ * length is more than firmware can track; -EINTR if killed, -ETIMEDOUT if firmware
  * does not answer, and tracking is off; or an error of the firmware.
  */
 int mlx5vf_tracker_start(struct mlx5vf_device *mv, struct rb_root_cached *ranges,
@@ -203,8 +203,8 @@ unlock:
 }
 
 /**
- * mlx5vf_tracker_stop - stop tracking
- * @mv: the VF
+ * mlx5vf_tracker_stop() - Stop tracking
+ * @mv: The VF
  *
  * Return: 0, also if it was not started, or firmware is slow to destroy it.
  */
@@ -221,8 +221,8 @@ int mlx5vf_tracker_stop(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_tracker_down - the PF goes down: stop tracking, and start nothing
- * @mv: the VF; state_lock not held
+ * mlx5vf_tracker_down() - The PF is going down: stop tracking, and start nothing
+ * @mv: The VF; state_lock not held
  *
  * Waits until firmware knows of no tracker; mlx5_core limits the time.
  */
@@ -240,8 +240,8 @@ void mlx5vf_tracker_down(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_tracker_up - the PF is up again
- * @mv: the VF
+ * mlx5vf_tracker_up() - The PF is up again
+ * @mv: The VF
  */
 void mlx5vf_tracker_up(struct mlx5vf_device *mv)
 {
@@ -251,8 +251,8 @@ void mlx5vf_tracker_up(struct mlx5vf_device *mv)
 }
 
 /**
- * mlx5vf_tracker_init - before anything else is called
- * @mv: the VF
+ * mlx5vf_tracker_init() - Before anything else is called
+ * @mv: The VF
  */
 void mlx5vf_tracker_init(struct mlx5vf_device *mv)
 {
@@ -366,11 +366,11 @@ static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u6
 }
 
 /**
- * mlx5vf_tracker_harvest - report and clear
- * @mv: the VF
- * @iova: start of the range, in bytes
- * @length: of the range
- * @bitmap: where pages are set
+ * mlx5vf_tracker_harvest() - Report and clear
+ * @mv: The VF
+ * @iova: Start of the range, in bytes
+ * @length: Of the range
+ * @bitmap: Where pages are set
  *
  * Firmware reports whole granules. What is reported and not in the range is kept
  * for the next harvest that asks for it, to 4 KiB.

@@ -21,15 +21,15 @@ enum mlx5vf_tracker_phase {
 };
 
 /**
- * struct mlx5vf_tracker - the page tracker of a VF
- * @work: makes and destroys @log
- * @wait: woken when something of the following changes
- * @lock: protects the following
- * @phase: as above
- * @log: what was started; the work's own in STARTING and STOPPING
- * @busy: a reader uses @log, in ON or STOPPING
- * @unwanted: in STARTING: nobody waits for it any more
- * @down: the PF is down, or goes down: nothing is started
+ * struct mlx5vf_tracker - The page tracker of a VF
+ * @work: Makes and destroys @log
+ * @wait: Woken when something of the following changes
+ * @lock: Protects the following
+ * @phase: As above
+ * @log: What was started; the work's own in STARTING and STOPPING
+ * @busy: A reader uses @log, in ON or STOPPING
+ * @unwanted: In STARTING: the caller does not wait any more
+ * @down: The PF is down, or going down: nothing is started
  */
 struct mlx5vf_tracker {
 	struct work_struct work;

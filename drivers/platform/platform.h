@@ -12,9 +12,9 @@ struct device;
 
 /**
  * enum iommufd_dirty_record - How a driver's read_and_clear_dirty() reports
- * @IOMMUFD_DIRTY_RECORD_UNKNOWN: not seen yet; probe without clearing
- * @IOMMUFD_DIRTY_RECORD_DIRECT: each leaf goes to iova_bitmap_set()
- * @IOMMUFD_DIRTY_RECORD_GATHER: only the flush range tells, because the driver
+ * @IOMMUFD_DIRTY_RECORD_UNKNOWN: Not seen yet; probe without clearing
+ * @IOMMUFD_DIRTY_RECORD_DIRECT: Each leaf goes to iova_bitmap_set()
+ * @IOMMUFD_DIRTY_RECORD_GATHER: Only the flush range tells, because the driver
  *	was built without CONFIG_IOMMUFD_DRIVER
  */
 enum iommufd_dirty_record {
@@ -31,7 +31,7 @@ enum iommufd_dirty_record {
  * @usable: Optional: are the dirty bits of this device's IOMMU to be trusted?
  * @born_dirty: What is newly mapped writable is dirty
  * @flush_all: Flush the whole domain after a harvest: iotlb_sync() needs the size
- *	of the leaves, which iommu_dirty_bitmap_record() does not tell
+ *	of the leaves, which iommu_dirty_bitmap_record() does not pass on
  * @always_on: Switch tracking on when the domain is allocated and leave it on: an
  *	attach at the same time as a switch may lose it
  */

@@ -4,8 +4,8 @@
  * translate, wait if asked to, move, note the ground truth.
  *
  * The wait is between setting D and writing memory, where hardware has a
- * pipeline: a test can make it long, so that whoever takes D and does not wait
- * for the write is caught.
+ * pipeline: a test can make it long, to catch code that takes D and does not wait
+ * for the write.
  */
 #include <linux/delay.h>
 #include <linux/io.h>
@@ -65,12 +65,12 @@ static int access_page(struct virt_function *fn, u64 iova, void *buf,
 
 /**
  * virt_function_access() - read or write memory
- * @fn: the function; on its thread
- * @iova: first byte
- * @buf: what is written, or where to put what is read
- * @len: bytes
- * @write: memory is written
- * @fault: set to the address of the part that was refused
+ * @fn: The function; on its thread
+ * @iova: First byte
+ * @buf: What is written, or where to put what is read
+ * @len: Bytes
+ * @write: Memory is written
+ * @fault: Set to the address of the part that was refused
  *
  * Returns 0, or -EACCES as soon as a part is refused: nothing is mapped, not
  * for this, to no memory, DMA is blocked, or the function is no bus master.

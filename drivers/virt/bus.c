@@ -88,8 +88,8 @@ static int function_thread(void *data)
 }
 
 /**
- * virt_function_interrupted() - should the model drop what it does
- * @fn: the function whose thread asks
+ * virt_function_interrupted() - Should the model drop what it does
+ * @fn: The function whose thread asks
  *
  * A model asks between two accesses to memory, at least.
  */
@@ -99,8 +99,8 @@ bool virt_function_interrupted(struct virt_function *fn)
 }
 
 /**
- * virt_function_reset() - ask for a function-level reset
- * @fn: the function
+ * virt_function_reset() - Ask for a function-level reset
+ * @fn: The function
  *
  * Done by the function's thread; config space does not answer until then. Can
  * be called in any context.
@@ -114,8 +114,8 @@ void virt_function_reset(struct virt_function *fn)
 }
 
 /**
- * virt_bus_devfn() - the function at a place of the bus
- * @devfn: the place, below VIRT_BUS_FUNCTIONS
+ * virt_bus_devfn() - The function at a place of the bus
+ * @devfn: The place, below VIRT_BUS_FUNCTIONS
  *
  * NULL when the place is empty.
  */
@@ -125,8 +125,8 @@ struct virt_function *virt_bus_devfn(unsigned int devfn)
 }
 
 /**
- * virt_bus_function() - the function behind a device
- * @dev: any device
+ * virt_bus_function() - The function behind a device
+ * @dev: Any device
  *
  * NULL when the device is not on the virtual bus.
  */
@@ -158,10 +158,10 @@ static int alloc_memory(size_t align, size_t size, size_t *where)
 }
 
 /**
- * virt_bus_alloc_bar() - give a function a BAR
- * @fn: a function that is not on the bus yet
+ * virt_bus_alloc_bar() - Give a function a BAR
+ * @fn: A function that is not on the bus yet
  * @bar: 0, 2 or 4: all BARs are 64 bits
- * @size: bytes, a power of two, a page at least
+ * @size: Bytes, a power of two, a page at least
  *
  * The BAR is mapped at fn->bar[@bar] and zero.
  */
@@ -178,11 +178,11 @@ int virt_bus_alloc_bar(struct virt_function *fn, int bar, size_t size)
 }
 
 /**
- * virt_bus_alloc_vf_bars() - give virtual functions their BAR 0
- * @pf: their physical function, with its SR-IOV capability
- * @vfs: the functions
- * @count: how many
- * @size: bytes of each BAR, a power of two, a page at least
+ * virt_bus_alloc_vf_bars() - Give virtual functions their BAR 0
+ * @pf: Their physical function, with its SR-IOV capability
+ * @vfs: The functions
+ * @count: How many
+ * @size: Bytes of each BAR, a power of two, a page at least
  */
 int virt_bus_alloc_vf_bars(struct virt_function *pf, struct virt_function **vfs,
 			   unsigned int count, size_t size)
@@ -200,9 +200,9 @@ int virt_bus_alloc_vf_bars(struct virt_function *pf, struct virt_function **vfs,
 }
 
 /**
- * virt_bus_add() - put a function on the bus and start its thread
- * @fn: with ops, config space and BARs set up
- * @devfn: a free place
+ * virt_bus_add() - Put a function on the bus and start its thread
+ * @fn: With ops, config space and BARs set up
+ * @devfn: A free place
  *
  * Before virt_bus_scan() only. The function belongs to the caller again after
  * virt_bus_remove().
@@ -228,8 +228,8 @@ int virt_bus_add(struct virt_function *fn, unsigned int devfn)
 }
 
 /**
- * virt_bus_claim() - the BARs of a new device stay where they are
- * @pdev: the device, before a driver can have it
+ * virt_bus_claim() - The BARs of a new device stay where they are
+ * @pdev: The device, before a driver can have it
  *
  * In memory that was reserved on the command line, the PCI core cannot choose
  * others, as it would for a device that it finds when it scans again.
@@ -245,7 +245,7 @@ void virt_bus_claim(struct pci_dev *pdev)
 }
 
 /**
- * virt_bus_scan() - make the bus and let the PCI core find what is on it
+ * virt_bus_scan() - Make the bus and let the PCI core find what is on it
  */
 int virt_bus_scan(void)
 {
@@ -284,7 +284,7 @@ int virt_bus_scan(void)
 }
 
 /**
- * virt_bus_remove() - take the bus away
+ * virt_bus_remove() - Take the bus away
  *
  * Drivers are unbound, so this can wait for users of the devices to let them
  * go. The functions' threads run on until that has happened.
@@ -323,7 +323,7 @@ static bool window_works(void)
 }
 
 /**
- * virt_bus_init() - take the memory for the BARs
+ * virt_bus_init() - Take the memory for the BARs
  */
 int virt_bus_init(void)
 {
@@ -350,7 +350,7 @@ int virt_bus_init(void)
 	bus.window.end = memmap_start + WINDOW_SIZE - 1;
 	err = insert_resource(&iomem_resource, &bus.window);
 	if (err) {
-		pr_err("memory at memmap_start=%#lx belongs to someone else (see /proc/iomem): "
+		pr_err("memory at memmap_start=%#lx is claimed by another driver (see /proc/iomem): "
 		       REMEDY "\n", memmap_start);
 		return err;
 	}
@@ -376,7 +376,7 @@ err_resource:
 }
 
 /**
- * virt_bus_exit() - give the memory back; after virt_bus_remove()
+ * virt_bus_exit() - Give the memory back; after virt_bus_remove()
  */
 void virt_bus_exit(void)
 {

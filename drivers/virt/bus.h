@@ -25,13 +25,13 @@ struct task_struct;
 struct virt_function;
 
 /**
- * struct virt_function_ops - a device model
- * @reset: bring the registers to their defaults and stop everything; called
+ * struct virt_function_ops - A device model
+ * @reset: Bring the registers to their defaults and stop everything; called
  *	once before the function is visible and then, on the function's thread,
  *	for each function-level reset
- * @config_write: optional; after @size bytes at @where of config space have
+ * @config_write: Optional; after @size bytes at @where of config space have
  *	changed. Under a raw spinlock: note what happened, act in @poll
- * @poll: do what the registers ask for, for about a millisecond at most, or as
+ * @poll: Do what the registers ask for, for about a millisecond at most, or as
  *	long as the reset of another function takes (ENABLE_HCA). Returns false
  *	when there is nothing to do for a millisecond
  */
@@ -42,10 +42,10 @@ struct virt_function_ops {
 };
 
 /**
- * enum virt_flr - how far a function-level reset is
- * @VIRT_FLR_NONE: there is none
- * @VIRT_FLR_RUNS: on the function's thread
- * @VIRT_FLR_ASKED: it has not begun, or it runs and another one follows
+ * enum virt_flr - How far a function-level reset is
+ * @VIRT_FLR_NONE: There is none
+ * @VIRT_FLR_RUNS: On the function's thread
+ * @VIRT_FLR_ASKED: It has not begun, or it runs and another one follows
  */
 enum virt_flr {
 	VIRT_FLR_NONE,
@@ -54,30 +54,30 @@ enum virt_flr {
 };
 
 /**
- * struct virt_function - one PCI function on the virtual bus
- * @ops: the device model
- * @devfn: where it sits on the bus
- * @dma: the function as the IOMMU sees it
+ * struct virt_function - One PCI function on the virtual bus
+ * @ops: The device model
+ * @devfn: Where it sits on the bus
+ * @dma: The function as the IOMMU sees it
  * @bar: BARs by their first index, mapped; NULL where there is none
- * @config: configuration space, little endian; written under @lock
- * @writable: the bits of @config that software can write
- * @cap_end: bytes of @config used by capabilities; set up before the scan
- * @cap_last: byte that links the next capability
- * @exp: offset of the PCI Express capability
+ * @config: Configuration space, little endian; written under @lock
+ * @writable: The bits of @config that software can write
+ * @cap_end: Bytes of @config used by capabilities; set up before the scan
+ * @cap_last: Byte that links the next capability
+ * @exp: Offset of the PCI Express capability
  * @lock: @config
  * @flr: function-level reset; config space reads all ones until it is done
- * @vf: is a virtual function; its memory space is enabled with its presence
- * @absent: a virtual function that is not enabled; its config space does not
+ * @vf: Is a virtual function; its memory space is enabled with its presence
+ * @absent: A virtual function that is not enabled; its config space does not
  *	answer
- * @wait: woken when @thread has something to look at while memory is disabled
- * @thread: the hardware
- * @msix_cap: offset of the MSI-X capability
- * @msix_count: vectors
- * @msix_table: in the BAR
- * @msix_pba: in the BAR
- * @msix_pending: raised and not delivered; @thread only
- * @msix_quiet: nothing is delivered; msix.c
- * @msix_irq: interrupt number of each vector, 0 for none; see msix.c
+ * @wait: Woken when @thread has something to look at while memory is disabled
+ * @thread: The hardware
+ * @msix_cap: Offset of the MSI-X capability
+ * @msix_count: Vectors
+ * @msix_table: In the BAR
+ * @msix_pba: In the BAR
+ * @msix_pending: Raised and not delivered; @thread only
+ * @msix_quiet: Nothing is delivered; msix.c
+ * @msix_irq: Interrupt number of each vector, 0 for none; see msix.c
  */
 struct virt_function {
 	const struct virt_function_ops *ops;
@@ -137,8 +137,8 @@ void virt_config_reset(struct virt_function *fn);
 unsigned int virt_config_vfs(const struct virt_function *fn);
 
 /**
- * virt_function_decodes() - can what software writes to a BAR mean something
- * @fn: the function
+ * virt_function_decodes() - Can what software writes to a BAR mean something
+ * @fn: The function
  *
  * Memory space is enabled; a virtual function has no such bit, and is of
  * interest when it may send requests.
@@ -153,8 +153,8 @@ static inline bool virt_function_decodes(const struct virt_function *fn)
 }
 
 /**
- * virt_function_bus_master() - may the function send requests
- * @fn: the function
+ * virt_function_bus_master() - May the function send requests
+ * @fn: The function
  */
 static inline bool virt_function_bus_master(const struct virt_function *fn)
 {

@@ -62,11 +62,11 @@ static void add_express(struct virt_function *fn)
 }
 
 /**
- * virt_config_init() - configuration space of a PCI Express endpoint with FLR
- * @fn: the function, zeroed
- * @vendor: vendor ID, also of the subsystem
- * @device: device ID, also of the subsystem
- * @class: class code, 24 bits
+ * virt_config_init() - Configuration space of a PCI Express endpoint with FLR
+ * @fn: The function, zeroed
+ * @vendor: Vendor ID, also of the subsystem
+ * @device: Device ID, also of the subsystem
+ * @class: Class code, 24 bits
  */
 void virt_config_init(struct virt_function *fn, u16 vendor, u16 device,
 		      u32 class)
@@ -89,9 +89,9 @@ void virt_config_init(struct virt_function *fn, u16 vendor, u16 device,
 }
 
 /**
- * virt_config_vf() - configuration space of a virtual function
- * @fn: the function, zeroed
- * @class: class code, 24 bits
+ * virt_config_vf() - Configuration space of a virtual function
+ * @fn: The function, zeroed
+ * @class: Class code, 24 bits
  */
 void virt_config_vf(struct virt_function *fn, u32 class)
 {
@@ -105,12 +105,12 @@ void virt_config_vf(struct virt_function *fn, u32 class)
 }
 
 /**
- * virt_config_sriov() - make a function a physical function
- * @fn: the function
- * @devfn: its place, which it says it depends on
- * @vf_device: device ID of its virtual functions
- * @count: how many they are
- * @offset: from the physical function to the first; they follow one another
+ * virt_config_sriov() - Make a function a physical function
+ * @fn: The function
+ * @devfn: Its place, which it says it depends on
+ * @vf_device: Device ID of its virtual functions
+ * @count: How many they are
+ * @offset: From the physical function to the first; they follow one another
  */
 void virt_config_sriov(struct virt_function *fn, unsigned int devfn,
 		       u16 vf_device, unsigned int count, unsigned int offset)
@@ -133,9 +133,9 @@ void virt_config_sriov(struct virt_function *fn, unsigned int devfn,
 
 /**
  * virt_config_vf_bar() - BAR 0 of all virtual functions
- * @fn: the physical function
- * @base: physical address of that of the first
- * @size: bytes of each, a power of two
+ * @fn: The physical function
+ * @base: Physical address of that of the first
+ * @size: Bytes of each, a power of two
  */
 void virt_config_vf_bar(struct virt_function *fn, u64 base, size_t size)
 {
@@ -145,8 +145,8 @@ void virt_config_vf_bar(struct virt_function *fn, u64 base, size_t size)
 }
 
 /**
- * virt_config_vfs() - how many virtual functions are enabled
- * @fn: the physical function
+ * virt_config_vfs() - How many virtual functions are enabled
+ * @fn: The physical function
  */
 unsigned int virt_config_vfs(const struct virt_function *fn)
 {
@@ -158,11 +158,11 @@ unsigned int virt_config_vfs(const struct virt_function *fn)
 }
 
 /**
- * virt_config_bar() - a 64-bit prefetchable memory BAR
- * @fn: the function
+ * virt_config_bar() - A 64-bit prefetchable memory BAR
+ * @fn: The function
  * @bar: 0, 2 or 4
- * @base: physical address
- * @size: bytes, a power of two
+ * @base: Physical address
+ * @size: Bytes, a power of two
  */
 void virt_config_bar(struct virt_function *fn, int bar, u64 base, size_t size)
 {
@@ -177,12 +177,12 @@ void virt_config_bar(struct virt_function *fn, int bar, u64 base, size_t size)
 }
 
 /**
- * virt_config_msix() - an MSI-X capability
- * @fn: the function
- * @count: vectors, VIRT_MSIX_MAX at most
+ * virt_config_msix() - An MSI-X capability
+ * @fn: The function
+ * @count: Vectors, VIRT_MSIX_MAX at most
  * @bar: BAR of table and pending bits, already made
- * @table: offset of the table in the BAR
- * @pba: offset of the pending bits in the BAR
+ * @table: Offset of the table in the BAR
+ * @pba: Offset of the pending bits in the BAR
  */
 void virt_config_msix(struct virt_function *fn, unsigned int count, int bar,
 		      u32 table, u32 pba)
@@ -200,8 +200,8 @@ void virt_config_msix(struct virt_function *fn, unsigned int count, int bar,
 }
 
 /**
- * virt_config_reset() - the end of a function-level reset
- * @fn: the function
+ * virt_config_reset() - The end of a function-level reset
+ * @fn: The function
  *
  * All that can be written is zero again, BARs included, and configuration
  * space answers again.

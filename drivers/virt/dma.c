@@ -154,8 +154,8 @@ static void end_run(struct virt_dma *dma)
 }
 
 /**
- * virt_dma_check() - what is wrong with the registers of a run, or NULL
- * @run: the registers
+ * virt_dma_check() - What is wrong with the registers of a run, or NULL
+ * @run: The registers
  */
 const char *virt_dma_check(const struct virt_dma_run *run)
 {
@@ -186,8 +186,8 @@ const char *virt_dma_check(const struct virt_dma_run *run)
 }
 
 /**
- * virt_dma_derive() - all that follows from run and sweep
- * @dma: the device; virt_dma_check() found nothing wrong with its run
+ * virt_dma_derive() - All that follows from run and sweep
+ * @dma: The device; virt_dma_check() found nothing wrong with its run
  */
 void virt_dma_derive(struct virt_dma *dma)
 {
@@ -205,7 +205,7 @@ void virt_dma_derive(struct virt_dma *dma)
 
 /**
  * virt_dma_rebase() - RATE counts from now on
- * @dma: the device
+ * @dma: The device
  */
 void virt_dma_rebase(struct virt_dma *dma)
 {
@@ -348,10 +348,10 @@ static const struct virt_function_ops virt_dma_ops = {
 };
 
 /**
- * virt_dma_create() - make a DMA device and put it on the bus
- * @iommu: the instance that it is behind
- * @index: its number
- * @devfn: its place
+ * virt_dma_create() - Make a DMA device and put it on the bus
+ * @iommu: The instance that it is behind
+ * @index: Its number
+ * @devfn: Its place
  */
 struct virt_dma *virt_dma_create(struct virt_iommu *iommu, unsigned int index,
 				 unsigned int devfn)
@@ -405,8 +405,8 @@ err_free:
 }
 
 /**
- * virt_dma_destroy() - after virt_bus_remove()
- * @dma: the device
+ * virt_dma_destroy() - After virt_bus_remove()
+ * @dma: The device
  */
 void virt_dma_destroy(struct virt_dma *dma)
 {

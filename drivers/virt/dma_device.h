@@ -20,28 +20,28 @@
 struct virt_tracker;
 
 /**
- * struct virt_dma - a device
- * @fn: the PCI function
- * @tracker: of the pages that it writes, or NULL
+ * struct virt_dma - A device
+ * @fn: The PCI function
+ * @tracker: Of the pages that it writes, or NULL
  * @index: VIRT_DMA_INDEX
- * @buf: a page, for the data of an access
- * @running: a run is on; the rest is of this or the last run
- * @run: the registers at its START
+ * @buf: A page, for the data of an access
+ * @running: A run is on; the rest is of this or the last run
+ * @run: The registers at its START
  * @unit_shift: log2 of UNIT
- * @units: number of units in the range
- * @steps: accesses in a sweep
- * @step: next access, in its sweep
- * @sweep: the sweep
- * @access: next access, over all sweeps
- * @since: access from which on RATE counts
- * @since_ns: and when that was
- * @half_bits: half the width of the permutation
- * @keys: of the permutation in this sweep
+ * @units: Number of units in the range
+ * @steps: Accesses in a sweep
+ * @step: Next access, in its sweep
+ * @sweep: The sweep
+ * @access: Next access, over all sweeps
+ * @since: Access from which on RATE counts
+ * @since_ns: And when that was
+ * @half_bits: Half the width of the permutation
+ * @keys: Of the permutation in this sweep
  * @done: DONE
  * @faults: FAULTS
  * @check: CHECK
- * @no_dma: suspended: no access, no interrupt
- * @no_regs: suspended: registers are not looked at
+ * @no_dma: Suspended: no access, no interrupt
+ * @no_regs: Suspended: registers are not looked at
  */
 struct virt_dma {
 	struct virt_function fn;

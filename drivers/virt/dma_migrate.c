@@ -154,8 +154,8 @@ static u64 execute(struct virt_dma *dma, u64 command)
 }
 
 /**
- * virt_dma_migrate_poll() - do what CTRL says
- * @dma: the device
+ * virt_dma_migrate_poll() - Do what CTRL says
+ * @dma: The device
  */
 void virt_dma_migrate_poll(struct virt_dma *dma)
 {
@@ -175,7 +175,7 @@ void virt_dma_migrate_poll(struct virt_dma *dma)
 
 /**
  * virt_dma_migrate_reset() - function-level reset: the device is not suspended
- * @dma: the device
+ * @dma: The device
  */
 void virt_dma_migrate_reset(struct virt_dma *dma)
 {

@@ -3,7 +3,7 @@
  * A paging domain of the virtual IOMMU: what the core asks of it (map, unmap,
  * sync, dirty tracking) and what hardware does with it (translate).
  *
- * How dirt is read is the personality's business (personality.c). When an
+ * personality.c decides how dirty bits are read. When an
  * invalidation is complete is said at the head of virt_iommu.h.
  */
 #include <linux/gfp.h>
@@ -42,8 +42,8 @@ static void flush_level(struct virt_domain *vdom, u64 iova, u64 last,
 }
 
 /**
- * virt_domain_flush() - invalidate all that is cached of a domain, and drain
- * @vdom: the domain
+ * virt_domain_flush() - Invalidate all that is cached of a domain, and drain
+ * @vdom: The domain
  */
 void virt_domain_flush(struct virt_domain *vdom)
 {
@@ -61,12 +61,12 @@ static void free_unlinked(struct virt_domain *vdom, struct list_head *freelist)
 }
 
 /**
- * virt_domain_translate() - what hardware does with an address
- * @vdom: the domain
+ * virt_domain_translate() - What hardware does with an address
+ * @vdom: The domain
  * @dirty: VIRT_ENTRY_DIRTY of the requester, which only counts with by_device
- * @iova: the address
- * @write: memory will be written
- * @phys: where it is
+ * @iova: The address
+ * @write: Memory will be written
+ * @phys: Where it is
  *
  * Between virt_requester_begin() and virt_requester_end() only. Returns -EACCES
  * when nothing is mapped there, or not for this.
@@ -201,7 +201,7 @@ static size_t virt_domain_unmap(struct iommu_domain *domain, unsigned long iova,
 	if (!size)
 		return 0;
 	/*
-	 * break_flush is about lost dirt. Memory that is about to be given back
+	 * break_flush is about lost dirty pages. Memory that is about to be given back
 	 * to the kernel must not be written even then.
 	 */
 	if (virt_break_flush())
@@ -299,9 +299,9 @@ const struct iommu_domain_ops virt_domain_ops = {
 };
 
 /**
- * virt_domain_alloc() - make an empty paging domain
- * @iommu: the instance whose format and options it has
- * @dirty: with dirty tracking
+ * virt_domain_alloc() - Make an empty paging domain
+ * @iommu: The instance whose format and options it has
+ * @dirty: With dirty tracking
  *
  * NULL without memory.
  */

@@ -79,9 +79,9 @@ MODULE_PARM_DESC(hold_track, "no report of a page tracker is done while this is 
 static DEFINE_PER_CPU(u64[VIRT_COUNTERS], counters);
 
 /**
- * virt_count() - count
- * @counter: what
- * @n: how many
+ * virt_count() - Count
+ * @counter: What
+ * @n: How many
  */
 void virt_count(enum virt_counter counter, unsigned long n)
 {
@@ -89,7 +89,7 @@ void virt_count(enum virt_counter counter, unsigned long n)
 }
 
 /**
- * virt_break_flush() - should iotlb_sync leave the IOTLB as it is
+ * virt_break_flush() - Should iotlb_sync leave the IOTLB as it is
  */
 bool virt_break_flush(void)
 {
@@ -102,7 +102,7 @@ static bool is_nth(atomic_t *seen, unsigned int n)
 }
 
 /**
- * virt_drop_record() - should this dirty leaf go unrecorded
+ * virt_drop_record() - Should this dirty leaf go unrecorded
  */
 bool virt_drop_record(void)
 {
@@ -123,7 +123,7 @@ static bool take_one(unsigned int *left)
 }
 
 /**
- * virt_fail_read() - should this call of read_and_clear_dirty fail
+ * virt_fail_read() - Should this call of read_and_clear_dirty fail
  */
 bool virt_fail_read(void)
 {
@@ -131,7 +131,7 @@ bool virt_fail_read(void)
 }
 
 /**
- * virt_fail_map() - should this call of map_pages fail
+ * virt_fail_map() - Should this call of map_pages fail
  */
 bool virt_fail_map(void)
 {
@@ -140,8 +140,8 @@ bool virt_fail_map(void)
 }
 
 /**
- * virt_fail_attach() - should this attach fail
- * @device: number of the device
+ * virt_fail_attach() - Should this attach fail
+ * @device: Number of the device
  */
 bool virt_fail_attach(unsigned int device)
 {
@@ -155,8 +155,8 @@ static bool track_suffers(unsigned int device)
 }
 
 /**
- * virt_fail_track_start() - should this page tracker not start
- * @device: number of the device, below 16
+ * virt_fail_track_start() - Should this page tracker not start
+ * @device: Number of the device, below 16
  */
 bool virt_fail_track_start(unsigned int device)
 {
@@ -164,8 +164,8 @@ bool virt_fail_track_start(unsigned int device)
 }
 
 /**
- * virt_fail_track_report() - should this report fail
- * @device: number of the device
+ * virt_fail_track_report() - Should this report fail
+ * @device: Number of the device
  */
 bool virt_fail_track_report(unsigned int device)
 {
@@ -173,8 +173,8 @@ bool virt_fail_track_report(unsigned int device)
 }
 
 /**
- * virt_lose_track() - should the log be lost in this report
- * @device: number of the device
+ * virt_lose_track() - Should the log be lost in this report
+ * @device: Number of the device
  */
 bool virt_lose_track(unsigned int device)
 {
@@ -182,8 +182,8 @@ bool virt_lose_track(unsigned int device)
 }
 
 /**
- * virt_drop_track() - should this page stay out of the log
- * @device: number of the device
+ * virt_drop_track() - Should this page stay out of the log
+ * @device: Number of the device
  */
 bool virt_drop_track(unsigned int device)
 {
@@ -193,9 +193,9 @@ bool virt_drop_track(unsigned int device)
 }
 
 /**
- * virt_track_due() - may a report be done by now
- * @device: number of the device
- * @began_ns: when it began
+ * virt_track_due() - May a report be done by now
+ * @device: Number of the device
+ * @began_ns: When it began
  */
 bool virt_track_due(unsigned int device, u64 began_ns)
 {

@@ -8,16 +8,16 @@
 #include <linux/types.h>
 
 /**
- * enum virt_counter - what is counted
- * @VIRT_FLUSHES: invalidations of a domain's IOTLB, of a range or all
- * @VIRT_TLB_HITS: accesses that the IOTLB alone could serve
- * @VIRT_WALKS: accesses that walked the page table
- * @VIRT_LEAF_VISITS: leaves that read_and_clear_dirty looked at
- * @VIRT_FAULTS: accesses refused
- * @VIRT_BLOCKED: accesses of bus masters that the IOMMU refused
- * @VIRT_TLB_COMMANDS: commands that the invalidations would be; one each, but those
+ * enum virt_counter - What is counted
+ * @VIRT_FLUSHES: Invalidations of a domain's IOTLB, of a range or all
+ * @VIRT_TLB_HITS: Accesses that the IOTLB alone could serve
+ * @VIRT_WALKS: Accesses that walked the page table
+ * @VIRT_LEAF_VISITS: Leaves that read_and_clear_dirty looked at
+ * @VIRT_FAULTS: Accesses refused
+ * @VIRT_BLOCKED: Accesses of bus masters that the IOMMU refused
+ * @VIRT_TLB_COMMANDS: Commands that the invalidations would be; one each, but those
  *	by address of an SMMUv3 without range invalidation are one a leaf
- * @VIRT_COUNTERS: how many
+ * @VIRT_COUNTERS: How many
  */
 enum virt_counter {
 	VIRT_FLUSHES,

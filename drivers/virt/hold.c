@@ -16,10 +16,10 @@
 #include "hold.h"
 
 /**
- * struct hold - a point
- * @key: what the call that is to wait has to do with; 0 for none
- * @round: changed to let go on what waits
- * @waiting: calls that wait
+ * struct hold - A point
+ * @key: What the call that is to wait has to do with; 0 for none
+ * @round: Changed to let go on what waits
+ * @waiting: Calls that wait
  */
 struct hold {
 	unsigned long key;
@@ -33,9 +33,9 @@ bool virt_hold_armed;
 
 /**
  * virt_hold_wait() - virt_hold(), once a point was armed
- * @point: where
- * @first: the lowest key that the call has to do with
- * @last: the highest
+ * @point: Where
+ * @first: The lowest key that the call has to do with
+ * @last: The highest
  *
  * Sleeps in short pieces, so that however long it takes nothing looks hung.
  */
@@ -94,4 +94,4 @@ MODULE_PARM_DESC(hold_untrack, "1: the next call that has switched tracking off 
 module_param_cb(hold_map, &hold_ops, &holds[VIRT_HOLD_MAP], 0644);
 MODULE_PARM_DESC(hold_map, "IOVA: the next call of map_pages with it waits before it begins");
 module_param_cb(hold_attach, &hold_ops, &holds[VIRT_HOLD_ATTACH], 0644);
-MODULE_PARM_DESC(hold_attach, "1 + DEVICE: the next attach of that device waits before hardware is told");
+MODULE_PARM_DESC(hold_attach, "1 + DEVICE: the next attach of that device waits before the hardware has the new domain");

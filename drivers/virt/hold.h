@@ -9,14 +9,14 @@
 #include <linux/types.h>
 
 /**
- * enum virt_hold_point - where a call can wait
+ * enum virt_hold_point - Where a call can wait
  * @VIRT_HOLD_PROBE: read_and_clear_dirty has looked, and cleared nothing
  * @VIRT_HOLD_READ: read_and_clear_dirty has cleared D
  * @VIRT_HOLD_UNTRACK: set_dirty_tracking has switched tracking off
  * @VIRT_HOLD_MAP: map_pages has not begun
- * @VIRT_HOLD_ATTACH: an attach has computed the entry of the device, and has not
+ * @VIRT_HOLD_ATTACH: An attach has computed the entry of the device, and has not
  *	written it
- * @VIRT_HOLD_POINTS: how many
+ * @VIRT_HOLD_POINTS: How many
  */
 enum virt_hold_point {
 	VIRT_HOLD_PROBE,
@@ -32,10 +32,10 @@ void virt_hold_wait(enum virt_hold_point point, unsigned long first,
 		    unsigned long last);
 
 /**
- * virt_hold() - wait here, if a test wants that
- * @point: where
- * @first: the lowest key that the call has to do with
- * @last: the highest
+ * virt_hold() - Wait here, if a test wants that
+ * @point: Where
+ * @first: The lowest key that the call has to do with
+ * @last: The highest
  *
  * Costs next to nothing until a point is armed for the first time: the benchmark counts
  * what is here as if hardware drivers did it too.

@@ -33,8 +33,8 @@ static struct iommu_domain virt_blocked_domain;
 static struct iommu_domain virt_identity_domain;
 
 /**
- * virt_domain_drain() - wait until accesses that are under way have finished
- * @domain: the domain that they may use
+ * virt_domain_drain() - Wait until accesses that are under way have finished
+ * @domain: The domain that they may use
  *
  * An access that begins during the call is not waited for: it sees what the
  * caller changed before. May sleep.
@@ -90,8 +90,8 @@ static unsigned long announce(struct virt_requester *rq,
 }
 
 /*
- * The paging domain below what @rq has announced, announced in turn: whoever
- * changes its table waits for that, or has changed it before it is looked at.
+ * The paging domain below what @rq has announced, announced in turn: a task that
+ * changes its table waits for that access, or has changed the table before it.
  */
 static struct iommu_domain *announce_parent(struct virt_requester *rq,
 					    struct iommu_domain *domain,
@@ -107,12 +107,12 @@ static struct iommu_domain *announce_parent(struct virt_requester *rq,
 }
 
 /**
- * virt_requester_begin() - begin an access and translate its address
- * @rq: the requester; from its only thread
- * @iova: first byte; the access does not cross a 4 KiB page. Becomes the IOVA, if
+ * virt_requester_begin() - Begin an access and translate its address
+ * @rq: The requester; from its only thread
+ * @iova: First byte; the access does not cross a 4 KiB page. Becomes the IOVA, if
  *	the device does not send IOVAs because there is a stage 1
- * @write: memory will be written
- * @phys: where @iova is
+ * @write: Memory will be written
+ * @phys: Where @iova is
  *
  * Until virt_requester_end(), which must follow even after an error, a flush
  * waits for the access. Returns -EACCES if the access is refused.
@@ -135,9 +135,9 @@ int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
 }
 
 /**
- * virt_requester_borrow() - look at the domain of another requester
- * @rq: the requester that looks; from its only thread
- * @whose: the other one
+ * virt_requester_borrow() - Look at the domain of another requester
+ * @rq: The requester that looks; from its only thread
+ * @whose: The other one
  *
  * The domain stays until virt_requester_end(@rq), which must follow. Returns
  * NULL when it has no page table.
@@ -153,8 +153,8 @@ struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
 }
 
 /**
- * virt_requester_end() - the access is complete, memory has been written
- * @rq: the requester
+ * virt_requester_end() - The access is complete, memory has been written
+ * @rq: The requester
  */
 void virt_requester_end(struct virt_requester *rq)
 {
@@ -163,10 +163,10 @@ void virt_requester_end(struct virt_requester *rq)
 }
 
 /**
- * virt_requester_add() - put a requester behind an instance
- * @rq: the requester; blocked until the core attaches a domain
- * @iommu: the instance
- * @number: in ground truth
+ * virt_requester_add() - Put a requester behind an instance
+ * @rq: The requester; blocked until the core attaches a domain
+ * @iommu: The instance
+ * @number: In ground truth
  */
 void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 			u32 number)
@@ -179,8 +179,8 @@ void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 }
 
 /**
- * virt_requester_del() - after the bus is gone
- * @rq: the requester
+ * virt_requester_del() - After the bus was removed
+ * @rq: The requester
  */
 void virt_requester_del(struct virt_requester *rq)
 {
@@ -188,8 +188,8 @@ void virt_requester_del(struct virt_requester *rq)
 }
 
 /**
- * virt_requester_find() - a requester by its number
- * @number: as given to virt_requester_add()
+ * virt_requester_find() - A requester by its number
+ * @number: As given to virt_requester_add()
  *
  * NULL when there is none.
  */
@@ -203,7 +203,7 @@ struct virt_requester *virt_requester_find(u32 number)
 	return NULL;
 }
 
-/* Wait until nobody uses @domain, nor @table by way of it. */
+/* Wait until no access uses @domain, nor @table by way of it. */
 static void drain_both(struct iommu_domain *domain, struct virt_domain *table)
 {
 	virt_domain_drain(domain);
@@ -213,8 +213,8 @@ static void drain_both(struct iommu_domain *domain, struct virt_domain *table)
 
 /**
  * virt_requesters_track() - set_dirty_tracking of a domain with by_device
- * @vdom: the domain, locked; the caller flushes it
- * @enable: hardware sets D
+ * @vdom: The domain, locked; the caller flushes it
+ * @enable: Hardware sets D
  *
  * Not the entries of their aliases: amd_iommu_set_dirty_tracking() has no
  * clone_aliases(). Nor that of a requester that is being attached, and is about to
@@ -292,10 +292,10 @@ static struct iommu_domain virt_blocked_domain = {
 };
 
 /**
- * virt_iommu_attach_stages() - attach a domain that is nested, or is not
- * @table: the domain with the page table
- * @domain: a domain on top of it, or its own
- * @dev: a device of the virtual bus
+ * virt_iommu_attach_stages() - Attach a domain that is nested, or is not
+ * @table: The domain with the page table
+ * @domain: A domain on top of it, or its own
+ * @dev: A device of the virtual bus
  *
  * Returns -EINVAL when the table's format is not the one of the device's IOMMU,
  * or the domain must track and that IOMMU cannot; -EOPNOTSUPP when it says that it
@@ -323,8 +323,8 @@ int virt_iommu_attach_stages(struct virt_domain *table,
 
 /**
  * virt_iommu_attach() - iommu_domain_ops.attach_dev of a paging domain
- * @domain: the domain
- * @dev: a device of the virtual bus
+ * @domain: The domain
+ * @dev: A device of the virtual bus
  */
 int virt_iommu_attach(struct iommu_domain *domain, struct device *dev)
 {
@@ -463,7 +463,7 @@ static int tie_device(struct notifier_block *nb, unsigned long action,
 		add_alias(to_pci_dev(data));
 	/*
 	 * It wants iommu_probe_device_lock held, which modules cannot take, so
-	 * that dev->iommu is stable. It is: nobody else knows the device yet.
+	 * that dev->iommu is stable. It is: no other code knows the device yet.
 	 */
 	lockdep_off();
 	err = iommu_fwspec_init(data, fn->dma.iommu->fwnode);
@@ -480,8 +480,8 @@ static struct notifier_block tie_notifier = {
 };
 
 /**
- * virt_iommu_register() - show an instance to the core
- * @iommu: personality, number and options filled in
+ * virt_iommu_register() - Show an instance to the core
+ * @iommu: Personality, number and options filled in
  */
 int virt_iommu_register(struct virt_iommu *iommu)
 {
@@ -492,7 +492,7 @@ int virt_iommu_register(struct virt_iommu *iommu)
 		return PTR_ERR(iommu->fwnode);
 	iommu->iommu.fwnode = iommu->fwnode;
 
-	/* The name tells the tracker what the driver can (iommufd/platform.c) */
+	/* The tracker finds the driver's description by this name (iommufd/platform.c) */
 	err = iommu_device_sysfs_add(&iommu->iommu, NULL, NULL, "%sv%s%u",
 				     iommu->bbm ? "bbm-" : "",
 				     iommu->personality->name, iommu->number);
@@ -511,8 +511,8 @@ err_fwnode:
 }
 
 /**
- * virt_iommu_unregister() - after the bus is gone
- * @iommu: the instance
+ * virt_iommu_unregister() - After the bus was removed
+ * @iommu: The instance
  */
 void virt_iommu_unregister(struct virt_iommu *iommu)
 {
@@ -522,7 +522,7 @@ void virt_iommu_unregister(struct virt_iommu *iommu)
 }
 
 /**
- * virt_iommu_init() - be told of new devices
+ * virt_iommu_init() - Register the bus notifier for new devices
  */
 int virt_iommu_init(void)
 {
@@ -530,7 +530,7 @@ int virt_iommu_init(void)
 }
 
 /**
- * virt_iommu_exit() - after the bus is gone
+ * virt_iommu_exit() - After the bus was removed
  */
 void virt_iommu_exit(void)
 {

@@ -31,8 +31,8 @@ MODULE_PARM_DESC(iotlb_entries,
 		 "leaves that the IOTLB of a new domain holds, first in first out; 0: all");
 
 /**
- * virt_iotlb_init() - an empty IOTLB
- * @tlb: zeroed
+ * virt_iotlb_init() - An empty IOTLB
+ * @tlb: Zeroed
  */
 int virt_iotlb_init(struct virt_iotlb *tlb)
 {
@@ -51,8 +51,8 @@ int virt_iotlb_init(struct virt_iotlb *tlb)
 }
 
 /**
- * virt_iotlb_free() - free an IOTLB that nothing uses
- * @tlb: the IOTLB
+ * virt_iotlb_free() - Free an IOTLB that nothing uses
+ * @tlb: The IOTLB
  */
 void virt_iotlb_free(struct virt_iotlb *tlb)
 {
@@ -61,8 +61,8 @@ void virt_iotlb_free(struct virt_iotlb *tlb)
 }
 
 /**
- * virt_iotlb_generation() - to be taken before a walk, for virt_iotlb_fill()
- * @tlb: the IOTLB
+ * virt_iotlb_generation() - To be taken before a walk, for virt_iotlb_fill()
+ * @tlb: The IOTLB
  */
 unsigned long virt_iotlb_generation(const struct virt_iotlb *tlb)
 {
@@ -71,10 +71,10 @@ unsigned long virt_iotlb_generation(const struct virt_iotlb *tlb)
 }
 
 /**
- * virt_iotlb_find() - look an address up
- * @tlb: the IOTLB
- * @iova: the address
- * @entry: what is cached
+ * virt_iotlb_find() - Look an address up
+ * @tlb: The IOTLB
+ * @iova: The address
+ * @entry: What is cached
  *
  * Returns false on a miss.
  */
@@ -106,11 +106,11 @@ static void evict_for(struct virt_iotlb *tlb, unsigned long page)
 }
 
 /**
- * virt_iotlb_fill() - cache a leaf
- * @tlb: the IOTLB
- * @generation: from before the walk; nothing is cached if it has passed
- * @iova: any address in the leaf
- * @entry: the leaf
+ * virt_iotlb_fill() - Cache a leaf
+ * @tlb: The IOTLB
+ * @generation: From before the walk; nothing is cached if it has passed
+ * @iova: Any address in the leaf
+ * @entry: The leaf
  *
  * Without memory the leaf is not cached, as if it had been evicted at once.
  */
@@ -138,11 +138,11 @@ void virt_iotlb_fill(struct virt_iotlb *tlb, unsigned long generation, u64 iova,
 }
 
 /**
- * virt_iotlb_invalidate() - drop entries that have to do with a range
- * @tlb: the IOTLB
- * @iova: first byte
- * @last: last byte
- * @order: entries of leaves of 4 KiB << @order only, as if the level were wrong for
+ * virt_iotlb_invalidate() - Drop entries that have to do with a range
+ * @tlb: The IOTLB
+ * @iova: First byte
+ * @last: Last byte
+ * @order: Entries of leaves of 4 KiB << @order only, as if the level were wrong for
  *	all others; or VIRT_IOTLB_ANY
  *
  * May sleep. Accesses under way may still use what they have found.

@@ -11,12 +11,12 @@
 #define VIRT_IOTLB_ANY	(-1)
 
 /**
- * struct virt_iotlb - the cached leaves of a domain
- * @xa: indexed by 4 KiB page of IOVA; an entry spans its leaf
- * @generation: of the last invalidation; written under the lock of @xa
- * @fifo: pages of the leaves in the order of their filling, NULL if unlimited
- * @size: entries of @fifo
- * @next: the entry of @fifo to be evicted next
+ * struct virt_iotlb - The cached leaves of a domain
+ * @xa: Indexed by 4 KiB page of IOVA; an entry spans its leaf
+ * @generation: Of the last invalidation; written under the lock of @xa
+ * @fifo: Pages of the leaves in the order of their filling, NULL if unlimited
+ * @size: Entries of @fifo
+ * @next: The entry of @fifo to be evicted next
  */
 struct virt_iotlb {
 	struct xarray xa;
@@ -27,11 +27,11 @@ struct virt_iotlb {
 };
 
 /**
- * struct virt_iotlb_entry - a cached leaf
- * @phys: first byte of the leaf
- * @order: the leaf is 4 KiB << order
- * @read: may be read
- * @write: may be written
+ * struct virt_iotlb_entry - A cached leaf
+ * @phys: First byte of the leaf
+ * @order: The leaf is 4 KiB << order
+ * @read: May be read
+ * @write: May be written
  * @dirty: D was set in the page table: writes do not look there again
  */
 struct virt_iotlb_entry {

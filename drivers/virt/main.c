@@ -15,7 +15,7 @@
 #include "bus.h"
 #include "connectx/connectx.h"
 #include "connectx/device.h"
-#include "decree.h"
+#include "inject.h"
 #include "dma.h"
 #include "virt_iommu.h"
 #include "truth.h"
@@ -241,8 +241,8 @@ static void destroy_devices(void)
 
 /*
  * The IOMMU core holds a reference to the module for each device, so the bus
- * has to go before the module can. This can wait for the users of the devices;
- * without the lock other parameters can be used meanwhile.
+ * has to be removed before the module can. This can wait for the users of the devices;
+ * without the lock other parameters can be used during the wait.
  */
 static int set_remove(const char *value, const struct kernel_param *kp)
 {
@@ -284,14 +284,14 @@ static int __init virt_init(void)
 	err = virt_truth_init();
 	if (err)
 		goto err_devices;
-	virt_decree_init(find_instance(0));
+	virt_inject_init(find_instance(0));
 	err = virt_bus_scan();
 	if (err)
-		goto err_decree;
+		goto err_inject;
 	return 0;
 
-err_decree:
-	virt_decree_exit();
+err_inject:
+	virt_inject_exit();
 	virt_truth_exit();
 err_devices:
 	virt_bus_remove();
@@ -310,7 +310,7 @@ module_init(virt_init);
 static void __exit virt_exit(void)
 {
 	virt_bus_remove();
-	virt_decree_exit();
+	virt_inject_exit();
 	virt_truth_exit();
 	destroy_devices();
 	remove_instances();

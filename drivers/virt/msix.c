@@ -92,7 +92,7 @@ static struct msi_domain_info msix_info = {
 };
 
 /**
- * virt_msix_domain() - the domain for the host bridge
+ * virt_msix_domain() - The domain for the host bridge
  */
 struct irq_domain *virt_msix_domain(void)
 {
@@ -100,8 +100,8 @@ struct irq_domain *virt_msix_domain(void)
 }
 
 /**
- * virt_msix_reset() - all vectors masked, none pending
- * @fn: the function
+ * virt_msix_reset() - All vectors masked, none pending
+ * @fn: The function
  */
 void virt_msix_reset(struct virt_function *fn)
 {
@@ -146,9 +146,9 @@ static bool send(struct virt_function *fn, void __iomem *entry,
 }
 
 /**
- * virt_msix_quiet() - keep all interrupts pending, or deliver them again
- * @fn: the function
- * @quiet: from the return of this on none is delivered
+ * virt_msix_quiet() - Keep all interrupts pending, or deliver them again
+ * @fn: The function
+ * @quiet: From the return of this on none is delivered
  */
 void virt_msix_quiet(struct virt_function *fn, bool quiet)
 {
@@ -160,8 +160,8 @@ void virt_msix_quiet(struct virt_function *fn, bool quiet)
 }
 
 /**
- * virt_msix_retry() - deliver what is pending and no longer masked
- * @fn: the function; on its thread
+ * virt_msix_retry() - Deliver what is pending and no longer masked
+ * @fn: The function; on its thread
  */
 void virt_msix_retry(struct virt_function *fn)
 {
@@ -187,9 +187,9 @@ void virt_msix_retry(struct virt_function *fn)
 }
 
 /**
- * virt_msix_raise() - an interrupt; lost while MSI-X is off, kept while masked
- * @fn: the function; on its thread
- * @vector: which
+ * virt_msix_raise() - An interrupt; lost while MSI-X is off, kept while masked
+ * @fn: The function; on its thread
+ * @vector: Which
  */
 void virt_msix_raise(struct virt_function *fn, unsigned int vector)
 {
@@ -198,7 +198,7 @@ void virt_msix_raise(struct virt_function *fn, unsigned int vector)
 }
 
 /**
- * virt_msix_init() - make the MSI domain
+ * virt_msix_init() - Make the MSI domain
  */
 int virt_msix_init(void)
 {
@@ -217,7 +217,7 @@ int virt_msix_init(void)
 }
 
 /**
- * virt_msix_exit() - after virt_bus_remove()
+ * virt_msix_exit() - After virt_bus_remove()
  */
 void virt_msix_exit(void)
 {

@@ -18,10 +18,10 @@
 #include "virt_nested.h"
 
 /**
- * struct virt_nested - a nested domain
- * @domain: for the core
- * @parent: what translates further; iommufd keeps it
- * @offset: added to the addresses of devices
+ * struct virt_nested - A nested domain
+ * @domain: For the core
+ * @parent: What translates further; iommufd keeps it
+ * @offset: Added to the addresses of devices
  */
 struct virt_nested {
 	struct iommu_domain domain;
@@ -60,9 +60,9 @@ static const struct iommu_domain_ops virt_nested_ops = {
 };
 
 /**
- * virt_nested_parent() - the paging domain below a nested one
- * @domain: any domain that stays meanwhile
- * @iova: an address of the device; becomes the IOVA. NULL if not wanted
+ * virt_nested_parent() - The paging domain below a nested one
+ * @domain: Any domain that exists during the call
+ * @iova: An address of the device; becomes the IOVA. NULL if not wanted
  *
  * NULL when @domain is not nested. An address that is too high stays so.
  */
@@ -79,9 +79,9 @@ struct virt_domain *virt_nested_parent(struct iommu_domain *domain, u64 *iova)
 }
 
 /**
- * virt_nested_alloc() - make a nested domain
- * @parent: a paging domain
- * @data: a struct virt_nested_data in user memory
+ * virt_nested_alloc() - Make a nested domain
+ * @parent: A paging domain
+ * @data: A struct virt_nested_data in user memory
  *
  * Returns an ERR_PTR on failure.
  */

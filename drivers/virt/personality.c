@@ -84,13 +84,13 @@ static int read_by_address(struct virt_domain *vdom, unsigned long iova,
 }
 
 /**
- * struct table_walk - a walk by table
- * @vdom: the domain
- * @dirty: where to record
- * @clear: take D
- * @addr: of the next leaf, if it began where the walk thinks that it does
- * @end: where the walk ends
- * @visits: leaves seen
+ * struct table_walk - A walk by table
+ * @vdom: The domain
+ * @dirty: Where to record
+ * @clear: Take D
+ * @addr: Of the next leaf, if it began where the walk thinks that it does
+ * @end: Where the walk ends
+ * @visits: Leaves seen
  */
 struct table_walk {
 	struct virt_domain *vdom;
@@ -175,8 +175,8 @@ static const struct virt_personality personalities[] = {
 };
 
 /**
- * virt_personality_find() - a personality by its name
- * @name: as in iommus=
+ * virt_personality_find() - A personality by its name
+ * @name: As in iommus=
  *
  * NULL when there is none.
  */

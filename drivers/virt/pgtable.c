@@ -98,16 +98,16 @@ static int set_leaf(u64 *entry, unsigned int count, u64 pte, int level,
 }
 
 /**
- * virt_pgtable_map() - map a run of leaves of one size
- * @pt: the table
- * @iova: first byte, a multiple of @size
- * @phys: first byte, a multiple of @size
- * @size: bytes of a leaf
- * @count: leaves
+ * virt_pgtable_map() - Map a run of leaves of one size
+ * @pt: The table
+ * @iova: First byte, a multiple of @size
+ * @phys: First byte, a multiple of @size
+ * @size: Bytes of a leaf
+ * @count: Leaves
  * @bits: VIRT_PTE_READ, WRITE, DIRTY
- * @gfp: for tables
- * @mapped: bytes mapped are added, also after an error
- * @freelist: empty tables that a larger leaf has replaced; the caller frees
+ * @gfp: For tables
+ * @mapped: Bytes mapped are added, also after an error
+ * @freelist: Empty tables that a larger leaf has replaced; the caller frees
  *	them when nothing walks them any more
  *
  * Returns -ENOMEM, or -EEXIST if something is mapped there.
@@ -184,12 +184,12 @@ static u64 unmap_level(u64 *table, int level, u64 iova, u64 end, u64 *orders,
 }
 
 /**
- * virt_pgtable_unmap() - clear leaves and the tables that get empty by it
- * @pt: the table
- * @iova: first byte
- * @size: bytes
- * @orders: bit n is set if there was a leaf of 4 KiB << n
- * @freelist: gets the tables; the caller frees them when nothing walks them
+ * virt_pgtable_unmap() - Clear leaves and the tables that get empty by it
+ * @pt: The table
+ * @iova: First byte
+ * @size: Bytes
+ * @orders: Bit n is set if there was a leaf of 4 KiB << n
+ * @freelist: Gets the tables; the caller frees them when nothing walks them
  *	any more
  *
  * A leaf that is partly in the range is unmapped as a whole. Returns the bytes
@@ -204,10 +204,10 @@ size_t virt_pgtable_unmap(struct virt_pgtable *pt, u64 iova, u64 size,
 }
 
 /**
- * virt_pgtable_find() - walk to an address
- * @pt: the table
- * @iova: the address
- * @leaf: the leaf; only @leaf->size is set when there is none
+ * virt_pgtable_find() - Walk to an address
+ * @pt: The table
+ * @iova: The address
+ * @leaf: The leaf; only @leaf->size is set when there is none
  *
  * Returns false when nothing is mapped.
  */
@@ -241,12 +241,12 @@ bool virt_pgtable_find(const struct virt_pgtable *pt, u64 iova,
 }
 
 /**
- * virt_pgtable_access() - what hardware does on an IOTLB miss
- * @pt: the table
- * @iova: the address
- * @write: memory will be written
- * @track: set A, and D if @write
- * @leaf: the leaf, its value with what was set
+ * virt_pgtable_access() - What hardware does on an IOTLB miss
+ * @pt: The table
+ * @iova: The address
+ * @write: Memory will be written
+ * @track: Set A, and D if @write
+ * @leaf: The leaf, its value with what was set
  *
  * Returns false when the access is not allowed.
  */
@@ -270,8 +270,8 @@ bool virt_pgtable_access(struct virt_pgtable *pt, u64 iova, bool write,
 }
 
 /**
- * virt_pgtable_init() - make an empty table
- * @pt: the table
+ * virt_pgtable_init() - Make an empty table
+ * @pt: The table
  */
 int virt_pgtable_init(struct virt_pgtable *pt)
 {
@@ -280,8 +280,8 @@ int virt_pgtable_init(struct virt_pgtable *pt)
 }
 
 /**
- * virt_pgtable_free() - free a table that nothing uses
- * @pt: the table
+ * virt_pgtable_free() - Free a table that nothing uses
+ * @pt: The table
  */
 void virt_pgtable_free(struct virt_pgtable *pt)
 {

@@ -34,20 +34,20 @@
 #define VIRT_PT_ENTRIES		512
 
 /**
- * struct virt_pgtable - a page table
- * @root: the table of level VIRT_PT_TOP
+ * struct virt_pgtable - A page table
+ * @root: The table of level VIRT_PT_TOP
  */
 struct virt_pgtable {
 	u64 *root;
 };
 
 /**
- * struct virt_leaf - what a walk found
- * @entry: the entry that maps the address
- * @first: the first of its replicas
- * @count: number of replicas
- * @value: of @entry
- * @size: bytes of the leaf, or, when there is none, of the entry that is empty
+ * struct virt_leaf - What a walk found
+ * @entry: The entry that maps the address
+ * @first: The first of its replicas
+ * @count: Number of replicas
+ * @value: Of @entry
+ * @size: Bytes of the leaf, or, when there is none, of the entry that is empty
  */
 struct virt_leaf {
 	u64 *entry;

@@ -6,8 +6,8 @@
  * All of it runs on the function's thread, as the DMA does, so what is in the
  * log is what was written, exactly: no access is under way while a command is
  * executed. A REPORT takes pages out of the log when it begins and may be done
- * much later (virt_track_due()); meanwhile the DMA goes on, and what it writes is
- * for the next REPORT.
+ * much later (virt_track_due()); DMA continues in between, and the next REPORT has
+ * what it writes.
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 
@@ -36,20 +36,20 @@ struct span {
 };
 
 /**
- * struct virt_tracker - a tracker
- * @fn: the function that it is part of
- * @bar: its registers
- * @limits: what it can do
- * @tracking: there is a log
- * @lost: it is of no use any more
+ * struct virt_tracker - A tracker
+ * @fn: The function that it is part of
+ * @bar: Its registers
+ * @limits: What it can do
+ * @tracking: There is a log
+ * @lost: It is of no use any more
  * @page_shift: log2 of PAGE_SIZE
- * @ranges: what is tracked
- * @range_count: how many
- * @log: pages that were written and not reported, by number
- * @logged: how many
+ * @ranges: What is tracked
+ * @range_count: How many
+ * @log: Pages that were written and not reported, by number
+ * @logged: How many
  * @command: CTRL that is being executed, 0 for none
- * @result: what came of it
- * @began_ns: since when
+ * @result: What came of it
+ * @began_ns: Since when
  */
 struct virt_tracker {
 	struct virt_function *fn;
@@ -109,10 +109,10 @@ static bool in_ranges(const struct virt_tracker *t, u64 start, u64 last)
 }
 
 /**
- * virt_tracker_write() - memory was written
- * @t: the tracker, or NULL
- * @iova: first byte
- * @len: bytes, all of them in one page of 4 KiB
+ * virt_tracker_write() - Memory was written
+ * @t: The tracker, or NULL
+ * @iova: First byte
+ * @len: Bytes, all of them in one page of 4 KiB
  */
 void virt_tracker_write(struct virt_tracker *t, u64 iova, size_t len)
 {
@@ -258,8 +258,8 @@ static bool due(const struct virt_tracker *t)
 }
 
 /**
- * virt_tracker_wants() - is there something to do
- * @t: the tracker, or NULL
+ * virt_tracker_wants() - Is there something to do
+ * @t: The tracker, or NULL
  */
 bool virt_tracker_wants(struct virt_tracker *t)
 {
@@ -272,8 +272,8 @@ bool virt_tracker_wants(struct virt_tracker *t)
 }
 
 /**
- * virt_tracker_poll() - take a command, and say when one is done
- * @t: the tracker, or NULL
+ * virt_tracker_poll() - Take a command, and say when one is done
+ * @t: The tracker, or NULL
  */
 void virt_tracker_poll(struct virt_tracker *t)
 {
@@ -297,7 +297,7 @@ void virt_tracker_poll(struct virt_tracker *t)
 
 /**
  * virt_tracker_reset() - function-level reset
- * @t: the tracker, or NULL
+ * @t: The tracker, or NULL
  */
 void virt_tracker_reset(struct virt_tracker *t)
 {
@@ -319,9 +319,9 @@ void virt_tracker_reset(struct virt_tracker *t)
 /* ---- Making one ---- */
 
 /**
- * virt_tracker_create() - give a function a tracker
- * @fn: the function, not on the bus yet; gets BAR 4
- * @limits: what it can do
+ * virt_tracker_create() - Give a function a tracker
+ * @fn: The function, not on the bus yet; gets BAR 4
+ * @limits: What it can do
  */
 struct virt_tracker *virt_tracker_create(struct virt_function *fn,
 					 const struct virt_tracker_limits *limits)
@@ -348,8 +348,8 @@ struct virt_tracker *virt_tracker_create(struct virt_function *fn,
 }
 
 /**
- * virt_tracker_destroy() - after virt_bus_remove()
- * @t: the tracker, or NULL
+ * virt_tracker_destroy() - After virt_bus_remove()
+ * @t: The tracker, or NULL
  */
 void virt_tracker_destroy(struct virt_tracker *t)
 {
@@ -378,8 +378,8 @@ static int parse_page(const char *text, unsigned long *page)
 }
 
 /**
- * virt_tracker_option() - take an option of iommus=
- * @limits: changed by it
+ * virt_tracker_option() - Take an option of iommus=
+ * @limits: Changed by it
  * @option: "tracker", or NAME=VALUE; is taken apart
  *
  * Returns -ENOENT when it is none of a tracker's, -EINVAL when the value is

@@ -12,13 +12,13 @@ struct virt_function;
 struct virt_tracker;
 
 /**
- * struct virt_tracker_limits - what a page tracker can do
- * @present: there is one, with the limits below, or the default of each
+ * struct virt_tracker_limits - What a page tracker can do
+ * @present: There is one, with the limits below, or the default of each
  *	that is 0
  * @ranges: MAX_RANGES
  * @bits: ADDR_BITS
  * @space: SPACE_BITS
- * @page: smallest size of a page, in bytes
+ * @page: Smallest size of a page, in bytes
  * @log: LOG_SIZE
  */
 struct virt_tracker_limits {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ground truth: /dev/virt-truth, the log of all writes to memory while somebody
- * has it open. virt_dma.h is the contract with its reader.
+ * Ground truth: /dev/virt-truth, the log of all writes to memory while it is open.
+ * virt_dma.h is the contract with its reader.
  *
  * The log is a ring. Writers append under a spinlock; when it is full they stop
  * and note the overflow, so what a reader copies is never overwritten.
@@ -37,7 +37,7 @@ static struct {
 };
 
 /**
- * virt_truth_begin() - the time before a write, for virt_truth_rec.begin_ns
+ * virt_truth_begin() - The time before a write, for virt_truth_rec.begin_ns
  *
  * 0 while nothing is logged.
  */
@@ -47,8 +47,8 @@ u64 virt_truth_begin(void)
 }
 
 /**
- * virt_truth_end() - log a write
- * @rec: filled in but for the end. One that began before the log was opened is
+ * virt_truth_end() - Log a write
+ * @rec: Filled in but for the end. One that began before the log was opened is
  *	not logged
  */
 void virt_truth_end(struct virt_truth_rec *rec)
@@ -180,7 +180,7 @@ static struct miscdevice truth_misc = {
 };
 
 /**
- * virt_truth_init() - make /dev/virt-truth
+ * virt_truth_init() - Make /dev/virt-truth
  */
 int virt_truth_init(void)
 {
@@ -188,7 +188,7 @@ int virt_truth_init(void)
 }
 
 /**
- * virt_truth_exit() - after the bus is gone
+ * virt_truth_exit() - After the bus was removed
  */
 void virt_truth_exit(void)
 {

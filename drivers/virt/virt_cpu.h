@@ -14,19 +14,19 @@
  * enum virt_cpu_op - Commands; all but READ, DECLARE and LATE are about whole pages
  * @VIRT_CPU_READ: read @length bytes with vfio_dma_rw()
  * @VIRT_CPU_WRITE: write them; each byte gets the low byte of its page number
- * @VIRT_CPU_PIN_READ: pin with vfio_pin_pages() for reading; pages may be pinned
+ * @VIRT_CPU_PIN_READ: Pin with vfio_pin_pages() for reading; pages may be pinned
  *	more than once
- * @VIRT_CPU_PIN_WRITE: pin for writing
+ * @VIRT_CPU_PIN_WRITE: Pin for writing
  * @VIRT_CPU_TOUCH: write the first eight bytes of each page, which is pinned:
  *	its address, and 1
  * @VIRT_CPU_MARK: iommufd_dirty_access_mark()
- * @VIRT_CPU_UNPIN: unpin once
- * @VIRT_CPU_PIN_RANGE_READ: pin all of at most 16 pages with one call, for reading; at
+ * @VIRT_CPU_UNPIN: Unpin once
+ * @VIRT_CPU_PIN_RANGE_READ: Pin all of at most 16 pages with one call, for reading; at
  *	most 4 such ranges, which may overlap
- * @VIRT_CPU_PIN_RANGE_WRITE: the same for writing
- * @VIRT_CPU_UNPIN_RANGE: unpin just this range
+ * @VIRT_CPU_PIN_RANGE_WRITE: The same for writing
+ * @VIRT_CPU_UNPIN_RANGE: Unpin just this range
  * @VIRT_CPU_DECLARE: iommufd_dirty_access_declare()
- * @VIRT_CPU_LATE: until the FD is closed, TOUCH and MARK each page that is still
+ * @VIRT_CPU_LATE: Until the FD is closed, TOUCH and MARK each page that is still
  *	pinned when its IOVA is unmapped or the device is detached, and then unpin it
  */
 enum virt_cpu_op {
@@ -48,8 +48,8 @@ enum virt_cpu_op {
  * struct virt_cpu_cmd - A command
  * @op: enum virt_cpu_op
  * @__reserved: 0
- * @iova: first byte
- * @length: bytes, at most 16 MiB
+ * @iova: First byte
+ * @length: Bytes, at most 16 MiB
  */
 struct virt_cpu_cmd {
 	__u32 op;

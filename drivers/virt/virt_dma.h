@@ -89,7 +89,7 @@ static inline __u64 virt_dma_value(__u64 s, __u64 n, __u64 a)
 #define VIRT_TRACK_MAGIC	0x314b434152545256ull	/* "VRTRACK1" */
 #define VIRT_TRACK_CTRL		0x008	/* WO; reads 0 when the command is done */
 #define VIRT_TRACK_CTRL_START	1	/* with PAGE_SIZE, NR_RANGES, the ranges */
-#define VIRT_TRACK_CTRL_STOP	2	/* the log is gone; also if there was none */
+#define VIRT_TRACK_CTRL_STOP	2	/* free the log, if there is one */
 #define VIRT_TRACK_CTRL_REPORT	3	/* with IOVA, LENGTH */
 #define VIRT_TRACK_RESULT	0x010	/* RO: of the last command; 0 after a reset */
 #define VIRT_TRACK_OK		1
@@ -98,7 +98,7 @@ static inline __u64 virt_dma_value(__u64 s, __u64 n, __u64 a)
 #define VIRT_TRACK_LOST		4	/* REPORT: the log overflowed or broke */
 #define VIRT_TRACK_FAILED	5	/* for this time; a log is as it was */
 #define VIRT_TRACK_BAD_RANGES	6	/* START: none, too many, or an empty one */
-#define VIRT_TRACK_BAD_ADDRESS	7	/* START: too high, or too much in all */
+#define VIRT_TRACK_BAD_ADDRESS	7	/* START: too high, or too many bytes */
 #define VIRT_TRACK_BAD_ARGUMENT	8	/* anything else */
 
 #define VIRT_TRACK_MAX_RANGES	0x020	/* RO */
@@ -128,7 +128,7 @@ static inline __u64 virt_dma_value(__u64 s, __u64 n, __u64 a)
 
 /*
  * Migration, BAR4 from 0x800 on; a BAR4 of 4 KiB has nothing else. It is for the
- * host: whoever drives the device for a VMM keeps it to himself.
+ * host: a driver that gives the device to a VMM does not map it for the guest.
  *
  * Write CTRL; when it reads 0 again, RESULT is what came of the command. A
  * function-level reset resumes the device.
@@ -178,15 +178,15 @@ struct virt_dma_run {
  * @magic: VIRT_MIG_MAGIC
  * @checksum: virt_dma_sum() of what follows
  * @regs: BAR0, from 0 on
- * @running: a run is on
- * @run: with these registers
- * @sweep: next sweep
- * @step: next access in it
- * @access: and over all sweeps
+ * @running: A run is on
+ * @run: With these registers
+ * @sweep: Next sweep
+ * @step: Next access in it
+ * @access: And over all sweeps
  * @done: DONE
  * @faults: FAULTS
  * @check: CHECK
- * @pending: interrupts that were not delivered
+ * @pending: Interrupts that were not delivered
  */
 struct virt_dma_image {
 	__u64 magic;
@@ -217,10 +217,10 @@ static inline __u64 virt_dma_sum(const struct virt_dma_image *image)
 /*
  * Ground truth, /dev/virt-truth: one record for every DMA write that reached
  * memory. open() starts with an empty log; one opener at a time (EBUSY);
- * logging is off while nobody has it open. read() gives whole records, oldest
+ * logging is off while it is not open. read() gives whole records, oldest
  * first, and takes them out of the log; 0 when there is none. When the log
  * (module parameter truth_records) overflows, read() fails with EOVERFLOW once
- * and the log starts anew. Times are CLOCK_MONOTONIC.
+ * and the log starts again, empty. Times are CLOCK_MONOTONIC.
  */
 struct virt_truth_rec {
 	__u64 iova;

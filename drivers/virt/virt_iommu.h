@@ -8,13 +8,13 @@
  * the page table that maps memory; "last" is inclusive, "end" is open.
  *
  * Ordering: translation is done without a lock. A requester announces the
- * domain that it uses for the time of one access (@using). Whoever changes what
+ * domain that it uses for the time of one access (@using). A task that changes what
  * an access may have seen (an entry, the tracking of the domain, the domain of
  * a requester) changes it first, then invalidates the IOTLB, then waits until
  * no access that was under way with the domain is under way still
  * (virt_domain_drain()). Only then the change is complete: memory can be
- * unpinned, table pages freed, dirt reported. The wait sleeps; so do iotlb_sync
- * and everything that leads there. Nobody calls it in atomic context, since the
+ * unpinned, table pages freed, dirty pages reported. The wait sleeps; so do iotlb_sync
+ * and everything that leads there. It is never called in atomic context, since the
  * only DMA-API domain is identity.
  */
 #ifndef _VIRT_IOMMU_H
@@ -40,17 +40,17 @@ struct virt_domain;
 #define VIRT_ENTRY_DIRTY	BIT(VIRT_ENTRY_DIRTY_BIT)
 
 /**
- * struct virt_personality - what one kind of IOMMU driver does
- * @name: in iommus=; the instances are v<name>0, v<name>1 ... in sysfs
- * @pgsize_bitmap: leaf sizes
- * @tracks: has dirty tracking
+ * struct virt_personality - What one kind of IOMMU driver does
+ * @name: In iommus=; the instances are v<name>0, v<name>1 ... in sysfs
+ * @pgsize_bitmap: Leaf sizes
+ * @tracks: Has dirty tracking
  * @merges: map_pages makes the largest leaves that fit, not those asked for
- * @born_dirty: tracking cannot be switched off, a fresh writable leaf is dirty
+ * @born_dirty: Tracking cannot be switched off, a fresh writable leaf is dirty
  * @level_hint: iotlb_sync says of which level the leaves are, by gather.pgsize:
  *	entries of leaves of another size survive it, and without pgsize it does
  *	nothing
- * @gather_pages: unmap gathers by page, so that gather.pgsize is set
- * @by_device: whether D is set is a bit of each requester's own entry, which an
+ * @gather_pages: Unmap gathers by page, so that gather.pgsize is set
+ * @by_device: Whether D is set is a bit of each requester's own entry, which an
  *	attach computes and then writes without a lock
  * @read_dirty: iommu_dirty_ops.read_and_clear_dirty
  */
@@ -69,19 +69,19 @@ struct virt_personality {
 };
 
 /**
- * struct virt_iommu - an instance
- * @iommu: for the core
- * @personality: what it behaves like
- * @number: among the instances of its personality, from 0
- * @fwnode: ties its devices to it
- * @gather: its domains record dirt in the gather only
- * @bbm: replacing a domain is break before make
- * @group: all devices are in one group
- * @alias: requests of its DMA devices arrive under another requester ID
- * @refuse: claims dirty tracking, and refuses to attach a domain that has it
- * @tracker: of each DMA device behind it
- * @devices: number of devices behind it
- * @list: all instances, main.c
+ * struct virt_iommu - An instance
+ * @iommu: For the core
+ * @personality: What it behaves like
+ * @number: Among the instances of its personality, from 0
+ * @fwnode: Ties its devices to it
+ * @gather: Its domains record dirty pages in the gather only
+ * @bbm: Replacing a domain is break before make
+ * @group: All devices are in one group
+ * @alias: Requests of its DMA devices arrive under another requester ID
+ * @refuse: Claims dirty tracking, and refuses to attach a domain that has it
+ * @tracker: Of each DMA device behind it
+ * @devices: Number of devices behind it
+ * @list: All instances, main.c
  */
 struct virt_iommu {
 	struct iommu_device iommu;
@@ -99,16 +99,16 @@ struct virt_iommu {
 };
 
 /**
- * struct virt_domain - a paging domain
- * @domain: for the core
- * @personality: the format
- * @gather: record dirt in the gather only
- * @tracking: hardware sets A and D; of a personality with by_device, for those
+ * struct virt_domain - A paging domain
+ * @domain: For the core
+ * @personality: The format
+ * @gather: Record dirty pages in the gather only
+ * @tracking: Hardware sets A and D; of a personality with by_device, for those
  *	requesters whose entry says so
  * @lock: @requesters, and setting @tracking
- * @requesters: attached to it, or to a domain on top of it
- * @pt: the page table
- * @tlb: what hardware has cached of @pt
+ * @requesters: Attached to it, or to a domain on top of it
+ * @pt: The page table
+ * @tlb: What hardware has cached of @pt
  */
 struct virt_domain {
 	struct iommu_domain domain;
@@ -122,20 +122,20 @@ struct virt_domain {
 };
 
 /**
- * struct virt_requester - a function as the IOMMU sees it
- * @iommu: the instance it is behind
- * @number: in ground truth
- * @entry: what translates, with VIRT_ENTRY_DIRTY; changed under the group's
+ * struct virt_requester - A function as the IOMMU sees it
+ * @iommu: The instance it is behind
+ * @number: In ground truth
+ * @entry: What translates, with VIRT_ENTRY_DIRTY; changed under the group's
  *	mutex, but for that bit
- * @alias_entry: a copy of @entry from the last attach, which is what an IOMMU with
+ * @alias_entry: A copy of @entry from the last attach, which is what an IOMMU with
  *	aliases looks at: a change of VIRT_ENTRY_DIRTY alone does not reach it
- * @table: the domain with the page table that @entry leads to, or NULL; under the
+ * @table: The domain with the page table that @entry leads to, or NULL; under the
  *	group's mutex
- * @attached: in the list of @table
- * @using: the domain of the access under way, NULL between accesses; first a
+ * @attached: In the list of @table
+ * @using: The domain of the access under way, NULL between accesses; first a
  *	nested one, then its parent
- * @accesses: begun so far; tells one access from the next
- * @list: all requesters; complete before the bus is scanned
+ * @accesses: Begun so far; distinguishes one access from the next
+ * @list: All requesters; complete before the bus is scanned
  *
  * One thread sends all requests of a requester.
  */

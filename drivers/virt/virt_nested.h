@@ -13,7 +13,7 @@
 
 /**
  * struct virt_nested_data - A stage 1, for as long as its HWPT exists
- * @offset: a multiple of 4 KiB, at most 2^48; an address of the device is the IOVA
+ * @offset: A multiple of 4 KiB, at most 2^48; an address of the device is the IOVA
  *	so many bytes higher
  */
 struct virt_nested_data {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sources for iommufd's dirty tracker: what a driver implements whose device can tell
- * which pages it has written. See Documentation/writing-a-source.rst.
+ * Sources for iommufd's dirty tracker: the interface for drivers of devices that record
+ * which pages they have written. See Documentation/writing-a-source.rst.
  *
- * A driver that has struct vfio_log_ops needs none of this; vfio registers it.
+ * A driver that has struct vfio_log_ops needs none of this; vfio registers its log.
  */
 #ifndef __LINUX_IOMMUFD_DIRTY_H
 #define __LINUX_IOMMUFD_DIRTY_H
@@ -16,23 +16,23 @@ struct iommufd_device;
 struct iova_bitmap;
 
 /**
- * struct iommufd_dirty_source_ops - What a source can do
+ * struct iommufd_dirty_source_ops - Operations of a source
  * @start: Begin to log all writes of the device to [@first, @last] (IOVA,
- *	bytes, @last is inclusive), with nothing in the log. @granule is the
- *	unit that is wished for, in bytes, and on return the one that is used, a
- *	power of two. It may log more than was asked for. An error means that
- *	the source cannot hold the range; a smaller one may be tried
- * @stop: End the log. Cannot fail, and is not called without a start
+ *	bytes, @last is inclusive), with an empty log. In: @granule is the unit that
+ *	the tracker prefers, in bytes. Out: the unit that the source uses, a
+ *	power of two. The source may log more than the range. An error means that
+ *	the source cannot log the range; the tracker may try a smaller one
+ * @stop: End the log. Cannot fail; the tracker calls it only after a successful start
  * @harvest: Report every page of [@iova, @iova + @length) that was written since
- *	the last report, with iova_bitmap_set(), and forget it. What is set
- *	outside the range is ignored, so nothing outside may be forgotten. What
- *	was written before the call is reported by it, or was by one before.
- *	After an error the log counts as lost until @stop and @start
+ *	the last report, with iova_bitmap_set(), and forget it. The tracker ignores
+ *	bits outside the range, so the source must not forget pages there. Every write
+ *	that completed before the call is reported by it or by an earlier one.
+ *	After an error the tracker treats the log as lost until @stop and @start
  *
- * All may sleep. @start is called with locks of iommufd held: it must not call
- * iommufd or wait for somebody who does. @harvest and @stop are called with none, by
- * a worker, which cannot be killed: a driver that has to wait for its device limits
- * that wait itself. No two of them run at a time.
+ * All may sleep. The tracker calls @start with locks of iommufd held: it must not call
+ * iommufd or wait for a task that does. A worker that cannot be killed calls @harvest
+ * and @stop with no lock held: a driver that waits for its device limits the wait
+ * itself. The tracker never runs two of them for one source at the same time.
  */
 struct iommufd_dirty_source_ops {
 	int (*start)(void *data, unsigned long first, unsigned long last,
@@ -43,23 +43,23 @@ struct iommufd_dirty_source_ops {
 };
 
 /**
- * enum iommufd_dirty_source_flags - What kind of source
+ * enum iommufd_dirty_source_flags - Kind of a source
  * @IOMMUFD_DIRTY_SOURCE_IS_SCOPE: There is no log. Each harvest reports all
- *	pages that the device may write, whether it has or not, and a page that
- *	is not among them any more once again
+ *	pages that the device can write, whether it has written them or not, and once
+ *	more each page that has left the set
  */
 enum iommufd_dirty_source_flags {
 	IOMMUFD_DIRTY_SOURCE_IS_SCOPE = 1 << 0,
 };
 
 /**
- * struct iommufd_dirty_source_desc - A source that is registered
- * @ops: What it can do
- * @data: First argument of @ops
+ * struct iommufd_dirty_source_desc - Description of a source
+ * @ops: Its operations
+ * @data: First argument of each of @ops
  * @flags: enum iommufd_dirty_source_flags
  * @granule: Finest unit of its log, in bytes: a power of two
- * @addr_bits: It can log addresses below 1 << @addr_bits; 0 when that is not
- *	known, and then it is found out with @ops->start
+ * @addr_bits: It can log addresses below 1 << @addr_bits; 0 if the limit is not
+ *	known: the tracker then tries ranges with @ops->start
  */
 struct iommufd_dirty_source_desc {
 	const struct iommufd_dirty_source_ops *ops;

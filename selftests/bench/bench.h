@@ -27,8 +27,8 @@
 
 /**
  * struct cost - What sections of the program took
- * @busy_ns: time for which the processor was busy
- * @wall_ns: time that went by
+ * @busy_ns: Time for which the processor was busy
+ * @wall_ns: Time that went by
  */
 struct cost {
 	__u64 busy_ns;
@@ -44,13 +44,13 @@ int meter_check(double each);
 
 /**
  * struct row - What was measured
- * @name: of the row, the same in both ways
- * @cost: of everything
- * @ops: how often it was done in that
- * @leaves: that had to be visited, each time
- * @dirty: pages reported, each time
- * @words: of the bitmap that had to be written, each time
- * @bytes: held, where the row is about memory
+ * @name: Of the row, the same in both ways
+ * @cost: Of everything
+ * @ops: How often it was done in that
+ * @leaves: That had to be visited, each time
+ * @dirty: Pages reported, each time
+ * @words: Of the bitmap that had to be written, each time
+ * @bytes: Held, where the row is about memory
  */
 struct row {
 	char name[64];
@@ -78,15 +78,15 @@ enum pattern { SEQ, RANDOM };
 
 /**
  * struct scene_plan - What a scene is made of
- * @leaf: bytes of the IOMMU's leaves, PAGE or LEAF_2M
- * @device: number of the first device
- * @nr_devices: how many
- * @apart: each has a domain of its own
- * @untracked: domains do not track
- * @nr_untracked: with @apart, those of so many devices, the last, do not
- * @logs: the devices have logs, and are to write
- * @writes: the devices are to write
- * @fine: with leaves of 4 KiB whatever @leaf says, where a way can have that
+ * @leaf: Bytes of the IOMMU's leaves, PAGE or LEAF_2M
+ * @device: Number of the first device
+ * @nr_devices: How many
+ * @apart: Each has a domain of its own
+ * @untracked: Domains do not track
+ * @nr_untracked: With @apart, those of so many devices, the last, do not
+ * @logs: The devices have logs, and are to write
+ * @writes: The devices are to write
+ * @fine: With leaves of 4 KiB whatever @leaf says, where a way can have that
  */
 struct scene_plan {
 	__u64 leaf;
@@ -102,20 +102,20 @@ struct scene_plan {
 
 /**
  * struct scene - An address space with devices
- * @plan: what it was made of
+ * @plan: What it was made of
  * @fd: /dev/iommu
  * @ioas_id: IOAS
- * @size: bytes mapped from IOVA on: the same memory, again and again
- * @mem: that memory
- * @dev: devices
- * @number: what the virtual platform calls them
- * @hwpt_id: of each domain
- * @nr_hwpts: how many
+ * @size: Bytes mapped from IOVA on: the same memory, again and again
+ * @mem: That memory
+ * @dev: Devices
+ * @number: What the virtual platform calls them
+ * @hwpt_id: Of each domain
+ * @nr_hwpts: How many
  * @tracker_id: 0 when there is none
- * @unit: finest unit that the VMM asks for, in bytes
- * @bitmap: of the VMM, for all of @size with a bit a page
- * @part: a second one, for what is to be merged into it
- * @bitmap_len: bytes of each
+ * @unit: Finest unit that the VMM asks for, in bytes
+ * @bitmap: Of the VMM, for all of @size with a bit a page
+ * @part: A second one, for what is to be merged into it
+ * @bitmap_len: Bytes of each
  */
 struct scene {
 	struct scene_plan plan;
@@ -150,11 +150,11 @@ __u64 parameter_read(const char *name);
 
 /**
  * struct way - One way to track
- * @name: for the table
- * @create: before the first start
- * @destroy: after the last stop
- * @start: from now on, tell
- * @stop: no more
+ * @name: For the table
+ * @create: Before the first start
+ * @destroy: After the last stop
+ * @start: From now on, tell
+ * @stop: No more
  * @read: OR what is dirty in [@iova, @iova + @length) into @s->bitmap, whose bit
  *	0 is @iova; @peek leaves it dirty
  */

@@ -116,7 +116,7 @@ static void add_line(struct json_object **to, char **f, unsigned int nr)
 	kinds[i].add(kinds[i].list ? json_add_entry(to[i]) : to[i], f);
 }
 
-/** json_bench - bench json KERNEL: from standard input to standard output */
+/** json_bench() - Bench json KERNEL: from standard input to standard output */
 int json_bench(const char *kernel)
 {
 	struct json_object *json = json_object_new_object(), *to[NR_KINDS];
@@ -153,7 +153,7 @@ static double value_of(struct json_object *json, const char *name)
 	return json_object_get_double(value);
 }
 
-/** json_migration - bench migration NAME FILE: a row of a migration that was complete */
+/** json_migration() - Bench migration NAME FILE: a row of a migration that was complete */
 int json_migration(const char *name, const char *file)
 {
 	struct json_object *json = json_object_from_file(file), *value;

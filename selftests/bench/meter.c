@@ -38,14 +38,14 @@ static __u64 idle(void)
 	return sum;
 }
 
-/** meter_begin - A section begins */
+/** meter_begin() - A section begins */
 void meter_begin(void)
 {
 	begin_idle = idle();
 	begin = now();
 }
 
-/** meter_end - The section ends; what it took is added to @cost */
+/** meter_end() - The section ends; what it took is added to @cost */
 void meter_end(struct cost *cost)
 {
 	__u64 took = now() - begin, rest = idle() - begin_idle;
@@ -55,7 +55,7 @@ void meter_end(struct cost *cost)
 	cost->busy_ns += took > rest ? took - rest : 0;
 }
 
-/** meter_init - Learn what an empty section takes */
+/** meter_init() - Learn what an empty section takes */
 void meter_init(void)
 {
 	__u64 least = ~0ull;
@@ -73,8 +73,8 @@ void meter_init(void)
 }
 
 /**
- * meter_check - How long do instructions take? Rows of 2 * 10^n of them
- * @each: nanoseconds that one should
+ * meter_check() - How long do instructions take? Rows of 2 * 10^n of them
+ * @each: Nanoseconds that one should
  *
  * Return: 0 if they do, within one in a hundred.
  */

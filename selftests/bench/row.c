@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rows, and where they go: they are printed when a group is complete, so that output disturbs no measurement.
+ * Rows of the result. They are printed when a group is complete, so that output disturbs
+ * no measurement.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 static struct row rows[MAX_ROWS];
 static unsigned int nr_rows;
 
-/** die - Say what went wrong, and end: a benchmark that goes on would lie */
+/** die() - Say what went wrong, and end: a benchmark that goes on would lie */
 void die(const char *format, ...)
 {
 	va_list args;
@@ -29,14 +30,14 @@ void die(const char *format, ...)
 	exit(1);
 }
 
-/** must - Die if @rc is -errno */
+/** must() - Die if @rc is -errno */
 void must(int rc, const char *what)
 {
 	if (rc < 0)
 		die("%s: %s", what, strerror(-rc));
 }
 
-/** row_add - A row is complete */
+/** row_add() - A row is complete */
 void row_add(const struct row *row)
 {
 	if (nr_rows == MAX_ROWS)
@@ -44,7 +45,7 @@ void row_add(const struct row *row)
 	rows[nr_rows++] = *row;
 }
 
-/** rows_flush - Print what there is */
+/** rows_flush() - Print what there is */
 void rows_flush(void)
 {
 	unsigned int i;
@@ -53,7 +54,8 @@ void rows_flush(void)
 		const struct row *r = &rows[i];
 
 		printf("row\t%s\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n",
-		       r->name, r->cost.busy_ns, r->cost.wall_ns, r->ops, r->leaves, r->dirty, r->words, r->bytes);
+		       r->name, r->cost.busy_ns, r->cost.wall_ns, r->ops, r->leaves,
+		       r->dirty, r->words, r->bytes);
 	}
 	nr_rows = 0;
 	fflush(stdout);

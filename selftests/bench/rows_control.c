@@ -122,7 +122,7 @@ static void small_leaves(const struct way *way, __u64 size)
 	scene_close(&s);
 }
 
-/** rows_control - START and STOP, with small leaves too */
+/** rows_control() - START and STOP, with small leaves too */
 void rows_control(const struct way *way, bool quick)
 {
 	if (!quick)
@@ -195,7 +195,7 @@ static void attach_detach(const struct way *way, enum state state)
 	rows_flush();
 }
 
-/** rows_attach - Attach and detach: no tracker, an idle one, a running one */
+/** rows_attach() - Attach and detach: no tracker, an idle one, a running one */
 void rows_attach(const struct way *way, bool quick)
 {
 	attach_detach(way, NONE);
@@ -248,7 +248,7 @@ static void memory_row(struct scene *s, unsigned int density,
 		die("%s: %llu bytes are held for clean memory", row.name, held(s));
 }
 
-/** rows_memory - Bytes held for 1 GiB, leaves of 4 KiB */
+/** rows_memory() - Bytes held for 1 GiB, leaves of 4 KiB */
 void rows_memory(const struct way *way, bool quick)
 {
 	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 1 };

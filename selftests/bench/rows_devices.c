@@ -73,7 +73,7 @@ static void read_written(const struct way *way, const struct scene_plan *plan,
 	rows_flush();
 }
 
-/** rows_logs - Nothing but devices' logs */
+/** rows_logs() - Nothing but devices' logs */
 void rows_logs(const struct way *way, bool quick)
 {
 	struct scene_plan plan = {
@@ -93,7 +93,7 @@ void rows_logs(const struct way *way, bool quick)
 	read_written(way, &plan, GIB, 1000, "logs-16.1G");
 }
 
-/** rows_mixed - Devices with logs, behind IOMMUs that track and that do not */
+/** rows_mixed() - Devices with logs, behind IOMMUs that track and that do not */
 void rows_mixed(const struct way *way, bool quick)
 {
 	struct scene_plan plan = {

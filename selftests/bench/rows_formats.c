@@ -99,7 +99,7 @@ static void formats(struct scene *s, const struct way *way,
 	row_add(&row);
 }
 
-/** rows_formats - Ranges and counts; the bitmap is in rows_read() */
+/** rows_formats() - Ranges and counts; the bitmap is in rows_read() */
 void rows_formats(const struct way *way, bool quick)
 {
 	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 1 };

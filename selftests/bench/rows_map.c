@@ -120,7 +120,7 @@ static void unmap_dirty(const struct way *way, unsigned int density)
 	scene_close(&s);
 }
 
-/** rows_map - Map and unmap */
+/** rows_map() - Map and unmap */
 void rows_map(const struct way *way, bool quick)
 {
 	enum state state;

@@ -40,7 +40,7 @@ static void over_row(const struct way *way, const struct scene_plan *plan,
 	scene_close(&s);
 }
 
-/** rows_over - Pages reported for 100 that were written, in 1 GiB */
+/** rows_over() - Pages reported for 100 that were written, in 1 GiB */
 void rows_over(const struct way *way, bool quick)
 {
 	struct scene_plan plan = {

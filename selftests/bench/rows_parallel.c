@@ -29,15 +29,15 @@ enum kind { ONE, TWO, TURNS, NR_KINDS };
 
 /**
  * struct reader - What one thread reads
- * @scene: the scene, with the part of the bitmap that is its own
- * @way: how
- * @iova: first byte
- * @length: bytes
- * @start: all threads begin, and the clock with them
- * @turn: held while it reads, or NULL
- * @thread: the thread
- * @begin: when it began, in nanoseconds
- * @end: when it had ended
+ * @scene: The scene, with the part of the bitmap that is its own
+ * @way: How
+ * @iova: First byte
+ * @length: Bytes
+ * @start: All threads begin, and the clock with them
+ * @turn: Held while it reads, or NULL
+ * @thread: The thread
+ * @begin: When it began, in nanoseconds
+ * @end: When it had ended
  */
 struct reader {
 	struct scene scene;
@@ -150,7 +150,7 @@ static __u64 read_all(struct scene *s, const struct way *way, enum kind kind)
 	return ns;
 }
 
-/** rows_parallel - READ by one thread and by two */
+/** rows_parallel() - READ by one thread and by two */
 void rows_parallel(const struct way *way, bool quick)
 {
 	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 1 };

@@ -104,7 +104,7 @@ static void read_sizes(const struct way *way, const struct scene_plan *plan,
 	scene_close(&s);
 }
 
-/** rows_read - One domain, read directly, leaves of 4 KiB and of 2 MiB */
+/** rows_read() - One domain, read directly, leaves of 4 KiB and of 2 MiB */
 void rows_read(const struct way *way, bool quick)
 {
 	static const __u64 small[] = { GIB, 2 * GIB, 4 * GIB, 8 * GIB, 16 * GIB, 0 };
@@ -125,7 +125,7 @@ void rows_read(const struct way *way, bool quick)
 	read_sizes(way, &plan, "4K-amd", PAGE, one);
 }
 
-/** rows_gather - The same with a driver that records nothing */
+/** rows_gather() - The same with a driver that records nothing */
 void rows_gather(const struct way *way, bool quick)
 {
 	static const __u64 one[] = { GIB, 0 }, some[] = { 64 * GIB, 0 };
@@ -139,7 +139,7 @@ void rows_gather(const struct way *way, bool quick)
 	read_sizes(way, &plan, "2M-gather", LEAF_2M, some);
 }
 
-/** rows_domains - Four domains in one address space */
+/** rows_domains() - Four domains in one address space */
 void rows_domains(const struct way *way, bool quick)
 {
 	static const __u64 one[] = { GIB, 0 }, some[] = { 64 * GIB, 0 };

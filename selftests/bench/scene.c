@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A scene: an address space of any size made of the same memory mapped again and
- * again, and devices in it. Pages get dirty by decree of the virtual platform,
+ * again, and devices in it. Dirty bits are injected by the virtual platform,
  * outside of what is measured.
  */
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 #define PARAMETERS "/sys/module/iommufd_virt/parameters/"
 
-/** parameter_write - Set a parameter of the virtual platform */
+/** parameter_write() - Set a parameter of the virtual platform */
 void parameter_write(const char *name, const char *value)
 {
 	char path[128];
@@ -33,7 +33,7 @@ void parameter_write(const char *name, const char *value)
 	close(fd);
 }
 
-/** parameter_read - Read a parameter that is a number */
+/** parameter_read() - Read a parameter that is a number */
 __u64 parameter_read(const char *name)
 {
 	unsigned long long value = 0;
@@ -49,7 +49,7 @@ __u64 parameter_read(const char *name)
 }
 
 /**
- * scene_max - Largest address space that is to be measured
+ * scene_max() - Largest address space that is to be measured
  *
  * iommufd looks at each page of 4 KiB that it maps, so 1 TiB takes minutes.
  */
@@ -102,7 +102,7 @@ static void *make_bitmap(size_t len)
 
 /*
  * A device whose memory space is off looks at nothing but once a second. The
- * registers are not used: pages get dirty by decree.
+ * registers are not used: dirty bits are injected.
  */
 static void quiet(struct vdev *d)
 {
@@ -118,7 +118,7 @@ static void quiet(struct vdev *d)
 		die("%s: PCI_COMMAND: %s", d->name, strerror(errno));
 }
 
-/** scene_open - IOAS, domains, devices; nothing is mapped yet */
+/** scene_open() - IOAS, domains, devices; nothing is mapped yet */
 void scene_open(struct scene *s, const struct scene_plan *plan)
 {
 	unsigned int i, domains = plan->apart ? plan->nr_devices : 1;
@@ -154,7 +154,7 @@ void scene_open(struct scene *s, const struct scene_plan *plan)
 	}
 }
 
-/** scene_grow - Map more, up to @size, a multiple of SCENE_MEM or less than it */
+/** scene_grow() - Map more, up to @size, a multiple of SCENE_MEM or less than it */
 void scene_grow(struct scene *s, __u64 size)
 {
 	if (!s->size) {
@@ -177,7 +177,7 @@ void scene_grow(struct scene *s, __u64 size)
 	s->part = make_bitmap(s->bitmap_len);
 }
 
-/** scene_close - Give everything back */
+/** scene_close() - Give everything back */
 void scene_close(struct scene *s)
 {
 	unsigned int i;
@@ -192,7 +192,7 @@ void scene_close(struct scene *s)
 	}
 }
 
-/** scene_dirty - The IOMMU says that a device has written to @count units */
+/** scene_dirty() - The IOMMU says that a device has written to @count units */
 void scene_dirty(struct scene *s, unsigned int device, __u64 iova, __u64 length,
 		 __u64 unit, __u64 count, enum pattern pattern)
 {
@@ -203,7 +203,7 @@ void scene_dirty(struct scene *s, unsigned int device, __u64 iova, __u64 length,
 	parameter_write("set_dirty", value);
 }
 
-/** scene_count - Pages dirty in the bitmap of @length bytes, which is emptied */
+/** scene_count() - Pages dirty in the bitmap of @length bytes, which is emptied */
 __u64 scene_count(const struct scene *s, __u64 length)
 {
 	__u64 words = length / PAGE / 64, i, n = 0;

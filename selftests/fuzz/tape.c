@@ -11,7 +11,7 @@ static const unsigned char *tape;
 static size_t left;
 static bool begun;
 
-/** tape_load - Take the choices from here */
+/** tape_load() - Take the choices from here */
 void tape_load(const unsigned char *data, size_t size)
 {
 	tape = data;
@@ -20,7 +20,7 @@ void tape_load(const unsigned char *data, size_t size)
 	shim_reset();
 }
 
-/** fuzz_bug - The code under test did what it must not; the input is saved */
+/** fuzz_bug() - The code under test did what it must not; the input is saved */
 void fuzz_bug(const char *what, ...)
 {
 	va_list args;
@@ -78,7 +78,7 @@ void random_init(void)
 {
 }
 
-/** random_round - One round; its number, which decides things, is a choice too */
+/** random_round() - One round; its number, which decides things, is a choice too */
 bool random_round(const char *test, unsigned long *round, unsigned long rounds)
 {
 	(void)test;

@@ -7,7 +7,7 @@
 #include "crowd.h"
 #include "../lib/log.h"
 
-/** crowd_open - Make an IOAS with RAM in it; @huge as for bench_open_empty() */
+/** crowd_open() - Make an IOAS with RAM in it; @huge as for bench_open_empty() */
 int crowd_open(struct crowd *c, bool huge)
 {
 	unsigned int i;
@@ -23,7 +23,7 @@ int crowd_open(struct crowd *c, bool huge)
 	return rc ?: c->far == MAP_FAILED ? -errno : 0;
 }
 
-/** crowd_close - Let all go on that is held, undo all faults, close everything */
+/** crowd_close() - Let all go on that is held, undo all faults, close everything */
 int crowd_close(struct crowd *c)
 {
 	static const char * const faults[] = {
@@ -47,14 +47,14 @@ int crowd_close(struct crowd *c)
 	return rc;
 }
 
-/** crowd_map_far - Map @c->far at FAR */
+/** crowd_map_far() - Map @c->far at FAR */
 int crowd_map_far(struct crowd *c)
 {
 	return iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, FAR_SIZE, FAR,
 				IOMMUFD_MAP_RW);
 }
 
-/** crowd_open_device - Open a device that is not open */
+/** crowd_open_device() - Open a device that is not open */
 int crowd_open_device(struct crowd *c, unsigned int n)
 {
 	if (c->dev[n].fd >= 0)
@@ -62,7 +62,7 @@ int crowd_open_device(struct crowd *c, unsigned int n)
 	return vdev_open_driver(&c->dev[n], c->b.fd, n, VDEV_TRACKER_DRIVER);
 }
 
-/** crowd_attach - Open a device if need be, and attach it to an IOAS or HWPT */
+/** crowd_attach() - Open a device if need be, and attach it to an IOAS or HWPT */
 int crowd_attach(struct crowd *c, unsigned int n, __u32 pt_id)
 {
 	int rc = crowd_open_device(c, n);
@@ -75,7 +75,7 @@ int crowd_detach(struct crowd *c, unsigned int n)
 	return vdev_detach(&c->dev[n]);
 }
 
-/** crowd_start - Make the IOAS's tracker if need be, and start it */
+/** crowd_start() - Make the IOAS's tracker if need be, and start it */
 int crowd_start(struct crowd *c, __u32 policy, __u32 flags)
 {
 	struct bench *b = &c->b;
@@ -87,14 +87,14 @@ int crowd_start(struct crowd *c, __u32 policy, __u32 flags)
 	return rc ?: bench_start(b);
 }
 
-/** crowd_kind - The kind of source that a device has */
+/** crowd_kind() - The kind of source that a device has */
 int crowd_kind(struct crowd *c, unsigned int n)
 {
 	return bench_kind(&c->b, c->dev[n].dev_id);
 }
 
 /**
- * crowd_hwpt - Make an HWPT for a device, opened if need be, with dirty tracking if
+ * crowd_hwpt() - Make an HWPT for a device, opened if need be, with dirty tracking if
  *	its IOMMU has that
  */
 int crowd_hwpt(struct crowd *c, unsigned int n, __u32 ioas_id, __u32 *hwpt_id)
@@ -110,7 +110,7 @@ int crowd_hwpt(struct crowd *c, unsigned int n, __u32 ioas_id, __u32 *hwpt_id)
 	return rc;
 }
 
-/** crowd_copy_ioas - Make a second IOAS with the same RAM at the same place */
+/** crowd_copy_ioas() - Make a second IOAS with the same RAM at the same place */
 int crowd_copy_ioas(struct crowd *c, __u32 *ioas_id)
 {
 	struct bench *b = &c->b;
@@ -123,7 +123,7 @@ int crowd_copy_ioas(struct crowd *c, __u32 *ioas_id)
 				       RAM_SIZE, IOMMUFD_MAP_RW);
 }
 
-/** crowd_dma - A device writes to @pages pages from @iova on, and is done */
+/** crowd_dma() - A device writes to @pages pages from @iova on, and is done */
 int crowd_dma(struct crowd *c, unsigned int n, __u64 iova, __u64 pages)
 {
 	struct vdev_job job;
@@ -135,7 +135,7 @@ int crowd_dma(struct crowd *c, unsigned int n, __u64 iova, __u64 pages)
 	return vdev_run(&c->dev[n], &job, 60000);
 }
 
-/** crowd_write_on - A device writes to a range in random order, until vdev_stop() */
+/** crowd_write_on() - A device writes to a range in random order, until vdev_stop() */
 int crowd_write_on(struct crowd *c, unsigned int n, __u64 iova, __u64 length,
 		   __u64 rate)
 {
@@ -152,9 +152,9 @@ int crowd_write_on(struct crowd *c, unsigned int n, __u64 iova, __u64 length,
 }
 
 /**
- * crowd_read - READ a range of at most RAM_SIZE into @c->b.bits, cleared before
+ * crowd_read() - READ a range of at most RAM_SIZE into @c->b.bits, cleared before
  *
- * Return: the number of pages reported, or -errno.
+ * Return: The number of pages reported, or -errno.
  */
 long crowd_read(struct crowd *c, __u32 tracker_id, __u64 iova, __u64 length)
 {
@@ -167,7 +167,7 @@ long crowd_read(struct crowd *c, __u32 tracker_id, __u64 iova, __u64 length)
 	return rc ?: (long)bench_count(b);
 }
 
-/** crowd_log_is_free - Can the user of an open device start and stop its log? */
+/** crowd_log_is_free() - Can the user of an open device start and stop its log? */
 int crowd_log_is_free(struct crowd *c, unsigned int n)
 {
 	struct vfio_device_feature_dma_logging_range range = { IOVA, RAM_SIZE };

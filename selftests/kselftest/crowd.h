@@ -40,7 +40,7 @@ enum {
 /**
  * struct crowd - The machine
  * @b: IOAS with RAM, and memory for READs; its device is not used
- * @dev: the devices, closed
+ * @dev: The devices, closed
  * @far: FAR_SIZE bytes, mapped by crowd_map_far()
  */
 struct crowd {

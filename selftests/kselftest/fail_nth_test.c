@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Every allocation and every copy of one ioctl fails in turn, or all for which
- * a little memory does not suffice. Nothing may be lost by it: what the device wrote is reported by the
- * READ that failed and the next one together, and an ioctl that failed works when
+ * a little memory does not suffice. Nothing may be lost: the READ that failed and the
+ * next one together report what the device wrote, and an ioctl that failed works when
  * it is called again.
  *
- * Needs a kernel with fault injection (make test DEBUG=1), which tells splats
+ * Needs a kernel with fault injection (make test DEBUG=1), which reports splats
  * and leaks too. FAIL_NTH=all tries each place; without, later ones are sampled.
  */
 #include <errno.h>

@@ -12,11 +12,11 @@
 #define CMD	"/sys/kernel/debug/mlx5/" VF_PF "/cmd/"
 
 /**
- * firmware_begin - A command with all of its input zero
- * @fw: filled in
- * @opcode: what it is
- * @in_len: bytes of its input, FIRMWARE_ROOM at most
- * @out_len: and of its output
+ * firmware_begin() - A command with all of its input zero
+ * @fw: Filled in
+ * @opcode: What it is
+ * @in_len: Bytes of its input, FIRMWARE_ROOM at most
+ * @out_len: And of its output
  */
 void firmware_begin(struct firmware *fw, unsigned int opcode, size_t in_len,
 		    size_t out_len)
@@ -28,11 +28,11 @@ void firmware_begin(struct firmware *fw, unsigned int opcode, size_t in_len,
 }
 
 /**
- * firmware_set - Set a field of the input
- * @fw: the command
- * @bit: its first bit, as linux/mlx5/mlx5_ifc.h counts: 0 is the highest of byte 0
- * @bits: how many, 64 at most
- * @value: what to set it to
+ * firmware_set() - Set a field of the input
+ * @fw: The command
+ * @bit: Its first bit, as linux/mlx5/mlx5_ifc.h counts: 0 is the highest of byte 0
+ * @bits: How many, 64 at most
+ * @value: What to set it to
  */
 void firmware_set(struct firmware *fw, unsigned int bit, unsigned int bits,
 		  __u64 value)
@@ -49,7 +49,7 @@ void firmware_set(struct firmware *fw, unsigned int bit, unsigned int bits,
 	}
 }
 
-/** firmware_get - A field of the output; see firmware_set() */
+/** firmware_get() - A field of the output; see firmware_set() */
 __u64 firmware_get(const struct firmware *fw, unsigned int bit,
 		   unsigned int bits)
 {
@@ -73,10 +73,10 @@ static int move(const char *path, int flags, void *data, size_t len)
 }
 
 /**
- * firmware_exec - Have the firmware execute a command
- * @fw: the command
+ * firmware_exec() - Have the firmware execute a command
+ * @fw: The command
  *
- * Return: its status, 0 for OK; or -errno when it was not executed.
+ * Return: Its status, 0 for OK; or -errno when it was not executed.
  */
 int firmware_exec(struct firmware *fw)
 {

@@ -40,10 +40,10 @@
 
 /**
  * struct firmware - A command
- * @in: its input, big-endian
- * @in_len: bytes of it
- * @out: its output, after firmware_exec()
- * @out_len: bytes of it
+ * @in: Its input, big-endian
+ * @in_len: Bytes of it
+ * @out: Its output, after firmware_exec()
+ * @out_len: Bytes of it
  */
 struct firmware {
 	unsigned char in[FIRMWARE_ROOM];

@@ -12,8 +12,8 @@
 #define WAIT_MS		20000
 
 /**
- * bench_open_empty - Make a bench without a device and a tracker
- * @b: the bench; closed by bench_close() also when this fails
+ * bench_open_empty() - Make a bench without a device and a tracker
+ * @b: The bench; closed by bench_close() also when this fails
  * @huge: RAM and leaves of 2 MiB; without, leaves of 4 KiB
  *
  * RAM is not mapped: see bench_map().
@@ -41,7 +41,7 @@ int bench_open_empty(struct bench *b, bool huge)
 			    iommufd_ioas_huge_pages(b->fd, b->ioas_id, false);
 }
 
-/** bench_map - Map all RAM at IOVA */
+/** bench_map() - Map all RAM at IOVA */
 int bench_map(struct bench *b)
 {
 	return iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
@@ -49,10 +49,10 @@ int bench_map(struct bench *b)
 }
 
 /**
- * bench_open - Make a bench
- * @b: the bench; closed by bench_close() also when this fails
- * @device: number of the device
- * @huge: as for bench_open_empty()
+ * bench_open() - Make a bench
+ * @b: The bench; closed by bench_close() also when this fails
+ * @device: Number of the device
+ * @huge: As for bench_open_empty()
  */
 int bench_open(struct bench *b, unsigned int device, bool huge)
 {
@@ -70,7 +70,7 @@ int bench_open(struct bench *b, unsigned int device, bool huge)
 	return rc;
 }
 
-/** bench_close - Stop the device and close everything */
+/** bench_close() - Stop the device and close everything */
 void bench_close(struct bench *b)
 {
 	if (b->dev.fd >= 0) {
@@ -81,14 +81,14 @@ void bench_close(struct bench *b)
 		close(b->fd);
 }
 
-/** bench_start - START */
+/** bench_start() - START */
 int bench_start(struct bench *b)
 {
 	return tracker_set(b->fd, b->tracker_id, IOMMU_DIRTY_TRACKER_ENABLE,
 			   NULL, NULL);
 }
 
-/** bench_write - The device writes @pages pages from @page on, and is done */
+/** bench_write() - The device writes @pages pages from @page on, and is done */
 int bench_write(struct bench *b, __u64 page, __u64 pages)
 {
 	struct vdev_job job;
@@ -100,7 +100,7 @@ int bench_write(struct bench *b, __u64 page, __u64 pages)
 	return vdev_run(&b->dev, &job, 20000);
 }
 
-/** bench_read - READ from @page on into @b->bits, cleared before */
+/** bench_read() - READ from @page on into @b->bits, cleared before */
 int bench_read(struct bench *b, __u64 page, __u64 pages, __u32 flags,
 	       struct tracker_read_out *out)
 {
@@ -109,13 +109,13 @@ int bench_read(struct bench *b, __u64 page, __u64 pages, __u32 flags,
 				   pages * PAGE, PAGE, b->bits, flags, out);
 }
 
-/** bench_bit - One bit of the last READ */
+/** bench_bit() - One bit of the last READ */
 bool bench_bit(const struct bench *b, __u64 bit)
 {
 	return b->bits[bit / 64] >> (bit % 64) & 1;
 }
 
-/** bench_count - How many bits the last READ set */
+/** bench_count() - How many bits the last READ set */
 unsigned int bench_count(const struct bench *b)
 {
 	unsigned int i, n = 0;
@@ -126,10 +126,10 @@ unsigned int bench_count(const struct bench *b)
 }
 
 /**
- * bench_source - What INFO says about one device
- * @b: the bench
- * @dev_id: the device
- * @source: filled in
+ * bench_source() - What INFO says about one device
+ * @b: The bench
+ * @dev_id: The device
+ * @source: Filled in
  *
  * Return: 0, or -errno; ENOENT when it is not among the first 16.
  */
@@ -151,7 +151,7 @@ int bench_source(struct bench *b, __u32 dev_id,
 	return rc ? rc : -ENOENT;
 }
 
-/** bench_kind - The kind of source that a device has, or -errno */
+/** bench_kind() - The kind of source that a device has, or -errno */
 int bench_kind(struct bench *b, __u32 dev_id)
 {
 	struct iommu_dirty_source_info source;
@@ -160,7 +160,7 @@ int bench_kind(struct bench *b, __u32 dev_id)
 	return rc ? rc : (int)source.kind;
 }
 
-/** parameter_set - Set a module parameter */
+/** parameter_set() - Set a module parameter */
 int parameter_set(const char *module, const char *name, const char *value)
 {
 	char path[128];
@@ -171,8 +171,8 @@ int parameter_set(const char *module, const char *name, const char *value)
 }
 
 /**
- * waits_in_ioctl - Has a process begun an ioctl that blocks?
- * @pid: one that has been started to do so; waited for
+ * waits_in_ioctl() - Has a process begun an ioctl that blocks?
+ * @pid: One that has been started to do so; waited for
  *
  * Return: false when it has not for a long time, or is gone.
  */

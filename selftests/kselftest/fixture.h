@@ -31,11 +31,11 @@
  * struct bench - The bench a test works at
  * @fd: /dev/iommu
  * @ioas_id: IOAS, RAM mapped at IOVA
- * @hwpt_id: of the device
- * @tracker_id: not started
- * @dev: the device
+ * @hwpt_id: Of the device
+ * @tracker_id: Not started
+ * @dev: The device
  * @ram: RAM_SIZE bytes, 2 MiB aligned
- * @bits: room for one READ of all RAM, zero
+ * @bits: Room for one READ of all RAM, zero
  */
 struct bench {
 	int fd;

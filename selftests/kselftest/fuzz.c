@@ -11,9 +11,9 @@
 #include "fuzz.h"
 
 /**
- * fuzz_open - Begin
- * @f: closed by fuzz_close()
- * @seed: of everything that follows
+ * fuzz_open() - Begin
+ * @f: Closed by fuzz_close()
+ * @seed: Of everything that follows
  */
 int fuzz_open(struct fuzz *f, __u64 seed)
 {
@@ -29,7 +29,7 @@ int fuzz_open(struct fuzz *f, __u64 seed)
 	return 0;
 }
 
-/** fuzz_close - Give the memory back */
+/** fuzz_close() - Give the memory back */
 void fuzz_close(struct fuzz *f)
 {
 	munmap(f->arena, ARENA_SIZE);
@@ -45,19 +45,19 @@ static __u64 next(struct fuzz *f)
 	return z ^ z >> 31;
 }
 
-/** fuzz_below - Less than @n */
+/** fuzz_below() - Less than @n */
 __u64 fuzz_below(struct fuzz *f, __u64 n)
 {
 	return next(f) % n;
 }
 
-/** fuzz_chance - True in @percent of all cases */
+/** fuzz_chance() - True in @percent of all cases */
 bool fuzz_chance(struct fuzz *f, unsigned int percent)
 {
 	return fuzz_below(f, 100) < percent;
 }
 
-/** fuzz_number - A number at, or just beside, a border */
+/** fuzz_number() - A number at, or just beside, a border */
 __u64 fuzz_number(struct fuzz *f)
 {
 	__u64 n = 0;
@@ -87,7 +87,7 @@ __u64 fuzz_number(struct fuzz *f)
 	}
 }
 
-/** fuzz_pointer - A user pointer, a good one more often than not */
+/** fuzz_pointer() - A user pointer, a good one more often than not */
 __u64 fuzz_pointer(struct fuzz *f)
 {
 	__u64 arena = (uintptr_t)f->arena;
@@ -113,13 +113,13 @@ __u64 fuzz_pointer(struct fuzz *f)
 	}
 }
 
-/** fuzz_arena_fill - Put the pattern into what can be written */
+/** fuzz_arena_fill() - Put the pattern into what can be written */
 void fuzz_arena_fill(struct fuzz *f)
 {
 	memset(f->arena, ARENA_FILL, ARENA_RW);
 }
 
-/** fuzz_arena_kept - Is the pattern whole outside of [@from, @from + @length)? */
+/** fuzz_arena_kept() - Is the pattern whole outside of [@from, @from + @length)? */
 bool fuzz_arena_kept(struct fuzz *f, __u64 from, __u64 length)
 {
 	static char page[4096];
@@ -141,7 +141,7 @@ bool fuzz_arena_kept(struct fuzz *f, __u64 from, __u64 length)
 	return true;
 }
 
-/** fuzz_violation - Note what must not be; the first note is kept */
+/** fuzz_violation() - Note what must not be; the first note is kept */
 void fuzz_violation(struct fuzz *f, const char *format, ...)
 {
 	va_list args;
@@ -153,7 +153,7 @@ void fuzz_violation(struct fuzz *f, const char *format, ...)
 	va_end(args);
 }
 
-/** fuzz_seed - SEED, or what the clock says */
+/** fuzz_seed() - SEED, or what the clock says */
 __u64 fuzz_seed(void)
 {
 	const char *value = getenv("SEED");
@@ -165,7 +165,7 @@ __u64 fuzz_seed(void)
 	return (now.tv_sec * 1000 + now.tv_nsec / 1000000) % 1000000000;
 }
 
-/** fuzz_seconds - DURATION */
+/** fuzz_seconds() - DURATION */
 double fuzz_seconds(double otherwise)
 {
 	const char *value = getenv("DURATION");
@@ -173,7 +173,7 @@ double fuzz_seconds(double otherwise)
 	return value && *value ? strtod(value, NULL) : otherwise;
 }
 
-/** fuzz_now - Seconds */
+/** fuzz_now() - Seconds */
 double fuzz_now(void)
 {
 	struct timespec now;

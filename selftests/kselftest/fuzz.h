@@ -17,10 +17,10 @@
 
 /**
  * struct fuzz - Choices, and memory for what they point to
- * @state: of the choices
+ * @state: Of the choices
  * @arena: ARENA_SIZE bytes: ARENA_RW to read and write, a part that only can be
  *	read, and behind it nothing
- * @violation: what the kernel did that it must not, for people; empty if nothing
+ * @violation: What the kernel did that it must not, for people; empty if nothing
  */
 struct fuzz {
 	__u64 state;

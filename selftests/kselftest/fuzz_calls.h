@@ -35,10 +35,10 @@ enum type { IOAS, HWPT, TRACKER, DEVICE, TYPES };
 
 /**
  * struct field - A field of a call's structure
- * @at: its offset
- * @width: its bytes; 0 ends the list
- * @kind: what is in it
- * @arg: of @kind
+ * @at: Its offset
+ * @width: Its bytes; 0 ends the list
+ * @kind: What is in it
+ * @arg: Of @kind
  */
 struct field {
 	__u8 at;
@@ -49,13 +49,13 @@ struct field {
 
 /**
  * struct call - A call
- * @name: for people
+ * @name: For people
  * @request: ioctl number
- * @size: of its structure
- * @device: to a device, not to /dev/iommu
- * @reports: it writes to POINTER, and only there
- * @errors: what it may fail with, 0-terminated; empty: not looked at
- * @field: fields; what is not named is 0
+ * @size: Of its structure
+ * @device: To a device, not to /dev/iommu
+ * @reports: It writes to POINTER, and only there
+ * @errors: What it may fail with, 0-terminated; empty: not looked at
+ * @field: Fields; what is not named is 0
  */
 struct call {
 	const char *name;

@@ -37,10 +37,10 @@
 /**
  * struct run - What the threads of one run share
  * @fd: /dev/iommu
- * @ids: of objects of each type, some of which are gone
- * @nr_ids: how many there were
- * @dev: devices
- * @guest: memory that can be mapped
+ * @ids: Of objects of each type, some of which are gone
+ * @nr_ids: How many there were
+ * @dev: Devices
+ * @guest: Memory that can be mapped
  */
 struct run {
 	int fd;

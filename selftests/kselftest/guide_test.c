@@ -12,11 +12,11 @@
 
 /**
  * struct migration - The VMM's own
- * @ram: the guest's memory, at IOVA
- * @copy: where it is migrated to
- * @far: memory that a vIOMMU has mapped at FAR
- * @far_copy: where that is migrated to
- * @strange: ranges that are in neither
+ * @ram: The guest's memory, at IOVA
+ * @copy: Where it is migrated to
+ * @far: Memory that a vIOMMU has mapped at FAR
+ * @far_copy: Where that is migrated to
+ * @strange: Ranges that are in neither
  */
 struct migration {
 	char *ram;

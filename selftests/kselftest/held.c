@@ -14,7 +14,7 @@ static void *call_thread(void *arg)
 	return NULL;
 }
 
-/** call_begin - Make a call in a thread; call_end() must follow */
+/** call_begin() - Make a call in a thread; call_end() must follow */
 int call_begin(struct call *c, int (*fn)(void *arg), void *arg)
 {
 	c->fn = fn;
@@ -23,7 +23,7 @@ int call_begin(struct call *c, int (*fn)(void *arg), void *arg)
 	return -pthread_create(&c->thread, NULL, call_thread, c);
 }
 
-/** call_is_done - Is the call done, now or within @ms milliseconds? */
+/** call_is_done() - Is the call done, now or within @ms milliseconds? */
 bool call_is_done(const struct call *c, unsigned int ms)
 {
 	do {
@@ -34,14 +34,14 @@ bool call_is_done(const struct call *c, unsigned int ms)
 	return false;
 }
 
-/** call_end - Wait for the end of the call, and return what it did */
+/** call_end() - Wait for the end of the call, and return what it did */
 int call_end(struct call *c)
 {
 	pthread_join(c->thread, NULL);
 	return c->rc;
 }
 
-/** hold_arm - Let the next call that has to do with @key wait at point @name */
+/** hold_arm() - Let the next call that has to do with @key wait at point @name */
 int hold_arm(const char *name, __u64 key)
 {
 	char value[32];
@@ -50,7 +50,7 @@ int hold_arm(const char *name, __u64 key)
 	return parameter_set("iommufd_virt", name, value);
 }
 
-/** hold_is_met - Does a call wait at point @name, now or within @ms? */
+/** hold_is_met() - Does a call wait at point @name, now or within @ms? */
 bool hold_is_met(const char *name, unsigned int ms)
 {
 	do {
@@ -61,13 +61,13 @@ bool hold_is_met(const char *name, unsigned int ms)
 	return false;
 }
 
-/** hold_release - Let all calls go on that wait at point @name, and disarm it */
+/** hold_release() - Let all calls go on that wait at point @name, and disarm it */
 int hold_release(const char *name)
 {
 	return parameter_set("iommufd_virt", name, "0");
 }
 
-/** hold_release_all - At all points */
+/** hold_release_all() - At all points */
 int hold_release_all(void)
 {
 	static const char * const names[] = {
@@ -82,7 +82,7 @@ int hold_release_all(void)
 	return rc;
 }
 
-/** virt_counter - A parameter of the virtual platform that is a number */
+/** virt_counter() - A parameter of the virtual platform that is a number */
 long virt_counter(const char *name)
 {
 	char path[96];
@@ -93,9 +93,9 @@ long virt_counter(const char *name)
 }
 
 /**
- * delay_at - Delay the tracker at one delay point, each time that it is passed
- * @where: the point's name; "" ends it
- * @us: longest delay, in microseconds; 0 for none
+ * delay_at() - Delay the tracker at one delay point, each time that it is passed
+ * @where: The point's name; "" ends it
+ * @us: Longest delay, in microseconds; 0 for none
  */
 int delay_at(const char *where, unsigned int us)
 {

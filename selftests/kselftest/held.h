@@ -17,11 +17,11 @@
 
 /**
  * struct call - A call in a thread of its own
- * @thread: the thread
- * @fn: what it calls
- * @arg: with this
- * @rc: what came of it; valid when it is done
- * @done: it is
+ * @thread: The thread
+ * @fn: What it calls
+ * @arg: With this
+ * @rc: What came of it; valid when it is done
+ * @done: It is
  */
 struct call {
 	pthread_t thread;

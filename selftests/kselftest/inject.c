@@ -19,8 +19,8 @@ static int set(const char *name, const char *value)
 }
 
 /**
- * inject_open - Get ready for the thread that calls
- * @in: to be closed by inject_close() also when this fails
+ * inject_open() - Get ready for the thread that calls
+ * @in: To be closed by inject_close() also when this fails
  *
  * Return: 0, or -errno on a kernel that cannot.
  */
@@ -54,7 +54,7 @@ int inject_open(struct injector *in)
 	return rc;
 }
 
-/** inject_close - Close what inject_open() opened */
+/** inject_close() - Close what inject_open() opened */
 void inject_close(struct injector *in)
 {
 	if (in->nth >= 0)
@@ -63,7 +63,7 @@ void inject_close(struct injector *in)
 		close(in->starve);
 }
 
-/** inject_nth - The n-th place of what this thread asks of the kernel fails */
+/** inject_nth() - The n-th place of what this thread asks of the kernel fails */
 void inject_nth(const struct injector *in, unsigned int n)
 {
 	char text[16];
@@ -73,7 +73,7 @@ void inject_nth(const struct injector *in, unsigned int n)
 		perror("fail-nth");
 }
 
-/** inject_done - Nothing fails any more; did it come to the n-th place? */
+/** inject_done() - Nothing fails any more; did it come to the n-th place? */
 bool inject_done(const struct injector *in)
 {
 	char text[16] = "";
@@ -86,7 +86,7 @@ bool inject_done(const struct injector *in)
 	return hit;
 }
 
-/** inject_all - Is every place to be tried (FAIL_NTH=all)? */
+/** inject_all() - Is every place to be tried (FAIL_NTH=all)? */
 bool inject_all(void)
 {
 	const char *all = getenv("FAIL_NTH");
@@ -95,9 +95,9 @@ bool inject_all(void)
 }
 
 /**
- * inject_next - The place to be tried after @n
- * @n: the last
- * @each: so many at the beginning are all tried, since they differ; of the many
+ * inject_next() - The place to be tried after @n
+ * @n: The last
+ * @each: So many at the beginning are all tried, since they differ; of the many
  *	later ones some
  */
 unsigned int inject_next(unsigned int n, unsigned int each)
@@ -106,7 +106,7 @@ unsigned int inject_next(unsigned int n, unsigned int each)
 }
 
 /**
- * inject_starve - Let this thread have @bytes of slab's memory, and no more until
+ * inject_starve() - Let this thread have @bytes of slab's memory, and no more until
  *	inject_feed(): what does not fit into the rest of it fails
  *
  * Return: 0, or -errno, and then nothing fails.
@@ -125,7 +125,7 @@ int inject_starve(const struct injector *in, unsigned int bytes)
 	return rc;
 }
 
-/** inject_feed - There is memory again */
+/** inject_feed() - There is memory again */
 void inject_feed(const struct injector *in)
 {
 	while (pwrite(in->starve, "0", 1, 0) != 1)

@@ -11,8 +11,8 @@
 
 /**
  * struct injector - The files that this is asked of
- * @nth: which place fails
- * @starve: whether memory comes to an end
+ * @nth: Which place fails
+ * @starve: Whether memory comes to an end
  */
 struct injector {
 	int nth;

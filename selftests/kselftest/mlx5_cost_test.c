@@ -40,8 +40,8 @@ static const char * const names[COSTS] = {
 
 /**
  * struct series - What one driver took
- * @n: rounds
- * @took: time of each, sorted by median()
+ * @n: Rounds
+ * @took: Time of each, sorted by median()
  */
 struct series {
 	unsigned int n;
@@ -50,11 +50,11 @@ struct series {
 
 /**
  * struct pump - Moves a stream from one data FD to another, both at work at once
- * @from: data FD of the source
- * @piece: on the way, in a ring
- * @length: bytes in each; 0 at the end
- * @free: pieces that can be filled
- * @full: pieces that can be written
+ * @from: Data FD of the source
+ * @piece: On the way, in a ring
+ * @length: Bytes in each; 0 at the end
+ * @free: Pieces that can be filled
+ * @full: Pieces that can be written
  * @end: errno with which reading ended; 0 at the end of the state
  */
 struct pump {

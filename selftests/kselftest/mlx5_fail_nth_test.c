@@ -113,13 +113,13 @@ static int take_step(struct pair *p, enum step what, int *fd)
 }
 
 /**
- * migrate - One migration, in which the @n-th place of one step fails
- * @p: the pair, both after a reset
- * @in: for it
- * @where: which of its steps
- * @n: the place
- * @hit: whether the step came to it
- * @at: the step that failed, or STEPS
+ * migrate() - One migration, in which the @n-th place of one step fails
+ * @p: The pair, both after a reset
+ * @in: For it
+ * @where: Which of its steps
+ * @n: The place
+ * @hit: Whether the step came to it
+ * @at: The step that failed, or STEPS
  *
  * Return: 0, -EILSEQ when the two sides differ, or the error of the step @at.
  */

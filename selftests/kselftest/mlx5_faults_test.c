@@ -36,11 +36,11 @@ enum step {
 
 /**
  * struct row - A fault
- * @step: when
+ * @step: When
  * @fault: connectx_faults
- * @rc: the error that the user sees
- * @state: of the device then
- * @message: in the kernel's log, beside the name of the device
+ * @rc: The error that the user sees
+ * @state: Of the device then
+ * @message: In the kernel's log, beside the name of the device
  */
 struct row {
 	enum step step;

@@ -17,10 +17,10 @@
 
 /**
  * struct saved - What one migration has moved
- * @stream: the data
- * @length: of it
- * @position: of the generator
- * @sum: of the state
+ * @stream: The data
+ * @length: Of it
+ * @position: Of the generator
+ * @sum: Of the state
  */
 struct saved {
 	char *stream;

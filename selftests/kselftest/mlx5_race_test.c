@@ -22,10 +22,10 @@ static volatile bool over;
 
 /**
  * struct racer - One who does things to the device
- * @go: does one of them
- * @seed: of its choices
- * @done: how many it did
- * @thread: it
+ * @go: Does one of them
+ * @seed: Of its choices
+ * @done: How many it did
+ * @thread: It
  */
 struct racer {
 	void (*go)(struct racer *r);

@@ -17,7 +17,7 @@
 
 #define BATCH 4096
 
-/** oracle_now - CLOCK_MONOTONIC in nanoseconds */
+/** oracle_now() - CLOCK_MONOTONIC in nanoseconds */
 __u64 oracle_now(void)
 {
 	struct timespec ts;
@@ -27,8 +27,8 @@ __u64 oracle_now(void)
 }
 
 /**
- * oracle_open - Begin with an empty log of ground truth
- * @o: the oracle
+ * oracle_open() - Begin with an empty log of ground truth
+ * @o: The oracle
  */
 int oracle_open(struct oracle *o)
 {
@@ -37,7 +37,7 @@ int oracle_open(struct oracle *o)
 	return o->truth_fd < 0 ? o->truth_fd : 0;
 }
 
-/** oracle_close - Free everything */
+/** oracle_close() - Free everything */
 void oracle_close(struct oracle *o)
 {
 	while (o->nr_events)
@@ -46,7 +46,7 @@ void oracle_close(struct oracle *o)
 	close(o->truth_fd);
 }
 
-/** oracle_started - Call when START has returned */
+/** oracle_started() - Call when START has returned */
 void oracle_started(struct oracle *o)
 {
 	o->start_ns = oracle_now();
@@ -68,7 +68,7 @@ static struct oracle_event *event_add(struct oracle *o, __u64 iova,
 	return e;
 }
 
-/** oracle_unmap - IOMMU_IOAS_UNMAP, noted; returns 0 or -errno */
+/** oracle_unmap() - IOMMU_IOAS_UNMAP, noted; returns 0 or -errno */
 int oracle_unmap(struct oracle *o, int fd, __u32 ioas_id, __u64 iova,
 		 __u64 length)
 {
@@ -94,7 +94,7 @@ static struct oracle_event *read_add(struct oracle *o, __u64 iova, __u64 length)
 	return e->bits ? e : NULL;
 }
 
-/** oracle_tracker_unmap - IOMMU_DIRTY_TRACKER_UNMAP, noted */
+/** oracle_tracker_unmap() - IOMMU_DIRTY_TRACKER_UNMAP, noted */
 int oracle_tracker_unmap(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 			 __u64 length, bool conservative)
 {
@@ -120,7 +120,7 @@ int oracle_tracker_unmap(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 	return rc;
 }
 
-/** oracle_read - READ as a bitmap, noted; returns 0 or -errno */
+/** oracle_read() - READ as a bitmap, noted; returns 0 or -errno */
 int oracle_read(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		__u64 length)
 {
@@ -152,9 +152,9 @@ static void mark_ranges(struct oracle_event *e,
 }
 
 /**
- * oracle_read_ranges - READ as ranges until the whole range is done, noted as
+ * oracle_read_ranges() - READ as ranges until the whole range is done, noted as
  *	one READ for each time the buffer was filled
- * @nr_ranges: room in the buffer
+ * @nr_ranges: Room in the buffer
  */
 int oracle_read_ranges(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		       __u64 length, unsigned int nr_ranges)
@@ -191,9 +191,9 @@ int oracle_read_ranges(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 }
 
 /**
- * oracle_read_fault - READ into a bitmap that ends in the middle, noted with
+ * oracle_read_fault() - READ into a bitmap that ends in the middle, noted with
  *	what arrived
- * @good_pages: pages of the bitmap that exist
+ * @good_pages: Pages of the bitmap that exist
  *
  * Returns 0 when the READ failed with EFAULT or did not get that far.
  */
@@ -256,9 +256,9 @@ static int reader_note(struct oracle *o, const struct shared_read *read,
 }
 
 /**
- * oracle_readers_begin - Begin to READ by several processes at a time
+ * oracle_readers_begin() - Begin to READ by several processes at a time
  * @r: The READs, to be ended with oracle_readers_end() whatever this returns
- * @readers: how many, at most ORACLE_READERS
+ * @readers: How many, at most ORACLE_READERS
  */
 int oracle_readers_begin(struct oracle_readers *r, int fd, __u32 tracker_id,
 			 __u64 iova, __u64 length, unsigned int readers)
@@ -296,9 +296,9 @@ int oracle_readers_begin(struct oracle_readers *r, int fd, __u32 tracker_id,
 }
 
 /**
- * oracle_readers_end - Wait for the READs, and note each
+ * oracle_readers_end() - Wait for the READs, and note each
  * @r: The READs
- * @kill_us: after so many microseconds the first of them is killed; 0: it is not
+ * @kill_us: After so many microseconds the first of them is killed; 0: it is not
  *
  * Returns 0, or -EIO when a READ failed.
  */
@@ -326,7 +326,7 @@ int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
 	return rc;
 }
 
-/** oracle_readers - oracle_readers_begin() and oracle_readers_end() */
+/** oracle_readers() - oracle_readers_begin() and oracle_readers_end() */
 int oracle_readers(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		   __u64 length, unsigned int readers, unsigned int kill_us)
 {
@@ -390,8 +390,8 @@ static void *loop_run(void *arg)
 }
 
 /**
- * oracle_loop_begin - Begin to READ, until oracle_loop_end()
- * @l: filled in up to @pause_us, the rest 0
+ * oracle_loop_begin() - Begin to READ, until oracle_loop_end()
+ * @l: Filled in up to @pause_us, the rest 0
  *
  * Returns 0 or -errno.
  */
@@ -401,8 +401,8 @@ int oracle_loop_begin(struct oracle_loop *l)
 }
 
 /**
- * oracle_loop_end - End the loop, and note its READs
- * @l: what oracle_loop_begin() has begun
+ * oracle_loop_end() - End the loop, and note its READs
+ * @l: What oracle_loop_begin() has begun
  *
  * Returns 0, or the error of the READ that failed.
  */
@@ -578,7 +578,7 @@ static __u64 count_bits(const __u64 *bits, __u64 length)
 }
 
 /**
- * oracle_check - Give the verdict in @o, after the last READ of everything
+ * oracle_check() - Give the verdict in @o, after the last READ of everything
  *
  * Returns 0 when it could be given, whatever it is.
  */

@@ -25,16 +25,16 @@
 
 /**
  * struct oracle_event - A READ or an UNMAP
- * @begin_ns: before the ioctl
- * @end_ns: after it
- * @iova: first byte
- * @length: bytes up to where it came
- * @tried: bytes that it was asked for
- * @bits: the pages reported, bit i for @iova + i * ORACLE_PAGE; NULL for an
+ * @begin_ns: Before the ioctl
+ * @end_ns: After it
+ * @iova: First byte
+ * @length: Bytes up to where it came
+ * @tried: Bytes that it was asked for
+ * @bits: The pages reported, bit i for @iova + i * ORACLE_PAGE; NULL for an
  *	IOAS_UNMAP. Owned by the oracle
- * @killed: it did not come to its end
- * @unmap: it was an UNMAP
- * @races: writes that overlap it may be lost: an UNMAP that is not CONSERVATIVE
+ * @killed: It did not come to its end
+ * @unmap: It was an UNMAP
+ * @races: Writes that overlap it may be lost: an UNMAP that is not CONSERVATIVE
  */
 struct oracle_event {
 	__u64 begin_ns;
@@ -51,15 +51,15 @@ struct oracle_event {
 /**
  * struct oracle - What was reported, and the verdict
  * @truth_fd: /dev/virt-truth
- * @start_ns: when START had returned
+ * @start_ns: When START had returned
  * @events: READs and UNMAPs; oracle_check() puts them in order of @begin_ns
- * @nr_events: how many
- * @writes: records checked
- * @reported: pages reported, in all READs
- * @over: of these, pages that nobody had written since they were last reported
- * @lost: writes that should have been reported
- * @lost_iova: address of the first of them
- * @lost_begin_ns: when it began
+ * @nr_events: How many
+ * @writes: Records checked
+ * @reported: Pages reported, in all READs
+ * @over: Of these, pages that nobody had written since they were last reported
+ * @lost: Writes that should have been reported
+ * @lost_iova: Address of the first of them
+ * @lost_begin_ns: When it began
  */
 struct oracle {
 	int truth_fd;
@@ -76,16 +76,16 @@ struct oracle {
 
 /**
  * struct oracle_loop - READs of random ranges, one after another, in a thread
- * @iova: first byte of what is read
- * @length: bytes
+ * @iova: First byte of what is read
+ * @length: Bytes
  * @fd: /dev/iommu
- * @tracker_id: the tracker
- * @random: state of the random numbers; not 0
- * @pause_us: longest pause between two READs
- * @stop: ends the loop
- * @rc: error of a READ, or 0
- * @events: the READs
- * @nr_events: how many
+ * @tracker_id: The tracker
+ * @random: State of the random numbers; not 0
+ * @pause_us: Longest pause between two READs
+ * @stop: Ends the loop
+ * @rc: Error of a READ, or 0
+ * @events: The READs
+ * @nr_events: How many
  */
 struct oracle_loop {
 	__u64 iova;

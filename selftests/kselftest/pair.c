@@ -26,10 +26,10 @@ static void *memory(size_t size)
 }
 
 /**
- * pair_open_vf - Open a VF and attach it
- * @p: the pair
+ * pair_open_vf() - Open a VF and attach it
+ * @p: The pair
  * @vf: &@p->src or &@p->dst, closed
- * @n: number of the VF, from 1
+ * @n: Number of the VF, from 1
  */
 int pair_open_vf(struct pair *p, struct vf *vf, unsigned int n)
 {
@@ -42,8 +42,8 @@ int pair_open_vf(struct pair *p, struct vf *vf, unsigned int n)
 }
 
 /**
- * pair_open - Make a pair; anything left of an earlier one is put right
- * @p: filled in; closed by pair_close() also when this fails
+ * pair_open() - Make a pair; anything left of an earlier one is put right
+ * @p: Filled in; closed by pair_close() also when this fails
  */
 int pair_open(struct pair *p)
 {
@@ -83,7 +83,7 @@ int pair_open(struct pair *p)
 	return rc;
 }
 
-/** pair_close - End all faults and give everything back */
+/** pair_close() - End all faults and give everything back */
 void pair_close(struct pair *p)
 {
 	firmware_faults("");
@@ -97,9 +97,9 @@ void pair_close(struct pair *p)
 }
 
 /**
- * pair_run - Let a VF, which is RUNNING, write to the memory, from the start
- * @p: the pair
- * @vf: one of it
+ * pair_run() - Let a VF, which is RUNNING, write to the memory, from the start
+ * @p: The pair
+ * @vf: One of it
  *
  * With values of its own each time, so that what an earlier run wrote stands in for
  * nothing.
@@ -112,7 +112,7 @@ int pair_run(struct pair *p, struct vf *vf)
 	return rc ? rc : vf_start(vf, &p->job);
 }
 
-/** pair_moves - Does the VF issue DMA? */
+/** pair_moves() - Does the VF issue DMA? */
 bool pair_moves(const struct vf *vf)
 {
 	__u64 before = vf_read(vf, VIRT_CX_POSITION);
@@ -126,7 +126,7 @@ bool pair_moves(const struct vf *vf)
 	return false;
 }
 
-/** pair_still - Does the VF issue no DMA? */
+/** pair_still() - Does the VF issue no DMA? */
 bool pair_still(const struct vf *vf)
 {
 	__u64 before = vf_read(vf, VIRT_CX_POSITION);
@@ -136,10 +136,10 @@ bool pair_still(const struct vf *vf)
 }
 
 /**
- * pair_truth - Which pages of PAIR_RAM the VF has really written
- * @vf: the VF; its PF writes to memory, too, and is in the same log
- * @truth: of truth_open(), emptied
- * @bits: set, a bit a page from PAIR_BASE on
+ * pair_truth() - Which pages of PAIR_RAM the VF has really written
+ * @vf: The VF; its PF writes to memory, too, and is in the same log
+ * @truth: Of truth_open(), emptied
+ * @bits: Set, a bit a page from PAIR_BASE on
  */
 void pair_truth(const struct vf *vf, int truth, __u64 *bits)
 {
@@ -181,9 +181,9 @@ static int precopy_rounds(struct pair *p, int data_fd)
 }
 
 /**
- * pair_save - Take the state of @p->src, which is RUNNING, to @p->stream
- * @p: the pair
- * @precopy: begin while it runs
+ * pair_save() - Take the state of @p->src, which is RUNNING, to @p->stream
+ * @p: The pair
+ * @precopy: Begin while it runs
  *
  * Return: 0, and then it is in STOP; or the error that the reader saw, and it is
  * RUNNING again.
@@ -213,8 +213,8 @@ int pair_save(struct pair *p, bool precopy)
 }
 
 /**
- * pair_load - Give @p->stream to @p->dst, which is RUNNING
- * @p: the pair
+ * pair_load() - Give @p->stream to @p->dst, which is RUNNING
+ * @p: The pair
  *
  * Return: 0, and then it is in STOP; or the first error.
  */
@@ -232,9 +232,9 @@ int pair_load(struct pair *p)
 }
 
 /**
- * pair_migrate - Move @p->src to @p->dst, and let it go on there
- * @p: the pair; both RUNNING, the generator of @p->src at work
- * @precopy: begin while it runs
+ * pair_migrate() - Move @p->src to @p->dst, and let it go on there
+ * @p: The pair; both RUNNING, the generator of @p->src at work
+ * @precopy: Begin while it runs
  *
  * Return: 0 when nothing of its sequence and state is missing; -EILSEQ when some
  * is; or the first error. Both are RUNNING and the generators stopped.
@@ -271,8 +271,8 @@ int pair_migrate(struct pair *p, bool precopy)
 }
 
 /**
- * pair_sound - After whatever was done to them: reset both and migrate
- * @p: the pair
+ * pair_sound() - After whatever was done to them: reset both and migrate
+ * @p: The pair
  */
 int pair_sound(struct pair *p)
 {
@@ -288,14 +288,14 @@ int pair_sound(struct pair *p)
 	return rc ? rc : pair_migrate(p, true);
 }
 
-/** firmware_faults - Break firmware commands (connectx_faults), or "" none */
+/** firmware_faults() - Break firmware commands (connectx_faults), or "" none */
 int firmware_faults(const char *list)
 {
 	return parameter_set("iommufd_virt", "connectx_faults",
 			     *list ? list : "\n");
 }
 
-/** driver_limit - Set a time limit of the driver, in ms */
+/** driver_limit() - Set a time limit of the driver, in ms */
 int driver_limit(const char *parameter, unsigned int ms)
 {
 	char text[16];
@@ -305,8 +305,8 @@ int driver_limit(const char *parameter, unsigned int ms)
 }
 
 /**
- * driver_use - Have this module drive the VFs, and no other
- * @path: its file; DRIVER_OURS or DRIVER_UPSTREAM
+ * driver_use() - Have this module drive the VFs, and no other
+ * @path: Its file; DRIVER_OURS or DRIVER_UPSTREAM
  */
 int driver_use(const char *path)
 {
@@ -323,7 +323,7 @@ int driver_use(const char *path)
 	return rc;
 }
 
-/** parameter_get - Value of a module parameter; ~0 when there is none */
+/** parameter_get() - Value of a module parameter; ~0 when there is none */
 unsigned long parameter_get(const char *module, const char *name)
 {
 	unsigned long value = ~0ul;
@@ -341,7 +341,7 @@ unsigned long parameter_get(const char *module, const char *name)
 	return value;
 }
 
-/** seconds_now - Monotonic time */
+/** seconds_now() - Monotonic time */
 double seconds_now(void)
 {
 	struct timespec ts;
@@ -350,7 +350,7 @@ double seconds_now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/** kmsg_open - The kernel's log from now on */
+/** kmsg_open() - The kernel's log from now on */
 int kmsg_open(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -360,7 +360,7 @@ int kmsg_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/** kmsg_says - Is there a message with both texts? Takes all that there are. */
+/** kmsg_says() - Is there a message with both texts? Takes all that there are. */
 bool kmsg_says(int kmsg, const char *who, const char *what)
 {
 	char record[1024];

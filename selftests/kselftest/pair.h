@@ -27,11 +27,11 @@
  * @fd: /dev/iommu
  * @ioas_id: IOAS, @ram mapped at PAIR_BASE
  * @ram: PAIR_RAM bytes, zero
- * @src: the first VF
- * @dst: the second
- * @job: what pair_run() has a VF do
- * @stream: room for PAIR_STREAM bytes of state
- * @length: bytes there
+ * @src: The first VF
+ * @dst: The second
+ * @job: What pair_run() has a VF do
+ * @stream: Room for PAIR_STREAM bytes of state
+ * @length: Bytes there
  */
 struct pair {
 	int fd;

@@ -21,8 +21,8 @@ static unsigned int below(unsigned int n)
 }
 
 /**
- * personality_random - Draw one, with random()
- * @p: filled in
+ * personality_random() - Draw one, with random()
+ * @p: Filled in
  * @background: SAVE and LOAD may be in the background
  */
 void personality_random(struct personality *p, bool background)
@@ -56,8 +56,8 @@ static int set_number(const char *name, unsigned int value)
 }
 
 /**
- * personality_use - From now on the firmware is this one
- * @p: which; NULL for the one that it is without parameters
+ * personality_use() - From now on the firmware is this one
+ * @p: Which; NULL for the one that it is without parameters
  */
 int personality_use(const struct personality *p)
 {
@@ -77,10 +77,10 @@ int personality_use(const struct personality *p)
 }
 
 /**
- * personality_text - Say which it is
- * @p: the personality
- * @text: what to say
- * @len: room there, 320 is enough
+ * personality_text() - Say which it is
+ * @p: The personality
+ * @text: What to say
+ * @len: Room there, 320 is enough
  */
 void personality_text(const struct personality *p, char *text, size_t len)
 {

@@ -33,12 +33,12 @@ FIXTURE_TEARDOWN(race_domain)
 
 /**
  * struct reader - A READ in a thread
- * @call: the thread
- * @c: the machine
- * @iova: first byte
- * @length: bytes, at most RAM_SIZE
- * @bits: what was reported
- * @out: and what else
+ * @call: The thread
+ * @c: The machine
+ * @iova: First byte
+ * @length: Bytes, at most RAM_SIZE
+ * @bits: What was reported
+ * @out: And what else
  */
 struct reader {
 	struct call call;

@@ -53,11 +53,11 @@ static double now(void)
 
 /**
  * struct reader - A READ in a thread
- * @call: the thread
- * @c: the machine
- * @iova: first byte
- * @length: bytes
- * @ranges: what it reported
+ * @call: The thread
+ * @c: The machine
+ * @iova: First byte
+ * @length: Bytes
+ * @ranges: What it reported
  */
 struct reader {
 	struct call call;
@@ -340,10 +340,10 @@ TEST_F(race_read, first_pages_of_windows)
 
 /**
  * struct crowder - READs of one mapping, one after the other
- * @call: the thread
- * @c: the machine
- * @mapping: of which mapping: one report answers all that ask for the same range
- * @stop: enough
+ * @call: The thread
+ * @c: The machine
+ * @mapping: Of which mapping: one report answers all that ask for the same range
+ * @stop: Enough
  */
 struct crowder {
 	struct call call;

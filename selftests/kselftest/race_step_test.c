@@ -39,11 +39,11 @@ FIXTURE_TEARDOWN(race_step)
 
 /**
  * struct reading - A READ in a thread
- * @call: the thread
- * @b: the tracker's
- * @iova: first byte
- * @length: bytes, at most RAM_SIZE
- * @bits: what was reported
+ * @call: The thread
+ * @b: The tracker's
+ * @iova: First byte
+ * @length: Bytes, at most RAM_SIZE
+ * @bits: What was reported
  */
 struct reading {
 	struct call call;

@@ -29,12 +29,12 @@ static void reader_init(struct reader *r, struct crowd *c, __u32 tracker_id,
 }
 
 /**
- * reader_begin - Begin a READ in a thread; to be ended with call_end(&@r->call)
- * @r: the READ
- * @c: the machine
- * @tracker_id: the tracker
- * @iova: first byte
- * @length: bytes
+ * reader_begin() - Begin a READ in a thread; to be ended with call_end(&@r->call)
+ * @r: The READ
+ * @c: The machine
+ * @tracker_id: The tracker
+ * @iova: First byte
+ * @length: Bytes
  *
  * Return: 0, or -errno.
  */
@@ -46,12 +46,12 @@ int reader_begin(struct reader *r, struct crowd *c, __u32 tracker_id, __u64 iova
 }
 
 /**
- * reader_begin_held - The same, with the reports of devices held (hold_track)
- * @r: the READ
- * @c: the machine
- * @tracker_id: the tracker
- * @iova: first byte
- * @length: bytes
+ * reader_begin_held() - The same, with the reports of devices held (hold_track)
+ * @r: The READ
+ * @c: The machine
+ * @tracker_id: The tracker
+ * @iova: First byte
+ * @length: Bytes
  *
  * Nothing can tell from outside that it waits for a log, so this waits for longer than
  * it takes to get there.
@@ -71,13 +71,13 @@ int reader_begin_held(struct reader *r, struct crowd *c, __u32 tracker_id,
 }
 
 /**
- * reader_read - READ in this thread
- * @c: the machine
- * @tracker_id: the tracker
- * @iova: first byte
- * @length: bytes
+ * reader_read() - READ in this thread
+ * @c: The machine
+ * @tracker_id: The tracker
+ * @iova: First byte
+ * @length: Bytes
  *
- * Return: the number of pages, or -errno.
+ * Return: The number of pages, or -errno.
  */
 int reader_read(struct crowd *c, __u32 tracker_id, __u64 iova, __u64 length)
 {

@@ -11,12 +11,12 @@
 
 /**
  * struct reader - A READ in a thread
- * @call: the thread; its rc is the number of pages, or -errno
+ * @call: The thread; its rc is the number of pages, or -errno
  * @fd: /dev/iommu
- * @tracker_id: the tracker
- * @iova: first byte
- * @length: bytes
- * @ranges: what it reported
+ * @tracker_id: The tracker
+ * @iova: First byte
+ * @length: Bytes
+ * @ranges: What it reported
  */
 struct reader {
 	struct call call;

@@ -393,8 +393,8 @@ static int finish(struct run *r)
 }
 
 /**
- * schedule_run - Run one schedule
- * @s: input and result
+ * schedule_run() - Run one schedule
+ * @s: Input and result
  *
  * Returns 0 when it ran to its end, whatever was lost, and left nothing pinned.
  */

@@ -11,22 +11,22 @@
 
 /**
  * struct schedule - Input and result of schedule_run()
- * @seed: everything random comes from it
- * @steps: how many
- * @devices: bit i: device number i takes part
+ * @seed: Everything random comes from it
+ * @steps: How many
+ * @devices: Bit i: device number i takes part
  * @driver: PCI driver for the devices; NULL for vfio-pci
  * @policy: enum iommu_dirty_policy
- * @failures: devices lose their logs, and the tracker is started again
- * @readers: threads that READ all the time, beside the steps
- * @pause_us: longest pause between two of their READs; 0 for 2000
- * @delay_us: longest delay at the tracker's delay points (iommufd.dirty_delay_us)
- * @what: error: which call failed; NULL otherwise
- * @rc: error: -errno
- * @writes: pages written, and checked
- * @reported: pages reported
- * @over: reported without having been written since
- * @lost: written and not reported
- * @lost_iova: the first of those
+ * @failures: Devices lose their logs, and the tracker is started again
+ * @readers: Threads that READ all the time, beside the steps
+ * @pause_us: Longest pause between two of their READs; 0 for 2000
+ * @delay_us: Longest delay at the tracker's delay points (iommufd.dirty_delay_us)
+ * @what: Error: which call failed; NULL otherwise
+ * @rc: Error: -errno
+ * @writes: Pages written, and checked
+ * @reported: Pages reported
+ * @over: Reported without having been written since
+ * @lost: Written and not reported
+ * @lost_iova: The first of those
  */
 struct schedule {
 	__u64 seed;

@@ -684,11 +684,11 @@ TEST_F(serve, many)
 /**
  * struct crowd - Threads that use the HWPTs of a device, while it moves
  * @fd: /dev/iommu
- * @hwpt: two HWPTs
- * @setting: they switch tracking on and off, too
- * @stop: end
- * @bad: an error that is none of those that may be
- * @bits: all that they were told, each bit set for good
+ * @hwpt: Two HWPTs
+ * @setting: They switch tracking on and off, too
+ * @stop: End
+ * @bad: An error that is none of those that may be
+ * @bits: All that they were told, each bit set for good
  */
 struct crowd {
 	int fd;

@@ -6,8 +6,8 @@
 #include "sources.h"
 
 /**
- * sources_open - Make the IOAS; all devices are closed
- * @s: the machine
+ * sources_open() - Make the IOAS; all devices are closed
+ * @s: The machine
  *
  * Return: 0, or -errno.
  */
@@ -23,8 +23,8 @@ int sources_open(struct sources *s)
 }
 
 /**
- * sources_close - Take back all faults and breaks, close everything
- * @s: the machine
+ * sources_close() - Take back all faults and breaks, close everything
+ * @s: The machine
  *
  * Return: 0, or -errno when a fault could not be taken back.
  */
@@ -52,8 +52,8 @@ int sources_close(struct sources *s)
 }
 
 /**
- * sources_fault - Set a fault of the virtual platform
- * @name: of the parameter
+ * sources_fault() - Set a fault of the virtual platform
+ * @name: Of the parameter
  * @value: "0" for none
  *
  * Return: 0, or -errno.
@@ -64,8 +64,8 @@ int sources_fault(const char *name, const char *value)
 }
 
 /**
- * sources_break - Break the tracker
- * @value: bits of enum dirty_test_break, in decimal
+ * sources_break() - Break the tracker
+ * @value: Bits of enum dirty_test_break, in decimal
  *
  * Return: 0, or -errno.
  */
@@ -75,9 +75,9 @@ int sources_break(const char *value)
 }
 
 /**
- * source_open - Open a device, which registers its log
- * @s: the machine
- * @n: which
+ * source_open() - Open a device, which registers its log
+ * @s: The machine
+ * @n: Which
  *
  * Return: 0, or -errno.
  */
@@ -87,9 +87,9 @@ int source_open(struct sources *s, unsigned int n)
 }
 
 /**
- * source_attach - Attach a device to the IOAS, opened before if it is not
- * @s: the machine
- * @n: which
+ * source_attach() - Attach a device to the IOAS, opened before if it is not
+ * @s: The machine
+ * @n: Which
  *
  * Return: 0, or -errno.
  */
@@ -101,11 +101,11 @@ int source_attach(struct sources *s, unsigned int n)
 }
 
 /**
- * source_dma - A device writes to some pages, and is done
- * @s: the machine
- * @n: which
- * @iova: first byte
- * @pages: how many
+ * source_dma() - A device writes to some pages, and is done
+ * @s: The machine
+ * @n: Which
+ * @iova: First byte
+ * @pages: How many
  *
  * Return: 0, or -errno.
  */
@@ -121,10 +121,10 @@ int source_dma(struct sources *s, unsigned int n, __u64 iova, __u64 pages)
 }
 
 /**
- * source_find - What INFO tells of a device
- * @s: the machine
- * @n: which
- * @info: out
+ * source_find() - What INFO tells of a device
+ * @s: The machine
+ * @n: Which
+ * @info: Out
  *
  * Return: 0, or -errno.
  */
@@ -135,9 +135,9 @@ int source_find(struct sources *s, unsigned int n,
 }
 
 /**
- * source_kind - Source of a device
- * @s: the machine
- * @n: which
+ * source_kind() - Source of a device
+ * @s: The machine
+ * @n: Which
  *
  * Return: enum iommu_dirty_source_kind, or -errno.
  */
@@ -147,10 +147,10 @@ int source_kind(struct sources *s, unsigned int n)
 }
 
 /**
- * sources_start - START, of a new tracker if there is none
- * @s: the machine
- * @policy: of a new tracker
- * @flags: of a new tracker
+ * sources_start() - START, of a new tracker if there is none
+ * @s: The machine
+ * @policy: Of a new tracker
+ * @flags: Of a new tracker
  *
  * Return: 0, or -errno.
  */
@@ -166,11 +166,11 @@ int sources_start(struct sources *s, __u32 policy, __u32 flags)
 }
 
 /**
- * sources_read - READ all of RAM
- * @s: the machine; the bitmap is in @s->b.bits
- * @flags: out: out flags, or NULL
+ * sources_read() - READ all of RAM
+ * @s: The machine; the bitmap is in @s->b.bits
+ * @flags: Out: out flags, or NULL
  *
- * Return: the number of pages reported, or -errno.
+ * Return: The number of pages reported, or -errno.
  */
 int sources_read(struct sources *s, __u32 *flags)
 {
@@ -183,10 +183,10 @@ int sources_read(struct sources *s, __u32 *flags)
 }
 
 /**
- * sources_reported - How many of some pages has the last READ reported?
- * @s: the machine
- * @page: first page
- * @pages: how many
+ * sources_reported() - How many of some pages has the last READ reported?
+ * @s: The machine
+ * @page: First page
+ * @pages: How many
  */
 unsigned int sources_reported(const struct sources *s, __u64 page, __u64 pages)
 {

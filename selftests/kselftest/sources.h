@@ -29,7 +29,7 @@ enum {
 /**
  * struct sources - The machine
  * @b: IOAS with RAM, and memory for READs; its device is not used
- * @dev: the devices, closed
+ * @dev: The devices, closed
  */
 struct sources {
 	struct bench b;

@@ -55,8 +55,8 @@ static int device_open(struct type1 *t)
 }
 
 /**
- * type1_open - Open a container, and the first virtual DMA device in it
- * @t: closed by type1_close() also when this fails
+ * type1_open() - Open a container, and the first virtual DMA device in it
+ * @t: Closed by type1_close() also when this fails
  * @container: TYPE1_VFIO or TYPE1_IOMMUFD
  * @type: VFIO_TYPE1v2_IOMMU or VFIO_TYPE1_IOMMU
  */
@@ -84,7 +84,7 @@ int type1_open(struct type1 *t, const char *container, int type)
 	return rc ? rc : device_open(t);
 }
 
-/** type1_close - Close everything; the address space is gone then */
+/** type1_close() - Close everything; the address space is gone then */
 void type1_close(struct type1 *t)
 {
 	if (t->dev.bar)
@@ -97,7 +97,7 @@ void type1_close(struct type1 *t)
 		close(t->container);
 }
 
-/** type1_map - VFIO_IOMMU_MAP_DMA */
+/** type1_map() - VFIO_IOMMU_MAP_DMA */
 int type1_map(struct type1 *t, __u32 flags, void *va, __u64 iova, __u64 size)
 {
 	struct vfio_iommu_type1_dma_map cmd = {
@@ -121,10 +121,10 @@ static struct vfio_bitmap bitmap_of(const struct type1_range *range)
 }
 
 /**
- * type1_unmap - VFIO_IOMMU_UNMAP_DMA
- * @t: the container
+ * type1_unmap() - VFIO_IOMMU_UNMAP_DMA
+ * @t: The container
  * @flags: VFIO_DMA_UNMAP_FLAG_*
- * @range: what to unmap; its size is what the kernel says was unmapped
+ * @range: What to unmap; its size is what the kernel says was unmapped
  */
 int type1_unmap(struct type1 *t, __u32 flags, struct type1_range *range)
 {
@@ -147,10 +147,10 @@ int type1_unmap(struct type1 *t, __u32 flags, struct type1_range *range)
 }
 
 /**
- * type1_dirty - VFIO_IOMMU_DIRTY_PAGES
- * @t: the container
+ * type1_dirty() - VFIO_IOMMU_DIRTY_PAGES
+ * @t: The container
  * @flags: TYPE1_START, TYPE1_STOP, TYPE1_GET, or a wrong combination
- * @range: for TYPE1_GET; else NULL will do
+ * @range: For TYPE1_GET; else NULL will do
  */
 int type1_dirty(struct type1 *t, __u32 flags, const struct type1_range *range)
 {
@@ -167,7 +167,7 @@ int type1_dirty(struct type1 *t, __u32 flags, const struct type1_range *range)
 	return call(t->container, VFIO_IOMMU_DIRTY_PAGES, &cmd);
 }
 
-/** type1_write - The device writes @pages pages from @iova on, and is done */
+/** type1_write() - The device writes @pages pages from @iova on, and is done */
 int type1_write(struct type1 *t, __u64 iova, __u64 pages)
 {
 	struct vdev_job job;

@@ -21,9 +21,9 @@
 
 /**
  * struct type1 - An open container with its device
- * @container: what was opened as the container
- * @group: the device's IOMMU group
- * @dev: the device; it may do DMA
+ * @container: What was opened as the container
+ * @group: The device's IOMMU group
+ * @dev: The device; it may do DMA
  */
 struct type1 {
 	int container;
@@ -33,11 +33,11 @@ struct type1 {
 
 /**
  * struct type1_range - A range, and a bitmap for it
- * @iova: first byte
- * @size: bytes; after an unmap, bytes that were unmapped
- * @pgsize: bytes per bit
- * @bits: the bitmap
- * @bytes: bytes at @bits
+ * @iova: First byte
+ * @size: Bytes; after an unmap, bytes that were unmapped
+ * @pgsize: Bytes per bit
+ * @bits: The bitmap
+ * @bytes: Bytes at @bits
  */
 struct type1_range {
 	__u64 iova;

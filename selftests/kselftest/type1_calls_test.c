@@ -72,11 +72,11 @@ static const char * const kind_names[NR_KINDS] = {
 
 /**
  * struct step - One call
- * @kind: which
- * @odd: what is special about it
- * @flags: of the ioctl
- * @va: of MAP
- * @range: of all others
+ * @kind: Which
+ * @odd: What is special about it
+ * @flags: Of the ioctl
+ * @va: Of MAP
+ * @range: Of all others
  */
 struct step {
 	enum kind kind;
@@ -89,8 +89,8 @@ struct step {
 /**
  * struct answer - What a container said
  * @rc: 0 or -errno
- * @unmapped: bytes
- * @bits: of the pages from BASE on
+ * @unmapped: Bytes
+ * @bits: Of the pages from BASE on
  */
 struct answer {
 	int rc;
@@ -404,9 +404,9 @@ static void do_step(struct type1 *t, const struct step *step, __u64 *bits,
 
 /**
  * struct truth - What the device wrote
- * @mapped: by the answers of vfio's container
- * @dirty: written while tracking was on, and not reported since
- * @tracking: between START and STOP
+ * @mapped: By the answers of vfio's container
+ * @dirty: Written while tracking was on, and not reported since
+ * @tracking: Between START and STOP
  */
 struct truth {
 	bool mapped[PAGES];

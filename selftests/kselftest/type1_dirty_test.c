@@ -144,10 +144,10 @@ TEST_F(dirty, ranges_that_end_at_2_to_64)
 
 /**
  * struct reader - Reads until it is told not to
- * @self: the container
- * @on: it is to go on
- * @reads: answered with 0
- * @error: an answer that is neither 0 nor "not started"
+ * @self: The container
+ * @on: It is to go on
+ * @reads: Answered with 0
+ * @error: An answer that is neither 0 nor "not started"
  */
 struct reader {
 	FIXTURE_DATA(dirty) *self;
@@ -195,9 +195,9 @@ TEST_F(dirty, stop_while_another_thread_reads)
 
 /**
  * struct starter - STARTs together with another, and STOPs
- * @self: the container
- * @both: where they meet
- * @error: an answer that is not 0
+ * @self: The container
+ * @both: Where they meet
+ * @error: An answer that is not 0
  */
 struct starter {
 	FIXTURE_DATA(dirty) *self;

@@ -20,9 +20,9 @@
 
 /**
  * struct refusal - Parameters, and what comes of them
- * @parameters: with SOMEWHERE for the memory that was reserved
- * @rc: of loading
- * @message: in the kernel's log
+ * @parameters: With SOMEWHERE for the memory that was reserved
+ * @rc: Of loading
+ * @message: In the kernel's log
  */
 struct refusal {
 	const char *parameters;
@@ -34,7 +34,7 @@ static const struct refusal refusals[] = {
 	{ "memmap_start=0", -EINVAL, "memmap_start is not set" },
 	{ "memmap_start=0x70080000", -EINVAL, "is not a multiple of 1 MiB" },
 	{ "memmap_start=0x1000000", -EBUSY, "is in use as System RAM" },
-	{ "memmap_start=0xfe000000", -EBUSY, "belongs to someone else" },
+	{ "memmap_start=0xfe000000", -EBUSY, "is claimed by another driver" },
 	{ "memmap_start=0x4000000000", -ENODEV, "there is no memory" },
 	{ SOMEWHERE "iommus=arm", -EINVAL, "unknown personality \"arm\"" },
 	{ SOMEWHERE "iommus=amd,", -EINVAL, "unknown personality \"\"" },

@@ -2,7 +2,7 @@
 /*
  * The virtual platform itself, where nothing else leans on it: its parameters
  * and what they refuse, its log of the truth when that is full, an IOTLB with few
- * entries, and dirt by decree.
+ * entries, and injected dirty bits.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -106,7 +106,7 @@ TEST_F(virt, iotlb_is_small)
 	EXPECT_EQ(1, bench_count(b));
 }
 
-TEST_F(virt, dirt_by_decree)
+TEST_F(virt, injected_dirty_bits)
 {
 	static const char *const wrong[] = {
 		"0", "0 0x10000000 0x1000000 0x1000 3",	/* too few */

@@ -25,10 +25,10 @@
 
 /**
  * struct run - A vmigrate that runs
- * @pid: process
- * @out: what it says
- * @text: so far
- * @length: bytes of it
+ * @pid: Process
+ * @out: What it says
+ * @text: So far
+ * @length: Bytes of it
  */
 struct run {
 	pid_t pid;

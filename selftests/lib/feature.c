@@ -8,11 +8,11 @@
 #include "feature.h"
 
 /**
- * vfio_feature - VFIO_DEVICE_FEATURE
- * @fd: of the device
- * @flags: number of the feature, and VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
- * @data: goes in, and comes back
- * @size: bytes of it, at most 120
+ * vfio_feature() - VFIO_DEVICE_FEATURE
+ * @fd: Of the device
+ * @flags: Number of the feature, and VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
+ * @data: Goes in, and comes back
+ * @size: Bytes of it, at most 120
  */
 int vfio_feature(int fd, __u32 flags, void *data, size_t size)
 {

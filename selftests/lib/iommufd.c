@@ -18,9 +18,9 @@ static int call(int fd, unsigned long request, void *arg)
 }
 
 /**
- * iommufd_open - Open /dev/iommu
+ * iommufd_open() - Open /dev/iommu
  *
- * Return: a file descriptor that the caller closes, or -errno; ENOENT and
+ * Return: A file descriptor that the caller closes, or -errno; ENOENT and
  * ENODEV mean that iommufd is not loaded.
  */
 int iommufd_open(void)
@@ -31,9 +31,9 @@ int iommufd_open(void)
 }
 
 /**
- * iommufd_destroy - Destroy any object
+ * iommufd_destroy() - Destroy any object
  * @fd: iommufd
- * @id: the object
+ * @id: The object
  */
 int iommufd_destroy(int fd, __u32 id)
 {
@@ -43,9 +43,9 @@ int iommufd_destroy(int fd, __u32 id)
 }
 
 /**
- * iommufd_ioas_alloc - Make an IOAS
+ * iommufd_ioas_alloc() - Make an IOAS
  * @fd: iommufd
- * @out_ioas_id: the new IOAS
+ * @out_ioas_id: The new IOAS
  */
 int iommufd_ioas_alloc(int fd, __u32 *out_ioas_id)
 {
@@ -58,13 +58,13 @@ int iommufd_ioas_alloc(int fd, __u32 *out_ioas_id)
 }
 
 /**
- * iommufd_ioas_map - Map memory of this process at an IOVA of the caller's
+ * iommufd_ioas_map() - Map memory of this process at an IOVA of the caller's
  *	choice
  * @fd: iommufd
  * @ioas_id: IOAS to map into
- * @va: first byte of the memory
- * @length: bytes
- * @iova: first IOVA
+ * @va: First byte of the memory
+ * @length: Bytes
+ * @iova: First IOVA
  * @flags: IOMMU_IOAS_MAP_READABLE and IOMMU_IOAS_MAP_WRITEABLE, or
  *	IOMMUFD_MAP_RW for both
  */
@@ -84,12 +84,12 @@ int iommufd_ioas_map(int fd, __u32 ioas_id, void *va, __u64 length, __u64 iova,
 }
 
 /**
- * iommufd_ioas_unmap - Unmap whole mappings
+ * iommufd_ioas_unmap() - Unmap whole mappings
  * @fd: iommufd
  * @ioas_id: IOAS to unmap from
- * @iova: first IOVA; with @length UINT64_MAX and 0 here, everything
- * @length: bytes
- * @out_unmapped: bytes that were mapped and are not any more
+ * @iova: First IOVA; with @length UINT64_MAX and 0 here, everything
+ * @length: Bytes
+ * @out_unmapped: Bytes that were mapped and are not any more
  */
 int iommufd_ioas_unmap(int fd, __u32 ioas_id, __u64 iova, __u64 length,
 		       __u64 *out_unmapped)
@@ -108,14 +108,14 @@ int iommufd_ioas_unmap(int fd, __u32 ioas_id, __u64 iova, __u64 length,
 }
 
 /**
- * iommufd_ioas_copy - Map in one IOAS what is mapped in another (or the same)
+ * iommufd_ioas_copy() - Map in one IOAS what is mapped in another (or the same)
  * @fd: iommufd
  * @dst_ioas_id: IOAS to map into
  * @src_ioas_id: IOAS that has the mapping
- * @dst_iova: first IOVA of the new mapping
- * @src_iova: first IOVA of the old one
- * @length: bytes of the old one, all of it
- * @flags: as for iommufd_ioas_map()
+ * @dst_iova: First IOVA of the new mapping
+ * @src_iova: First IOVA of the old one
+ * @length: Bytes of the old one, all of it
+ * @flags: As for iommufd_ioas_map()
  */
 int iommufd_ioas_copy(int fd, __u32 dst_ioas_id, __u32 src_ioas_id,
 		      __u64 dst_iova, __u64 src_iova, __u64 length,
@@ -135,10 +135,10 @@ int iommufd_ioas_copy(int fd, __u32 dst_ioas_id, __u32 src_ioas_id,
 }
 
 /**
- * iommufd_ioas_huge_pages - Allow or forbid leaves larger than a page
+ * iommufd_ioas_huge_pages() - Allow or forbid leaves larger than a page
  * @fd: iommufd
- * @ioas_id: an IOAS without mappings
- * @enable: false for leaves of PAGE_SIZE only
+ * @ioas_id: An IOAS without mappings
+ * @enable: False for leaves of PAGE_SIZE only
  */
 int iommufd_ioas_huge_pages(int fd, __u32 ioas_id, bool enable)
 {
@@ -154,10 +154,10 @@ int iommufd_ioas_huge_pages(int fd, __u32 ioas_id, bool enable)
 }
 
 /**
- * iommufd_ioas_small_leaves - Give HWPTs made from now on leaves of one page, or not
+ * iommufd_ioas_small_leaves() - Give HWPTs made from now on leaves of one page, or not
  * @fd: iommufd
- * @ioas_id: the IOAS
- * @enable: true for leaves of one page
+ * @ioas_id: The IOAS
+ * @enable: True for leaves of one page
  */
 int iommufd_ioas_small_leaves(int fd, __u32 ioas_id, bool enable)
 {
@@ -173,12 +173,12 @@ int iommufd_ioas_small_leaves(int fd, __u32 ioas_id, bool enable)
 }
 
 /**
- * iommufd_hwpt_alloc - Make an HWPT of an IOAS
+ * iommufd_hwpt_alloc() - Make an HWPT of an IOAS
  * @fd: iommufd
- * @dev_id: device that it is for
- * @pt_id: the IOAS
- * @flags: combination of enum iommufd_hwpt_alloc_flags
- * @out_hwpt_id: the new HWPT
+ * @dev_id: Device that it is for
+ * @pt_id: The IOAS
+ * @flags: Combination of enum iommufd_hwpt_alloc_flags
+ * @out_hwpt_id: The new HWPT
  */
 int iommufd_hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
 		       __u32 *out_hwpt_id)
@@ -198,14 +198,14 @@ int iommufd_hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
 }
 
 /**
- * iommufd_hwpt_nested_alloc - Make a nested HWPT
+ * iommufd_hwpt_nested_alloc() - Make a nested HWPT
  * @fd: iommufd
- * @dev_id: device that it is for
- * @parent_id: an HWPT that was made to be a parent
- * @data_type: what the IOMMU's driver calls the kind of @data
- * @data: the stage 1
- * @len: bytes of it
- * @out_hwpt_id: the new HWPT
+ * @dev_id: Device that it is for
+ * @parent_id: An HWPT that was made to be a parent
+ * @data_type: What the IOMMU's driver calls the kind of @data
+ * @data: The stage 1
+ * @len: Bytes of it
+ * @out_hwpt_id: The new HWPT
  */
 int iommufd_hwpt_nested_alloc(int fd, __u32 dev_id, __u32 parent_id,
 			      __u32 data_type, const void *data, __u32 len,
@@ -227,10 +227,10 @@ int iommufd_hwpt_nested_alloc(int fd, __u32 dev_id, __u32 parent_id,
 }
 
 /**
- * iommufd_hwpt_set_dirty - Upstream's per-HWPT dirty tracking, on or off
+ * iommufd_hwpt_set_dirty() - Upstream's per-HWPT dirty tracking, on or off
  * @fd: iommufd
- * @hwpt_id: the HWPT
- * @enable: on or off
+ * @hwpt_id: The HWPT
+ * @enable: On or off
  */
 int iommufd_hwpt_set_dirty(int fd, __u32 hwpt_id, bool enable)
 {
@@ -244,14 +244,14 @@ int iommufd_hwpt_set_dirty(int fd, __u32 hwpt_id, bool enable)
 }
 
 /**
- * iommufd_hwpt_get_dirty - Upstream's per-HWPT dirty bitmap
+ * iommufd_hwpt_get_dirty() - Upstream's per-HWPT dirty bitmap
  * @fd: iommufd
- * @hwpt_id: the HWPT
- * @iova: first IOVA
- * @length: bytes
- * @page_size: bytes per bit
- * @bitmap: one bit for every @page_size bytes of @length
- * @flags: combination of enum iommufd_hwpt_get_dirty_bitmap_flags
+ * @hwpt_id: The HWPT
+ * @iova: First IOVA
+ * @length: Bytes
+ * @page_size: Bytes per bit
+ * @bitmap: One bit for every @page_size bytes of @length
+ * @flags: Combination of enum iommufd_hwpt_get_dirty_bitmap_flags
  */
 int iommufd_hwpt_get_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
 			   __u64 page_size, void *bitmap, __u32 flags)
@@ -270,13 +270,13 @@ int iommufd_hwpt_get_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
 }
 
 /**
- * tracker_alloc - Make the dirty tracker of an IOAS
+ * tracker_alloc() - Make the dirty tracker of an IOAS
  * @fd: iommufd
  * @ioas_id: IOAS to track
- * @policy: one of enum iommu_dirty_policy
- * @flags: combination of enum iommu_dirty_tracker_alloc_flags
- * @page_size: finest unit to keep, in bytes, or 0
- * @out_tracker_id: the new tracker
+ * @policy: One of enum iommu_dirty_policy
+ * @flags: Combination of enum iommu_dirty_tracker_alloc_flags
+ * @page_size: Finest unit to keep, in bytes, or 0
+ * @out_tracker_id: The new tracker
  *
  * Return: 0 or -errno; ENOTTY means that the iommufd that is loaded has no
  * dirty tracker.
@@ -299,12 +299,12 @@ int tracker_alloc(int fd, __u32 ioas_id, __u32 policy, __u32 flags,
 }
 
 /**
- * tracker_set - Start or stop
+ * tracker_set() - Start or stop
  * @fd: iommufd
- * @tracker_id: the tracker
- * @flags: combination of enum iommu_dirty_tracker_set_flags
- * @out_page_size: finest unit in which dirt is reported, in bytes
- * @out_flags: combination of enum iommu_dirty_tracker_out_flags
+ * @tracker_id: The tracker
+ * @flags: Combination of enum iommu_dirty_tracker_set_flags
+ * @out_page_size: Finest unit in which dirt is reported, in bytes
+ * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
  */
 int tracker_set(int fd, __u32 tracker_id, __u32 flags, __u64 *out_page_size,
 		__u32 *out_flags)
@@ -326,12 +326,12 @@ int tracker_set(int fd, __u32 tracker_id, __u32 flags, __u64 *out_page_size,
 }
 
 /**
- * tracker_set_policy - Change the policy of a tracker or of a device
+ * tracker_set_policy() - Change the policy of a tracker or of a device
  * @fd: iommufd
- * @tracker_id: the tracker
- * @flags: as for tracker_set()
- * @policy: one of enum iommu_dirty_policy
- * @dev_id: the device, or 0
+ * @tracker_id: The tracker
+ * @flags: As for tracker_set()
+ * @policy: One of enum iommu_dirty_policy
+ * @dev_id: The device, or 0
  */
 int tracker_set_policy(int fd, __u32 tracker_id, __u32 flags, __u32 policy,
 		       __u32 dev_id)
@@ -348,9 +348,9 @@ int tracker_set_policy(int fd, __u32 tracker_id, __u32 flags, __u32 policy,
 }
 
 /**
- * tracker_read - READ with every field in the caller's hand
+ * tracker_read() - READ with every field in the caller's hand
  * @fd: iommufd
- * @cmd: in and out; only its size is filled in here
+ * @cmd: In and out; only its size is filled in here
  *
  * The kernel writes the out fields on failure too, where it can.
  */
@@ -376,15 +376,15 @@ static int read_out(int fd, struct iommu_dirty_tracker_read *cmd,
 }
 
 /**
- * tracker_read_bitmap - READ into a bitmap
+ * tracker_read_bitmap() - READ into a bitmap
  * @fd: iommufd
- * @tracker_id: the tracker
- * @iova: first IOVA
- * @length: bytes
- * @page_size: bytes per bit
- * @bitmap: one 64-bit word for every 64 bits begun; bits are ORed in
+ * @tracker_id: The tracker
+ * @iova: First IOVA
+ * @length: Bytes
+ * @page_size: Bytes per bit
+ * @bitmap: One 64-bit word for every 64 bits begun; bits are ORed in
  * @flags: IOMMU_DIRTY_TRACKER_READ_NO_CLEAR or 0
- * @out: may be NULL; filled on failure too
+ * @out: May be NULL; filled on failure too
  */
 int tracker_read_bitmap(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 			__u64 page_size, __u64 *bitmap, __u32 flags,
@@ -405,18 +405,18 @@ int tracker_read_bitmap(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 }
 
 /**
- * tracker_read_ranges - READ as ranges
+ * tracker_read_ranges() - READ as ranges
  * @fd: iommufd
- * @tracker_id: the tracker
- * @iova: first IOVA
- * @length: bytes
- * @page_size: unit of the ranges, in bytes
- * @ranges: array to fill
- * @nr_ranges: its entries, at least one
+ * @tracker_id: The tracker
+ * @iova: First IOVA
+ * @length: Bytes
+ * @page_size: Unit of the ranges, in bytes
+ * @ranges: Array to fill
+ * @nr_ranges: Its entries, at least one
  * @flags: IOMMU_DIRTY_TRACKER_READ_NO_CLEAR or 0
- * @out: may be NULL; filled on failure too
+ * @out: May be NULL; filled on failure too
  *
- * Return: the number of ranges filled in, or -errno.
+ * Return: The number of ranges filled in, or -errno.
  */
 int tracker_read_ranges(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 			__u64 page_size, struct iommu_dirty_range *ranges,
@@ -438,9 +438,9 @@ int tracker_read_ranges(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 }
 
 /**
- * tracker_unmap - UNMAP with every field in the caller's hand
+ * tracker_unmap() - UNMAP with every field in the caller's hand
  * @fd: iommufd
- * @cmd: in and out; only its size is filled in here
+ * @cmd: In and out; only its size is filled in here
  */
 int tracker_unmap(int fd, struct iommu_dirty_tracker_unmap *cmd)
 {
@@ -449,13 +449,13 @@ int tracker_unmap(int fd, struct iommu_dirty_tracker_unmap *cmd)
 }
 
 /**
- * tracker_count - Count what a READ would report; nothing is cleared
+ * tracker_count() - Count what a READ would report; nothing is cleared
  * @fd: iommufd
- * @tracker_id: the tracker
- * @iova: first IOVA
- * @length: bytes
- * @page_size: unit of the count, in bytes
- * @out: may be NULL; filled on failure too
+ * @tracker_id: The tracker
+ * @iova: First IOVA
+ * @length: Bytes
+ * @page_size: Unit of the count, in bytes
+ * @out: May be NULL; filled on failure too
  */
 int tracker_count(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 		  __u64 page_size, struct tracker_read_out *out)
@@ -472,13 +472,13 @@ int tracker_count(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 }
 
 /**
- * tracker_info - The plan
+ * tracker_info() - The plan
  * @fd: iommufd
- * @tracker_id: the tracker
- * @out: the kernel's answer; its @nr_sources is how many sources there are,
+ * @tracker_id: The tracker
+ * @out: The kernel's answer; its @nr_sources is how many sources there are,
  *	which may be more than @nr_sources
- * @sources: array to fill; may be NULL when @nr_sources is 0
- * @nr_sources: its entries
+ * @sources: Array to fill; may be NULL when @nr_sources is 0
+ * @nr_sources: Its entries
  */
 int tracker_info(int fd, __u32 tracker_id, struct iommu_dirty_tracker_info *out,
 		 struct iommu_dirty_source_info *sources,
@@ -495,7 +495,7 @@ int tracker_info(int fd, __u32 tracker_id, struct iommu_dirty_tracker_info *out,
 }
 
 /**
- * iommufd_source_words - A source in words
+ * iommufd_source_words() - A source in words
  * @kind: enum iommu_dirty_source_kind
  *
  * Returns NULL for one that is not known.

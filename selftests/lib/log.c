@@ -7,11 +7,11 @@
 #include "log.h"
 
 /**
- * log_start - Begin, clean
- * @fd: of the device
- * @ranges: what to log
- * @nr_ranges: how many
- * @page_size: in: the unit that is wanted; out: the one that it is
+ * log_start() - Begin, clean
+ * @fd: Of the device
+ * @ranges: What to log
+ * @nr_ranges: How many
+ * @page_size: In: the unit that is wanted; out: the one that it is
  */
 int log_start(int fd, const struct vfio_device_feature_dma_logging_range *ranges,
 	      unsigned int nr_ranges, __u64 *page_size)
@@ -31,8 +31,8 @@ int log_start(int fd, const struct vfio_device_feature_dma_logging_range *ranges
 }
 
 /**
- * log_stop - End, and forget what was not reported
- * @fd: of the device
+ * log_stop() - End, and forget what was not reported
+ * @fd: Of the device
  */
 int log_stop(int fd)
 {
@@ -41,12 +41,12 @@ int log_stop(int fd)
 }
 
 /**
- * log_report - What was written since it was last reported
- * @fd: of the device
- * @iova: first byte
- * @length: bytes
- * @page_size: bytes of a bit
- * @bitmap: bits are set in it
+ * log_report() - What was written since it was last reported
+ * @fd: Of the device
+ * @iova: First byte
+ * @length: Bytes
+ * @page_size: Bytes of a bit
+ * @bitmap: Bits are set in it
  */
 int log_report(int fd, __u64 iova, __u64 length, __u64 page_size,
 	       __u64 *bitmap)

@@ -5,9 +5,9 @@
 #include <linux/types.h>
 
 /**
- * random_below - A random number
- * @state: what seeds it, not 0; changed
- * @below: one more than the largest
+ * random_below() - A random number
+ * @state: What seeds it, not 0; changed
+ * @below: One more than the largest
  */
 static inline __u64 random_below(__u64 *state, __u64 below)
 {

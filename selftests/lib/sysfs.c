@@ -15,9 +15,9 @@
 #define PCI_DEVICES	"/sys/bus/pci/devices"
 
 /**
- * sysfs_write - Write a string to an attribute
- * @path: the attribute
- * @value: the string
+ * sysfs_write() - Write a string to an attribute
+ * @path: The attribute
+ * @value: The string
  */
 int sysfs_write(const char *path, const char *value)
 {
@@ -82,11 +82,11 @@ static bool count_one(const char *name, void *arg)
 }
 
 /**
- * sysfs_pci_count - How many devices have a PCI ID
- * @vendor: of the ID
- * @device: of the ID
+ * sysfs_pci_count() - How many devices have a PCI ID
+ * @vendor: Of the ID
+ * @device: Of the ID
  *
- * Return: the number, or -errno.
+ * Return: The number, or -errno.
  */
 int sysfs_pci_count(unsigned int vendor, unsigned int device)
 {
@@ -119,12 +119,12 @@ static bool find_one(const char *name, void *p)
 }
 
 /**
- * sysfs_pci_find - Address of the device with a PCI ID
- * @vendor: of the ID
- * @device: of the ID
- * @index: which of them, in order of address, from 0
- * @name: the address, like 0000:00:01.0
- * @len: room at @name in bytes
+ * sysfs_pci_find() - Address of the device with a PCI ID
+ * @vendor: Of the ID
+ * @device: Of the ID
+ * @index: Which of them, in order of address, from 0
+ * @name: The address, like 0000:00:01.0
+ * @len: Room at @name in bytes
  *
  * Return: 0, or -ENODEV when there is none.
  */
@@ -155,9 +155,9 @@ static bool bound_to(const char *name, const char *driver)
 }
 
 /**
- * sysfs_pci_bind - Give a device to a driver, whoever has it
+ * sysfs_pci_bind() - Give a device to a driver, whoever has it
  * @name: PCI address
- * @driver: name of the driver, which must be loaded
+ * @driver: Name of the driver, which must be loaded
  *
  * Return: 0, or -errno; ENXIO when the driver did not take the device.
  */
@@ -183,10 +183,10 @@ int sysfs_pci_bind(const char *name, const char *driver)
 }
 
 /**
- * sysfs_vfio_cdev - Path of a device's vfio character device
+ * sysfs_vfio_cdev() - Path of a device's vfio character device
  * @name: PCI address
- * @path: the path, like /dev/vfio/devices/vfio0
- * @len: room at @path in bytes
+ * @path: The path, like /dev/vfio/devices/vfio0
+ * @len: Room at @path in bytes
  *
  * Return: 0, or -ENXIO when there is none: the device is not bound to a vfio
  * driver, or vfio was built without character devices.
@@ -214,9 +214,9 @@ int sysfs_vfio_cdev(const char *name, char *path, size_t len)
 }
 
 /**
- * number_in - A number in a file of lines "NAME NUMBER ..."
- * @path: such as /proc/self/status or a memory.stat
- * @name: how the line begins, as far as the number
+ * number_in() - A number in a file of lines "NAME NUMBER ..."
+ * @path: Such as /proc/self/status or a memory.stat
+ * @name: How the line begins, as far as the number
  *
  * Returns -1 when it is not there.
  */

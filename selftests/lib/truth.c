@@ -7,10 +7,10 @@
 #include "truth.h"
 
 /**
- * truth_open - Start a new, empty log
+ * truth_open() - Start a new, empty log
  *
- * Return: a file descriptor that the caller closes, or -errno; EBUSY when
- * someone else has it open, ENOENT when the virtual platform is not loaded.
+ * Return: A file descriptor that the caller closes, or -errno; EBUSY when
+ * another file has it open, ENOENT when the virtual platform is not loaded.
  */
 int truth_open(void)
 {
@@ -20,12 +20,12 @@ int truth_open(void)
 }
 
 /**
- * truth_read - Take the oldest records out of the log
- * @fd: from truth_open()
- * @recs: array to fill
- * @nr_recs: its entries
+ * truth_read() - Take the oldest records out of the log
+ * @fd: From truth_open()
+ * @recs: Array to fill
+ * @nr_recs: Its entries
  *
- * Return: the number of records read, 0 when there is none, or -errno;
+ * Return: The number of records read, 0 when there is none, or -errno;
  * EOVERFLOW when records were lost since the last call.
  */
 int truth_read(int fd, struct virt_truth_rec *recs, unsigned int nr_recs)

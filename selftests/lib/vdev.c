@@ -51,9 +51,9 @@ static int map_bar0(struct vdev *d)
 }
 
 /**
- * vdev_count - How many virtual DMA devices there are
+ * vdev_count() - How many virtual DMA devices there are
  *
- * Return: the number, or -errno.
+ * Return: The number, or -errno.
  */
 int vdev_count(void)
 {
@@ -61,10 +61,10 @@ int vdev_count(void)
 }
 
 /**
- * vdev_open_driver - Open a device, ready to be attached
- * @d: filled in
- * @iommufd: to bind it to; must stay open as long as the device
- * @index: which of the devices, in order of their PCI address, from 0
+ * vdev_open_driver() - Open a device, ready to be attached
+ * @d: Filled in
+ * @iommufd: To bind it to; must stay open as long as the device
+ * @index: Which of the devices, in order of their PCI address, from 0
  * @driver: VFIO driver, VDEV_TRACKER_DRIVER for one
  *
  * Binds the device to the driver if it is not, and enables bus mastering.
@@ -112,15 +112,15 @@ int vdev_open_driver(struct vdev *d, int iommufd, unsigned int index,
 	return rc;
 }
 
-/** vdev_open - As vdev_open_driver(), with vfio-pci */
+/** vdev_open() - As vdev_open_driver(), with vfio-pci */
 int vdev_open(struct vdev *d, int iommufd, unsigned int index)
 {
 	return vdev_open_driver(d, iommufd, index, "vfio-pci");
 }
 
 /**
- * vdev_close - Close a device; the kernel detaches and resets it
- * @d: from vdev_open(); one that is closed already is left alone
+ * vdev_close() - Close a device; the kernel detaches and resets it
+ * @d: From vdev_open(); one that is closed already is left alone
  */
 void vdev_close(struct vdev *d)
 {
@@ -133,10 +133,10 @@ void vdev_close(struct vdev *d)
 }
 
 /**
- * vdev_attach - Attach to an IOAS or an HWPT, or replace what it is attached to
- * @d: the device
- * @pt_id: the IOAS or HWPT
- * @out_hwpt: the HWPT that it is attached to now; may be NULL
+ * vdev_attach() - Attach to an IOAS or an HWPT, or replace what it is attached to
+ * @d: The device
+ * @pt_id: The IOAS or HWPT
+ * @out_hwpt: The HWPT that it is attached to now; may be NULL
  */
 int vdev_attach(struct vdev *d, __u32 pt_id, __u32 *out_hwpt)
 {
@@ -152,8 +152,8 @@ int vdev_attach(struct vdev *d, __u32 pt_id, __u32 *out_hwpt)
 }
 
 /**
- * vdev_detach - Detach; the device's accesses are refused from here on
- * @d: the device
+ * vdev_detach() - Detach; the device's accesses are refused from here on
+ * @d: The device
  */
 int vdev_detach(struct vdev *d)
 {
@@ -163,8 +163,8 @@ int vdev_detach(struct vdev *d)
 }
 
 /**
- * vdev_reset - Reset the device (VFIO_DEVICE_RESET)
- * @d: the device
+ * vdev_reset() - Reset the device (VFIO_DEVICE_RESET)
+ * @d: The device
  *
  * A reset clears bus mastering; vdev_bus_master() enables it again.
  */
@@ -174,8 +174,8 @@ int vdev_reset(struct vdev *d)
 }
 
 /**
- * vdev_bus_master - Allow or forbid DMA in the device's PCI command register
- * @d: the device
+ * vdev_bus_master() - Allow or forbid DMA in the device's PCI command register
+ * @d: The device
  * @enable: 0 or 1
  */
 int vdev_bus_master(struct vdev *d, int enable)
@@ -203,9 +203,9 @@ int vdev_bus_master(struct vdev *d, int enable)
 }
 
 /**
- * vdev_irq_set - Connect MSI-X vector 0 to an eventfd
- * @d: the device
- * @fd: the eventfd, or -1 to turn MSI-X off
+ * vdev_irq_set() - Connect MSI-X vector 0 to an eventfd
+ * @d: The device
+ * @fd: The eventfd, or -1 to turn MSI-X off
  *
  * A job with @irq set raises it when the run ends.
  */
@@ -230,10 +230,10 @@ int vdev_irq_set(struct vdev *d, int fd)
 }
 
 /**
- * vdev_irq_enable - Connect MSI-X vector 0 to a new eventfd
- * @d: the device
+ * vdev_irq_enable() - Connect MSI-X vector 0 to a new eventfd
+ * @d: The device
  *
- * Return: an eventfd that the caller closes, or -errno. See vdev_irq_set().
+ * Return: An eventfd that the caller closes, or -errno. See vdev_irq_set().
  */
 int vdev_irq_enable(struct vdev *d)
 {
@@ -251,8 +251,8 @@ int vdev_irq_enable(struct vdev *d)
 }
 
 /**
- * vdev_read64 - Read a register
- * @d: the device
+ * vdev_read64() - Read a register
+ * @d: The device
  * @reg: VIRT_DMA_*, in bytes
  */
 __u64 vdev_read64(struct vdev *d, unsigned int reg)
@@ -264,10 +264,10 @@ __u64 vdev_read64(struct vdev *d, unsigned int reg)
 }
 
 /**
- * vdev_write64 - Write a register
- * @d: the device
+ * vdev_write64() - Write a register
+ * @d: The device
  * @reg: VIRT_DMA_*, in bytes
- * @value: to write
+ * @value: To write
  */
 void vdev_write64(struct vdev *d, unsigned int reg, __u64 value)
 {
@@ -307,9 +307,9 @@ static int doorbell(struct vdev *d, __u64 command)
 }
 
 /**
- * vdev_job_init - A job with the registers' reset values: 8 bytes at the
+ * vdev_job_init() - A job with the registers' reset values: 8 bytes at the
  *	beginning of each 4 KiB, in sequence, once, as fast as it goes
- * @job: to fill in; the caller sets at least @iova and @length
+ * @job: To fill in; the caller sets at least @iova and @length
  */
 void vdev_job_init(struct vdev_job *job)
 {
@@ -324,9 +324,9 @@ void vdev_job_init(struct vdev_job *job)
 }
 
 /**
- * vdev_start - Start a job; a running one is stopped first
- * @d: the device
- * @job: what to do
+ * vdev_start() - Start a job; a running one is stopped first
+ * @d: The device
+ * @job: What to do
  *
  * When it returns, STATUS and DONE are those of this job.
  */
@@ -353,9 +353,9 @@ int vdev_start(struct vdev *d, const struct vdev_job *job)
 }
 
 /**
- * vdev_wait - Wait until the device is idle
- * @d: the device
- * @timeout_ms: how long
+ * vdev_wait() - Wait until the device is idle
+ * @d: The device
+ * @timeout_ms: How long
  *
  * Return: 0, or -ETIMEDOUT. Accesses that were refused are in FAULTS.
  */
@@ -366,8 +366,8 @@ int vdev_wait(struct vdev *d, unsigned int timeout_ms)
 }
 
 /**
- * vdev_stop - Stop the device and wait until nothing is in flight
- * @d: the device; may be idle
+ * vdev_stop() - Stop the device and wait until nothing is in flight
+ * @d: The device; may be idle
  */
 int vdev_stop(struct vdev *d)
 {
@@ -380,10 +380,10 @@ int vdev_stop(struct vdev *d)
 }
 
 /**
- * vdev_run - Start a job and wait for its end
- * @d: the device
- * @job: what to do; @sweeps not 0
- * @timeout_ms: how long; the device is stopped when it takes longer
+ * vdev_run() - Start a job and wait for its end
+ * @d: The device
+ * @job: What to do; @sweeps not 0
+ * @timeout_ms: How long; the device is stopped when it takes longer
  *
  * Return: 0; -ETIMEDOUT; -EFAULT when an access was refused.
  */

@@ -17,10 +17,10 @@
 /**
  * struct vdev - An open device
  * @fd: /dev/vfio/devices/vfioN; -1 when closed
- * @iommufd: that it is bound to; belongs to the caller
- * @dev_id: its ID in @iommufd
+ * @iommufd: That it is bound to; belongs to the caller
+ * @dev_id: Its ID in @iommufd
  * @bar: BAR0, mapped
- * @bar_size: bytes of it
+ * @bar_size: Bytes of it
  * @name: PCI address, like 0000:00:01.0
  */
 struct vdev {
@@ -37,17 +37,17 @@ struct vdev {
  *	names in virt_dma.h
  * @op: VIRT_DMA_OP_*
  * @pattern: VIRT_DMA_PATTERN_*
- * @iova: first byte
- * @length: bytes, a multiple of @unit
- * @unit: distance of accesses in bytes
- * @size: bytes per access
- * @offset: of the access in its unit, in bytes
- * @stride: in units
- * @src: first byte to read (COPY)
- * @seed: of RANDOM, and part of the values written
- * @sweeps: how often to go through; 0 until vdev_stop()
- * @rate: accesses per second; 0 for as fast as it goes
- * @irq: interrupt when the run ends; see vdev_irq_enable()
+ * @iova: First byte
+ * @length: Bytes, a multiple of @unit
+ * @unit: Distance of accesses in bytes
+ * @size: Bytes per access
+ * @offset: Of the access in its unit, in bytes
+ * @stride: In units
+ * @src: First byte to read (COPY)
+ * @seed: Of RANDOM, and part of the values written
+ * @sweeps: How often to go through; 0 until vdev_stop()
+ * @rate: Accesses per second; 0 for as fast as it goes
+ * @irq: Interrupt when the run ends; see vdev_irq_enable()
  */
 struct vdev_job {
 	__u64 op;

@@ -51,9 +51,9 @@ static int create(const char *pf, unsigned int count)
 }
 
 /**
- * vf_pf_write - Write an attribute of the physical function
- * @attribute: its name
- * @value: the string
+ * vf_pf_write() - Write an attribute of the physical function
+ * @attribute: Its name
+ * @value: The string
  */
 int vf_pf_write(const char *attribute, const char *value)
 {
@@ -61,25 +61,25 @@ int vf_pf_write(const char *attribute, const char *value)
 }
 
 /**
- * vf_create - Have the PF make VFs that no driver probes; those there are go
- * @count: how many; 0 for none
+ * vf_create() - Have the PF make VFs that no driver probes; those there are go
+ * @count: How many; 0 for none
  */
 int vf_create(unsigned int count)
 {
 	return create(VF_PF, count);
 }
 
-/** vf_create_second - The same for the PF of the second device */
+/** vf_create_second() - The same for the PF of the second device */
 int vf_create_second(unsigned int count)
 {
 	return create(VF_PF_SECOND, count);
 }
 
 /**
- * vf_address - PCI address of a VF
- * @n: number of the VF, from 1; from VF_SECOND + 1 on, of the second device
- * @name: the address
- * @len: room at @name in bytes
+ * vf_address() - PCI address of a VF
+ * @n: Number of the VF, from 1; from VF_SECOND + 1 on, of the second device
+ * @name: The address
+ * @len: Room at @name in bytes
  */
 void vf_address(unsigned int n, char *name, size_t len)
 {
@@ -125,11 +125,11 @@ static int open_bound(struct vf *vf, int iommufd)
 }
 
 /**
- * vf_open - Open a VF, ready to be attached
- * @vf: filled in
- * @iommufd: to bind it to; must stay open as long as the VF
+ * vf_open() - Open a VF, ready to be attached
+ * @vf: Filled in
+ * @iommufd: To bind it to; must stay open as long as the VF
  * @name: PCI address
- * @driver: that is to have it
+ * @driver: That is to have it
  *
  * Binds the VF to the driver if it is not, and enables bus mastering.
  *
@@ -158,8 +158,8 @@ int vf_open(struct vf *vf, int iommufd, const char *name, const char *driver)
 }
 
 /**
- * vf_close - Close a VF; the kernel detaches and resets it
- * @vf: from vf_open(); one that is closed already is left alone
+ * vf_close() - Close a VF; the kernel detaches and resets it
+ * @vf: From vf_open(); one that is closed already is left alone
  *
  * The map of the BAR holds the device open as well as its descriptor.
  */
@@ -175,9 +175,9 @@ void vf_close(struct vf *vf)
 }
 
 /**
- * vf_attach - Attach to an IOAS or an HWPT
- * @vf: the VF
- * @pt_id: the IOAS or HWPT
+ * vf_attach() - Attach to an IOAS or an HWPT
+ * @vf: The VF
+ * @pt_id: The IOAS or HWPT
  */
 int vf_attach(struct vf *vf, __u32 pt_id)
 {
@@ -188,8 +188,8 @@ int vf_attach(struct vf *vf, __u32 pt_id)
 }
 
 /**
- * vf_reset - VFIO_DEVICE_RESET
- * @vf: the VF; its generator stops, bus mastering stays
+ * vf_reset() - VFIO_DEVICE_RESET
+ * @vf: The VF; its generator stops, bus mastering stays
  */
 int vf_reset(struct vf *vf)
 {
@@ -197,9 +197,9 @@ int vf_reset(struct vf *vf)
 }
 
 /**
- * vf_bus_master - Allow or forbid DMA and interrupts in the command register
- * @vf: the VF
- * @enable: allow
+ * vf_bus_master() - Allow or forbid DMA and interrupts in the command register
+ * @vf: The VF
+ * @enable: Allow
  */
 int vf_bus_master(struct vf *vf, bool enable)
 {
@@ -210,10 +210,10 @@ int vf_bus_master(struct vf *vf, bool enable)
 }
 
 /**
- * vf_irqs - VFIO_DEVICE_SET_IRQS of the first MSI-X vectors
- * @vf: the VF
- * @eventfds: one for each vector
- * @count: how many; 0 turns MSI-X off
+ * vf_irqs() - VFIO_DEVICE_SET_IRQS of the first MSI-X vectors
+ * @vf: The VF
+ * @eventfds: One for each vector
+ * @count: How many; 0 turns MSI-X off
  */
 int vf_irqs(struct vf *vf, const int *eventfds, unsigned int count)
 {
@@ -239,8 +239,8 @@ int vf_irqs(struct vf *vf, const int *eventfds, unsigned int count)
 }
 
 /**
- * vf_read - Read a register of the generator
- * @vf: the VF
+ * vf_read() - Read a register of the generator
+ * @vf: The VF
  * @reg: VIRT_CX_*, in bytes
  */
 __u64 vf_read(const struct vf *vf, unsigned int reg)
@@ -252,10 +252,10 @@ __u64 vf_read(const struct vf *vf, unsigned int reg)
 }
 
 /**
- * vf_write - Write a register of the generator
- * @vf: the VF
+ * vf_write() - Write a register of the generator
+ * @vf: The VF
  * @reg: VIRT_CX_*, in bytes
- * @value: to write
+ * @value: To write
  */
 void vf_write(const struct vf *vf, unsigned int reg, __u64 value)
 {
@@ -279,9 +279,9 @@ static int doorbell(struct vf *vf, __u64 command)
 }
 
 /**
- * vf_start - Let the generator begin with write number 0
- * @vf: the VF, RUNNING
- * @job: what to do
+ * vf_start() - Let the generator begin with write number 0
+ * @vf: The VF, RUNNING
+ * @job: What to do
  */
 int vf_start(struct vf *vf, const struct vf_job *job)
 {
@@ -302,8 +302,8 @@ int vf_start(struct vf *vf, const struct vf_job *job)
 }
 
 /**
- * vf_stop - Stop the generator; when it returns, nothing is in flight
- * @vf: the VF, RUNNING
+ * vf_stop() - Stop the generator; when it returns, nothing is in flight
+ * @vf: The VF, RUNNING
  */
 int vf_stop(struct vf *vf)
 {
@@ -311,10 +311,10 @@ int vf_stop(struct vf *vf)
 }
 
 /**
- * vf_wrong - How many words of a sequence are not in memory as they should be
- * @memory: what lies at @job->base
- * @job: what wrote to it
- * @position: how many writes were made; of a word that was written more than once,
+ * vf_wrong() - How many words of a sequence are not in memory as they should be
+ * @memory: What lies at @job->base
+ * @job: What wrote to it
+ * @position: How many writes were made; of a word that was written more than once,
  *	the last counts
  */
 __u64 vf_wrong(const void *memory, const struct vf_job *job, __u64 position)
@@ -335,10 +335,10 @@ __u64 vf_wrong(const void *memory, const struct vf_job *job, __u64 position)
 /* ---- VFIO_DEVICE_FEATURE --------------------------------------------------- */
 
 /**
- * vf_set_state - Set the migration state
- * @vf: the VF
- * @state: where to
- * @data_fd: set to the data FD if there is a new one, else to -1; may be NULL,
+ * vf_set_state() - Set the migration state
+ * @vf: The VF
+ * @state: Where to
+ * @data_fd: Set to the data FD if there is a new one, else to -1; may be NULL,
  *	and then it is closed
  */
 int vf_set_state(struct vf *vf, enum vfio_device_mig_state state, int *data_fd)
@@ -359,8 +359,8 @@ int vf_set_state(struct vf *vf, enum vfio_device_mig_state state, int *data_fd)
 }
 
 /**
- * vf_get_state - The migration state
- * @vf: the VF
+ * vf_get_state() - The migration state
+ * @vf: The VF
  *
  * Return: enum vfio_device_mig_state, or -errno.
  */
@@ -375,8 +375,8 @@ int vf_get_state(struct vf *vf)
 }
 
 /**
- * vf_migration_flags - Which migration states there are
- * @vf: the VF
+ * vf_migration_flags() - Which migration states there are
+ * @vf: The VF
  * @flags: VFIO_MIGRATION_*
  */
 int vf_migration_flags(struct vf *vf, __u64 *flags)
@@ -391,9 +391,9 @@ int vf_migration_flags(struct vf *vf, __u64 *flags)
 }
 
 /**
- * vf_data_size - How much would have to be moved if it were stopped now?
- * @vf: the VF
- * @size: an estimate, in bytes
+ * vf_data_size() - How much would have to be moved if it were stopped now?
+ * @vf: The VF
+ * @size: An estimate, in bytes
  */
 int vf_data_size(struct vf *vf, __u64 *size)
 {
@@ -407,7 +407,7 @@ int vf_data_size(struct vf *vf, __u64 *size)
 }
 
 /**
- * vf_state_name - A migration state in words
+ * vf_state_name() - A migration state in words
  * @state: enum vfio_device_mig_state, or -errno
  */
 const char *vf_state_name(int state)
@@ -427,9 +427,9 @@ const char *vf_state_name(int state)
 }
 
 /**
- * vf_precopy_info - VFIO_MIG_GET_PRECOPY_INFO
- * @data_fd: of a saving state
- * @info: filled in
+ * vf_precopy_info() - VFIO_MIG_GET_PRECOPY_INFO
+ * @data_fd: Of a saving state
+ * @info: Filled in
  */
 int vf_precopy_info(int data_fd, struct vfio_precopy_info *info)
 {
@@ -438,14 +438,14 @@ int vf_precopy_info(int data_fd, struct vfio_precopy_info *info)
 }
 
 /**
- * vf_stream_read - Read the device's state as far as it goes
- * @data_fd: of a saving state
- * @to: where to
- * @room: bytes there
- * @end: why it ended: 0 all was read, ENOSPC @room is full, ENOMSG the temporary
+ * vf_stream_read() - Read the device's state as far as it goes
+ * @data_fd: Of a saving state
+ * @to: Where to
+ * @room: Bytes there
+ * @end: Why it ended: 0 all was read, ENOSPC @room is full, ENOMSG the temporary
  *	end of pre-copy, or another errno
  *
- * Return: bytes read.
+ * Return: Bytes read.
  */
 ssize_t vf_stream_read(int data_fd, void *to, size_t room, int *end)
 {
@@ -465,10 +465,10 @@ ssize_t vf_stream_read(int data_fd, void *to, size_t room, int *end)
 }
 
 /**
- * vf_stream_write - Write state to a device
- * @data_fd: of RESUMING
- * @from: the stream, or a part of it
- * @length: bytes of it
+ * vf_stream_write() - Write state to a device
+ * @data_fd: Of RESUMING
+ * @from: The stream, or a part of it
+ * @length: Bytes of it
  */
 int vf_stream_write(int data_fd, const void *from, size_t length)
 {

@@ -29,11 +29,11 @@
 /**
  * struct vf - An open VF
  * @fd: /dev/vfio/devices/vfioN; -1 when closed
- * @dev_id: its ID in the iommufd
+ * @dev_id: Its ID in the iommufd
  * @bar: BAR0, mapped
- * @bar_size: bytes of it
- * @reg: registers of the generator
- * @config: where its config space lies in @fd
+ * @bar_size: Bytes of it
+ * @reg: Registers of the generator
+ * @config: Where its config space lies in @fd
  * @name: PCI address, like 0010:00:10.1
  */
 struct vf {
@@ -49,13 +49,13 @@ struct vf {
 /**
  * struct vf_job - What the generator is to write; see the registers of the same
  *	names in virt_connectx.h
- * @base: first byte
- * @length: bytes, a multiple of @unit
- * @unit: distance of writes in bytes
- * @rate: per second; 0 for as fast as it goes
- * @key: of the values
- * @end: number of the last write + 1; 0 for no end
- * @irq: interrupt after so many writes each; 0 for none
+ * @base: First byte
+ * @length: Bytes, a multiple of @unit
+ * @unit: Distance of writes in bytes
+ * @rate: Per second; 0 for as fast as it goes
+ * @key: Of the values
+ * @end: Number of the last write + 1; 0 for no end
+ * @irq: Interrupt after so many writes each; 0 for none
  */
 struct vf_job {
 	__u64 base;

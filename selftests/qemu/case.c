@@ -120,9 +120,9 @@ static bool parse_word(struct qcase *c, const char *word)
 }
 
 /**
- * case_parse - Read a line of cases.txt
- * @c: filled in
- * @line: the line, which is cut up
+ * case_parse() - Read a line of cases.txt
+ * @c: Filled in
+ * @line: The line, which is cut up
  *
  * Return: false if it is not understood
  */

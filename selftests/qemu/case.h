@@ -10,14 +10,14 @@
 
 /**
  * enum outcome - What came of a case
- * @OUTCOME_NONE: no statement
- * @OUTCOME_OK: migrated, and every word is right
+ * @OUTCOME_NONE: No statement
+ * @OUTCOME_OK: Migrated, and every word is right
  * @OUTCOME_LOST: QEMU says that it migrated, and words are wrong
- * @OUTCOME_FAILS: the migration failed, and the source continues with every word
+ * @OUTCOME_FAILS: The migration failed, and the source continues with every word
  *	right
  * @OUTCOME_BLOCKED: QEMU refused to begin, and so on
- * @OUTCOME_SKIP: this cannot be tried here
- * @OUTCOME_BROKEN: anything else; right in no case
+ * @OUTCOME_SKIP: This cannot be tried here
+ * @OUTCOME_BROKEN: Anything else; right in no case
  */
 enum outcome {
 	OUTCOME_NONE,
@@ -33,8 +33,8 @@ enum outcome {
  * struct device - A device of a case; the words of cases.txt's second column
  * @off: QEMU is not to use the VF's own log
  * @force: enable-migration=on
- * @mapped: the guest's BAR is the device's
- * @dma: not a VF but a virtual DMA device
+ * @mapped: The guest's BAR is the device's
+ * @dma: Not a VF but a virtual DMA device
  */
 struct device {
 	bool off;
@@ -45,27 +45,27 @@ struct device {
 
 /**
  * struct qcase - A case; see the head of cases.txt
- * @name: of the case
- * @where: which IOMMU
- * @device: what to migrate
- * @nr_devices: how many
- * @legacy: no -object iommufd
- * @type1: and vfio's own container, not iommufd
- * @multifd: the migration uses several channels
- * @ack: and switchover-ack
- * @map: the memory map changes meanwhile
- * @serve: with iommufd.serve_hwpt_ioctls
- * @times: so many migrations, one after the other
- * @log: pages that a VF's log holds, 0 for as many as it does
+ * @name: Of the case
+ * @where: Which IOMMU
+ * @device: What to migrate
+ * @nr_devices: How many
+ * @legacy: No -object iommufd
+ * @type1: And vfio's own container, not iommufd
+ * @multifd: The migration uses several channels
+ * @ack: And switchover-ack
+ * @map: The memory map changes meanwhile
+ * @serve: With iommufd.serve_hwpt_ioctls
+ * @times: So many migrations, one after the other
+ * @log: Pages that a VF's log holds, 0 for as many as it does
  * @breaks: iommufd.dirty_break
  * @drop: iommufd_virt.drop_record
- * @warns: how often a QEMU with the tracker says that a log failed
- * @fault: for iommufd_virt.connectx_faults
- * @object: more properties of -object iommufd
- * @tracker_used: this QEMU has the tracker, and is to use it
- * @right: what should come of it
- * @today: what comes of it as long as something is not mended
- * @tracker: what should with a QEMU that uses the tracker (contrib/qemu)
+ * @warns: How often a QEMU with the tracker says that a log failed
+ * @fault: For iommufd_virt.connectx_faults
+ * @object: More properties of -object iommufd
+ * @tracker_used: This QEMU has the tracker, and is to use it
+ * @right: What should come of it
+ * @today: What comes of it as long as something is not mended
+ * @tracker: What should with a QEMU that uses the tracker (contrib/qemu)
  */
 struct qcase {
 	char name[32];

@@ -35,7 +35,7 @@ static int parameter_number(const char *module, const char *name, unsigned int v
 }
 
 /**
- * host_init - Make VFs, and give all devices to their drivers
+ * host_init() - Make VFs, and give all devices to their drivers
  *
  * Return: 0 or -errno
  */
@@ -110,8 +110,8 @@ static int container(bool iommufd)
 }
 
 /**
- * host_prepare - All as the case wants it, but for faults
- * @c: the case; one that is all zero undoes what the last wanted
+ * host_prepare() - All as the case wants it, but for faults
+ * @c: The case; one that is all zero undoes what the last wanted
  *
  * Return: 0 or -errno
  */

@@ -260,9 +260,9 @@ static void run(const struct qcase *c, struct result *r)
 }
 
 /**
- * migrate_case - Try a case
- * @c: the case
- * @r: what came of it
+ * migrate_case() - Try a case
+ * @c: The case
+ * @r: What came of it
  */
 void migrate_case(const struct qcase *c, struct result *r)
 {

@@ -7,14 +7,14 @@
 
 /**
  * struct result - What came of a case
- * @outcome: in a word
- * @passes: over the guest's memory, of the last migration
- * @bytes: that it sent
- * @downtime: ms, of the longest, as QEMU says
- * @total: ms, of the longest
- * @words: that were written
- * @wrong: of them
- * @text: what QEMU said of a failure, or what broke
+ * @outcome: In a word
+ * @passes: Over the guest's memory, of the last migration
+ * @bytes: That it sent
+ * @downtime: Ms, of the longest, as QEMU says
+ * @total: Ms, of the longest
+ * @words: That were written
+ * @wrong: Of them
+ * @text: What QEMU said of a failure, or what broke
  */
 struct result {
 	enum outcome outcome;

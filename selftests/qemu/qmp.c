@@ -12,10 +12,10 @@
 #include "qmp.h"
 
 /**
- * qmp_open - Connect, and leave the negotiation behind
- * @qmp: filled in
+ * qmp_open() - Connect, and leave the negotiation behind
+ * @qmp: Filled in
  * @path: QEMU's socket
- * @deadline: by which QEMU has to be there
+ * @deadline: By which QEMU has to be there
  *
  * Return: 0 or -errno
  */
@@ -32,12 +32,12 @@ int qmp_open(struct wire *qmp, const char *path, long long deadline)
 }
 
 /**
- * qmp_call - One command
- * @qmp: the connection
- * @answer: if not NULL: the whole answer, be it a result or an error; valid until
+ * qmp_call() - One command
+ * @qmp: The connection
+ * @answer: If not NULL: the whole answer, be it a result or an error; valid until
  *	the next call
- * @command: its name
- * @arguments: members of its arguments as JSON without the braces, or NULL
+ * @command: Its name
+ * @arguments: Members of its arguments as JSON without the braces, or NULL
  *
  * Return: 0; -EREMOTEIO when QEMU answers with an error, else -errno
  */
@@ -86,12 +86,12 @@ static const char *value_of(const char *json, const char *key)
 }
 
 /**
- * json_number - A number of an answer
- * @json: the answer
- * @object: the object in it that has the key and no objects of its own, or NULL
- * @key: what it is called
+ * json_number() - A number of an answer
+ * @json: The answer
+ * @object: The object in it that has the key and no objects of its own, or NULL
+ * @key: What it is called
  *
- * Return: the number, 0 if there is none
+ * Return: The number, 0 if there is none
  */
 long long json_number(const char *json, const char *object, const char *key)
 {
@@ -108,11 +108,11 @@ long long json_number(const char *json, const char *object, const char *key)
 }
 
 /**
- * json_string - A string of an answer, without what quotes a character
- * @json: the answer
- * @key: what it is called
- * @to: the string, "" if there is none
- * @room: bytes at @to
+ * json_string() - A string of an answer, without what quotes a character
+ * @json: The answer
+ * @key: What it is called
+ * @to: The string, "" if there is none
+ * @room: Bytes at @to
  */
 void json_string(const char *json, const char *key, char *to, size_t room)
 {

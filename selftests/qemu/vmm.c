@@ -25,8 +25,8 @@
 
 /**
  * struct command - The command line
- * @argv: the words, terminated by NULL
- * @count: how many
+ * @argv: The words, terminated by NULL
+ * @count: How many
  */
 struct command {
 	char *argv[MAX_ARGS + 1];
@@ -135,12 +135,12 @@ static void execute(const struct vmm *vmm, struct command *command)
 }
 
 /**
- * vmm_start - Start QEMU, and the guest unless it is to come
- * @vmm: filled in; to be ended with vmm_end() even on failure
- * @name: of its files
- * @c: what the case wants
+ * vmm_start() - Start QEMU, and the guest unless it is to come
+ * @vmm: Filled in; to be ended with vmm_end() even on failure
+ * @name: Of its files
+ * @c: What the case wants
  * @side: 0 or 1: which half of the devices there are
- * @incoming: the guest will be migrated to here
+ * @incoming: The guest will be migrated to here
  *
  * Return: 0 when the guest has found all devices, or QEMU waits for it; or -errno
  */
@@ -248,13 +248,13 @@ bool vmm_has_tracker(void)
 }
 
 /**
- * vmm_ask - Ask the guest, and wait for its answer
- * @vmm: whose guest
- * @question: a character, or NULL to wait only
- * @answer: how the line of the answer begins; others are written to the log
- * @deadline: when to give up
+ * vmm_ask() - Ask the guest, and wait for its answer
+ * @vmm: Whose guest
+ * @question: A character, or NULL to wait only
+ * @answer: How the line of the answer begins; others are written to the log
+ * @deadline: When to give up
  *
- * Return: what is behind @answer, valid until the next, or NULL
+ * Return: What is behind @answer, valid until the next, or NULL
  */
 const char *vmm_ask(struct vmm *vmm, const char *question, const char *answer,
 		    long long deadline)

@@ -13,11 +13,11 @@
 
 /**
  * struct vmm - A QEMU
- * @name: its sockets and log are /tmp/NAME.*
- * @pid: of its process, 0 if there is none
- * @log: what it says
- * @qmp: its machine protocol
- * @serial: the guest's serial port
+ * @name: Its sockets and log are /tmp/NAME.*
+ * @pid: Of its process, 0 if there is none
+ * @log: What it says
+ * @qmp: Its machine protocol
+ * @serial: The guest's serial port
  */
 struct vmm {
 	char name[80];

@@ -36,10 +36,10 @@ void sleep_ms(long ms)
 }
 
 /**
- * wire_connect - Connect to a socket that may not be there yet
- * @wire: filled in
- * @path: of the socket
- * @deadline: when to give up
+ * wire_connect() - Connect to a socket that may not be there yet
+ * @wire: Filled in
+ * @path: Of the socket
+ * @deadline: When to give up
  *
  * Return: 0 or -errno of the last attempt
  */
@@ -111,11 +111,11 @@ static int receive(struct wire *wire, long long deadline)
 }
 
 /**
- * wire_line - The next line
- * @wire: the connection
- * @deadline: when to give up
+ * wire_line() - The next line
+ * @wire: The connection
+ * @deadline: When to give up
  *
- * Return: the line without its end, valid until the next call, or NULL with
+ * Return: The line without its end, valid until the next call, or NULL with
  *	errno set
  */
 char *wire_line(struct wire *wire, long long deadline)

@@ -12,10 +12,10 @@
 
 /**
  * struct wire - A connection that is read in lines
- * @fd: the socket; -1 if it is not connected
- * @length: bytes in @buffer
- * @taken: bytes of them that the last line took, with its end
- * @buffer: what was received; the last line is at its start, terminated
+ * @fd: The socket; -1 if it is not connected
+ * @length: Bytes in @buffer
+ * @taken: Bytes of them that the last line took, with its end
+ * @buffer: What was received; the last line is at its start, terminated
  */
 struct wire {
 	int fd;

@@ -12,7 +12,7 @@ static void region_init(struct model *m, unsigned long first, unsigned long n)
 }
 
 /**
- * model_init - A model of the bottom, the middle and the top of the address
+ * model_init() - A model of the bottom, the middle and the top of the address
  *	space, or of all of it when it has few granules
  * @m: The model
  * @shift: log2 of the granule
@@ -34,7 +34,7 @@ void model_init(struct model *m, unsigned int shift, unsigned long n)
 	region_init(m, top - n + 1, n);
 }
 
-/** model_init_one - A model of one region */
+/** model_init_one() - A model of one region */
 void model_init_one(struct model *m, unsigned int shift, unsigned long first,
 		    unsigned long n)
 {
@@ -42,7 +42,7 @@ void model_init_one(struct model *m, unsigned int shift, unsigned long first,
 	region_init(m, first, n);
 }
 
-/** model_copy - Make a model @to that is a copy */
+/** model_copy() - Make a model @to that is a copy */
 void model_copy(struct model *to, const struct model *from)
 {
 	unsigned int i;
@@ -60,7 +60,7 @@ void model_free(struct model *m)
 		free(m->r[--m->nr].dirty);
 }
 
-/** model_zero - All is clean */
+/** model_zero() - All is clean */
 void model_zero(struct model *m)
 {
 	unsigned int i;
@@ -69,7 +69,7 @@ void model_zero(struct model *m)
 		memset(m->r[i].dirty, 0, m->r[i].n);
 }
 
-/** model_mark - Make granules dirty (1) or clean (0), where it knows them */
+/** model_mark() - Make granules dirty (1) or clean (0), where it knows them */
 void model_mark(struct model *m, unsigned long first, unsigned long last,
 		unsigned char value)
 {
@@ -86,13 +86,13 @@ void model_mark(struct model *m, unsigned long first, unsigned long last,
 	}
 }
 
-/** model_add - Bytes were written: every granule they touch is dirty */
+/** model_add() - Bytes were written: every granule they touch is dirty */
 void model_add(struct model *m, unsigned long first, unsigned long last)
 {
 	model_mark(m, first >> m->shift, last >> m->shift, 1);
 }
 
-/** model_remove - Bytes are clean: so is a granule of which all bytes are */
+/** model_remove() - Bytes are clean: so is a granule of which all bytes are */
 void model_remove(struct model *m, unsigned long first, unsigned long last)
 {
 	unsigned long lo = first >> m->shift, hi = last >> m->shift;
@@ -108,7 +108,7 @@ void model_remove(struct model *m, unsigned long first, unsigned long last)
 		model_mark(m, lo, hi, 0);
 }
 
-/** model_full - Does it know all of a range, as dirty? */
+/** model_full() - Does it know all of a range, as dirty? */
 bool model_full(const struct model *m, unsigned long first, unsigned long last)
 {
 	unsigned int i;
@@ -123,7 +123,7 @@ bool model_full(const struct model *m, unsigned long first, unsigned long last)
 	return false;
 }
 
-/** model_also - What is dirty in a range of @src becomes so in @dst, too */
+/** model_also() - What is dirty in a range of @src becomes so in @dst, too */
 void model_also(struct model *dst, const struct model *src, unsigned long first,
 		unsigned long last)
 {
@@ -138,7 +138,7 @@ void model_also(struct model *dst, const struct model *src, unsigned long first,
 	}
 }
 
-/** model_move - What is dirty in a range of @src becomes so in @dst instead */
+/** model_move() - What is dirty in a range of @src becomes so in @dst instead */
 void model_move(struct model *dst, struct model *src, unsigned long first,
 		unsigned long last)
 {
@@ -156,7 +156,7 @@ unsigned long model_count(const struct model *m)
 	return count;
 }
 
-/** model_next - The first dirty granule in a range */
+/** model_next() - The first dirty granule in a range */
 bool model_next(const struct model *m, unsigned long first, unsigned long last,
 		unsigned long *found)
 {
@@ -181,9 +181,9 @@ bool model_next(const struct model *m, unsigned long first, unsigned long last,
 }
 
 /**
- * model_read - Make the model what a set really has
+ * model_read() - Make the model what a set really has
  *
- * Return: how many runs of the set the model does not know in full.
+ * Return: How many runs of the set the model does not know in full.
  */
 unsigned long model_read(struct model *m, struct dirty_set *set)
 {
@@ -206,7 +206,7 @@ unsigned long model_read(struct model *m, struct dirty_set *set)
 	return outside;
 }
 
-/** model_covers - Is all that is dirty in @part dirty in @all? */
+/** model_covers() - Is all that is dirty in @part dirty in @all? */
 bool model_covers(const struct model *all, const struct model *part)
 {
 	unsigned long i, j;
@@ -227,7 +227,7 @@ bool model_equal(const struct model *a, const struct model *b)
 	return model_covers(a, b) && model_covers(b, a);
 }
 
-/** model_same - Has the set exactly what the model has? */
+/** model_same() - Has the set exactly what the model has? */
 bool model_same(const struct model *m, struct dirty_set *set)
 {
 	struct model real;
@@ -239,7 +239,7 @@ bool model_same(const struct model *m, struct dirty_set *set)
 	return same;
 }
 
-/** model_inside - Has the set at least what the model has? */
+/** model_inside() - Has the set at least what the model has? */
 bool model_inside(const struct model *m, struct dirty_set *set)
 {
 	struct model real;

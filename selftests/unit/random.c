@@ -13,7 +13,7 @@ static bool one_round, quick;
 static char repeat[160] = "no random choice was made";
 
 /**
- * random_init - Take SEED, ROUND and QUICK from the environment
+ * random_init() - Take SEED, ROUND and QUICK from the environment
  *
  * Without SEED the time makes one. It is printed. QUICK is a tenth of the rounds.
  */
@@ -34,7 +34,7 @@ void random_init(void)
 }
 
 /**
- * random_round - Begin a round: all that follows is decided by the seed, the
+ * random_round() - Begin a round: all that follows is decided by the seed, the
  *	name of the test and the number of the round
  * @test: The test's function
  * @round: Which round; changed to ROUND if there is one
@@ -62,13 +62,13 @@ bool random_round(const char *test, unsigned long *round, unsigned long rounds)
 	return true;
 }
 
-/** random_repeat - What to say when the present round fails */
+/** random_repeat() - What to say when the present round fails */
 const char *random_repeat(void)
 {
 	return repeat;
 }
 
-/** rnd - 64 random bits (splitmix64) */
+/** rnd() - 64 random bits (splitmix64) */
 unsigned long rnd(void)
 {
 	unsigned long z = state += 0x9e3779b97f4a7c15UL;
@@ -78,25 +78,25 @@ unsigned long rnd(void)
 	return z ^ (z >> 31);
 }
 
-/** rnd_below - Less than @n, which is not 0 */
+/** rnd_below() - Less than @n, which is not 0 */
 unsigned long rnd_below(unsigned long n)
 {
 	return rnd() % n;
 }
 
-/** rnd_between - From @first to @last, inclusive */
+/** rnd_between() - From @first to @last, inclusive */
 unsigned long rnd_between(unsigned long first, unsigned long last)
 {
 	return last - first == ~0UL ? rnd() : first + rnd_below(last - first + 1);
 }
 
-/** rnd_chance - True in @percent of all cases */
+/** rnd_chance() - True in @percent of all cases */
 bool rnd_chance(unsigned int percent)
 {
 	return rnd_below(100) < percent;
 }
 
-/** rnd_ended - Is there nothing more to choose? Never here: see selftests/fuzz */
+/** rnd_ended() - Is there nothing more to choose? Never here: see selftests/fuzz */
 bool rnd_ended(void)
 {
 	return false;

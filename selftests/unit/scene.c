@@ -12,13 +12,13 @@
 #define CHUNK		DIRTY_CHUNK_BITS
 #define MAX_PAGES	(1UL << 16)
 
-/** scene_page - Number of the page of the READ in which @iova lies */
+/** scene_page() - Number of the page of the READ in which @iova lies */
 unsigned long scene_page(const struct scene *s, unsigned long iova)
 {
 	return (iova - s->rd.iova) >> s->rd.shift;
 }
 
-/** scene_count - How many pages of an array are marked */
+/** scene_count() - How many pages of an array are marked */
 unsigned long scene_count(const struct scene *s, const unsigned char *pages)
 {
 	unsigned long i, n = 0;
@@ -28,7 +28,7 @@ unsigned long scene_count(const struct scene *s, const unsigned char *pages)
 	return n;
 }
 
-/** scene_dirty - Add runs to the set and to the model */
+/** scene_dirty() - Add runs to the set and to the model */
 void scene_dirty(struct scene *s, unsigned int runs)
 {
 	static const unsigned long lengths[] = { 1, 1, 3, 64, 100, 513, CHUNK,
@@ -80,7 +80,7 @@ static void odd_dirt(struct scene *s)
 	}
 }
 
-/** scene_make - Make a set, with something in it or not */
+/** scene_make() - Make a set, with something in it or not */
 void scene_make(struct scene *s)
 {
 	static const unsigned int shifts[] = { 12, 12, 12, 16, 21 };
@@ -119,7 +119,7 @@ static unsigned int pick_shift(unsigned int granule)
 	return shifts[rnd_below(sizeof(shifts) / sizeof(*shifts))];
 }
 
-/** scene_random_read - A READ of anything that begins in the set's region */
+/** scene_random_read() - A READ of anything that begins in the set's region */
 void scene_random_read(struct scene *s, enum scene_format format)
 {
 	const struct region *r = &s->m.r[0];
@@ -143,7 +143,7 @@ void scene_random_read(struct scene *s, enum scene_format format)
 }
 
 /**
- * scene_read - Begin a READ
+ * scene_read() - Begin a READ
  * @s: The scene
  * @format: What to ask for
  * @iova: First byte
@@ -192,7 +192,7 @@ void scene_read(struct scene *s, enum scene_format format, unsigned long iova,
 	scene_want(s);
 }
 
-/** scene_want - What should be reported, from the model as it is now */
+/** scene_want() - What should be reported, from the model as it is now */
 void scene_want(struct scene *s)
 {
 	const struct region *r = &s->m.r[0];
@@ -248,7 +248,7 @@ static bool got_ranges(struct scene *s)
 }
 
 /**
- * scene_got - Read the user's buffer
+ * scene_got() - Read the user's buffer
  *
  * Return: false when it is malformed.
  */
@@ -265,7 +265,7 @@ bool scene_got(struct scene *s)
 	}
 }
 
-/** scene_deliver_model - Clean what a delivery of [first, last] cleans */
+/** scene_deliver_model() - Clean what a delivery of [first, last] cleans */
 void scene_deliver_model(struct scene *s, unsigned long first,
 			 unsigned long last)
 {
@@ -282,7 +282,7 @@ void scene_deliver_model(struct scene *s, unsigned long first,
 	}
 }
 
-/** scene_end_read - The user has seen enough */
+/** scene_end_read() - The user has seen enough */
 void scene_end_read(struct scene *s)
 {
 	free(s->want);

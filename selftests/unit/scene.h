@@ -10,9 +10,9 @@
 
 /**
  * enum scene_format - What the user asked for
- * @SCENE_BITMAP: a bitmap, some bits of which are set already
- * @SCENE_RANGES: ranges
- * @SCENE_COUNT: only how much
+ * @SCENE_BITMAP: A bitmap, some bits of which are set already
+ * @SCENE_RANGES: Ranges
+ * @SCENE_COUNT: Only how much
  */
 enum scene_format {
 	SCENE_BITMAP,

@@ -538,7 +538,7 @@ static int parse_up_to(const char *text)
 	return STATUS_OK;
 }
 
-/** cmd_check - check [--up-to ADDRESS] [PCI-ADDRESS ...] */
+/** cmd_check() - Check [--up-to ADDRESS] [PCI-ADDRESS ...] */
 int cmd_check(int argc, char **argv)
 {
 	struct json_object *list = options.json ? json_object_new_array() : NULL;

@@ -98,7 +98,7 @@ static const char *enum_name(int attr, uint64_t value)
 	return "?";
 }
 
-/** policy_name - A policy, as it is written */
+/** policy_name() - A policy, as it is written */
 const char *policy_name(uint64_t policy)
 {
 	return enum_name(IOMMUFD_DIRTY_A_POLICY, policy);
@@ -116,7 +116,7 @@ static struct json_object *json_bits(int attr, uint64_t value)
 	return bits;
 }
 
-/** json_of - An object or event as a JSON object, which is the caller's */
+/** json_of() - An object or event as a JSON object, which is the caller's */
 struct json_object *json_of(const struct object *o)
 {
 	struct json_object *json = json_object_new_object();
@@ -154,7 +154,7 @@ struct json_object *json_of(const struct object *o)
 	return json;
 }
 
-/** print_json - Print a JSON object, and free it */
+/** print_json() - Print a JSON object, and free it */
 void print_json(struct json_object *json)
 {
 	json_write(stdout, json, options.pretty);
@@ -200,10 +200,10 @@ static const uint64_t *n(const struct object *o)
 }
 
 /**
- * tracker_name - CONTEXT/ID, or CONTEXT/hwptID of the tracker of an HWPT
+ * tracker_name() - CONTEXT/ID, or CONTEXT/hwptID of the tracker of an HWPT
  * @o: The tracker, or a source or an event of it
  *
- * Return: text, until the next call.
+ * Return: Text, until the next call.
  */
 const char *tracker_name(const struct object *o)
 {
@@ -278,7 +278,7 @@ static void print_tracker(const struct object *o)
 	       size(n(o)[IOMMUFD_DIRTY_A_PENDING]), size(n(o)[IOMMUFD_DIRTY_A_MEMORY]));
 }
 
-/** print_object - An object in a line of words */
+/** print_object() - An object in a line of words */
 void print_object(const struct object *o)
 {
 	uint64_t context = n(o)[IOMMUFD_DIRTY_A_CONTEXT];
@@ -352,7 +352,7 @@ static void print_source(const struct object *o)
 	putchar('\n');
 }
 
-/** print_plan - A tracker and what it relies on, in words */
+/** print_plan() - A tracker and what it relies on, in words */
 void print_plan(const struct object *tracker, const struct objects *sources)
 {
 	unsigned int i;
@@ -382,7 +382,7 @@ static void print_time(uint64_t ns)
 	printf("%s.%06u ", text, (unsigned int)(ns % 1000000000 / 1000));
 }
 
-/** print_event - An event in a line of words */
+/** print_event() - An event in a line of words */
 void print_event(const struct object *ev)
 {
 	uint64_t event = n(ev)[IOMMUFD_DIRTY_A_EVENT];

@@ -37,7 +37,7 @@ static int no_answer(int rc)
 	return fail("the kernel does not answer: %s", nl_geterror(rc));
 }
 
-/** kernel_open - Find the family */
+/** kernel_open() - Find the family */
 int kernel_open(void)
 {
 	int rc;
@@ -54,14 +54,14 @@ int kernel_open(void)
 	return family < 0 ? no_family() : STATUS_OK;
 }
 
-/** kernel_close - Undo kernel_open() and kernel_listen() */
+/** kernel_close() - Undo kernel_open() and kernel_listen() */
 void kernel_close(void)
 {
 	nl_socket_free(sk);
 	nl_socket_free(events);
 }
 
-/** objects_free - Undo kernel_dump() */
+/** objects_free() - Undo kernel_dump() */
 void objects_free(struct objects *answer)
 {
 	free(answer->object);
@@ -166,7 +166,7 @@ static int transact(uint8_t cmd, int flags, uint64_t context, int attr, uint32_t
 }
 
 /**
- * kernel_dump - Ask for objects
+ * kernel_dump() - Ask for objects
  * @cmd: enum iommufd_dirty_cmd
  * @context: Only those of this context; 0 for all
  * @attr: Attribute with an ID, or 0
@@ -193,7 +193,7 @@ int kernel_dump(uint8_t cmd, uint64_t context, int attr, uint32_t id,
 	return STATUS_OK;
 }
 
-/** kernel_policy_get - Ask for the policies of this host */
+/** kernel_policy_get() - Ask for the policies of this host */
 int kernel_policy_get(struct object *answer)
 {
 	struct objects all = {};
@@ -207,7 +207,7 @@ int kernel_policy_get(struct object *answer)
 	return rc ? no_answer(rc) : STATUS_OK;
 }
 
-/** kernel_policy_set - Change one */
+/** kernel_policy_set() - Change one */
 int kernel_policy_set(int attr, uint32_t value)
 {
 	struct objects none = {};
@@ -220,7 +220,7 @@ int kernel_policy_set(int attr, uint32_t value)
 	return rc ? no_answer(rc) : STATUS_OK;
 }
 
-/** kernel_listen - Begin to listen to events */
+/** kernel_listen() - Begin to listen to events */
 int kernel_listen(void)
 {
 	int rc;
@@ -258,7 +258,7 @@ static int on_any(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/** kernel_has_event - Would kernel_events() not wait? */
+/** kernel_has_event() - Would kernel_events() not wait? */
 bool kernel_has_event(void)
 {
 	struct pollfd p = { .fd = nl_socket_get_fd(events), .events = POLLIN };
@@ -267,11 +267,11 @@ bool kernel_has_event(void)
 }
 
 /**
- * kernel_events - Wait for events and take those that have come
+ * kernel_events() - Wait for events and take those that have come
  * @event: Called for each
  * @lost: Called when some were lost
  *
- * Return: a status, also of @lost.
+ * Return: A status, also of @lost.
  */
 int kernel_events(int (*event)(const struct object *ev), int (*lost)(void))
 {

@@ -46,8 +46,8 @@ static const char usage[] =
 "mapped, or that is not known; 2 usage, no right, or no answer.\n";
 
 /**
- * fail - Say on standard error what is wrong, and what to do
- * @fmt: as for printf, without a newline
+ * fail() - Say on standard error what is wrong, and what to do
+ * @fmt: As for printf, without a newline
  *
  * Return: STATUS_ERROR.
  */

@@ -70,7 +70,7 @@ static int parse_since(const char *text)
 	return STATUS_OK;
 }
 
-/** cmd_monitor - monitor [--since SECONDS] */
+/** cmd_monitor() - Monitor [--since SECONDS] */
 int cmd_monitor(int argc, char **argv)
 {
 	int status = STATUS_OK;

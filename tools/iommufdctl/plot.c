@@ -446,7 +446,7 @@ static int draw(const char *dir, const struct record *rec)
 	return STATUS_OK;
 }
 
-/** cmd_plot - plot FILE -o DIR */
+/** cmd_plot() - Plot FILE -o DIR */
 int cmd_plot(int argc, char **argv)
 {
 	const char *path = NULL, *dir = NULL;

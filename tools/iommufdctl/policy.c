@@ -92,7 +92,7 @@ static int policy_save(const char *path)
 	return status;
 }
 
-/** cmd_policy - policy [show | set NAME VALUE | save [FILE]] */
+/** cmd_policy() - Policy [show | set NAME VALUE | save [FILE]] */
 int cmd_policy(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "show";

@@ -204,7 +204,7 @@ static int put_line(struct json_object *json)
 }
 
 /**
- * record_open - Begin a record
+ * record_open() - Begin a record
  * @name: Of the file, which is written anew
  * @interval: Seconds
  */
@@ -272,7 +272,7 @@ static void add_reads(struct json_object *json)
 }
 
 /**
- * record_rows - Record an interval, if there is a record
+ * record_rows() - Record an interval, if there is a record
  * @seconds: How long it was
  * @rows: What top shows
  * @nr: How many
@@ -301,7 +301,7 @@ int record_rows(double seconds, const struct row *rows, unsigned int nr)
 	return put_line(json);
 }
 
-/** record_close - End a record, if there is one */
+/** record_close() - End a record, if there is one */
 void record_close(void)
 {
 	trace_end();

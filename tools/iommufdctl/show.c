@@ -100,7 +100,7 @@ static int show_kind(unsigned int kind, const struct name *name, struct json_obj
 
 #define TRACKERS (ARRAY_SIZE(kinds) - 1)
 
-/** show_trackers - Print all trackers */
+/** show_trackers() - Print all trackers */
 int show_trackers(void)
 {
 	const struct name all = {};
@@ -108,7 +108,7 @@ int show_trackers(void)
 	return show_kind(TRACKERS, &all, NULL);
 }
 
-/** cmd_show - show [context|ioas|hwpt|device|tracker [CONTEXT[/ID]]] */
+/** cmd_show() - Show [context|ioas|hwpt|device|tracker [CONTEXT[/ID]]] */
 int cmd_show(int argc, char **argv)
 {
 	struct json_object *json = options.json ? json_object_new_object() : NULL;
@@ -169,7 +169,7 @@ static int plan_print(const struct object *tracker)
 	return STATUS_OK;
 }
 
-/** cmd_plan - plan [CONTEXT[/TRACKER]] */
+/** cmd_plan() - Plan [CONTEXT[/TRACKER]] */
 int cmd_plan(int argc, char **argv)
 {
 	struct objects trackers;

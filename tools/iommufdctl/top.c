@@ -164,7 +164,7 @@ static struct row *rows_make(const struct sample *s, const struct sample *before
 
 #define HEAD "TRACKER      DEVICE           SOURCE      MiB/s   PENDING KiB  HARVEST ms"
 
-/** row_kind - Kind of a source, as it is written */
+/** row_kind() - Kind of a source, as it is written */
 const char *row_kind(const struct row *row)
 {
 	return kind_names[row->kind < ARRAY_SIZE(kind_names) ? row->kind : 0];
@@ -335,7 +335,7 @@ static int top_loop(double interval, unsigned long count, bool screen)
 	return status;
 }
 
-/** cmd_top - top [-d SECONDS] [-n COUNT] [--record FILE] */
+/** cmd_top() - Top [-d SECONDS] [-n COUNT] [--record FILE] */
 int cmd_top(int argc, char **argv)
 {
 	bool screen = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);

@@ -7,7 +7,7 @@
 #include "json.h"
 
 /**
- * json_add_text - Add text from anywhere
+ * json_add_text() - Add text from anywhere
  * @json: An object
  * @name: Name
  * @text: Up to its end, or @max bytes; what is not printable ASCII is '?'
@@ -24,19 +24,19 @@ void json_add_text(struct json_object *json, const char *name, const char *text,
 	json_object_object_add(json, name, json_object_new_string(copy));
 }
 
-/** json_add_number - Add a number */
+/** json_add_number() - Add a number */
 void json_add_number(struct json_object *json, const char *name, uint64_t value)
 {
 	json_object_object_add(json, name, json_object_new_uint64(value));
 }
 
-/** json_add_bool - Add true or false */
+/** json_add_bool() - Add true or false */
 void json_add_bool(struct json_object *json, const char *name, bool value)
 {
 	json_object_object_add(json, name, json_object_new_boolean(value));
 }
 
-/** json_add_seconds - Add nanoseconds, in seconds with six decimals */
+/** json_add_seconds() - Add nanoseconds, in seconds with six decimals */
 void json_add_seconds(struct json_object *json, const char *name, uint64_t ns)
 {
 	double value = (double)ns / 1e9;
@@ -46,7 +46,7 @@ void json_add_seconds(struct json_object *json, const char *name, uint64_t ns)
 	json_object_object_add(json, name, json_object_new_double_s(value, text));
 }
 
-/** json_add_list - Add an array, which stays the object's */
+/** json_add_list() - Add an array, which stays the object's */
 struct json_object *json_add_list(struct json_object *json, const char *name)
 {
 	struct json_object *list = json_object_new_array();
@@ -55,7 +55,7 @@ struct json_object *json_add_list(struct json_object *json, const char *name)
 	return list;
 }
 
-/** json_add_entry - Add an object to an array, which it stays a part of */
+/** json_add_entry() - Add an object to an array, which it stays a part of */
 struct json_object *json_add_entry(struct json_object *list)
 {
 	struct json_object *entry = json_object_new_object();
@@ -65,7 +65,7 @@ struct json_object *json_add_entry(struct json_object *list)
 }
 
 /**
- * json_write - Write an object in a line, or in many
+ * json_write() - Write an object in a line, or in many
  * @file: Where to
  * @json: The object, which is freed
  * @pretty: With line breaks

@@ -16,7 +16,7 @@
 #include "plot.h"
 
 /**
- * plot_text - Text that may stand in a script and in a picture
+ * plot_text() - Text that may stand in a script and in a picture
  * @text: From anywhere
  * @buf: Room for it
  * @len: Bytes of that
@@ -39,7 +39,7 @@ const char *plot_text(const char *text, char *buf, size_t len)
 }
 
 /**
- * plot_open - Make a folder for pictures, if it is not there
+ * plot_open() - Make a folder for pictures, if it is not there
  * @plot: Out
  * @dir: The folder
  */
@@ -86,7 +86,7 @@ static int close_both(struct picture *pic)
 }
 
 /**
- * picture_begin - Begin a picture
+ * picture_begin() - Begin a picture
  * @plot: Where it belongs to
  * @pic: Out; to be ended with picture_end() if this returns 0
  * @name: Of its files
@@ -127,7 +127,7 @@ int picture_begin(struct plot *plot, struct picture *pic, const char *name,
 }
 
 /**
- * picture_end - End a picture
+ * picture_end() - End a picture
  * @pic: The picture
  * @fmt: Its plot command, as for printf; not used when it has no rows
  */
@@ -235,7 +235,7 @@ static bool cell_is_good(const struct plot_cell *c)
 }
 
 /**
- * plot_heat - A heat map of IOVA over time
+ * plot_heat() - A heat map of IOVA over time
  * @plot: Where it belongs to
  * @name: Of its files
  * @title: What is above it
@@ -288,7 +288,7 @@ out_free:
 }
 
 /**
- * plot_bars - A bar for each of a few things
+ * plot_bars() - A bar for each of a few things
  * @plot: Where it belongs to
  * @name: Of its files
  * @title: What is above it
@@ -347,7 +347,7 @@ static void run_gnuplot(const struct plot *plot, int report)
 }
 
 /**
- * plot_draw - Have gnuplot draw the pictures that are complete
+ * plot_draw() - Have gnuplot draw the pictures that are complete
  * @plot: Pictures
  *
  * Return: -ENOENT when there is no gnuplot; -EIO when it failed, which it has said why.

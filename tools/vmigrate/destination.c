@@ -239,11 +239,11 @@ static int take_over(struct vmm *vmm, struct stream *s, const struct guest *g)
 }
 
 /**
- * run_destination - Be the destination of one migration
- * @opt: the command line
- * @fd: connected to the source; closed at the end
+ * run_destination() - Be the destination of one migration
+ * @opt: The command line
+ * @fd: Connected to the source; closed at the end
  *
- * Return: the exit status.
+ * Return: The exit status.
  */
 int run_destination(const struct options *opt, int fd)
 {

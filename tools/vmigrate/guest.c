@@ -19,11 +19,11 @@
 #define SLOT_MAX	(3ull << 30)	/* below the MSI window of x86 */
 
 /**
- * guest_layout - Divide RAM into slots
- * @g: filled in, without memory
- * @opt: how much, how many, where
+ * guest_layout() - Divide RAM into slots
+ * @g: Filled in, without memory
+ * @opt: How much, how many, where
  *
- * Return: a status.
+ * Return: A status.
  */
 int guest_layout(struct guest *g, const struct options *opt)
 {
@@ -50,11 +50,11 @@ int guest_layout(struct guest *g, const struct options *opt)
 }
 
 /**
- * guest_alloc - Get the memory for a layout
- * @g: lengths and IOVAs are set
- * @hugepages: ask for huge pages
+ * guest_alloc() - Get the memory for a layout
+ * @g: Lengths and IOVAs are set
+ * @hugepages: Ask for huge pages
  *
- * Return: a status.
+ * Return: A status.
  */
 int guest_alloc(struct guest *g, bool hugepages)
 {
@@ -99,8 +99,8 @@ int guest_alloc(struct guest *g, bool hugepages)
 }
 
 /**
- * guest_free - Give the memory back
- * @g: may be without
+ * guest_free() - Give the memory back
+ * @g: May be without
  */
 void guest_free(struct guest *g)
 {
@@ -116,9 +116,9 @@ void guest_free(struct guest *g)
 }
 
 /**
- * guest_fill - Put something into RAM
- * @g: the guest
- * @seed: of the contents
+ * guest_fill() - Put something into RAM
+ * @g: The guest
+ * @seed: Of the contents
  *
  * One page in four stays zero, as in a guest that has free memory.
  */
@@ -140,8 +140,8 @@ void guest_fill(struct guest *g, u64 seed)
 }
 
 /**
- * guest_pages - How many pages RAM has
- * @g: the guest
+ * guest_pages() - How many pages RAM has
+ * @g: The guest
  */
 u64 guest_pages(const struct guest *g)
 {
@@ -149,12 +149,12 @@ u64 guest_pages(const struct guest *g)
 }
 
 /**
- * guest_at - Memory at an IOVA
- * @g: the guest
- * @iova: first byte
- * @length: bytes
+ * guest_at() - Memory at an IOVA
+ * @g: The guest
+ * @iova: First byte
+ * @length: Bytes
  *
- * Return: the memory, or NULL when not all of it is in one slot.
+ * Return: The memory, or NULL when not all of it is in one slot.
  */
 u8 *guest_at(const struct guest *g, u64 iova, u64 length)
 {
@@ -171,9 +171,9 @@ u8 *guest_at(const struct guest *g, u64 iova, u64 length)
 }
 
 /**
- * guest_page_iova - IOVA of a page
- * @g: the guest
- * @page: its number in all of RAM
+ * guest_page_iova() - IOVA of a page
+ * @g: The guest
+ * @page: Its number in all of RAM
  */
 u64 guest_page_iova(const struct guest *g, u64 page)
 {
@@ -186,10 +186,10 @@ u64 guest_page_iova(const struct guest *g, u64 page)
 }
 
 /**
- * sum64 - Checksum
+ * sum64() - Checksum
  * @sum: 0, or the checksum of what comes before
- * @data: aligned to 8 bytes
- * @length: bytes, a multiple of 8
+ * @data: Aligned to 8 bytes
+ * @length: Bytes, a multiple of 8
  *
  * Every step is a bijection of the sum and of the word, so two pages that
  * differ in one word never have the same checksum.
@@ -207,10 +207,10 @@ u64 sum64(u64 sum, const void *data, size_t length)
 }
 
 /**
- * guest_sums - Checksums of all pages
- * @g: the guest; it is not written to until this returns
+ * guest_sums() - Checksums of all pages
+ * @g: The guest; it is not written to until this returns
  *
- * Return: an array to be freed, or NULL after saying that there is no memory.
+ * Return: An array to be freed, or NULL after saying that there is no memory.
  */
 u64 *guest_sums(const struct guest *g)
 {

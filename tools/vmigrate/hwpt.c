@@ -11,9 +11,9 @@
 #include "vmigrate.h"
 
 /**
- * hwpt_attach - Attach a device to an HWPT with dirty bits
- * @vmm: gets the HWPT, if it is a new one
- * @d: the device
+ * hwpt_attach() - Attach a device to an HWPT with dirty bits
+ * @vmm: Gets the HWPT, if it is a new one
+ * @d: The device
  *
  * Return: 0 or -errno; EOPNOTSUPP when its IOMMU has no dirty bits.
  */
@@ -36,8 +36,8 @@ int hwpt_attach(struct vmm *vmm, struct vdev *d)
 }
 
 /**
- * hwpt_start - Switch the dirty bits of all HWPTs on
- * @vmm: the devices are attached
+ * hwpt_start() - Switch the dirty bits of all HWPTs on
+ * @vmm: The devices are attached
  *
  * Return: 0 or -errno.
  */
@@ -53,11 +53,11 @@ int hwpt_start(struct vmm *vmm)
 }
 
 /**
- * hwpt_read - Ask all HWPTs for the dirty pages of a slot
- * @vmm: with the dirty bits on
- * @slot: its bitmap gets what was written, unless @peek
- * @peek: leave it to be reported again
- * @dirty_bytes: is increased by what was written
+ * hwpt_read() - Ask all HWPTs for the dirty pages of a slot
+ * @vmm: With the dirty bits on
+ * @slot: Its bitmap gets what was written, unless @peek
+ * @peek: Leave it to be reported again
+ * @dirty_bytes: Is increased by what was written
  *
  * Return: 0 or -errno.
  */

@@ -9,8 +9,8 @@
 #include "vmigrate.h"
 
 /**
- * json_error - The object of a migration that did not take place
- * @message: why
+ * json_error() - The object of a migration that did not take place
+ * @message: Why
  */
 void json_error(const char *message)
 {
@@ -196,9 +196,9 @@ static void add_source_side(struct json_object *json, const struct report *r)
 }
 
 /**
- * json_report - The object of a migration that took place
- * @file: where to
- * @r: the report, complete
+ * json_report() - The object of a migration that took place
+ * @file: Where to
+ * @r: The report, complete
  *
  * Return: 0 or -errno.
  */

@@ -74,10 +74,10 @@ static int attach_large(struct vmm *vmm, unsigned int i)
 }
 
 /**
- * leaves_open - Move the devices from automatic HWPTs to some that are made by hand
- * @vmm: the devices are attached, and do no DMA yet
+ * leaves_open() - Move the devices from automatic HWPTs to some that are made by hand
+ * @vmm: The devices are attached, and do no DMA yet
  *
- * Return: a status.
+ * Return: A status.
  */
 int leaves_open(struct vmm *vmm)
 {
@@ -168,12 +168,12 @@ static int check_small(struct vmm *vmm)
 }
 
 /**
- * leaves_shrink - Small leaves from here on
- * @vmm: the devices run, and so does the tracker
- * @g: what the old leaves report, as a whole, is taken out of the tracker; all of
+ * leaves_shrink() - Small leaves from here on
+ * @vmm: The devices run, and so does the tracker
+ * @g: What the old leaves report, as a whole, is taken out of the tracker; all of
  *	RAM is still to be sent
  *
- * Return: a status.
+ * Return: A status.
  */
 int leaves_shrink(struct vmm *vmm, struct guest *g)
 {
@@ -198,10 +198,10 @@ int leaves_shrink(struct vmm *vmm, struct guest *g)
 }
 
 /**
- * leaves_grow - The guest stays here: large leaves again
+ * leaves_grow() - The guest stays here: large leaves again
  * @vmm: VFs RUNNING, DMA devices stopped. One without small leaves is left alone
  *
- * Return: a status.
+ * Return: A status.
  */
 int leaves_grow(struct vmm *vmm)
 {

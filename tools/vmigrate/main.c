@@ -88,9 +88,9 @@ static void end_demo_child(void)
 }
 
 /**
- * fail - Say on standard error what is wrong
- * @status: to return
- * @fmt: as for printf, without a newline
+ * fail() - Say on standard error what is wrong
+ * @status: To return
+ * @fmt: As for printf, without a newline
  *
  * Return: @status.
  */
@@ -114,10 +114,10 @@ int fail(int status, const char *fmt, ...)
 }
 
 /**
- * wait_fd - Wait, for a file descriptor or for a while, or for a signal
- * @fd: to wait for; -1 for none
- * @events: as for poll()
- * @timeout_ms: how long; -1 without limit
+ * wait_fd() - Wait, for a file descriptor or for a while, or for a signal
+ * @fd: To wait for; -1 for none
+ * @events: As for poll()
+ * @timeout_ms: How long; -1 without limit
  *
  * Return: 0 when @fd is ready or the time has passed; STATUS_INTERRUPTED when
  * a signal asked the program to end, which stays so.
@@ -138,7 +138,7 @@ int wait_fd(int fd, short events, int timeout_ms)
 }
 
 /**
- * now_ns - Monotonic time in nanoseconds
+ * now_ns() - Monotonic time in nanoseconds
  */
 u64 now_ns(void)
 {

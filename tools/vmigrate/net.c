@@ -18,9 +18,9 @@
 
 /**
  * struct addr - A socket address of either family
- * @len: bytes of it
- * @any: what socket calls take
- * @un: unix
+ * @len: Bytes of it
+ * @any: What socket calls take
+ * @un: Unix
  * @in: TCP
  */
 struct addr {
@@ -119,11 +119,11 @@ static int accept_one(int fd, int *conn)
 }
 
 /**
- * net_listen - Wait for one connection
- * @addr: where
- * @fd: the connection
+ * net_listen() - Wait for one connection
+ * @addr: Where
+ * @fd: The connection
  *
- * Return: a status.
+ * Return: A status.
  */
 int net_listen(const char *addr, int *fd)
 {
@@ -155,11 +155,11 @@ int net_listen(const char *addr, int *fd)
 }
 
 /**
- * net_connect - Connect to a destination that listens
- * @addr: where
- * @fd: the connection
+ * net_connect() - Connect to a destination that listens
+ * @addr: Where
+ * @fd: The connection
  *
- * Return: a status.
+ * Return: A status.
  */
 int net_connect(const char *addr, int *fd)
 {

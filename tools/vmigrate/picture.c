@@ -17,12 +17,12 @@
 
 /**
  * struct note - What a READ has told
- * @at_ns: when
- * @bins: pages dirty in each piece of RAM
- * @nr_sources: entries of @bytes
- * @ids: of the devices
- * @bytes: what each has made dirty since START
- * @counted: its counter
+ * @at_ns: When
+ * @bins: Pages dirty in each piece of RAM
+ * @nr_sources: Entries of @bytes
+ * @ids: Of the devices
+ * @bytes: What each has made dirty since START
+ * @counted: Its counter
  */
 struct note {
 	u64 at_ns;
@@ -35,13 +35,13 @@ struct note {
 
 /**
  * struct history - Notes, from START on
- * @dir: folder of the pictures
- * @begin_ns: when the first was made
- * @bin_pages: pages in a piece of RAM; fewer in the last of a slot
- * @nr_sources: entries of @before
- * @before: the tracker's counters before the READ that is about to be noted
- * @nr: entries of @notes; the first tells of nothing
- * @notes: one for each pass, and more
+ * @dir: Folder of the pictures
+ * @begin_ns: When the first was made
+ * @bin_pages: Pages in a piece of RAM; fewer in the last of a slot
+ * @nr_sources: Entries of @before
+ * @before: The tracker's counters before the READ that is about to be noted
+ * @nr: Entries of @notes; the first tells of nothing
+ * @notes: One for each pass, and more
  */
 struct history {
 	const char *dir;
@@ -59,11 +59,11 @@ static int cannot(const char *dir, int rc)
 }
 
 /**
- * history_new - Begin a history
- * @dir: folder of the pictures; NULL for no history
- * @h: the history; NULL if there is none
+ * history_new() - Begin a history
+ * @dir: Folder of the pictures; NULL for no history
+ * @h: The history; NULL if there is none
  *
- * Return: a status.
+ * Return: A status.
  */
 int history_new(const char *dir, struct history **h)
 {
@@ -109,11 +109,11 @@ static void note_bins(const struct history *h, struct note *note, const struct g
 
 
 /**
- * history_before - A READ is about to begin
- * @h: the history, or NULL
- * @vmm: with a running tracker, or with none
+ * history_before() - A READ is about to begin
+ * @h: The history, or NULL
+ * @vmm: With a running tracker, or with none
  *
- * Return: a status.
+ * Return: A status.
  */
 int history_before(struct history *h, struct vmm *vmm)
 {
@@ -183,13 +183,13 @@ static void note_sources(struct note *note, const struct note *last, const struc
 }
 
 /**
- * history_note - Note what the slots' bitmaps and the tracker's counters say
- * @h: the history, or NULL
- * @vmm: with a running tracker, or with none
+ * history_note() - Note what the slots' bitmaps and the tracker's counters say
+ * @h: The history, or NULL
+ * @vmm: With a running tracker, or with none
  * @g: RAM
- * @begin: nothing was READ yet
+ * @begin: Nothing was READ yet
  *
- * Return: a status.
+ * Return: A status.
  */
 int history_note(struct history *h, struct vmm *vmm, const struct guest *g, bool begin)
 {
@@ -359,11 +359,11 @@ static int write_json(const char *dir, const struct report *r)
 }
 
 /**
- * history_draw - Write the pictures
- * @h: the history, or NULL
- * @r: the report, complete or not
+ * history_draw() - Write the pictures
+ * @h: The history, or NULL
+ * @r: The report, complete or not
  *
- * Return: a status. Without gnuplot the data and the scripts are there, which is told.
+ * Return: A status. Without gnuplot the data and the scripts are there, which is told.
  */
 int history_draw(const struct history *h, const struct report *r)
 {

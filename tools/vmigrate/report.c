@@ -43,7 +43,7 @@ static const char *size_text(u64 bytes, char *buf, size_t len)
 }
 
 /**
- * report_clear - Take the progress bar off the terminal
+ * report_clear() - Take the progress bar off the terminal
  */
 void report_clear(void)
 {
@@ -68,8 +68,8 @@ static void print_writer(const char *what, u32 id, const char *name, u64 length,
 }
 
 /**
- * report_setup - What is going to be migrated
- * @r: the report
+ * report_setup() - What is going to be migrated
+ * @r: The report
  */
 void report_setup(const struct report *r)
 {
@@ -130,8 +130,8 @@ static void print_source(const struct iommu_dirty_source_info *src)
 }
 
 /**
- * report_plan - Which sources are used
- * @r: the report; devices and tracker run
+ * report_plan() - Which sources are used
+ * @r: The report; devices and tracker run
  */
 void report_plan(const struct report *r)
 {
@@ -163,9 +163,9 @@ void report_plan(const struct report *r)
 }
 
 /**
- * report_progress - Draw the progress bar of a pass
- * @r: the report
- * @p: the pass
+ * report_progress() - Draw the progress bar of a pass
+ * @r: The report
+ * @p: The pass
  */
 void report_progress(const struct report *r, const struct pass *p)
 {
@@ -185,9 +185,9 @@ void report_progress(const struct report *r, const struct pass *p)
 }
 
 /**
- * report_pass - A row of the table
- * @r: the report
- * @p: the pass, ended
+ * report_pass() - A row of the table
+ * @r: The report
+ * @p: The pass, ended
  */
 void report_pass(const struct report *r, const struct pass *p)
 {
@@ -204,7 +204,7 @@ void report_pass(const struct report *r, const struct pass *p)
 }
 
 /**
- * report_reason - Why the devices were stopped, in words
+ * report_reason() - Why the devices were stopped, in words
  * @reason: enum reason
  */
 const char *report_reason(enum reason reason)
@@ -263,8 +263,8 @@ static void print_device(const struct vmm *vmm, u32 id, u64 writes, u64 refused)
 }
 
 /**
- * report_phase - A phase in words
- * @phase: which
+ * report_phase() - A phase in words
+ * @phase: Which
  */
 const char *report_phase(enum phase phase)
 {
@@ -302,8 +302,8 @@ static void print_phases(const struct report *r)
 }
 
 /**
- * report_totals - How it went
- * @r: the report; RAM has been sent
+ * report_totals() - How it went
+ * @r: The report; RAM has been sent
  */
 void report_totals(const struct report *r)
 {
@@ -330,8 +330,8 @@ void report_totals(const struct report *r)
 }
 
 /**
- * report_proof - How the VFs went on at the other side
- * @r: the report
+ * report_proof() - How the VFs went on at the other side
+ * @r: The report
  */
 void report_proof(const struct report *r)
 {
@@ -348,9 +348,9 @@ void report_proof(const struct report *r)
 }
 
 /**
- * report_goes_on - The migration has failed, and the guest runs on
- * @r: the report
- * @marks: what its VFs have written since
+ * report_goes_on() - The migration has failed, and the guest runs on
+ * @r: The report
+ * @marks: What its VFs have written since
  */
 void report_goes_on(const struct report *r, const struct wire_mark *marks)
 {
@@ -367,8 +367,8 @@ void report_goes_on(const struct report *r, const struct wire_mark *marks)
 }
 
 /**
- * report_received - What arrived, as the destination saw it
- * @r: the report
+ * report_received() - What arrived, as the destination saw it
+ * @r: The report
  */
 void report_received(const struct report *r)
 {
@@ -380,10 +380,10 @@ void report_received(const struct report *r)
 }
 
 /**
- * report_compare - Compare the checksums of both sides
- * @r: the result goes here
- * @ours: one for each page
- * @theirs: one for each page
+ * report_compare() - Compare the checksums of both sides
+ * @r: The result goes here
+ * @ours: One for each page
+ * @theirs: One for each page
  */
 void report_compare(struct report *r, const u64 *ours, const u64 *theirs)
 {
@@ -401,8 +401,8 @@ void report_compare(struct report *r, const u64 *ours, const u64 *theirs)
 }
 
 /**
- * report_verdict - The last line, or the JSON object
- * @r: the report, complete
+ * report_verdict() - The last line, or the JSON object
+ * @r: The report, complete
  */
 void report_verdict(const struct report *r)
 {

@@ -33,17 +33,17 @@
 
 /**
  * struct sender - A pass in the making
- * @s: where to
- * @r: who is told
- * @pass: its row of the table
- * @bandwidth: bytes per second; 0 for no limit
- * @begin_ns: when it began
- * @begin_bytes: what had been sent then
- * @shown_ns: when the progress was shown last
- * @iova: of the run of pages that is being gathered
- * @count: pages in it
- * @zero: they are all zero, and not in @buf
- * @buf: copies of them
+ * @s: Where to
+ * @r: Who is told
+ * @pass: Its row of the table
+ * @bandwidth: Bytes per second; 0 for no limit
+ * @begin_ns: When it began
+ * @begin_bytes: What had been sent then
+ * @shown_ns: When the progress was shown last
+ * @iova: Of the run of pages that is being gathered
+ * @count: Pages in it
+ * @zero: They are all zero, and not in @buf
+ * @buf: Copies of them
  */
 struct sender {
 	struct stream *s;
@@ -507,11 +507,11 @@ static int start_all(struct vmm *vmm, struct guest *g, const struct options *opt
 }
 
 /**
- * run_source - Be the source of one migration
- * @opt: the command line
- * @fd: connected to the destination; closed at the end
+ * run_source() - Be the source of one migration
+ * @opt: The command line
+ * @fd: Connected to the destination; closed at the end
  *
- * Return: the exit status.
+ * Return: The exit status.
  */
 int run_source(const struct options *opt, int fd)
 {

@@ -17,11 +17,11 @@
 #include "vmigrate.h"
 
 /**
- * stream_new - Take over a connected socket
- * @fd: the socket; closed by stream_free()
- * @peer: who is at the other end
+ * stream_new() - Take over a connected socket
+ * @fd: The socket; closed by stream_free()
+ * @peer: Who is at the other end
  *
- * Return: the stream, or NULL after saying why.
+ * Return: The stream, or NULL after saying why.
  */
 struct stream *stream_new(int fd, const char *peer)
 {
@@ -42,8 +42,8 @@ struct stream *stream_new(int fd, const char *peer)
 }
 
 /**
- * stream_free - Close the socket
- * @s: may be NULL
+ * stream_free() - Close the socket
+ * @s: May be NULL
  */
 void stream_free(struct stream *s)
 {
@@ -59,15 +59,15 @@ static u64 head_sum(const struct wire_msg *msg)
 }
 
 /**
- * stream_send - Send one message
- * @s: the stream
- * @type: what it is
- * @iova: see enum wire_type
- * @count: see enum wire_type
- * @payload: may be NULL when @length is 0; must not change meanwhile
- * @length: bytes, a multiple of 8, up to WIRE_MAX
+ * stream_send() - Send one message
+ * @s: The stream
+ * @type: What it is
+ * @iova: See enum wire_type
+ * @count: See enum wire_type
+ * @payload: May be NULL when @length is 0; must not change meanwhile
+ * @length: Bytes, a multiple of 8, up to WIRE_MAX
  *
- * Return: a status.
+ * Return: A status.
  */
 int stream_send(struct stream *s, enum wire_type type, u64 iova, u64 count,
 		const void *payload, u32 length)
@@ -144,11 +144,11 @@ static int recv_all(struct stream *s, void *buf, size_t length,
 }
 
 /**
- * stream_recv - Receive one message and check its form
- * @s: the stream; the payload is left in it
- * @msg: the head
+ * stream_recv() - Receive one message and check its form
+ * @s: The stream; the payload is left in it
+ * @msg: The head
  *
- * Return: a status.
+ * Return: A status.
  */
 int stream_recv(struct stream *s, struct wire_msg *msg)
 {
@@ -184,12 +184,12 @@ int stream_recv(struct stream *s, struct wire_msg *msg)
 }
 
 /**
- * stream_expect - Receive one message of a type
- * @s: the stream
- * @type: the only type that is right here
- * @msg: the head
+ * stream_expect() - Receive one message of a type
+ * @s: The stream
+ * @type: The only type that is right here
+ * @msg: The head
  *
- * Return: a status.
+ * Return: A status.
  */
 int stream_expect(struct stream *s, enum wire_type type, struct wire_msg *msg)
 {
@@ -203,12 +203,12 @@ int stream_expect(struct stream *s, enum wire_type type, struct wire_msg *msg)
 }
 
 /**
- * stream_send_sums - Send the checksums of all pages
- * @s: the stream
- * @sums: one for each page
- * @pages: how many
+ * stream_send_sums() - Send the checksums of all pages
+ * @s: The stream
+ * @sums: One for each page
+ * @pages: How many
  *
- * Return: a status.
+ * Return: A status.
  */
 int stream_send_sums(struct stream *s, const u64 *sums, u64 pages)
 {
@@ -227,12 +227,12 @@ int stream_send_sums(struct stream *s, const u64 *sums, u64 pages)
 }
 
 /**
- * stream_recv_sums - Receive the checksums of all pages
- * @s: the stream
- * @sums: filled in
- * @pages: how many there must be
+ * stream_recv_sums() - Receive the checksums of all pages
+ * @s: The stream
+ * @sums: Filled in
+ * @pages: How many there must be
  *
- * Return: a status.
+ * Return: A status.
  */
 int stream_recv_sums(struct stream *s, u64 *sums, u64 pages)
 {

@@ -42,11 +42,11 @@ static int set_state(struct vf_device *d, int state)
 }
 
 /**
- * vfs_to - Bring all VFs to a state, none further than the others
- * @set: the VFs
- * @state: where to
+ * vfs_to() - Bring all VFs to a state, none further than the others
+ * @set: The VFs
+ * @state: Where to
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_to(struct vf_set *set, enum vfio_device_mig_state state)
 {
@@ -97,14 +97,14 @@ static int open_vf(struct vf_set *set, int iommufd, u32 ioas_id, unsigned int n)
 }
 
 /**
- * vfs_open - Open VFs and attach them
- * @set: filled in; vfs_close() it in any case
+ * vfs_open() - Open VFs and attach them
+ * @set: Filled in; vfs_close() it in any case
  * @iommufd: /dev/iommu
- * @ioas_id: guest RAM
- * @first: number of the first
- * @nr: how many
+ * @ioas_id: Guest RAM
+ * @first: Number of the first
+ * @nr: How many
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_open(struct vf_set *set, int iommufd, u32 ioas_id, unsigned int first,
 	     unsigned int nr)
@@ -118,8 +118,8 @@ int vfs_open(struct vf_set *set, int iommufd, u32 ioas_id, unsigned int first,
 }
 
 /**
- * vfs_close - Close them; the kernel resets them
- * @set: from vfs_open(), whatever it returned
+ * vfs_close() - Close them; the kernel resets them
+ * @set: From vfs_open(), whatever it returned
  */
 void vfs_close(struct vf_set *set)
 {
@@ -134,10 +134,10 @@ void vfs_close(struct vf_set *set)
 }
 
 /**
- * vfs_start - Let the VFs write, from the beginning
+ * vfs_start() - Let the VFs write, from the beginning
  * @set: RUNNING, with jobs
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_start(struct vf_set *set)
 {
@@ -155,10 +155,10 @@ int vfs_start(struct vf_set *set)
 }
 
 /**
- * vfs_save_begin - Let them save while they run, those that can
+ * vfs_save_begin() - Let them save while they run, those that can
  * @set: RUNNING
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_save_begin(struct vf_set *set)
 {
@@ -178,10 +178,10 @@ int vfs_save_begin(struct vf_set *set)
 }
 
 /**
- * vfs_quiesce - From here on no VF issues DMA, but all take that of others
- * @set: running
+ * vfs_quiesce() - From here on no VF issues DMA, but all take that of others
+ * @set: Running
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_quiesce(struct vf_set *set)
 {
@@ -228,12 +228,12 @@ static int send_one(struct vf_device *d, struct stream *s, unsigned int n,
 }
 
 /**
- * vfs_send - Send what there is to send of the VFs' state
+ * vfs_send() - Send what there is to send of the VFs' state
  * @set: PRE_COPY, or STOP_COPY if @last
- * @s: where to
- * @last: to the end, not to what has been saved so far
+ * @s: Where to
+ * @last: To the end, not to what has been saved so far
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_send(struct vf_set *set, struct stream *s, bool last)
 {
@@ -262,8 +262,8 @@ int vfs_send(struct vf_set *set, struct stream *s, bool last)
 }
 
 /**
- * vfs_note - Where each VF is in its sequence
- * @set: no VF writes
+ * vfs_note() - Where each VF is in its sequence
+ * @set: No VF writes
  */
 void vfs_note(struct vf_set *set)
 {
@@ -279,12 +279,12 @@ void vfs_note(struct vf_set *set)
 }
 
 /**
- * vfs_receive - A piece of a VF's state has come
+ * vfs_receive() - A piece of a VF's state has come
  * @set: RESUMING
- * @s: with the payload
- * @msg: its head, WIRE_STATE
+ * @s: With the payload
+ * @msg: Its head, WIRE_STATE
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_receive(struct vf_set *set, struct stream *s, const struct wire_msg *msg)
 {
@@ -309,11 +309,11 @@ int vfs_receive(struct vf_set *set, struct stream *s, const struct wire_msg *msg
 }
 
 /**
- * vfs_compare - Has everything arrived?
+ * vfs_compare() - Has everything arrived?
  * @set: STOP, after a load
- * @marks: where each was at the source
+ * @marks: Where each was at the source
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_compare(struct vf_set *set, const struct wire_mark *marks)
 {
@@ -335,10 +335,10 @@ int vfs_compare(struct vf_set *set, const struct wire_mark *marks)
 #define ANSWER_MS	10000
 
 /**
- * vfs_go_on - The migration has failed: let them run again where they are
- * @set: of the source, in any state
+ * vfs_go_on() - The migration has failed: let them run again where they are
+ * @set: Of the source, in any state
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_go_on(struct vf_set *set)
 {
@@ -367,12 +367,12 @@ int vfs_go_on(struct vf_set *set)
 }
 
 /**
- * vfs_check - Stop the VFs and look for gaps in what they wrote
+ * vfs_check() - Stop the VFs and look for gaps in what they wrote
  * @set: RUNNING
  * @g: RAM
- * @marks: where each is, and how many of its words are wrong; filled in
+ * @marks: Where each is, and how many of its words are wrong; filled in
  *
- * Return: a status.
+ * Return: A status.
  */
 int vfs_check(struct vf_set *set, const struct guest *g, struct wire_mark *marks)
 {

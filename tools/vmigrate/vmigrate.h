@@ -47,11 +47,11 @@ typedef __u64 u64;
 
 /**
  * enum status - Exit status of the program
- * @STATUS_OK: every page matched
- * @STATUS_MISMATCH: the migration ran and a page differed
- * @STATUS_ERROR: bad usage, or something was missing or failed
- * @STATUS_GOES_ON: the migration failed, and the source runs on, unharmed
- * @STATUS_INTERRUPTED: a signal ended it
+ * @STATUS_OK: Every page matched
+ * @STATUS_MISMATCH: The migration ran and a page differed
+ * @STATUS_ERROR: Bad usage, or something was missing or failed
+ * @STATUS_GOES_ON: The migration failed, and the source runs on, unharmed
+ * @STATUS_INTERRUPTED: A signal ended it
  */
 enum status {
 	STATUS_OK = 0,
@@ -64,9 +64,9 @@ enum status {
 enum tracker_mode { TRACKER_AUTO, TRACKER_IOMMU, TRACKER_HWPT, TRACKER_OFF };
 /**
  * enum leaf_mode - How large the IOMMU's leaves are
- * @LEAVES_LARGE: as large as memory allows
- * @LEAVES_SMALL: of one page, from the first attach on
- * @LEAVES_MIGRATION: of one page while it migrates
+ * @LEAVES_LARGE: As large as memory allows
+ * @LEAVES_SMALL: Of one page, from the first attach on
+ * @LEAVES_MIGRATION: Of one page while it migrates
  */
 enum leaf_mode { LEAVES_LARGE, LEAVES_SMALL, LEAVES_MIGRATION };
 
@@ -74,28 +74,28 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
 
 /**
  * struct options - The command line
- * @role: what to be
- * @addr: where to listen or connect to; NULL for ROLE_DEMO
- * @ram: guest RAM in bytes
- * @nr_slots: into how many mappings it is divided
+ * @role: What to be
+ * @addr: Where to listen or connect to; NULL for ROLE_DEMO
+ * @ram: Guest RAM in bytes
+ * @nr_slots: Into how many mappings it is divided
  * @iova_base: IOVA of the first one
  * @nr_devices: DMA devices to use
- * @first_device: number of the first of them
- * @nr_vfs: virtual functions of a ConnectX to migrate
- * @first_vf: number of the first of them, from 1
- * @rate: writes per second of each; 0 for as fast as it goes
- * @working_set: bytes that each sweeps over; 0 for its whole slot
- * @bandwidth: bytes per second to send while the devices run; 0 for no limit
- * @threshold: stop the devices when no more bytes than this are dirty
+ * @first_device: Number of the first of them
+ * @nr_vfs: Virtual functions of a ConnectX to migrate
+ * @first_vf: Number of the first of them, from 1
+ * @rate: Writes per second of each; 0 for as fast as it goes
+ * @working_set: Bytes that each sweeps over; 0 for its whole slot
+ * @bandwidth: Bytes per second to send while the devices run; 0 for no limit
+ * @threshold: Stop the devices when no more bytes than this are dirty
  * @passes: ... or after so many passes
- * @seed: of RAM contents and device writes
- * @tracker: which sources are to be used
+ * @seed: Of RAM contents and device writes
+ * @tracker: Which sources are to be used
  * @ranges: READ ranges rather than a bitmap
  * @hugepages: RAM in huge pages, and IOMMU leaves as @leaves says
- * @leaves: how large leaves are; other than large only with @hugepages
- * @json: one JSON object instead of text
- * @report: folder for pictures, or NULL
- * @quiet: neither: the other side reports
+ * @leaves: How large leaves are; other than large only with @hugepages
+ * @json: One JSON object instead of text
+ * @report: Folder for pictures, or NULL
+ * @quiet: Neither: the other side reports
  */
 struct options {
 	enum role role;
@@ -133,10 +133,10 @@ u64 now_ns(void);
 
 /**
  * struct slot - A contiguous piece of guest RAM
- * @iova: where the guest and its devices see it
- * @length: bytes
- * @va: where this process sees it
- * @dirty: one bit for each page: to be sent
+ * @iova: Where the guest and its devices see it
+ * @length: Bytes
+ * @va: Where this process sees it
+ * @dirty: One bit for each page: to be sent
  */
 struct slot {
 	u64 iova;
@@ -147,10 +147,10 @@ struct slot {
 
 /**
  * struct guest - Guest RAM
- * @ram: the mapping that all slots are in
- * @length: bytes of RAM
- * @nr_slots: entries of @slots
- * @slots: in ascending order of IOVA
+ * @ram: The mapping that all slots are in
+ * @length: Bytes of RAM
+ * @nr_slots: Entries of @slots
+ * @slots: In ascending order of IOVA
  */
 struct guest {
 	u8 *ram;
@@ -173,16 +173,16 @@ u64 guest_page_iova(const struct guest *g, u64 page);
 
 /**
  * struct vf_device - A VF
- * @vf: open, attached
- * @job: what it writes
- * @state: migration state
- * @precopy: it can save while it runs
- * @data_fd: of its data stream; -1 when there was none yet
- * @bytes: of state sent or received: while it ran, and after
- * @ns: how long that took
- * @position: number of the next write, when it was asked last
- * @sum: of its state then
- * @refused: writes that the IOMMU has refused
+ * @vf: Open, attached
+ * @job: What it writes
+ * @state: Migration state
+ * @precopy: It can save while it runs
+ * @data_fd: Of its data stream; -1 when there was none yet
+ * @bytes: Of state sent or received: while it ran, and after
+ * @ns: How long that took
+ * @position: Number of the next write, when it was asked last
+ * @sum: Of its state then
+ * @refused: Writes that the IOMMU has refused
  */
 struct vf_device {
 	struct vf vf;
@@ -199,8 +199,8 @@ struct vf_device {
 
 /**
  * struct vf_set - The VFs of a guest
- * @nr: entries of @devices that are open
- * @devices: the VFs
+ * @nr: Entries of @devices that are open
+ * @devices: The VFs
  */
 struct vf_set {
 	unsigned int nr;
@@ -231,7 +231,7 @@ int vfs_check(struct vf_set *set, const struct guest *g,
 
 /**
  * struct leaves_hwpt - An HWPT with large leaves, and the one that stands in for it
- * @dev_id: a device that they are for
+ * @dev_id: A device that they are for
  * @large: ID of the one with large leaves
  * @small: ID of the one with small leaves; 0 when there is none
  */
@@ -243,11 +243,11 @@ struct leaves_hwpt {
 
 /**
  * struct leaves - HWPTs whose leaves change for the migration
- * @nr: entries of @hwpts
- * @hwpts: one for each kind of IOMMU
- * @of: which of @hwpts a device is attached to; VFs first
- * @fill_ns: how long it took to make and fill those with small leaves
- * @pause_ns: how long the devices stood still for the exchange
+ * @nr: Entries of @hwpts
+ * @hwpts: One for each kind of IOMMU
+ * @of: Which of @hwpts a device is attached to; VFs first
+ * @fill_ns: How long it took to make and fill those with small leaves
+ * @pause_ns: How long the devices stood still for the exchange
  */
 struct leaves {
 	unsigned int nr;
@@ -268,20 +268,20 @@ int leaves_grow(struct vmm *vmm);
 /**
  * struct vmm - A side's view of the kernel
  * @iommufd: /dev/iommu; -1 when closed
- * @ioas_id: guest RAM as devices see it
- * @tracker_id: its dirty tracker; 0 when there is none
- * @page_size: finest unit in which dirty pages are reported, in bytes
- * @flags: what the tracker said last, enum iommu_dirty_tracker_out_flags
- * @nr_devices: entries of @devices that are open
- * @devices: the DMA devices
- * @hwpt: what each is attached to
- * @jobs: what each does
- * @vfs: the VFs
- * @nr_hwpts: entries of @hwpts; 0 when there is a tracker, or nothing
- * @hwpts: those whose dirty bits are read without a tracker
+ * @ioas_id: Guest RAM as devices see it
+ * @tracker_id: Its dirty tracker; 0 when there is none
+ * @page_size: Finest unit in which dirty pages are reported, in bytes
+ * @flags: What the tracker said last, enum iommu_dirty_tracker_out_flags
+ * @nr_devices: Entries of @devices that are open
+ * @devices: The DMA devices
+ * @hwpt: What each is attached to
+ * @jobs: What each does
+ * @vfs: The VFs
+ * @nr_hwpts: Entries of @hwpts; 0 when there is a tracker, or nothing
+ * @hwpts: Those whose dirty bits are read without a tracker
  * @leaves: HWPTs made by hand, with --leaves migration
- * @nr_sources: entries of @sources that are known
- * @sources: the plan
+ * @nr_sources: Entries of @sources that are known
+ * @sources: The plan
  */
 struct vmm {
 	int iommufd;
@@ -324,21 +324,21 @@ int net_connect(const char *addr, int *fd);
 
 /**
  * enum wire_type - What a message is
- * @WIRE_HELLO: first message of the source; payload: struct wire_slot each
- * @WIRE_DEVICES: follows; payload: struct wire_vf for each of @count VFs; @iova:
+ * @WIRE_HELLO: First message of the source; payload: struct wire_slot each
+ * @WIRE_DEVICES: Follows; payload: struct wire_vf for each of @count VFs; @iova:
  *	number of DMA devices
- * @WIRE_READY: the destination has made the RAM and opened the devices
- * @WIRE_PAGES: payload: @count pages from @iova on
+ * @WIRE_READY: The destination has made the RAM and opened the devices
+ * @WIRE_PAGES: Payload: @count pages from @iova on
  * @WIRE_ZERO: @count pages from @iova on are all zero
- * @WIRE_PASS: pass @count ends here
- * @WIRE_STATE: payload: @count bytes of the data stream of VF number @iova
- * @WIRE_END: all was sent; payload: struct wire_mark for each VF. The destination
+ * @WIRE_PASS: Pass @count ends here
+ * @WIRE_STATE: Payload: @count bytes of the data stream of VF number @iova
+ * @WIRE_END: All was sent; payload: struct wire_mark for each VF. The destination
  *	answers with the same type when its VFs are in RUNNING_P2P.
- * @WIRE_SUMS: payload: checksums of @count pages, from page number @iova of
+ * @WIRE_SUMS: Payload: checksums of @count pages, from page number @iova of
  *	all RAM on
- * @WIRE_RUN: let the guest run; only if all matched. The destination answers with
+ * @WIRE_RUN: Let the guest run; only if all matched. The destination answers with
  *	the same: @count is 0 if it runs, 1 if it does not and will not
- * @WIRE_PROOF: payload: struct wire_mark for each VF, some time later
+ * @WIRE_PROOF: Payload: struct wire_mark for each VF, some time later
  */
 enum wire_type {
 	WIRE_HELLO = 1,
@@ -359,9 +359,9 @@ enum wire_type {
  * @magic: WIRE_MAGIC, which also shows a different byte order
  * @version: WIRE_VERSION
  * @type: enum wire_type
- * @iova: see there
- * @count: see there
- * @length: bytes of payload that follow, a multiple of 8
+ * @iova: See there
+ * @count: See there
+ * @length: Bytes of payload that follow, a multiple of 8
  * @page_size: GUEST_PAGE
  * @payload_sum: sum64() of the payload
  * @sum: sum64() of what stands before it, so that a wrong @length is found
@@ -385,8 +385,8 @@ struct wire_msg {
 
 /**
  * struct wire_slot - One slot in WIRE_HELLO
- * @iova: first byte
- * @length: bytes
+ * @iova: First byte
+ * @length: Bytes
  */
 struct wire_slot {
 	u64 iova;
@@ -395,11 +395,11 @@ struct wire_slot {
 
 /**
  * struct wire_vf - What a VF writes, in WIRE_DEVICES; as struct vf_job
- * @base: first byte
- * @length: bytes
- * @unit: distance of writes
- * @rate: writes per second
- * @key: of the values
+ * @base: First byte
+ * @length: Bytes
+ * @unit: Distance of writes
+ * @rate: Writes per second
+ * @key: Of the values
  */
 struct wire_vf {
 	u64 base;
@@ -411,10 +411,10 @@ struct wire_vf {
 
 /**
  * struct wire_mark - Where a VF is
- * @position: number of its next write
- * @sum: of its state
- * @went_on: writes since the migration
- * @wrong: words of its sequence that are not in RAM as they should be
+ * @position: Number of its next write
+ * @sum: Of its state
+ * @went_on: Writes since the migration
+ * @wrong: Words of its sequence that are not in RAM as they should be
  */
 struct wire_mark {
 	u64 position;
@@ -425,10 +425,10 @@ struct wire_mark {
 
 /**
  * struct stream - A connection
- * @fd: the socket, not blocking
- * @peer: who is at the other end, for messages
- * @bytes: sent so far
- * @payload: of the message received last
+ * @fd: The socket, not blocking
+ * @peer: Who is at the other end, for messages
+ * @bytes: Sent so far
+ * @payload: Of the message received last
  */
 struct stream {
 	int fd;
@@ -450,13 +450,13 @@ int stream_recv_sums(struct stream *s, u64 *sums, u64 pages);
 
 /**
  * struct pass - One row of the table
- * @number: from 1
- * @last: sent with the devices stopped
- * @dirty: pages that were to be sent
- * @sent: pages that were
- * @zero: of these, sent as zeros
- * @bytes: on the socket
- * @ns: how long it took
+ * @number: From 1
+ * @last: Sent with the devices stopped
+ * @dirty: Pages that were to be sent
+ * @sent: Pages that were
+ * @zero: Of these, sent as zeros
+ * @bytes: On the socket
+ * @ns: How long it took
  */
 struct pass {
 	unsigned int number;
@@ -470,10 +470,10 @@ struct pass {
 
 /**
  * enum reason - Why the devices were stopped
- * @REASON_CONVERGED: no more than the threshold was dirty
- * @REASON_PASSES: the pass limit was hit
- * @REASON_STUCK: the dirty set did not shrink any more
- * @REASON_UNTRACKED: there is no tracker to go on with
+ * @REASON_CONVERGED: No more than the threshold was dirty
+ * @REASON_PASSES: The pass limit was hit
+ * @REASON_STUCK: The dirty set did not shrink any more
+ * @REASON_UNTRACKED: There is no tracker to go on with
  */
 enum reason {
 	REASON_CONVERGED,
@@ -486,10 +486,10 @@ enum reason {
  * enum phase - What takes time when the guest is moved
  * @PHASE_PRECOPY: RAM and device state are sent while it runs
  * @PHASE_QUIESCE: VFs to PRE_COPY_P2P, DMA devices stopped; no DMA from here on
- * @PHASE_RAM: the last pages
+ * @PHASE_RAM: The last pages
  * @PHASE_STATE: VFs to STOP_COPY, and the rest of their state
- * @PHASE_LOAD: the other side's VFs load it and go to RUNNING_P2P
- * @PHASE_RUN: and to RUNNING
+ * @PHASE_LOAD: The other side's VFs load it and go to RUNNING_P2P
+ * @PHASE_RUN: And to RUNNING
  */
 enum phase {
 	PHASE_PRECOPY,
@@ -503,23 +503,23 @@ enum phase {
 
 /**
  * struct report - What is known about a migration
- * @opt: the command line
+ * @opt: The command line
  * @guest: RAM
- * @vmm: tracker and devices; NULL at the destination
- * @nr_passes: entries of @passes
- * @passes: the table; room for the last pass, and for one being received
- * @reason: why the devices were stopped
- * @bytes: on the socket, checksums not counted
- * @total_ns: from the first page to the destination's answer
- * @phase_ns: how long each phase took
- * @downtime_ns: all phases but the first
- * @proof: what the destination's VFs have done since
- * @writes: accesses that each device completed
- * @refused: accesses that the IOMMU refused it
- * @pages: of all RAM
- * @differ: pages whose checksums differ
+ * @vmm: Tracker and devices; NULL at the destination
+ * @nr_passes: Entries of @passes
+ * @passes: The table; room for the last pass, and for one being received
+ * @reason: Why the devices were stopped
+ * @bytes: On the socket, checksums not counted
+ * @total_ns: From the first page to the destination's answer
+ * @phase_ns: How long each phase took
+ * @downtime_ns: All phases but the first
+ * @proof: What the destination's VFs have done since
+ * @writes: Accesses that each device completed
+ * @refused: Accesses that the IOMMU refused it
+ * @pages: Of all RAM
+ * @differ: Pages whose checksums differ
  * @diffs: IOVA of the first of them
- * @history: for pictures; NULL without --report
+ * @history: For pictures; NULL without --report
  */
 struct report {
 	const struct options *opt;

@@ -173,12 +173,12 @@ static void plan_job(struct vmm *vmm, unsigned int i, const struct guest *g,
 }
 
 /**
- * vmm_open - Map guest RAM and attach the devices
- * @vmm: filled in; vmm_close() it in any case
- * @g: the guest, with memory
- * @opt: the command line
+ * vmm_open() - Map guest RAM and attach the devices
+ * @vmm: Filled in; vmm_close() it in any case
+ * @g: The guest, with memory
+ * @opt: The command line
  *
- * Return: a status.
+ * Return: A status.
  */
 int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
 {
@@ -204,8 +204,8 @@ int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
 }
 
 /**
- * vmm_close - Stop the devices, end tracking, give everything back
- * @vmm: from vmm_open(), whatever it returned
+ * vmm_close() - Stop the devices, end tracking, give everything back
+ * @vmm: From vmm_open(), whatever it returned
  */
 void vmm_close(struct vmm *vmm)
 {
@@ -228,10 +228,10 @@ void vmm_close(struct vmm *vmm)
 }
 
 /**
- * vmm_start_devices - Let the DMA devices write
- * @vmm: open
+ * vmm_start_devices() - Let the DMA devices write
+ * @vmm: Open
  *
- * Return: a status.
+ * Return: A status.
  */
 int vmm_start_devices(struct vmm *vmm)
 {
@@ -251,13 +251,13 @@ int vmm_start_devices(struct vmm *vmm)
 #define RUN_ON_MS	200
 
 /**
- * vmm_run_on - Let the devices run for a while, stop them, and look for gaps in
+ * vmm_run_on() - Let the devices run for a while, stop them, and look for gaps in
  *	what the VFs wrote
  * @vmm: VFs RUNNING, with their positions noted
  * @g: RAM
- * @marks: of each VF; filled in
+ * @marks: Of each VF; filled in
  *
- * Return: a status; VFs that stand still or have left a gap are no success.
+ * Return: A status; VFs that stand still or have left a gap are no success.
  */
 int vmm_run_on(struct vmm *vmm, const struct guest *g, struct wire_mark *marks)
 {
@@ -292,10 +292,10 @@ int vmm_run_on(struct vmm *vmm, const struct guest *g, struct wire_mark *marks)
 }
 
 /**
- * vmm_stop_devices - Stop the DMA devices and wait until nothing is in flight
- * @vmm: open
+ * vmm_stop_devices() - Stop the DMA devices and wait until nothing is in flight
+ * @vmm: Open
  *
- * Return: a status. When it is 0, no device writes to RAM any more.
+ * Return: A status. When it is 0, no device writes to RAM any more.
  */
 int vmm_stop_devices(struct vmm *vmm)
 {
@@ -316,11 +316,11 @@ int vmm_stop_devices(struct vmm *vmm)
 }
 
 /**
- * vmm_start_tracker - Make the dirty tracker and start it
- * @vmm: open
+ * vmm_start_tracker() - Make the dirty tracker and start it
+ * @vmm: Open
  * @mode: TRACKER_AUTO, TRACKER_IOMMU, or TRACKER_HWPT to do without a tracker
  *
- * Return: a status.
+ * Return: A status.
  */
 int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode)
 {
@@ -352,10 +352,10 @@ int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode)
 }
 
 /**
- * vmm_read_plan - Ask the tracker for its plan and counters
- * @vmm: with a tracker
+ * vmm_read_plan() - Ask the tracker for its plan and counters
+ * @vmm: With a tracker
  *
- * Return: a status.
+ * Return: A status.
  */
 int vmm_read_plan(struct vmm *vmm)
 {
@@ -384,12 +384,12 @@ static int read_failed(const struct vmm *vmm, const struct slot *slot, int rc)
 }
 
 /**
- * vmm_count - How much would a READ report?
- * @vmm: with a running tracker
- * @g: the guest
- * @dirty_bytes: the answer
+ * vmm_count() - How much would a READ report?
+ * @vmm: With a running tracker
+ * @g: The guest
+ * @dirty_bytes: The answer
  *
- * Return: a status.
+ * Return: A status.
  */
 int vmm_count(struct vmm *vmm, struct guest *g, u64 *dirty_bytes)
 {
@@ -455,13 +455,13 @@ static int read_ranges(struct vmm *vmm, struct slot *slot, u64 *dirty_bytes)
 }
 
 /**
- * vmm_read - READ all of RAM: add to the slots' bitmaps what was written
- * @vmm: with a running tracker
- * @g: the guest
- * @ranges: as ranges rather than a bitmap
- * @dirty_bytes: how much the tracker reported
+ * vmm_read() - READ all of RAM: add to the slots' bitmaps what was written
+ * @vmm: With a running tracker
+ * @g: The guest
+ * @ranges: As ranges rather than a bitmap
+ * @dirty_bytes: How much the tracker reported
  *
- * Return: a status.
+ * Return: A status.
  */
 int vmm_read(struct vmm *vmm, struct guest *g, bool ranges, u64 *dirty_bytes)
 {

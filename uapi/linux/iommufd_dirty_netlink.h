@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * Generic netlink family "iommufd_dirty": what dirty trackers there are on this host,
- * for whom, and what happens to them. iommufd_dirty_netlink.yaml describes the same
- * in the form of Documentation/netlink; "make check" compares the two.
+ * Generic netlink family "iommufd_dirty": the dirty trackers of this host, the objects
+ * and processes that they belong to, and events of them. iommufd_dirty_netlink.yaml
+ * describes the same in the form of Documentation/netlink; "make check" compares the two.
  *
  * Requests and the multicast group need CAP_NET_ADMIN in the initial user namespace;
  * the family is in the initial network namespace only.
@@ -18,9 +18,9 @@
 #define IOMMUFD_DIRTY_MCGRP_EVENTS	"events"
 
 /**
- * enum iommufd_dirty_hwpt_type - Type of an HWPT
- * @IOMMUFD_DIRTY_HWPT_TYPE_PAGING: its page table is made from the mappings of an IOAS
- * @IOMMUFD_DIRTY_HWPT_TYPE_NESTED: its page table is the guest's, on top of another HWPT
+ * enum iommufd_dirty_hwpt_type - Type of a HWPT
+ * @IOMMUFD_DIRTY_HWPT_TYPE_PAGING: Its page table is made from the mappings of an IOAS
+ * @IOMMUFD_DIRTY_HWPT_TYPE_NESTED: Its page table is the guest's, on top of another HWPT
  */
 enum iommufd_dirty_hwpt_type {
 	IOMMUFD_DIRTY_HWPT_TYPE_PAGING = 1,
@@ -28,12 +28,12 @@ enum iommufd_dirty_hwpt_type {
 };
 
 /**
- * enum iommufd_dirty_log_owner - Who has a device's own log
- * @IOMMUFD_DIRTY_LOG_OWNER_FREE: no owner
- * @IOMMUFD_DIRTY_LOG_OWNER_USER: its user, by VFIO_DEVICE_FEATURE_DMA_LOGGING_*
- * @IOMMUFD_DIRTY_LOG_OWNER_TRACKER: a tracker
- * @IOMMUFD_DIRTY_LOG_OWNER_ENDING: a tracker has given it up, and its driver is about to
- *	stop it
+ * enum iommufd_dirty_log_owner - Owner of a device's own log
+ * @IOMMUFD_DIRTY_LOG_OWNER_FREE: No owner
+ * @IOMMUFD_DIRTY_LOG_OWNER_USER: The device's user, by VFIO_DEVICE_FEATURE_DMA_LOGGING_*
+ * @IOMMUFD_DIRTY_LOG_OWNER_TRACKER: A tracker
+ * @IOMMUFD_DIRTY_LOG_OWNER_ENDING: A tracker has released the log, and the device's
+ *	driver is about to stop it
  */
 enum iommufd_dirty_log_owner {
 	IOMMUFD_DIRTY_LOG_OWNER_FREE = 1,
@@ -43,18 +43,18 @@ enum iommufd_dirty_log_owner {
 };
 
 /**
- * enum iommufd_dirty_event_type - What an event tells
- * @IOMMUFD_DIRTY_EVENT_TYPE_CREATED: a tracker was made
- * @IOMMUFD_DIRTY_EVENT_TYPE_STARTED: a tracker runs
- * @IOMMUFD_DIRTY_EVENT_TYPE_STOPPED: a tracker does not run any more
- * @IOMMUFD_DIRTY_EVENT_TYPE_DESTROYED: a tracker was destroyed
- * @IOMMUFD_DIRTY_EVENT_TYPE_PLAN: the source of a device of a running tracker has changed;
- *	it has none from now on when it was detached
- * @IOMMUFD_DIRTY_EVENT_TYPE_FLAGS: the out flags of a running tracker have changed: it
- *	is degraded or has recovered, is conservative, coarse, or not any more
- * @IOMMUFD_DIRTY_EVENT_TYPE_READ: a tracker was read. READs that follow within 100 ms are
- *	added up into one event
- * @IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION: the migration state of a device has changed
+ * enum iommufd_dirty_event_type - What has happened
+ * @IOMMUFD_DIRTY_EVENT_TYPE_CREATED: A tracker was allocated
+ * @IOMMUFD_DIRTY_EVENT_TYPE_STARTED: A tracker was started
+ * @IOMMUFD_DIRTY_EVENT_TYPE_STOPPED: A tracker was stopped
+ * @IOMMUFD_DIRTY_EVENT_TYPE_DESTROYED: A tracker was destroyed
+ * @IOMMUFD_DIRTY_EVENT_TYPE_PLAN: The source of a device of a running tracker has changed;
+ *	a device that was detached has no source from now on
+ * @IOMMUFD_DIRTY_EVENT_TYPE_FLAGS: The out flags of a running tracker have changed: it
+ *	has become degraded, conservative or coarse, or is so no longer
+ * @IOMMUFD_DIRTY_EVENT_TYPE_READ: A tracker was read. One event has the sum of the READs
+ *	that follow within 100 ms
+ * @IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION: The migration state of a device has changed
  */
 enum iommufd_dirty_event_type {
 	IOMMUFD_DIRTY_EVENT_TYPE_CREATED = 1,
@@ -72,13 +72,13 @@ enum iommufd_dirty_event_type {
  * @IOMMUFD_DIRTY_A_CONTEXT: uint; number of a context (an open /dev/iommu), unique
  *	since the module was loaded. With an ID of the next five it names an object
  * @IOMMUFD_DIRTY_A_IOAS: u32; ID of an IOAS
- * @IOMMUFD_DIRTY_A_HWPT: u32; ID of an HWPT
+ * @IOMMUFD_DIRTY_A_HWPT: u32; ID of a HWPT
  * @IOMMUFD_DIRTY_A_DEVICE: u32; ID of a device
- * @IOMMUFD_DIRTY_A_TRACKER: u32; ID of a tracker; 0 for those that have none: that of
- *	VFIO_IOMMU_DIRTY_PAGES, and that of an HWPT, which TRACKER_HWPT names
+ * @IOMMUFD_DIRTY_A_TRACKER: u32; ID of a tracker; 0 if it has none: the tracker of
+ *	VFIO_IOMMU_DIRTY_PAGES, or that of a HWPT, which TRACKER_HWPT names
  * @IOMMUFD_DIRTY_A_PARENT: u32; ID of the HWPT below a nested one
- * @IOMMUFD_DIRTY_A_BUSY: flag; the object is being changed by its user, or its user
- *	or a device is waited for; what could not be known without waiting is left out
+ * @IOMMUFD_DIRTY_A_BUSY: flag; the object's user is changing it, or the kernel waits for
+ *	the user or a device; the answer leaves out what it could not read without waiting
  * @IOMMUFD_DIRTY_A_PID: u32; process that opened the context, as the initial PID
  *	namespace numbers it
  * @IOMMUFD_DIRTY_A_COMM: string; its name at that time
@@ -86,12 +86,12 @@ enum iommufd_dirty_event_type {
  * @IOMMUFD_DIRTY_A_AREAS: uint; mappings
  * @IOMMUFD_DIRTY_A_MAPPED: uint; bytes of IOVA that are mapped
  * @IOMMUFD_DIRTY_A_SMALL_LEAVES: u32; 1 if new HWPTs of the IOAS get leaves of one
- *	page, or the HWPT has no other; as a policy: whether new IOASes begin so
+ *	page, or if the HWPT has only such leaves; as a policy: the value for new IOASes
  * @IOMMUFD_DIRTY_A_HWPT_TYPE: u32; enum iommufd_dirty_hwpt_type
  * @IOMMUFD_DIRTY_A_LEAF_SIZES: uint; bitmap of the sizes of leaves, in bytes
  * @IOMMUFD_DIRTY_A_CAN_TRACK: flag; the HWPT has dirty bits that can be read
- * @IOMMUFD_DIRTY_A_AUTOMATIC: flag; the HWPT was made when a device was attached to
- *	the IOAS
+ * @IOMMUFD_DIRTY_A_AUTOMATIC: flag; iommufd allocated the HWPT when a device was attached
+ *	to the IOAS
  * @IOMMUFD_DIRTY_A_PLATFORM: string; kind of IOMMU, "none" if it cannot be tracked
  * @IOMMUFD_DIRTY_A_NAME: string; name of the device on its bus, for PCI its address
  * @IOMMUFD_DIRTY_A_GROUP: u32; number of its IOMMU group
@@ -100,38 +100,39 @@ enum iommufd_dirty_event_type {
  * @IOMMUFD_DIRTY_A_MIGRATION: u32; enum vfio_device_mig_state; left out until it
  *	has been set
  * @IOMMUFD_DIRTY_A_POLICY: u32; enum iommu_dirty_policy of a tracker, or of this host;
- *	of a device if it has one of its own
+ *	of a device if it has its own policy
  * @IOMMUFD_DIRTY_A_FLAGS: u32; enum iommu_dirty_tracker_alloc_flags
  * @IOMMUFD_DIRTY_A_OUT_FLAGS: u32; enum iommu_dirty_tracker_out_flags
- * @IOMMUFD_DIRTY_A_OLD_FLAGS: u32; in events: what they were before
+ * @IOMMUFD_DIRTY_A_OLD_FLAGS: u32; in events: OUT_FLAGS before the event
  * @IOMMUFD_DIRTY_A_PAGE_SIZE: uint; unit of the tracker, in bytes
  * @IOMMUFD_DIRTY_A_PENDING: uint; bytes that are dirty and not delivered
  * @IOMMUFD_DIRTY_A_MEMORY: uint; bytes of kernel memory that hold them
  * @IOMMUFD_DIRTY_A_KIND: u32; enum iommu_dirty_source_kind
- * @IOMMUFD_DIRTY_A_OLD_KIND: u32; in events: what it was before
+ * @IOMMUFD_DIRTY_A_OLD_KIND: u32; in events: KIND before the event
  * @IOMMUFD_DIRTY_A_STATE: u32; enum iommu_dirty_source_state
  * @IOMMUFD_DIRTY_A_SOURCE_FLAGS: u32; enum iommu_dirty_source_flags
  * @IOMMUFD_DIRTY_A_GRANULE: uint; finest unit that the source reports, in bytes
- * @IOMMUFD_DIRTY_A_LARGEST: uint; largest that it has reported, in bytes
+ * @IOMMUFD_DIRTY_A_LARGEST: uint; largest unit that it has reported, in bytes
  * @IOMMUFD_DIRTY_A_FIRST: uint; first byte (IOVA) that it covers
  * @IOMMUFD_DIRTY_A_LAST: uint; last byte, inclusive
- * @IOMMUFD_DIRTY_A_DIRTY_BYTES: uint; bytes it has reported since START. In events:
- *	bytes that READs have delivered
- * @IOMMUFD_DIRTY_A_HARVESTS: uint; how often it was asked since START
- * @IOMMUFD_DIRTY_A_HARVEST_NS: uint; nanoseconds it took to answer
- * @IOMMUFD_DIRTY_A_FAILURES: uint; how often it failed since START
+ * @IOMMUFD_DIRTY_A_DIRTY_BYTES: uint; total of the bytes that the source has reported
+ *	since START. In events: bytes that READs have delivered
+ * @IOMMUFD_DIRTY_A_HARVESTS: uint; number of harvests since START
+ * @IOMMUFD_DIRTY_A_HARVEST_NS: uint; total duration of these harvests, in nanoseconds
+ * @IOMMUFD_DIRTY_A_FAILURES: uint; number of failures since START
  * @IOMMUFD_DIRTY_A_EVENT: u32; enum iommufd_dirty_event_type
- * @IOMMUFD_DIRTY_A_EVENT_SEQ: uint; number of the event. One that is missing was lost
+ * @IOMMUFD_DIRTY_A_EVENT_SEQ: uint; number of the event. A listener that misses a number
+ *	has lost that event
  * @IOMMUFD_DIRTY_A_TIME_NS: uint; when it happened, CLOCK_REALTIME in nanoseconds
- * @IOMMUFD_DIRTY_A_READS: uint; in events: READs that are added up
- * @IOMMUFD_DIRTY_A_DURATION_NS: uint; nanoseconds that they took
- * @IOMMUFD_DIRTY_A_OLD_MIGRATION: u32; in events: the state before, if that is known
+ * @IOMMUFD_DIRTY_A_READS: uint; in events: number of READs that the event sums up
+ * @IOMMUFD_DIRTY_A_DURATION_NS: uint; total duration of these READs, in nanoseconds
+ * @IOMMUFD_DIRTY_A_OLD_MIGRATION: u32; in events: MIGRATION before the event, if known
  * @IOMMUFD_DIRTY_A_SERVE_HWPT_IOCTLS: u32; as a policy: 1 if the tracker's harvest
  *	answers IOMMU_HWPT_GET_DIRTY_BITMAP
- * @IOMMUFD_DIRTY_A_TRACKER_HWPT: u32; ID of the HWPT whose own tracker it is, which
- *	IOMMU_HWPT_SET_DIRTY_TRACKING has made. In requests it takes the place of TRACKER
- * @__IOMMUFD_DIRTY_A_MAX: no attribute
- * @IOMMUFD_DIRTY_A_MAX: the last one
+ * @IOMMUFD_DIRTY_A_TRACKER_HWPT: u32; ID of the HWPT for which
+ *	IOMMU_HWPT_SET_DIRTY_TRACKING has made the tracker. In requests it replaces TRACKER
+ * @__IOMMUFD_DIRTY_A_MAX: No attribute
+ * @IOMMUFD_DIRTY_A_MAX: The last one
  */
 enum iommufd_dirty_attr {
 	IOMMUFD_DIRTY_A_CONTEXT = 1,
@@ -190,23 +191,23 @@ enum iommufd_dirty_attr {
 
 /**
  * enum iommufd_dirty_cmd - Requests and events
- * @IOMMUFD_DIRTY_CMD_CONTEXT_GET: contexts. This one and the next five: the object
+ * @IOMMUFD_DIRTY_CMD_CONTEXT_GET: Contexts. This one and the next five: the object
  *	that CONTEXT and its ID name, or, as a dump, all, or those of CONTEXT
  * @IOMMUFD_DIRTY_CMD_IOAS_GET: IOASes
  * @IOMMUFD_DIRTY_CMD_HWPT_GET: HWPTs
- * @IOMMUFD_DIRTY_CMD_DEVICE_GET: devices, with DMA or without
- * @IOMMUFD_DIRTY_CMD_TRACKER_GET: trackers
- * @IOMMUFD_DIRTY_CMD_SOURCE_GET: sources of trackers: struct
- *	iommu_dirty_source_info, without waiting. A dump only; with TRACKER
- *	or TRACKER_HWPT besides CONTEXT, of one
- * @IOMMUFD_DIRTY_CMD_POLICY_GET: policies of this host
- * @IOMMUFD_DIRTY_CMD_POLICY_SET: change those that are in the request
- * @IOMMUFD_DIRTY_CMD_EVENT: to the multicast group
- * @__IOMMUFD_DIRTY_CMD_MAX: no request
- * @IOMMUFD_DIRTY_CMD_MAX: the last one
+ * @IOMMUFD_DIRTY_CMD_DEVICE_GET: Devices, with DMA or without
+ * @IOMMUFD_DIRTY_CMD_TRACKER_GET: Trackers
+ * @IOMMUFD_DIRTY_CMD_SOURCE_GET: Sources of trackers, as struct
+ *	iommu_dirty_source_info, without waiting. Only as a dump: of all trackers, or of
+ *	the one that CONTEXT and TRACKER or TRACKER_HWPT name
+ * @IOMMUFD_DIRTY_CMD_POLICY_GET: Policies of this host
+ * @IOMMUFD_DIRTY_CMD_POLICY_SET: Change the policies that the request contains
+ * @IOMMUFD_DIRTY_CMD_EVENT: Sent to the multicast group
+ * @__IOMMUFD_DIRTY_CMD_MAX: No request
+ * @IOMMUFD_DIRTY_CMD_MAX: The last one
  *
- * Errors: EPERM no CAP_NET_ADMIN; EINVAL an attribute is missing, malformed or not
- * known; ENOENT no such object; ERANGE a policy's value.
+ * Errors: EPERM no CAP_NET_ADMIN; EINVAL an attribute is missing, malformed or
+ * unknown; ENOENT no such object; ERANGE a policy's value is out of range.
  */
 enum iommufd_dirty_cmd {
 	IOMMUFD_DIRTY_CMD_CONTEXT_GET = 1,

@@ -21,9 +21,9 @@
 #include "object.h"
 
 /**
- * struct field - bits of the input
- * @offset: of the first
- * @bits: how many
+ * struct field - Bits of the input
+ * @offset: Of the first
+ * @bits: How many
  */
 struct field {
 	u16 offset;
@@ -152,13 +152,13 @@ static const struct field modify_track[] = {
 };
 
 /**
- * struct rule - what is allowed of a command
- * @opcode: the command
- * @fixed: its input has no other length than @size
- * @size: bytes that are checked
- * @op_mod: the largest
- * @fields: what means something to the firmware; op_mod is not among them
- * @count: how many
+ * struct rule - What is allowed of a command
+ * @opcode: The command
+ * @fixed: Its input has no other length than @size
+ * @size: Bytes that are checked
+ * @op_mod: The largest
+ * @fields: What means something to the firmware; op_mod is not among them
+ * @count: How many
  */
 struct rule {
 	u16 opcode;
@@ -241,10 +241,10 @@ MODULE_PARM_DESC(connectx_invalid,
 		 "firmware commands whose input is not what the interface allows");
 
 /**
- * cx_invalid() - the input of a command is not valid
- * @cmd: the command
- * @status: its status
- * @what: what is wrong with it
+ * cx_invalid() - The input of a command is not valid
+ * @cmd: The command
+ * @status: Its status
+ * @what: What is wrong with it
  *
  * Returns @status.
  */
@@ -293,9 +293,9 @@ static bool others_set(struct cx_command *cmd, u32 size,
 }
 
 /**
- * cx_check_input() - check what all commands have in common
- * @cmd: the command, at least as long as its fixed part
- * @opcode: its opcode
+ * cx_check_input() - Check what all commands have in common
+ * @cmd: The command, at least as long as its fixed part
+ * @opcode: Its opcode
  *
  * Returns the status with which it fails, or 0.
  */
@@ -318,8 +318,8 @@ u8 cx_check_input(struct cx_command *cmd, u16 opcode)
 }
 
 /**
- * cx_check_tracker() - check the context of a page tracker
- * @cmd: its CREATE or MODIFY, with all of the context
+ * cx_check_tracker() - Check the context of a page tracker
+ * @cmd: Its CREATE or MODIFY, with all of the context
  * @create: CREATE
  *
  * Returns the status with which it fails, or 0.

@@ -4,12 +4,12 @@
  *
  * The doorbell is plain memory, so of several rings only the last is seen. An
  * entry must not be completed before its poster has rung, though: the ring
- * would be taken for one of whoever uses the entry next. Regular entries are
+ * would count as that of the next user of the entry. Regular entries are
  * rung one after the other, so a ring of one of them says that all regular
  * entries which were owned by the firmware at the look before have been rung.
  * What that does not cover (a ring that was lost, the last entry, which is for
  * pages and rings by itself) is served when it has waited for STALE_NS and every
- * task has meanwhile come to its next sleep: between making an entry the firmware's
+ * task has come to its next sleep since: between making an entry the firmware's
  * and ringing, mlx5_core does not sleep, but it can be preempted, and the CPU of a
  * virtual machine can stand still. Rings are heard during that wait, since before it
  * has interrupts mlx5_core does not sleep while it waits for the answer either. So
@@ -55,8 +55,8 @@ enum delivery {
 };
 
 /**
- * cx_cmdq_reset() - there is no command queue
- * @vhca: the function
+ * cx_cmdq_reset() - There is no command queue
+ * @vhca: The function
  *
  * The interface is disabled until a driver writes an address, so that a driver
  * which has missed the reset notices it.
@@ -127,11 +127,11 @@ static int move_blocks(struct cx_vhca *vhca, u64 where, void *buf, u32 len,
 }
 
 /**
- * struct posted - a command that was read from the queue
- * @cmd: the command, with buffers of its own
- * @entry: its entry
- * @slot: which entry
- * @event: its answer makes an event
+ * struct posted - A command that was read from the queue
+ * @cmd: The command, with buffers of its own
+ * @entry: Its entry
+ * @slot: Which entry
+ * @event: Its answer makes an event
  */
 struct posted {
 	struct cx_command cmd;
@@ -471,15 +471,15 @@ static u32 rung(struct cx_vhca *vhca, u32 owned)
 	return rung;
 }
 
-/** cx_cmdq_exit() - no queue is polled any more */
+/** cx_cmdq_exit() - No queue is polled any more */
 void cx_cmdq_exit(void)
 {
 	flush_work(&sleep_work);
 }
 
 /**
- * cx_cmdq_poll() - serve the commands that have been rung
- * @vhca: the function; on its thread
+ * cx_cmdq_poll() - Serve the commands that have been rung
+ * @vhca: The function; on its thread
  *
  * Returns true while there may soon be more.
  */

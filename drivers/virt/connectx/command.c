@@ -18,12 +18,12 @@
 #include "tracker.h"
 
 /**
- * struct entry - a command
- * @opcode: opcode
- * @pf: only the physical function may
- * @in: bytes of input, at least
- * @out: bytes of output, at least
- * @run: does it and returns its status
+ * struct entry - A command
+ * @opcode: Opcode
+ * @pf: Only the physical function may
+ * @in: Bytes of input, at least
+ * @out: Bytes of output, at least
+ * @run: Does it and returns its status
  */
 struct entry {
 	u16 opcode;
@@ -166,9 +166,9 @@ static u8 execute(struct cx_command *cmd, u16 opcode)
 }
 
 /**
- * cx_command_status() - how a command ended
- * @cmd: the command
- * @status: its status
+ * cx_command_status() - How a command ended
+ * @cmd: The command
+ * @status: Its status
  */
 void cx_command_status(struct cx_command *cmd, u8 status)
 {
@@ -178,8 +178,8 @@ void cx_command_status(struct cx_command *cmd, u8 status)
 }
 
 /**
- * cx_command_run() - do what a command says
- * @cmd: at least CX_MBOX_SIZE bytes are there of input and output, even if less
+ * cx_command_run() - Do what a command says
+ * @cmd: At least CX_MBOX_SIZE bytes are there of input and output, even if less
  *	is used; op_mod is filled in here
  */
 void cx_command_run(struct cx_command *cmd)

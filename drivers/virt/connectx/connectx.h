@@ -49,22 +49,22 @@ struct connectx;
 struct cx_command;
 
 /**
- * struct cx_cmdq - the command queue of a vhca
- * @address: where its entries are; 0 when it has none
- * @owned: entries that were the firmware's at the last look and not served
- * @since: since when, in ns; for those in @owned
- * @early: entries that were rung and not seen to be owned; for one look
- * @stale: entries that are to be served without a ring, after a wait
- * @wait: for which end of a wait
- * @wait_since: since when, in jiffies
- * @dropped: entries whose answer was left out on purpose
+ * struct cx_cmdq - The command queue of a vhca
+ * @address: Where its entries are; 0 when it has none
+ * @owned: Entries that were the firmware's at the last look and not served
+ * @since: Since when, in ns; for those in @owned
+ * @early: Entries that were rung and not seen to be owned; for one look
+ * @stale: Entries that are to be served without a ring, after a wait
+ * @wait: For which end of a wait
+ * @wait_since: Since when, in jiffies
+ * @dropped: Entries whose answer was left out on purpose
  * @faults: cx_fault_generation() at that time
- * @refused: of those, the ones that get an error for an answer
- * @held: entries whose answer is late on purpose
- * @due: when to serve them, in jiffies; for those in @held
- * @running: entries whose command runs in the background
- * @quiesce: the driver is about to free the queue
- * @last: when a command was served, in jiffies
+ * @refused: Of those, the ones that get an error for an answer
+ * @held: Entries whose answer is late on purpose
+ * @due: When to serve them, in jiffies; for those in @held
+ * @running: Entries whose command runs in the background
+ * @quiesce: The driver is about to free the queue
+ * @last: When a command was served, in jiffies
  */
 struct cx_cmdq {
 	u64 address;
@@ -85,14 +85,14 @@ struct cx_cmdq {
 };
 
 /**
- * struct cx_pages - pages that a vhca has from the host; of the PF's thread
- * @address: of each
- * @count: how many
- * @room: how many fit in @address
- * @want: how many it should have
- * @trackers: those of them that are for page trackers; of the PF
- * @asked: a request or return is under way
- * @refused: the host could not give them; of the PF
+ * struct cx_pages - Pages that a vhca has from the host; of the PF's thread
+ * @address: Of each
+ * @count: How many
+ * @room: How many fit in @address
+ * @want: How many it should have
+ * @trackers: Those of them that are for page trackers; of the PF
+ * @asked: A request or return is under way
+ * @refused: The host could not give them; of the PF
  */
 struct cx_pages {
 	u64 *address;
@@ -105,25 +105,25 @@ struct cx_pages {
 };
 
 /**
- * struct cx_vhca - a function
- * @fn: on the bus
- * @cx: the device it belongs to
+ * struct cx_vhca - A function
+ * @fn: On the bus
+ * @cx: The device it belongs to
  * @id: function_id
  * @vhca_id: vhca_id
- * @cmdq: its command queue; own thread
- * @objects: what its driver created, see object.c; own thread
- * @caps: current general capabilities, once the driver has set them
- * @caps_set: it has
- * @pages: pages from the host
- * @beat: when the health counter last advanced, in jiffies; own thread
- * @lock: all below, of a virtual function
- * @no_initiator: suspended as initiator: no DMA, no interrupts
- * @no_responder: suspended as responder: registers are not looked at
- * @generator: its traffic generator
- * @state: its device state
- * @migration: how far saving or loading is
+ * @cmdq: Its command queue; own thread
+ * @objects: What its driver created, see object.c; own thread
+ * @caps: Current general capabilities, once the driver has set them
+ * @caps_set: It has
+ * @pages: Pages from the host
+ * @beat: When the health counter last advanced, in jiffies; own thread
+ * @lock: All below, of a virtual function
+ * @no_initiator: Suspended as initiator: no DMA, no interrupts
+ * @no_responder: Suspended as responder: registers are not looked at
+ * @generator: Its traffic generator
+ * @state: Its device state
+ * @migration: How far saving or loading is
  * @job: SAVE or LOAD under way in the background, or NULL; changed by the PF's thread
- * @trackers: page trackers of its writes
+ * @trackers: Page trackers of its writes
  */
 struct cx_vhca {
 	struct virt_function fn;
@@ -149,9 +149,9 @@ struct cx_vhca {
 };
 
 /**
- * struct connectx - the device
- * @index: number of the device, from 0
- * @vfs: virtual functions that it can have
+ * struct connectx - The device
+ * @index: Number of the device, from 0
+ * @vfs: Virtual functions that it can have
  * @vhca: PF and VFs
  */
 struct connectx {
@@ -161,10 +161,10 @@ struct connectx {
 };
 
 /**
- * struct cx_command_ops - what becomes of a command that ran in the background; the
+ * struct cx_command_ops - What becomes of a command that ran in the background; the
  *	queue that it came through sets them. Both free the command.
- * @answer: it has ended, with this status
- * @forget: the queue is gone, and it is not answered
+ * @answer: It has ended, with this status
+ * @forget: The queue has ended, and it is not answered
  */
 struct cx_command_ops {
 	void (*answer)(struct cx_command *cmd, u8 status);
@@ -172,16 +172,16 @@ struct cx_command_ops {
 };
 
 /**
- * struct cx_command - a command under way
- * @ops: of its queue
- * @vhca: whose queue it came through
- * @in: input
- * @in_len: bytes of @in
- * @out: output, zeroed; the status is filled in by the caller
- * @out_len: bytes of @out
+ * struct cx_command - A command under way
+ * @ops: Of its queue
+ * @vhca: Whose queue it came through
+ * @in: Input
+ * @in_len: Bytes of @in
+ * @out: Output, zeroed; the status is filled in by the caller
+ * @out_len: Bytes of @out
  * @op_mod: op_mod
- * @syndrome: more about a failure
- * @later: it goes on in the background, and ends with one of @ops
+ * @syndrome: More about a failure
+ * @later: It continues in the background, and ends with one of @ops
  */
 struct cx_command {
 	const struct cx_command_ops *ops;

@@ -21,7 +21,7 @@
 #define CMD_REV		(5 << 16 | 1000)
 #define BEAT		(HZ / 4)	/* of the health counter */
 
-/* Of a function that is gone a driver reads ones where it looks for that. */
+/* A driver detects an absent function by reading ones from certain registers. */
 static void show_whether_gone(struct cx_vhca *vhca)
 {
 	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
@@ -29,17 +29,17 @@ static void show_whether_gone(struct cx_vhca *vhca)
 	if (!READ_ONCE(vhca->fn.absent))
 		return;
 	iowrite32be(~0u, &iseg->health.fw_ver);
-	/* Pairs with the barrier of show_vfs(): it may have come meanwhile. */
+	/* Pairs with the barrier of show_vfs(): the function may have appeared since. */
 	smp_mb();
 	if (!READ_ONCE(vhca->fn.absent))
 		iowrite32be(0, &iseg->health.fw_ver);
 }
 
 /*
- * Virtual functions are there if their number says so. Those that go are reset,
- * so those that come need not be: the driver of the PF has given ENABLE_HCA before.
- * After a reset of the PF itself nobody does, and what a VF's driver has written to
- * its registers since the VF went stays there.
+ * Virtual functions exist up to their number. Those that disappear are reset,
+ * so those that appear need not be: the driver of the PF has given ENABLE_HCA before.
+ * A reset of the PF itself resets none of them, and their registers keep what their
+ * drivers have written.
  */
 static void show_vfs(struct cx_vhca *pf, unsigned int count)
 {
@@ -173,7 +173,7 @@ static void destroy_vhcas(struct connectx *cx)
 	unsigned int i;
 
 	cx_jobs_cancel(&cx->vhca[0]);
-	/* Trackers of the PF point to VFs: the PF goes first. */
+	/* Trackers of the PF point to VFs: free the PF first. */
 	for (i = 0; i <= cx->vfs; i++) {
 		struct cx_vhca *vhca = &cx->vhca[i];
 
@@ -213,10 +213,10 @@ static int describe(struct connectx *cx)
 }
 
 /**
- * virt_connectx_create() - make a ConnectX and put it on the bus
- * @iommu: the instance that all of its functions are behind
- * @index: its number, below CX_MAX_DEVICES
- * @vfs: how many virtual functions it can have, CX_MAX_VFS at most
+ * virt_connectx_create() - Make a ConnectX and put it on the bus
+ * @iommu: The instance that all of its functions are behind
+ * @index: Its number, below CX_MAX_DEVICES
+ * @vfs: How many virtual functions it can have, CX_MAX_VFS at most
  */
 struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 				      unsigned int index, unsigned int vfs)
@@ -252,8 +252,8 @@ struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 }
 
 /**
- * virt_connectx_destroy() - after virt_bus_remove()
- * @cx: the device, or NULL
+ * virt_connectx_destroy() - After virt_bus_remove()
+ * @cx: The device, or NULL
  */
 void virt_connectx_destroy(struct connectx *cx)
 {

@@ -10,13 +10,13 @@
 #include "ring.h"
 
 /**
- * struct cx_eq - an event queue
- * @object: its number is the eqn
- * @ring: its memory
+ * struct cx_eq - An event queue
+ * @object: Its number is the eqn
+ * @ring: Its memory
  * @log_size: log2 of the number of entries
  * @vector: MSI-X vector
- * @produced: entries written so far
- * @types: event types that it takes, from bit 0 on; none if for completions
+ * @produced: Entries written so far
+ * @types: Event types that it takes, from bit 0 on; none if for completions
  */
 struct cx_eq {
 	struct cx_object object;
@@ -112,8 +112,8 @@ static void post(struct cx_vhca *vhca, struct cx_eq *eq, struct mlx5_eqe *eqe)
 }
 
 /**
- * cx_eq_takes() - is there an event queue for this type
- * @vhca: the function
+ * cx_eq_takes() - Is there an event queue for this type
+ * @vhca: The function
  * @type: MLX5_EVENT_TYPE_*
  */
 bool cx_eq_takes(struct cx_vhca *vhca, u8 type)
@@ -122,11 +122,11 @@ bool cx_eq_takes(struct cx_vhca *vhca, u8 type)
 }
 
 /**
- * cx_eq_event() - tell the driver
- * @vhca: whose driver
+ * cx_eq_event() - Report an event to the driver
+ * @vhca: Whose driver
  * @type: MLX5_EVENT_TYPE_*
- * @data: of the event, as in union ev_data
- * @len: its bytes
+ * @data: Of the event, as in union ev_data
+ * @len: Its bytes
  *
  * Returns false when no event queue takes it.
  */
@@ -143,10 +143,10 @@ bool cx_eq_event(struct cx_vhca *vhca, u8 type, const void *data, size_t len)
 }
 
 /**
- * cx_eq_completion() - tell the driver that a completion queue has an entry
- * @vhca: whose driver
- * @eqn: the event queue
- * @cqn: the completion queue
+ * cx_eq_completion() - Report to the driver that a completion queue has an entry
+ * @vhca: Whose driver
+ * @eqn: The event queue
+ * @cqn: The completion queue
  */
 void cx_eq_completion(struct cx_vhca *vhca, u32 eqn, u32 cqn)
 {

@@ -13,7 +13,7 @@
  *			(1 if not given)
  *	flip=BYTE	a bit of this byte of its entry is wrong when the firmware reads it
  *	drop		it is not executed, nor answered until the list is set
- *			anew; then with an error
+ *			again; then with an error
  *	late=MS		it is executed and answered so many milliseconds late
  *	cut=BYTES	SAVE, LOAD: the image lacks so many bytes at its end;
  *			MODIFY_GENERAL_OBJECT: the page tracker's next message does
@@ -22,7 +22,7 @@
  *	fatal		the firmware dies with it, until it is reset
  *	lose=N		MODIFY_GENERAL_OBJECT: the page tracker is lost in the report,
  *			after N messages (0 if not given)
- *	event=TYPE	MODIFY_GENERAL_OBJECT: this event of its queues comes, too
+ *	event=TYPE	MODIFY_GENERAL_OBJECT: its queues send this event, too
  *	overrun=N	MODIFY_GENERAL_OBJECT: its completion queue has room for N entries
  *
  * Writing replaces the list; an empty one ends all faults. Reading shows what
@@ -70,12 +70,12 @@ static const char * const actions[] = {
 };
 
 /**
- * struct fault - an entry of the list
- * @opcode: of the command
- * @action: what happens to it
- * @argument: to @action
- * @pass: commands that pass before
- * @times: how many to break then; 0 when it is over
+ * struct fault - An entry of the list
+ * @opcode: Of the command
+ * @action: What happens to it
+ * @argument: To @action
+ * @pass: Commands that pass before
+ * @times: How many to break then; 0 when it is over
  */
 struct fault {
 	u16 opcode;
@@ -117,9 +117,9 @@ static bool take(u16 opcode, enum action action, u32 *argument)
 }
 
 /**
- * cx_fault_fail() - should this command fail
- * @opcode: of the command
- * @status: its status then
+ * cx_fault_fail() - Should this command fail
+ * @opcode: Of the command
+ * @status: Its status then
  */
 bool cx_fault_fail(u16 opcode, u8 *status)
 {
@@ -132,9 +132,9 @@ bool cx_fault_fail(u16 opcode, u8 *status)
 }
 
 /**
- * cx_fault_deliver() - should this command not be delivered
- * @opcode: of the command
- * @status: of its delivery then, 1 to 0x10
+ * cx_fault_deliver() - Should this command not be delivered
+ * @opcode: Of the command
+ * @status: Of its delivery then, 1 to 0x10
  */
 bool cx_fault_deliver(u16 opcode, u8 *status)
 {
@@ -147,9 +147,9 @@ bool cx_fault_deliver(u16 opcode, u8 *status)
 }
 
 /**
- * cx_fault_flip() - should a byte of this command's entry be wrong
- * @opcode: of the command
- * @byte: which, modulo the size of the entry
+ * cx_fault_flip() - Should a byte of this command's entry be wrong
+ * @opcode: Of the command
+ * @byte: Which, modulo the size of the entry
  */
 bool cx_fault_flip(u16 opcode, u32 *byte)
 {
@@ -157,8 +157,8 @@ bool cx_fault_flip(u16 opcode, u32 *byte)
 }
 
 /**
- * cx_fault_drop() - should this command not be answered
- * @opcode: of the command
+ * cx_fault_drop() - Should this command not be answered
+ * @opcode: Of the command
  */
 bool cx_fault_drop(u16 opcode)
 {
@@ -168,7 +168,7 @@ bool cx_fault_drop(u16 opcode)
 }
 
 /**
- * cx_fault_generation() - how often the list has been set
+ * cx_fault_generation() - How often the list has been set
  *
  * Commands that were dropped are answered with an error when this changes.
  */
@@ -178,9 +178,9 @@ unsigned int cx_fault_generation(void)
 }
 
 /**
- * cx_fault_delay() - should this command be answered late
- * @opcode: of the command
- * @due: when, in jiffies
+ * cx_fault_delay() - Should this command be answered late
+ * @opcode: Of the command
+ * @due: When, in jiffies
  */
 bool cx_fault_delay(u16 opcode, unsigned long *due)
 {
@@ -193,9 +193,9 @@ bool cx_fault_delay(u16 opcode, unsigned long *due)
 }
 
 /**
- * cx_fault_cut() - how much of an image or a message gets through
+ * cx_fault_cut() - How much of an image or a message gets through
  * @opcode: SAVE, LOAD or MODIFY_GENERAL_OBJECT
- * @size: its bytes
+ * @size: Its bytes
  */
 u32 cx_fault_cut(u16 opcode, u32 size)
 {
@@ -207,9 +207,9 @@ u32 cx_fault_cut(u16 opcode, u32 size)
 }
 
 /**
- * cx_fault_corrupt() - should a byte of an image or a message be wrong
+ * cx_fault_corrupt() - Should a byte of an image or a message be wrong
  * @opcode: SAVE, LOAD or MODIFY_GENERAL_OBJECT
- * @offset: which, modulo the size of the image
+ * @offset: Which, modulo the size of the image
  */
 bool cx_fault_corrupt(u16 opcode, u32 *offset)
 {
@@ -217,8 +217,8 @@ bool cx_fault_corrupt(u16 opcode, u32 *offset)
 }
 
 /**
- * cx_fault_fatal() - should the firmware die with this command
- * @opcode: of the command
+ * cx_fault_fatal() - Should the firmware die with this command
+ * @opcode: Of the command
  */
 bool cx_fault_fatal(u16 opcode)
 {
@@ -228,9 +228,9 @@ bool cx_fault_fatal(u16 opcode)
 }
 
 /**
- * cx_fault_lose() - should the page tracker be lost in this report
+ * cx_fault_lose() - Should the page tracker be lost in this report
  * @opcode: MODIFY_GENERAL_OBJECT
- * @after: so many of its messages
+ * @after: So many of its messages
  */
 bool cx_fault_lose(u16 opcode, u32 *after)
 {
@@ -238,9 +238,9 @@ bool cx_fault_lose(u16 opcode, u32 *after)
 }
 
 /**
- * cx_fault_event() - should a queue of the page tracker seem to fail
+ * cx_fault_event() - Should a queue of the page tracker seem to fail
  * @opcode: MODIFY_GENERAL_OBJECT
- * @type: of the event that says so
+ * @type: Of the event that says so
  */
 bool cx_fault_event(u16 opcode, u32 *type)
 {
@@ -248,9 +248,9 @@ bool cx_fault_event(u16 opcode, u32 *type)
 }
 
 /**
- * cx_fault_overrun() - should the completion queue of the page tracker be small
+ * cx_fault_overrun() - Should the completion queue of the page tracker be small
  * @opcode: MODIFY_GENERAL_OBJECT
- * @entries: how many it has room for
+ * @entries: How many it has room for
  */
 bool cx_fault_overrun(u16 opcode, u32 *entries)
 {

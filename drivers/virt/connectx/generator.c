@@ -43,8 +43,8 @@ static void publish(struct cx_vhca *vhca)
 }
 
 /**
- * cx_generator_check() - are these registers within their limits
- * @r: the registers
+ * cx_generator_check() - Are these registers within their limits
+ * @r: The registers
  */
 bool cx_generator_check(const struct cx_generator_registers *r)
 {
@@ -58,7 +58,7 @@ bool cx_generator_check(const struct cx_generator_registers *r)
 
 /**
  * cx_generator_resume() - RATE counts from now on
- * @vhca: the function
+ * @vhca: The function
  */
 void cx_generator_resume(struct cx_vhca *vhca)
 {
@@ -67,8 +67,8 @@ void cx_generator_resume(struct cx_vhca *vhca)
 }
 
 /**
- * cx_generator_loaded() - show registers that have come from an image
- * @vhca: the function
+ * cx_generator_loaded() - Show registers that have come from an image
+ * @vhca: The function
  */
 void cx_generator_loaded(struct cx_vhca *vhca)
 {
@@ -107,7 +107,7 @@ static void start(struct cx_vhca *vhca)
 		r->faults = 1;
 	}
 	cx_generator_resume(vhca);
-	/* A driver inside of the guest has set up the function anew. */
+	/* A driver inside of the guest has set up the function again. */
 	if (vhca->migration.tracking && cx_quirk(CX_REINIT)) {
 		cx_state_change_all(&vhca->state);
 		vhca->migration.reinit = true;
@@ -127,7 +127,7 @@ static void take_command(struct cx_vhca *vhca)
 	else if (command & VIRT_CX_CTRL_STOP)
 		vhca->generator.r.running = false;
 	publish(vhca);
-	/* What was written meanwhile is taken at the next look. */
+	/* A command that was written since is taken at the next look. */
 	cmpxchg((__force u64 *)ctrl, command, 0);
 }
 
@@ -170,7 +170,7 @@ static void write_next(struct cx_vhca *vhca)
 
 /**
  * cx_generator_poll() - write what is due
- * @vhca: a virtual function; on its thread, without its lock
+ * @vhca: A virtual function; on its thread, without its lock
  *
  * Returns true when there is more to do at once.
  */
@@ -197,8 +197,8 @@ bool cx_generator_poll(struct cx_vhca *vhca)
 }
 
 /**
- * cx_generator_reset() - stopped, registers at their defaults
- * @vhca: a virtual function
+ * cx_generator_reset() - Stopped, registers at their defaults
+ * @vhca: A virtual function
  */
 void cx_generator_reset(struct cx_vhca *vhca)
 {

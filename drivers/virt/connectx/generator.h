@@ -11,18 +11,18 @@
 struct cx_vhca;
 
 /**
- * struct cx_generator_registers - what migrates, as it is in an image
- * @base: the register at START, as all to @irq
+ * struct cx_generator_registers - What migrates, as it is in an image
+ * @base: The register at START, as all to @irq
  * @length: LENGTH
  * @unit: UNIT
  * @rate: RATE
  * @key: KEY
  * @end: END
  * @irq: IRQ
- * @position: number of the next write
+ * @position: Number of the next write
  * @faults: FAULTS
  * @fault_iova: FAULT_IOVA
- * @running: it runs
+ * @running: It runs
  */
 struct cx_generator_registers {
 	u64 base;
@@ -39,10 +39,10 @@ struct cx_generator_registers {
 };
 
 /**
- * struct cx_generator - the generator
- * @r: registers
- * @since_ns: when the writes began that RATE counts
- * @since: at which position
+ * struct cx_generator - The generator
+ * @r: Registers
+ * @since_ns: When the writes began that RATE counts
+ * @since: At which position
  *
  * Under the lock of the vhca.
  */

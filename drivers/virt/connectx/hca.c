@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Commands that bring a function up and down, and those that only have to be
- * answered. And what is left of a driver that goes without them.
+ * answered. And the cleanup after a driver that leaves without them.
  */
 #include <linux/random.h>
 
@@ -23,8 +23,8 @@ static void choose_vhca_ids(struct connectx *cx)
 }
 
 /**
- * cx_forget() - all that the driver has given or created is the driver's again
- * @vhca: the function; on its thread
+ * cx_forget() - All that the driver has given or created is the driver's again
+ * @vhca: The function; on its thread
  */
 void cx_forget(struct cx_vhca *vhca)
 {

@@ -2,8 +2,8 @@
 /*
  * SAVE and LOAD as jobs. By default the firmware does one command after the other.
  * With the parameter connectx_busy it does as real firmware does: it works on a SAVE
- * or LOAD in the background, executes commands about other functions meanwhile, and
- * refuses those that change the state of the same one. A function-level reset of that
+ * or LOAD in the background, executes commands about other functions at the same time,
+ * and refuses those that change the state of the same one. A function-level reset of that
  * function aborts the job, and its command fails.
  *
  * A job belongs to the PF's thread. The function that it is about points to it, under
@@ -113,8 +113,8 @@ static u8 run_at_once(struct cx_job *job)
 }
 
 /**
- * cx_job_run() - begin with a SAVE or LOAD, and end it or leave it to the background
- * @job: ops, cmd, vhca, size; belongs to this function and to cx_jobs_poll()
+ * cx_job_run() - Begin with a SAVE or LOAD, and end it or leave it to the background
+ * @job: Ops, cmd, vhca, size; belongs to this function and to cx_jobs_poll()
  *
  * The caller has seen that cx_job_conflict() is 0. Returns the command's status, which
  * is to be ignored if cmd->later is set then.
@@ -132,8 +132,8 @@ u8 cx_job_run(struct cx_job *job)
 }
 
 /**
- * cx_job_conflict() - is there something that a command about a function conflicts with
- * @vhca: the function; on the PF's thread
+ * cx_job_conflict() - Is there something that a command about a function conflicts with
+ * @vhca: The function; on the PF's thread
  *
  * A job does, and with the quirk report_alone a page tracker that reports.
  *
@@ -153,8 +153,8 @@ u8 cx_job_conflict(struct cx_vhca *vhca)
 }
 
 /**
- * cx_job_abort() - a function is reset: its job fails
- * @vhca: the function; with its lock
+ * cx_job_abort() - A function is reset: its job fails
+ * @vhca: The function; with its lock
  */
 void cx_job_abort(struct cx_vhca *vhca)
 {
@@ -203,8 +203,8 @@ static bool poll_job(struct cx_vhca *pf, struct cx_job *job)
 }
 
 /**
- * cx_jobs_poll() - go on with the jobs in the background
- * @pf: the physical function; on its thread
+ * cx_jobs_poll() - Go on with the jobs in the background
+ * @pf: The physical function; on its thread
  *
  * Returns true when there is more to do at once.
  */
@@ -220,8 +220,8 @@ bool cx_jobs_poll(struct cx_vhca *pf)
 }
 
 /**
- * cx_jobs_cancel() - the queue is gone that jobs, and CREATEs which wait, came through
- * @pf: the physical function; on its thread, or without one
+ * cx_jobs_cancel() - Forget the jobs and waiting CREATEs of a command queue that ends
+ * @pf: The physical function; on its thread, or without one
  */
 void cx_jobs_cancel(struct cx_vhca *pf)
 {

@@ -14,11 +14,11 @@ struct cx_job;
 struct cx_vhca;
 
 /**
- * struct cx_job_ops - what a job does; all on the PF's thread
- * @step: move at most so many more bytes and count them in @moved; once @moved is
+ * struct cx_job_ops - What a job does; all on the PF's thread
+ * @step: Move at most so many more bytes and count them in @moved; once @moved is
  *	@size, does nothing. Returns a command's status
- * @finish: everything is moved: returns the command's status
- * @release: the job is over: free what it has, and the job
+ * @finish: Everything is moved: returns the command's status
+ * @release: The job is over: free what it has, and the job
  */
 struct cx_job_ops {
 	u8 (*step)(struct cx_job *job, u64 bytes);
@@ -27,16 +27,16 @@ struct cx_job_ops {
 };
 
 /**
- * struct cx_job - a SAVE or LOAD
- * @ops: which of them
- * @cmd: the command; not answered while the job runs in the background
- * @vhca: the virtual function
- * @size: bytes to move
- * @moved: bytes that have moved
- * @began_ns: when it began
- * @user: uses the memory key
- * @loads: it is a LOAD
- * @aborted: by a reset of @vhca; under the lock of @vhca
+ * struct cx_job - A SAVE or LOAD
+ * @ops: Which of them
+ * @cmd: The command; not answered while the job runs in the background
+ * @vhca: The virtual function
+ * @size: Bytes to move
+ * @moved: Bytes that have moved
+ * @began_ns: When it began
+ * @user: Uses the memory key
+ * @loads: It is a LOAD
+ * @aborted: By a reset of @vhca; under the lock of @vhca
  */
 struct cx_job {
 	const struct cx_job_ops *ops;

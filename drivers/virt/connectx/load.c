@@ -21,16 +21,16 @@
 #define NOWHERE		U32_MAX
 
 /**
- * struct load - a LOAD under way
- * @job: the job
- * @mkey: where the record is
- * @at: and from which offset on
- * @length: bytes of it
- * @wrong_byte: which of them is wrong on purpose, or NOWHERE
- * @wrong_page: a page is not one of the state
- * @sum: checksum of the pages so far
- * @header: its head
- * @page: a page of it
+ * struct load - A LOAD under way
+ * @job: The job
+ * @mkey: Where the record is
+ * @at: And from which offset on
+ * @length: Bytes of it
+ * @wrong_byte: Which of them is wrong on purpose, or NOWHERE
+ * @wrong_page: A page is not one of the state
+ * @sum: Checksum of the pages so far
+ * @header: Its head
+ * @page: A page of it
  */
 struct load {
 	struct cx_job job;

@@ -5,7 +5,7 @@
  * A SAVE makes a record: a header, the generator's registers and pages of the
  * state. A stream begins with a SAVE that is not incremental and makes all pages
  * due; each record takes as many of the due pages as its buffer holds, and an
- * incremental SAVE goes on with those that are left or have changed again. The
+ * incremental SAVE continues with those that are left or have changed again. The
  * record of a suspended function that leaves nothing is the last of its stream.
  * LOAD is in load.c.
  */
@@ -30,7 +30,7 @@ MODULE_PARM_DESC(connectx_chunk,
 		 "KiB of device state that a ConnectX saves at a time; 0: no chunk mode");
 
 /**
- * cx_save_in_chunks() - the capability migration_in_chunks
+ * cx_save_in_chunks() - The capability migration_in_chunks
  */
 bool cx_save_in_chunks(void)
 {
@@ -182,14 +182,14 @@ u8 cx_query_migration_state(struct cx_command *cmd)
 /* ---- SAVE ---- */
 
 /**
- * struct save - a SAVE under way
- * @job: the job
- * @track: what changes from now on can be saved incrementally
- * @mkey: where it goes
- * @at: and from which offset on
- * @index: the page to look at next
- * @header: the record's
- * @entry: a page of it
+ * struct save - A SAVE under way
+ * @job: The job
+ * @track: What changes from now on can be saved incrementally
+ * @mkey: Where it goes
+ * @at: And from which offset on
+ * @index: The page to look at next
+ * @header: The record's
+ * @entry: A page of it
  */
 struct save {
 	struct cx_job job;

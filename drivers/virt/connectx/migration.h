@@ -11,16 +11,16 @@ struct cx_command;
 struct cx_vhca;
 
 /**
- * struct cx_migration - how far saving or loading is
- * @tracking: what changes after a SAVE can be saved incrementally
- * @reinit: what is to be saved is initial data again
- * @saving: a SAVE has left something for the next
- * @save_stream: identifies the records that belong together
- * @save_record: number of the next record to save
- * @loading: a record was loaded since the last RESUME or reset
- * @loaded: and the last one was the last of its stream
- * @load_stream: the stream being loaded
- * @load_record: number of the next record to load
+ * struct cx_migration - How far saving or loading is
+ * @tracking: What changes after a SAVE can be saved incrementally
+ * @reinit: What is to be saved is initial data again
+ * @saving: A SAVE has left something for the next
+ * @save_stream: Identifies the records that belong together
+ * @save_record: Number of the next record to save
+ * @loading: A record was loaded since the last RESUME or reset
+ * @loaded: And the last one was the last of its stream
+ * @load_stream: The stream being loaded
+ * @load_record: Number of the next record to load
  */
 struct cx_migration {
 	bool tracking;

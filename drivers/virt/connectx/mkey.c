@@ -10,13 +10,13 @@
 #include "ring.h"
 
 /**
- * struct cx_mkey - a memory key
- * @object: its number is the index
- * @ring: its pages
- * @len: bytes, from 0 on
- * @reads: the device may read
- * @writes: and write
- * @variant: the low 8 bits of the key
+ * struct cx_mkey - A memory key
+ * @object: Its number is the index
+ * @ring: Its pages
+ * @len: Bytes, from 0 on
+ * @reads: The device may read
+ * @writes: And write
+ * @variant: The low 8 bits of the key
  */
 struct cx_mkey {
 	struct cx_object object;
@@ -114,12 +114,12 @@ u8 cx_destroy_mkey(struct cx_command *cmd)
 }
 
 /**
- * cx_mkey_allows() - can a command use a key for this
- * @vhca: whose key
- * @key: the key
- * @offset: first byte
- * @len: bytes
- * @write: memory will be written; else, read
+ * cx_mkey_allows() - Can a command use a key for this
+ * @vhca: Whose key
+ * @key: The key
+ * @offset: First byte
+ * @len: Bytes
+ * @write: Memory will be written; else, read
  */
 bool cx_mkey_allows(struct cx_vhca *vhca, u32 key, u64 offset, u64 len,
 		    bool write)
@@ -137,12 +137,12 @@ bool cx_mkey_allows(struct cx_vhca *vhca, u32 key, u64 offset, u64 len,
 
 /**
  * cx_mkey_access() - read or write memory through a key
- * @vhca: whose key
- * @key: the key: its index, and 8 bits that the driver is free to use
- * @offset: first byte
- * @buf: what is written, or where to put what is read
- * @len: bytes
- * @write: memory is written
+ * @vhca: Whose key
+ * @key: The key: its index, and 8 bits that the driver is free to use
+ * @offset: First byte
+ * @buf: What is written, or where to put what is read
+ * @len: Bytes
+ * @write: Memory is written
  *
  * Returns 0, -ENOENT when there is no such key, -EACCES when it does not allow that,
  * or cx_ring_access()'s errors.

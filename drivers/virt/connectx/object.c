@@ -67,7 +67,7 @@ module_param_cb(connectx_objects, &counter_ops, &objects, 0444);
 MODULE_PARM_DESC(connectx_objects, "objects that there are");
 
 /**
- * cx_large_ids() - are numbers any that fit
+ * cx_large_ids() - Are numbers any that fit
  */
 bool cx_large_ids(void)
 {
@@ -89,9 +89,9 @@ static u32 choose_number(enum cx_kind kind, unsigned int try)
 }
 
 /**
- * cx_object_add() - give an object a number
- * @vhca: whose it is
- * @object: kind and release filled in
+ * cx_object_add() - Give an object a number
+ * @vhca: Whose it is
+ * @object: Kind and release filled in
  *
  * Returns -EBUSY when there are too many of its kind, or -ENOMEM.
  */
@@ -114,10 +114,10 @@ int cx_object_add(struct cx_vhca *vhca, struct cx_object *object)
 }
 
 /**
- * cx_object_find() - an object, or NULL
- * @vhca: whose it is
- * @kind: what it must be
- * @id: its number
+ * cx_object_find() - An object, or NULL
+ * @vhca: Whose it is
+ * @kind: What it must be
+ * @id: Its number
  */
 struct cx_object *cx_object_find(struct cx_vhca *vhca, enum cx_kind kind,
 				 u32 id)
@@ -126,11 +126,11 @@ struct cx_object *cx_object_find(struct cx_vhca *vhca, enum cx_kind kind,
 }
 
 /**
- * cx_object_use() - an object refers to another one, until it goes
- * @cmd: the command that says so
- * @user: the object; not visible yet, or about to change
- * @kind: what the other must be
- * @id: its number
+ * cx_object_use() - An object refers to another one, until it is destroyed
+ * @cmd: The command that says so
+ * @user: The object; not visible yet, or about to change
+ * @kind: What the other must be
+ * @id: Its number
  *
  * Returns the status of the command.
  */
@@ -151,9 +151,9 @@ u8 cx_object_use(struct cx_command *cmd, struct cx_object *user,
 }
 
 /**
- * cx_object_unuse() - an object does not refer to others any more
- * @vhca: whose they are
- * @user: the object
+ * cx_object_unuse() - An object does not refer to others any more
+ * @vhca: Whose they are
+ * @user: The object
  */
 void cx_object_unuse(struct cx_vhca *vhca, struct cx_object *user)
 {
@@ -163,16 +163,16 @@ void cx_object_unuse(struct cx_vhca *vhca, struct cx_object *user)
 		user->uses--;
 		used = cx_object_find(vhca, user->use[user->uses].kind,
 				      user->use[user->uses].id);
-		/* When all are destroyed, it may have gone before. */
+		/* When all are destroyed, it may have been destroyed before. */
 		if (used)
 			used->users--;
 	}
 }
 
 /**
- * cx_object_next() - go through the objects of a kind
- * @vhca: whose they are
- * @kind: what they are
+ * cx_object_next() - Go through the objects of a kind
+ * @vhca: Whose they are
+ * @kind: What they are
  * @id: 0 at first; set to the number that was found
  *
  * Returns NULL after the last.
@@ -191,9 +191,9 @@ struct cx_object *cx_object_next(struct cx_vhca *vhca, enum cx_kind kind,
 }
 
 /**
- * cx_object_discard() - free an object that has no number, or none any more
- * @vhca: whose it is
- * @object: the object
+ * cx_object_discard() - Free an object that has no number, or none any more
+ * @vhca: Whose it is
+ * @object: The object
  */
 void cx_object_discard(struct cx_vhca *vhca, struct cx_object *object)
 {
@@ -205,9 +205,9 @@ void cx_object_discard(struct cx_vhca *vhca, struct cx_object *object)
 }
 
 /**
- * cx_object_remove() - take away an object's number, and free it
- * @vhca: whose it is
- * @object: the object, which no other uses
+ * cx_object_remove() - Take away an object's number, and free it
+ * @vhca: Whose it is
+ * @object: The object, which no other uses
  */
 void cx_object_remove(struct cx_vhca *vhca, struct cx_object *object)
 {
@@ -217,10 +217,10 @@ void cx_object_remove(struct cx_vhca *vhca, struct cx_object *object)
 }
 
 /**
- * cx_object_destroy() - what a destroy command does; returns its status
- * @cmd: the command
- * @kind: what it must be
- * @id: its number
+ * cx_object_destroy() - What a destroy command does; returns its status
+ * @cmd: The command
+ * @kind: What it must be
+ * @id: Its number
  */
 u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id)
 {
@@ -238,7 +238,7 @@ u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id)
 
 /**
  * cx_objects_left() - TEARDOWN_HCA: count what was created and not destroyed
- * @vhca: whose driver goes
+ * @vhca: Whose driver leaves
  */
 void cx_objects_left(struct cx_vhca *vhca)
 {
@@ -256,8 +256,8 @@ void cx_objects_left(struct cx_vhca *vhca)
 }
 
 /**
- * cx_objects_reset() - destroy all
- * @vhca: whose they are
+ * cx_objects_reset() - Destroy all
+ * @vhca: Whose they are
  */
 void cx_objects_reset(struct cx_vhca *vhca)
 {

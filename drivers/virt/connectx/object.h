@@ -24,13 +24,13 @@ enum cx_kind {
 };
 
 /**
- * struct cx_object - the head of every object
- * @kind: what it is
- * @id: its number among its kind
- * @users: how many objects and commands under way refer to it
- * @uses: how many it refers to
- * @use: which
- * @release: frees it, after it lost its number; NULL for kfree()
+ * struct cx_object - The head of every object
+ * @kind: What it is
+ * @id: Its number among its kind
+ * @users: How many objects and commands under way refer to it
+ * @uses: How many it refers to
+ * @use: Which
+ * @release: Frees it, after it lost its number; NULL for kfree()
  */
 struct cx_object {
 	enum cx_kind kind;

@@ -116,7 +116,7 @@ u8 cx_manage_pages(struct cx_command *cmd)
 }
 
 /**
- * cx_pages_of_tracker() - how many pages a page tracker needs
+ * cx_pages_of_tracker() - How many pages a page tracker needs
  * @log_space: log2 of its address space
  */
 u32 cx_pages_of_tracker(unsigned int log_space)
@@ -129,9 +129,9 @@ u32 cx_pages_of_tracker(unsigned int log_space)
 }
 
 /**
- * cx_pages_take() - a page tracker needs pages
- * @pf: the physical function
- * @count: how many; they are asked for, see cx_pages_status()
+ * cx_pages_take() - A page tracker needs pages
+ * @pf: The physical function
+ * @count: How many; they are asked for, see cx_pages_status()
  *
  * Returns false when there cannot be as many.
  */
@@ -147,9 +147,9 @@ bool cx_pages_take(struct cx_vhca *pf, u32 count)
 }
 
 /**
- * cx_pages_return() - a page tracker does not need them any more
- * @pf: the physical function
- * @count: as was taken
+ * cx_pages_return() - A page tracker does not need them any more
+ * @pf: The physical function
+ * @count: As was taken
  */
 void cx_pages_return(struct cx_vhca *pf, u32 count)
 {
@@ -160,9 +160,9 @@ void cx_pages_return(struct cx_vhca *pf, u32 count)
 }
 
 /**
- * cx_pages_status() - has the host given the pages that page trackers wait for
- * @pf: the physical function
- * @there: it has
+ * cx_pages_status() - Has the host given the pages that page trackers wait for
+ * @pf: The physical function
+ * @there: It has
  *
  * Returns the status with which they fail when the host has none, or 0.
  */
@@ -173,9 +173,9 @@ u8 cx_pages_status(struct cx_vhca *pf, bool *there)
 }
 
 /**
- * cx_pages_want() - a virtual function comes or goes
- * @vhca: the function
- * @on: it comes
+ * cx_pages_want() - A virtual function appears or disappears
+ * @vhca: The function
+ * @on: It appears
  */
 void cx_pages_want(struct cx_vhca *vhca, bool on)
 {
@@ -183,8 +183,8 @@ void cx_pages_want(struct cx_vhca *vhca, bool on)
 }
 
 /**
- * cx_pages_poll() - ask for and give back pages of virtual functions and page trackers
- * @pf: the physical function; page trackers have looked at cx_pages_status()
+ * cx_pages_poll() - Ask for and give back pages of virtual functions and page trackers
+ * @pf: The physical function; page trackers have looked at cx_pages_status()
  */
 void cx_pages_poll(struct cx_vhca *pf)
 {
@@ -207,8 +207,8 @@ void cx_pages_poll(struct cx_vhca *pf)
 }
 
 /**
- * cx_pages_reset() - the PF was reset: all pages are the host's again
- * @vhca: a function
+ * cx_pages_reset() - The PF was reset: all pages are the host's again
+ * @vhca: A function
  */
 void cx_pages_reset(struct cx_vhca *vhca)
 {

@@ -26,17 +26,17 @@
 #define NEVER			U32_MAX
 
 /**
- * struct cx_cq - a completion queue
- * @object: its number is the cqn
- * @ring: its memory
+ * struct cx_cq - A completion queue
+ * @object: Its number is the cqn
+ * @ring: Its memory
  * @log_size: log2 of the number of entries
- * @room: how many can wait for the driver: all, if nothing else is wanted
- * @eqn: event queue
- * @uar: page of BAR 0 with the doorbell register
- * @record: address of the doorbell record
- * @produced: entries written so far
- * @fired: sequence number of the last event, or NEVER
- * @rung: sequence number that was last in the doorbell register, or NEVER
+ * @room: How many can wait for the driver: all, if nothing else is wanted
+ * @eqn: Event queue
+ * @uar: Page of BAR 0 with the doorbell register
+ * @record: Address of the doorbell record
+ * @produced: Entries written so far
+ * @fired: Sequence number of the last event, or NEVER
+ * @rung: Sequence number that was last in the doorbell register, or NEVER
  */
 struct cx_cq {
 	struct cx_object object;
@@ -54,16 +54,16 @@ struct cx_cq {
 enum cx_qp_state { RESET, INIT, READY_TO_RECEIVE, READY_TO_SEND };
 
 /**
- * struct cx_qp - a queue pair
- * @object: its number is the qpn
- * @ring: its receive queue
+ * struct cx_qp - A queue pair
+ * @object: Its number is the qpn
+ * @ring: Its receive queue
  * @log_size: log2 of the number of receive entries
  * @log_stride: log2 of the size of an entry
- * @cqn: completion queue of what is received
- * @record: address of the doorbell record
- * @consumed: receive entries used so far
- * @state: state
- * @remote: qpn of the other side
+ * @cqn: Completion queue of what is received
+ * @record: Address of the doorbell record
+ * @consumed: Receive entries used so far
+ * @state: State
+ * @remote: Qpn of the other side
  */
 struct cx_qp {
 	struct cx_object object;
@@ -301,7 +301,7 @@ static int check_room(struct cx_vhca *vhca, struct cx_cq *cq)
 		return -EFAULT;
 	if (((cq->produced - be32_to_cpu(index)) & 0xffffff) < cq->room)
 		return 0;
-	/* The driver has posted more receive entries than its CQ can tell of. */
+	/* The driver has posted more receive entries than its CQ has room for. */
 	data.cq_err.syndrome = 1;
 	cx_eq_event(vhca, MLX5_EVENT_TYPE_CQ_ERROR, &data, sizeof(data));
 	return -EOVERFLOW;
@@ -341,12 +341,12 @@ static int next_receive(struct cx_vhca *vhca, struct cx_qp *qp,
 }
 
 /**
- * cx_qp_send() - send a message
- * @vhca: whose QPs; on its thread
- * @qpn: the sender
- * @data: the message
- * @len: its bytes, or 0
- * @imm: immediate data
+ * cx_qp_send() - Send a message
+ * @vhca: Whose QPs; on its thread
+ * @qpn: The sender
+ * @data: The message
+ * @len: Its bytes, or 0
+ * @imm: Immediate data
  *
  * Returns 0; -EAGAIN when the receiver has no room yet; another error when it
  * never will.
@@ -392,9 +392,9 @@ int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm)
 }
 
 /**
- * cx_qp_event() - say that a queue has failed
- * @vhca: whose QPs; on its thread
- * @qpn: a sender
+ * cx_qp_event() - Say that a queue has failed
+ * @vhca: Whose QPs; on its thread
+ * @qpn: A sender
  * @type: MLX5_EVENT_TYPE_CQ_ERROR, of the CQ on the other side, or one of the QP
  */
 void cx_qp_event(struct cx_vhca *vhca, u32 qpn, u8 type)
@@ -415,10 +415,10 @@ void cx_qp_event(struct cx_vhca *vhca, u32 qpn, u8 type)
 }
 
 /**
- * cx_qp_limit() - let the completion queue of a receiver be small
- * @vhca: whose QPs; on its thread
- * @qpn: the sender
- * @entries: how many there is room for
+ * cx_qp_limit() - Let the completion queue of a receiver be small
+ * @vhca: Whose QPs; on its thread
+ * @qpn: The sender
+ * @entries: How many there is room for
  */
 void cx_qp_limit(struct cx_vhca *vhca, u32 qpn, u32 entries)
 {
@@ -446,8 +446,8 @@ static bool is_rung(struct cx_vhca *vhca, struct cx_cq *cq, u32 arm)
 }
 
 /**
- * cx_cq_poll() - make the events that are due
- * @vhca: the function; on its thread
+ * cx_cq_poll() - Make the events that are due
+ * @vhca: The function; on its thread
  */
 void cx_cq_poll(struct cx_vhca *vhca)
 {

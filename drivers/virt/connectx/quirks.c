@@ -51,10 +51,10 @@ static const char * const quirk_names[CX_QUIRKS] = {
 };
 
 /**
- * struct list - a parameter that is a list of names
- * @names: all that there are
- * @count: how many
- * @set: those in the list, a bit each
+ * struct list - A parameter that is a list of names
+ * @names: All that there are
+ * @count: How many
+ * @set: Those in the list, a bit each
  */
 struct list {
 	const char * const *names;
@@ -118,8 +118,8 @@ MODULE_PARM_DESC(connectx_quirks,
 		 "what the firmware does differently: track_running, resume_ok, resume_sys, query_zero, total_less, next_more, save_whole, full_last, empty_message, duplicates, outside, events, lost_events, report_alone, reinit, uar_arm, load_command, load_msix, endless");
 
 /**
- * cx_has() - is a capability there
- * @cap: which
+ * cx_has() - Is a capability there
+ * @cap: Which
  */
 bool cx_has(enum cx_cap cap)
 {
@@ -127,8 +127,8 @@ bool cx_has(enum cx_cap cap)
 }
 
 /**
- * cx_quirk() - does the firmware do this differently
- * @quirk: what
+ * cx_quirk() - Does the firmware do this differently
+ * @quirk: What
  */
 bool cx_quirk(enum cx_quirk quirk)
 {

@@ -12,10 +12,10 @@
 #include "record.h"
 
 /**
- * cx_record_mix() - go on with a checksum
- * @sum: that of what was before; 0 at the beginning
- * @data: what follows
- * @len: its bytes, a multiple of 8
+ * cx_record_mix() - Go on with a checksum
+ * @sum: That of what was before; 0 at the beginning
+ * @data: What follows
+ * @len: Its bytes, a multiple of 8
  */
 u64 cx_record_mix(u64 sum, const void *data, size_t len)
 {
@@ -28,13 +28,13 @@ u64 cx_record_mix(u64 sum, const void *data, size_t len)
 }
 
 /**
- * cx_record_use_key() - use a memory key, which is not destroyed then
+ * cx_record_use_key() - Use a memory key, which is not destroyed then
  * @cmd: SAVE or LOAD
- * @user: what uses it
- * @key: the key
- * @offset: where the record begins
- * @size: bytes of memory for it
- * @write: memory will be written; else, read
+ * @user: What uses it
+ * @key: The key
+ * @offset: Where the record begins
+ * @size: Bytes of memory for it
+ * @write: Memory will be written; else, read
  *
  * Returns the status with which @cmd fails, or 0.
  */

@@ -17,17 +17,17 @@ struct cx_object;
 #define CX_RECORD_LAST	1
 
 /**
- * struct cx_record - the head of a record
+ * struct cx_record - The head of a record
  * @magic: CX_RECORD_MAGIC
- * @stream: the same in all records of a stream
- * @record: number in the stream
+ * @stream: The same in all records of a stream
+ * @record: Number in the stream
  * @flags: CX_RECORD_LAST
- * @total: pages of the state
- * @pages: pages in the record
- * @length: bytes of the record
- * @checksum: of the rest of the record, and of this with 0 here
- * @generator: the generator's registers
- * @pending: interrupts that are pending, a bit per vector
+ * @total: Pages of the state
+ * @pages: Pages in the record
+ * @length: Bytes of the record
+ * @checksum: Of the rest of the record, and of this with 0 here
+ * @generator: The generator's registers
+ * @pending: Interrupts that are pending, a bit per vector
  */
 struct cx_record {
 	u64 magic;
@@ -43,9 +43,9 @@ struct cx_record {
 };
 
 /**
- * struct cx_record_page - a page in a record
- * @index: which
- * @data: what is in it
+ * struct cx_record_page - A page in a record
+ * @index: Which
+ * @data: What is in it
  */
 struct cx_record_page {
 	u64 index;

@@ -9,12 +9,12 @@
 #include "ring.h"
 
 /**
- * cx_ring_init() - take the pages of a queue; returns a command's status
- * @ring: where to
- * @cmd: the command
- * @pas: the addresses, in @cmd's input
- * @size: bytes of the queue
- * @log_page_size: of a page, in units of 4 KiB
+ * cx_ring_init() - Take the pages of a queue; returns a command's status
+ * @ring: Where to
+ * @cmd: The command
+ * @pas: The addresses, in @cmd's input
+ * @size: Bytes of the queue
+ * @log_page_size: Of a page, in units of 4 KiB
  */
 u8 cx_ring_init(struct cx_ring *ring, struct cx_command *cmd, const void *pas,
 		u64 size, unsigned int log_page_size)
@@ -40,8 +40,8 @@ u8 cx_ring_init(struct cx_ring *ring, struct cx_command *cmd, const void *pas,
 }
 
 /**
- * cx_ring_free() - forget them
- * @ring: the pages
+ * cx_ring_free() - Forget them
+ * @ring: The pages
  */
 void cx_ring_free(struct cx_ring *ring)
 {
@@ -51,12 +51,12 @@ void cx_ring_free(struct cx_ring *ring)
 
 /**
  * cx_ring_access() - read or write
- * @vhca: whose memory it is
- * @ring: the pages
- * @offset: first byte
- * @buf: what is written, or where to put what is read
- * @len: bytes
- * @write: memory is written
+ * @vhca: Whose memory it is
+ * @ring: The pages
+ * @offset: First byte
+ * @buf: What is written, or where to put what is read
+ * @len: Bytes
+ * @write: Memory is written
  *
  * Returns 0, -EFAULT beyond the last page, or virt_function_access()'s errors.
  */

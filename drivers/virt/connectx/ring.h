@@ -11,9 +11,9 @@ struct cx_command;
 struct cx_vhca;
 
 /**
- * struct cx_ring - pages
- * @page: their addresses
- * @count: how many
+ * struct cx_ring - Pages
+ * @page: Their addresses
+ * @count: How many
  * @shift: log2 of their size
  */
 struct cx_ring {

@@ -82,8 +82,8 @@ static u64 *get_page_words(struct cx_state *state, u32 index)
 }
 
 /**
- * cx_state_init() - all zero
- * @state: the state
+ * cx_state_init() - All zero
+ * @state: The state
  */
 int cx_state_init(struct cx_state *state)
 {
@@ -96,8 +96,8 @@ int cx_state_init(struct cx_state *state)
 }
 
 /**
- * cx_state_destroy() - free it
- * @state: the state
+ * cx_state_destroy() - Free it
+ * @state: The state
  */
 void cx_state_destroy(struct cx_state *state)
 {
@@ -106,8 +106,8 @@ void cx_state_destroy(struct cx_state *state)
 }
 
 /**
- * cx_state_reset() - all zero, nothing has changed
- * @state: the state
+ * cx_state_reset() - All zero, nothing has changed
+ * @state: The state
  */
 void cx_state_reset(struct cx_state *state)
 {
@@ -123,10 +123,10 @@ void cx_state_reset(struct cx_state *state)
 }
 
 /**
- * cx_state_write() - what a write of the generator leaves in the state
- * @state: the state
- * @position: number of the write
- * @value: what it writes
+ * cx_state_write() - What a write of the generator leaves in the state
+ * @state: The state
+ * @position: Number of the write
+ * @value: What it writes
  */
 int cx_state_write(struct cx_state *state, u64 position, u64 value)
 {
@@ -146,8 +146,8 @@ int cx_state_write(struct cx_state *state, u64 position, u64 value)
 }
 
 /**
- * cx_state_change_all() - all of it is to be saved
- * @state: the state
+ * cx_state_change_all() - All of it is to be saved
+ * @state: The state
  */
 void cx_state_change_all(struct cx_state *state)
 {
@@ -156,10 +156,10 @@ void cx_state_change_all(struct cx_state *state)
 }
 
 /**
- * cx_state_next() - take a page that has changed
- * @state: the state
- * @index: where to look from; set to the page
- * @page: where to copy it to
+ * cx_state_next() - Take a page that has changed
+ * @state: The state
+ * @index: Where to look from; set to the page
+ * @page: Where to copy it to
  *
  * Returns -ENOENT when there is none from @index on.
  */
@@ -183,8 +183,8 @@ int cx_state_next(struct cx_state *state, u32 *index, void *page)
 }
 
 /**
- * cx_state_expect() - all zero, and all of it is going to be loaded
- * @state: the state
+ * cx_state_expect() - All zero, and all of it is going to be loaded
+ * @state: The state
  */
 void cx_state_expect(struct cx_state *state)
 {
@@ -193,10 +193,10 @@ void cx_state_expect(struct cx_state *state)
 }
 
 /**
- * cx_state_load() - a page from elsewhere
- * @state: the state
- * @index: the page, below state->count
- * @page: its words, which are changed
+ * cx_state_load() - A page from elsewhere
+ * @state: The state
+ * @index: The page, below state->count
+ * @page: Its words, which are changed
  */
 int cx_state_load(struct cx_state *state, u32 index, void *page)
 {

@@ -12,13 +12,13 @@
 #define CX_STATE_WORDS	(CX_STATE_PAGE / sizeof(u64))
 
 /**
- * struct cx_state - device state, beside the generator's registers
- * @count: its pages
- * @pages: how those that were written differ from what they were at first
- * @changed: those that have changed since they were saved, or, while a state is loaded,
+ * struct cx_state - Device state, beside the generator's registers
+ * @count: Its pages
+ * @pages: How those that were written differ from what they were at first
+ * @changed: Those that have changed since they were saved, or, while a state is loaded,
  *	have not arrived yet; a bit each
- * @changes: how many they are
- * @sum: a sum over all words in @pages
+ * @changes: How many they are
+ * @sum: A sum over all words in @pages
  *
  * Under the lock of the vhca.
  */

@@ -4,8 +4,8 @@
  * function writes, and report them on request in messages through a QP.
  *
  * The log holds the pages that were written and not reported yet; a page is taken out
- * when it goes into a message. Of a write it is either seen before that, or the page is
- * in the log again. When the log is full the tracker is in error for good, which the
+ * when it is put into a message. A write is either visible before that, or puts the page
+ * into the log again. When the log is full the tracker is in error for good, which the
  * driver learns from an event, a query, or the next report.
  *
  * The log and the state are under the lock of the function that is tracked, the
@@ -68,32 +68,32 @@ struct span {
 };
 
 /**
- * struct tracker - a page tracker
- * @object: its number is the obj_id
- * @entry: in the trackers of @vhca
- * @vhca: the function that is tracked
- * @cmd: its CREATE, which waits for pages of the host; or NULL
- * @pages: how many of them it needs
+ * struct tracker - A page tracker
+ * @object: Its number is the obj_id
+ * @entry: In the trackers of @vhca
+ * @vhca: The function that is tracked
+ * @cmd: Its CREATE, which waits for pages of the host; or NULL
+ * @pages: How many of them it needs
  * @qpn: QP that sends the messages
  * @log_page: log2 of the size of a page
  * @log_space: log2 of the address space
- * @message_size: bytes of a message at most
- * @ranges: what is tracked
- * @range_count: how many
+ * @message_size: Bytes of a message at most
+ * @ranges: What is tracked
+ * @range_count: How many
  * @state: MLX5_PAGE_TRACK_STATE_*
- * @tell: the state has become an error, and the driver was not told
- * @log: the pages that were written, by number
- * @logged: how many they are
- * @first: first page of the report
- * @cursor: first page that the report has not looked at
- * @last: its last page
- * @message: the message to send next
- * @ready: its bytes; those of an empty one are 0
- * @built: there is one
- * @more: there are pages for another
- * @empty: an empty one has gone out before it
- * @lose_after: so many messages of this report, on purpose; 0 never
- * @due_ns: not before this time
+ * @tell: The state has become an error, and the driver was not told
+ * @log: The pages that were written, by number
+ * @logged: How many they are
+ * @first: First page of the report
+ * @cursor: First page that the report has not looked at
+ * @last: Its last page
+ * @message: The message to send next
+ * @ready: Its bytes; those of an empty one are 0
+ * @built: There is one
+ * @more: There are pages for another
+ * @empty: An empty one was sent before it
+ * @lose_after: So many messages of this report, on purpose; 0 never
+ * @due_ns: Not before this time
  */
 struct tracker {
 	struct cx_object object;
@@ -152,7 +152,7 @@ static unsigned int max_message(void)
 }
 
 /**
- * cx_tracker_caps() - capabilities
+ * cx_tracker_caps() - Capabilities
  * @caps: struct mlx5_ifc_adv_virtualization_cap_bits
  */
 void cx_tracker_caps(void *caps)
@@ -481,9 +481,9 @@ static void record(struct tracker *tracker, unsigned long page)
 }
 
 /**
- * cx_tracker_written() - a virtual function has written memory
- * @vhca: the function; with its lock
- * @iova: where, within a page
+ * cx_tracker_written() - A virtual function has written memory
+ * @vhca: The function; with its lock
+ * @iova: Where, within a page
  */
 void cx_tracker_written(struct cx_vhca *vhca, u64 iova)
 {
@@ -509,7 +509,7 @@ static void spoil(struct tracker *tracker)
 				      tracker->ready);
 }
 
-/* Add what is legal and nobody expects, where there is room. */
+/* Add what is legal and rare, where there is room. */
 static u32 add_odd(struct tracker *tracker, u32 count, u32 room)
 {
 	u32 i, pages = count;
@@ -625,8 +625,8 @@ static void tell(struct cx_vhca *pf, struct tracker *tracker)
 }
 
 /**
- * cx_tracker_reports() - is a page tracker of a function in the middle of a report
- * @vhca: the function; on the PF's thread
+ * cx_tracker_reports() - Is a page tracker of a function in the middle of a report
+ * @vhca: The function; on the PF's thread
  */
 bool cx_tracker_reports(struct cx_vhca *vhca)
 {
@@ -658,8 +658,8 @@ static bool poll_create(struct cx_vhca *pf, struct tracker *tracker)
 }
 
 /**
- * cx_trackers_cancel() - the queue is gone that CREATEs which wait have come through
- * @pf: the physical function; on its thread, or without one
+ * cx_trackers_cancel() - Forget the waiting CREATEs of a command queue that ends
+ * @pf: The physical function; on its thread, or without one
  */
 void cx_trackers_cancel(struct cx_vhca *pf)
 {
@@ -672,8 +672,8 @@ void cx_trackers_cancel(struct cx_vhca *pf)
 }
 
 /**
- * cx_tracker_poll() - go on with the reports, and with what waits for pages
- * @pf: the physical function; on its thread
+ * cx_tracker_poll() - Go on with the reports, and with what waits for pages
+ * @pf: The physical function; on its thread
  *
  * Returns true when there is more to do at once.
  */

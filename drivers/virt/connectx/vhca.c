@@ -8,9 +8,9 @@
 #include "connectx.h"
 
 /**
- * cx_by_function_id() - a function of the same device, or NULL
- * @pf: its physical function
- * @function_id: its number
+ * cx_by_function_id() - A function of the same device, or NULL
+ * @pf: Its physical function
+ * @function_id: Its number
  */
 struct cx_vhca *cx_by_function_id(struct cx_vhca *pf, u16 function_id)
 {
@@ -18,9 +18,9 @@ struct cx_vhca *cx_by_function_id(struct cx_vhca *pf, u16 function_id)
 }
 
 /**
- * cx_vf_by_vhca_id() - a virtual function of the same device, or NULL
- * @pf: its physical function
- * @vhca_id: its vhca_id
+ * cx_vf_by_vhca_id() - A virtual function of the same device, or NULL
+ * @pf: Its physical function
+ * @vhca_id: Its vhca_id
  */
 struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id)
 {
@@ -33,9 +33,9 @@ struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id)
 }
 
 /**
- * cx_wait_for_reset() - until the reset of a virtual function is over
- * @vf: the function
- * @pf: its physical function, on whose thread this is
+ * cx_wait_for_reset() - Until the reset of a virtual function is over
+ * @vf: The function
+ * @pf: Its physical function, on whose thread this is
  *
  * What a reset has to do can take longer than the 100 ms that a host gives virtual
  * functions between their coming and their first answer.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A mediated device that does nothing but what it is told (virt_cpu.h): write
+ * A mediated device that only executes the commands of virt_cpu.h: write
  * memory with the CPU and pin it, so that the *access* source can be tested. It is
  * a platform device of its own, and stands for any driver that uses
  * vfio_dma_rw() and vfio_pin_pages().
@@ -23,9 +23,9 @@
 #define RANGE_PAGES	16
 
 /**
- * struct cpu_range - pages that were pinned with one call
- * @iova: first byte
- * @pages: how many; 0 for none
+ * struct cpu_range - Pages that were pinned with one call
+ * @iova: First byte
+ * @pages: How many; 0 for none
  */
 struct cpu_range {
 	u64 iova;
@@ -33,12 +33,12 @@ struct cpu_range {
 };
 
 /**
- * struct virt_cpu - the device
- * @vdev: the VFIO device
- * @lock: protects the rest
- * @pins: what is pinned: struct cpu_pin by IOVA >> PAGE_SHIFT
- * @ranges: what else is pinned
- * @late: what is pinned is written and marked when it is unmapped
+ * struct virt_cpu - The device
+ * @vdev: The VFIO device
+ * @lock: Protects the rest
+ * @pins: What is pinned: struct cpu_pin by IOVA >> PAGE_SHIFT
+ * @ranges: What else is pinned
+ * @late: What is pinned is written and marked when it is unmapped
  */
 struct virt_cpu {
 	struct vfio_device vdev;
@@ -49,9 +49,9 @@ struct virt_cpu {
 };
 
 /**
- * struct cpu_pin - a page that is pinned
- * @page: the page
- * @count: how often
+ * struct cpu_pin - A page that is pinned
+ * @page: The page
+ * @count: How often
  */
 struct cpu_pin {
 	struct page *page;

@@ -13,18 +13,18 @@
 #define VIRT_VFIO_HOST_BAR	4
 
 /**
- * struct virt_vfio_device - a device
- * @core: the VFIO device
+ * struct virt_vfio_device - A device
+ * @core: The VFIO device
  * @state_lock: @state, @data_file and the registers for migration. Before memory_lock
- * @reset_lock: @was_reset, and that nobody misses it
- * @was_reset: a reset has not been acted upon
- * @state: of migration
- * @data_file: the data FD of STOP_COPY or RESUMING
- * @log_lock: the registers of its page tracker, and the rest
- * @logging: it was started
- * @log_broken: a report was lost, and pages with it; until it is stopped
- * @scope_first: first byte that a device without a log writes
- * @scope_last: last byte of that, inclusive; 0 when it is not known
+ * @reset_lock: @was_reset, and that no holder of @state_lock misses it
+ * @was_reset: A reset has not been acted upon
+ * @state: Of migration
+ * @data_file: The data FD of STOP_COPY or RESUMING
+ * @log_lock: The registers of its page tracker, and the rest
+ * @logging: It was started
+ * @log_broken: A report was lost, and pages with it; until it is stopped
+ * @scope_first: First byte that a device without a log writes
+ * @scope_last: Last byte of that, inclusive; 0 when it is not known
  */
 struct virt_vfio_device {
 	struct vfio_pci_core_device core;

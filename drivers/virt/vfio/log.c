@@ -246,8 +246,8 @@ const struct vfio_log_ops virt_vfio_log_ops = {
 };
 
 /**
- * virt_vfio_log_check - find the tracker
- * @vv: a device that has one, just enabled
+ * virt_vfio_log_check() - Find the tracker
+ * @vv: A device that has one, just enabled
  */
 int virt_vfio_log_check(struct virt_vfio_device *vv)
 {
@@ -262,8 +262,8 @@ int virt_vfio_log_check(struct virt_vfio_device *vv)
 }
 
 /**
- * virt_vfio_log_close - the device is about to be closed
- * @vv: the device
+ * virt_vfio_log_close() - The device is about to be closed
+ * @vv: The device
  *
  * If it cannot be told, then the reset that follows ends the log.
  */

@@ -22,11 +22,11 @@
 #define TIMEOUT_MS	10000
 
 /**
- * struct virt_vfio_stream - a data FD
- * @lock: all below
- * @image: what is read or written
- * @done: bytes of it that were
- * @dead: the state has been left that the FD was for
+ * struct virt_vfio_stream - A data FD
+ * @lock: All below
+ * @image: What is read or written
+ * @done: Bytes of it that were
+ * @dead: The state has been left that the FD was for
  */
 struct virt_vfio_stream {
 	struct mutex lock;
@@ -353,8 +353,8 @@ static const struct vfio_migration_ops migration_ops = {
 };
 
 /**
- * virt_vfio_migrate_init - the device can migrate
- * @vv: the device, not registered yet
+ * virt_vfio_migrate_init() - The device can migrate
+ * @vv: The device, not registered yet
  */
 void virt_vfio_migrate_init(struct virt_vfio_device *vv)
 {
@@ -367,8 +367,8 @@ void virt_vfio_migrate_init(struct virt_vfio_device *vv)
 }
 
 /**
- * virt_vfio_migrate_open - the device was opened, which has reset it
- * @vv: the device, enabled
+ * virt_vfio_migrate_open() - The device was opened, which has reset it
+ * @vv: The device, enabled
  *
  * Return: 0; -ENODEV when it has no registers to migrate with; or -errno.
  */
@@ -392,8 +392,8 @@ int virt_vfio_migrate_open(struct virt_vfio_device *vv)
 }
 
 /**
- * virt_vfio_migrate_close - the device is about to be closed and reset
- * @vv: the device
+ * virt_vfio_migrate_close() - The device is about to be closed and reset
+ * @vv: The device
  */
 void virt_vfio_migrate_close(struct virt_vfio_device *vv)
 {
@@ -403,8 +403,8 @@ void virt_vfio_migrate_close(struct virt_vfio_device *vv)
 }
 
 /**
- * virt_vfio_migrate_reset - the device was reset
- * @vv: the device; memory_lock may be held, with which state_lock is not waited for
+ * virt_vfio_migrate_reset() - The device was reset
+ * @vv: The device; memory_lock may be held, with which state_lock is not waited for
  */
 void virt_vfio_migrate_reset(struct virt_vfio_device *vv)
 {

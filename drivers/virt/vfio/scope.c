@@ -6,7 +6,7 @@
  * parameters scope_first and scope_last which pages they are, and has to see to it
  * that the user gives the device no others.
  *
- * See Documentation/writing-a-source.rst, which goes through this file.
+ * Documentation/writing-a-source.rst uses this file as its example.
  */
 #include <linux/iommufd_dirty.h>
 #include <linux/iova_bitmap.h>
@@ -58,8 +58,8 @@ static const struct iommufd_dirty_source_ops scope_ops = {
 };
 
 /**
- * virt_vfio_scope_open - Declare what the device writes, if that is known
- * @vv: the device, without a page tracker; opened through iommufd or not
+ * virt_vfio_scope_open() - Declare what the device writes, if that is known
+ * @vv: The device, without a page tracker; opened through iommufd or not
  *
  * It is taken back when the device is closed for the last time.
  *

@@ -2,8 +2,8 @@
 /*
  * The guest that is migrated: it drives each virtual DMA device that it finds and
  * the traffic generator of each VF of a virtual ConnectX, writes memory with the
- * CPU, and compares every word when it is told to. All that it knows is in its
- * memory and in the devices, so what is not migrated shows. It answers characters on the serial port:
+ * CPU, and compares every word on request. Its whole state is in its memory and in the
+ * devices, so it notices what is not migrated. It answers characters on the serial port:
  *
  *	p	"position N..." of each device, in the order of PCI addresses
  *	m	one sweep of the first VF over low memory, then a change of the
@@ -58,8 +58,8 @@
 
 /**
  * struct device - A device that writes memory
- * @reg: its registers
- * @dma: a virtual DMA device, not a VF; the registers of both that have the same
+ * @reg: Its registers
+ * @dma: A virtual DMA device, not a VF; the registers of both that have the same
  *	names in what follows are at the same places
  */
 static struct device {
@@ -184,12 +184,12 @@ static __u32 differs(const char *what, __u32 address, __u64 expected, __u32 befo
  * each page, then the next word of each, from the start again when all were
  * written. A DMA device writes one word of each page only, again and again; its
  * values are made in the same way (virt_dma_value()).
- * @name: for messages
- * @base: address of the first page
- * @pages: that are written
- * @words: of each page that are written, from its start on
- * @key: of the values
- * @position: writes made
+ * @name: For messages
+ * @base: Address of the first page
+ * @pages: That are written
+ * @words: Of each page that are written, from its start on
+ * @key: Of the values
+ * @position: Writes made
  */
 struct sequence {
 	const char *name;

@@ -10,9 +10,9 @@
 
 /**
  * enum shim_fail - Which allocations may fail
- * @SHIM_FAIL_HOOK: where dirty_test_fail_alloc() is asked
+ * @SHIM_FAIL_HOOK: Where dirty_test_fail_alloc() is asked
  * @SHIM_FAIL_KZALLOC: kzalloc()
- * @SHIM_FAIL_XA: a new slot of an xarray
+ * @SHIM_FAIL_XA: A new slot of an xarray
  */
 enum shim_fail {
 	SHIM_FAIL_HOOK = 1 << 0,

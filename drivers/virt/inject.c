@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dirt by decree: the parameter set_dirty sets D in the leaves that a device
+ * Injected dirty bits: the parameter set_dirty sets D in the leaves that a device
  * uses, as if it had written there, but moves no data and fills no IOTLB. So
- * millions of pages get dirty in little time, and what it costs to invalidate
- * them is not part of what somebody measures after that.
+ * millions of pages become dirty in little time, and a measurement that follows does
+ * not include the cost of their invalidation.
  *
- * It uses a domain as a device does, announced by a requester of its own, so the
- * domain stays as long as it is looked at.
+ * It uses a domain as a device does, announced by a requester of its own, which keeps
+ * the domain while its leaves are changed.
  */
 #include <linux/log2.h>
 #include <linux/module.h>
@@ -15,23 +15,23 @@
 #include <linux/sched.h>
 #include <linux/sizes.h>
 
-#include "decree.h"
+#include "inject.h"
 #include "virt_iommu.h"
 
-/* Leaves looked at in one go, which a flush may have to wait for */
+/* Leaves that are changed at once; a flush may have to wait for them */
 #define AT_ONCE	512
 
 /**
- * struct decree - what is to get dirty
- * @device: number of the requester
- * @iova: first byte
- * @length: bytes, a multiple of @unit
- * @unit: bytes from one leaf to the next, a power of two, a page at least
- * @count: how many units get dirty
+ * struct injection - Which pages become dirty
+ * @device: Number of the requester
+ * @iova: First byte
+ * @length: Bytes, a multiple of @unit
+ * @unit: Bytes from one leaf to the next, a power of two, a page at least
+ * @count: How many units become dirty
  * @seed: 0: the first @count; otherwise any @count, which @seed chooses;
  *	@length / @unit is a power of two then
  */
-struct decree {
+struct injection {
 	unsigned int device;
 	u64 iova;
 	u64 length;
@@ -40,8 +40,8 @@ struct decree {
 	u64 seed;
 };
 
-static DEFINE_MUTEX(decree_lock);
-static struct virt_requester decree_requester;
+static DEFINE_MUTEX(inject_lock);
+static struct virt_requester inject_requester;
 static bool ready;
 
 /* Unit number @n of a permutation of @units, a power of two, that @*x walks. */
@@ -59,7 +59,7 @@ static u64 scatter(u64 *x, u64 units, u64 n, u64 seed)
 	return y ^ y >> (bits + 1) / 2;
 }
 
-static int dirty_units(struct virt_requester *whose, const struct decree *d)
+static int dirty_units(struct virt_requester *whose, const struct injection *d)
 {
 	u64 units = div64_u64(d->length, d->unit), x = d->seed, n = 0;
 	int err = 0;
@@ -69,7 +69,7 @@ static int dirty_units(struct virt_requester *whose, const struct decree *d)
 		struct virt_domain *vdom;
 		struct virt_leaf leaf;
 
-		vdom = virt_requester_borrow(&decree_requester, whose);
+		vdom = virt_requester_borrow(&inject_requester, whose);
 		if (!vdom || !READ_ONCE(vdom->tracking))
 			err = -EINVAL;
 		for (; !err && n < end; n++) {
@@ -79,7 +79,7 @@ static int dirty_units(struct virt_requester *whose, const struct decree *d)
 						 true, &leaf))
 				err = -EFAULT;
 		}
-		virt_requester_end(&decree_requester);
+		virt_requester_end(&inject_requester);
 		cond_resched();
 	}
 	return err;
@@ -88,7 +88,7 @@ static int dirty_units(struct virt_requester *whose, const struct decree *d)
 static int set_dirty(const char *value, const struct kernel_param *kp)
 {
 	struct virt_requester *whose = NULL;
-	struct decree d;
+	struct injection d;
 	u64 end;
 	int err = -ENODEV;
 
@@ -102,12 +102,12 @@ static int set_dirty(const char *value, const struct kernel_param *kp)
 	    (d.seed && !is_power_of_2(d.length / d.unit)))
 		return -EINVAL;
 
-	mutex_lock(&decree_lock);
+	mutex_lock(&inject_lock);
 	if (ready)
 		whose = virt_requester_find(d.device);
 	if (whose)
 		err = dirty_units(whose, &d);
-	mutex_unlock(&decree_lock);
+	mutex_unlock(&inject_lock);
 	return err;
 }
 
@@ -116,32 +116,32 @@ static const struct kernel_param_ops set_dirty_ops = {
 };
 module_param_cb(set_dirty, &set_dirty_ops, NULL, 0200);
 MODULE_PARM_DESC(set_dirty,
-		 "DEVICE IOVA LENGTH UNIT COUNT SEED: D is set in COUNT of the units, the first or, with a SEED, any");
+		 "DEVICE IOVA LENGTH UNIT COUNT SEED: set D in COUNT of the units, in the first or, with a SEED, in any");
 
 /**
- * virt_decree_init() - set_dirty may be written from now on
- * @iommu: any instance
+ * virt_inject_init() - set_dirty may be written from now on
+ * @iommu: Any instance
  *
  * After all devices were made.
  */
-void virt_decree_init(struct virt_iommu *iommu)
+void virt_inject_init(struct virt_iommu *iommu)
 {
-	mutex_lock(&decree_lock);
-	virt_requester_add(&decree_requester, iommu, VIRT_DECREE_NUMBER);
+	mutex_lock(&inject_lock);
+	virt_requester_add(&inject_requester, iommu, VIRT_INJECT_NUMBER);
 	ready = true;
-	mutex_unlock(&decree_lock);
+	mutex_unlock(&inject_lock);
 }
 
 /**
- * virt_decree_exit() - set_dirty may not be written any more
+ * virt_inject_exit() - set_dirty may not be written any more
  *
- * Before the devices go.
+ * Before the devices are removed.
  */
-void virt_decree_exit(void)
+void virt_inject_exit(void)
 {
-	mutex_lock(&decree_lock);
+	mutex_lock(&inject_lock);
 	if (ready)
-		virt_requester_del(&decree_requester);
+		virt_requester_del(&inject_requester);
 	ready = false;
-	mutex_unlock(&decree_lock);
+	mutex_unlock(&inject_lock);
 }
