@@ -66,6 +66,8 @@ void dirty_set_destroy(struct dirty_set *set)
 /**
  * dirty_set_empty() - Is nothing dirty?
  * @set: The set
+ *
+ * Return: true if the set has no dirty page.
  */
 bool dirty_set_empty(const struct dirty_set *set)
 {
@@ -240,10 +242,12 @@ void dirty_set_settle(struct dirty_set *set)
 }
 
 /**
- * dirty_set_only_run() - Is all that is dirty what was added last?
+ * dirty_set_only_run() - Has the set only the range that was added last?
  * @set: The set
  * @first: Its first byte
  * @last: Its last byte
+ *
+ * Return: true if so, with @first and @last set; else they are unchanged.
  */
 bool dirty_set_only_run(const struct dirty_set *set, unsigned long *first,
 			unsigned long *last)

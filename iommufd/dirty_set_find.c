@@ -124,6 +124,8 @@ struct dirty_chunk *dirty_set_next_chunk(struct dirty_set *set,
 /**
  * dirty_set_bytes() - How much is dirty, in bytes
  * @set: The set
+ *
+ * Return: The bytes, counted once each; ULONG_MAX if that is the whole address space.
  */
 unsigned long dirty_set_bytes(struct dirty_set *set)
 {
@@ -181,6 +183,8 @@ bool dirty_set_count(struct dirty_set *set, unsigned long *index,
 /**
  * dirty_set_memory() - Memory held by a set's chunks, in bytes
  * @set: The set
+ *
+ * Return: Bytes, without the nodes of the tree.
  */
 unsigned long dirty_set_memory(const struct dirty_set *set)
 {

@@ -79,6 +79,8 @@ unsigned long dirty_domain_finest(const struct iommufd_dirty_domain *dd,
 /**
  * dirty_domain_born_dirty() - Is what is mapped in a domain dirty before it is written?
  * @dd: The domain
+ *
+ * Return: true if its driver sets the D bit of new writable leaves.
  */
 bool dirty_domain_born_dirty(const struct iommufd_dirty_domain *dd)
 {
@@ -92,6 +94,8 @@ bool dirty_domain_born_dirty(const struct iommufd_dirty_domain *dd)
  *
  * Takes the same time for any number of domains, except the first time and after
  * one of them was removed.
+ *
+ * Return: true if it may be walked.
  */
 bool dirty_domain_filled(struct io_pagetable *iopt,
 			 struct iommufd_dirty_domain *dd)
@@ -114,6 +118,8 @@ bool dirty_domain_filled(struct io_pagetable *iopt,
 /**
  * dirty_domain_iopt() - The table of the IOAS that a domain belongs to
  * @dd: The domain
+ *
+ * Return: The table; it stays while the HWPT does.
  */
 struct io_pagetable *dirty_domain_iopt(struct iommufd_dirty_domain *dd)
 {

@@ -163,6 +163,8 @@ u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
  * A driver may find only at attach that it cannot track (SMMUv3 whose dirty bits
  * are of stage 1, with a device that has stage 2). Such a device has to attach as
  * it does without a tracker.
+ *
+ * Return: true if the caller should try again with @flags, false if @rc is final.
  */
 bool iommufd_dirty_auto_retry(int rc, u32 *flags)
 {

@@ -325,6 +325,8 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
  * @domain: A domain that is being filled
  *
  * Inline, since maps of single pages pass by.
+ *
+ * Return: true if the domain has leaves of one size only.
  */
 static inline bool iommufd_dirty_small_calls(const struct iommu_domain *domain)
 {
@@ -372,6 +374,8 @@ int iommufd_dirty_user_read(struct io_pagetable *iopt,
  *
  * What would not be precise with it in this HWPT, perhaps one that its IOMMU
  * cannot even use, may be with it in that.
+ *
+ * Return: true if so; false if @rc is the result of the attach.
  */
 static inline bool iommufd_dirty_try_next(int rc)
 {

@@ -43,6 +43,8 @@ struct dirty_hwpt {
 
 /**
  * iommufd_dirty_serves() - Are the ioctls of HWPTs answered for every device?
+ *
+ * Return: true if serve_hwpt_ioctls is on; it may change at any time.
  */
 bool iommufd_dirty_serves(void)
 {

@@ -337,6 +337,8 @@ static int info_ioas(struct iommu_dirty_tracker_info *cmd,
 /**
  * iommufd_dirty_tracker_info() - ioctl(IOMMU_DIRTY_TRACKER_INFO)
  * @ucmd: struct iommu_dirty_tracker_info
+ *
+ * Return: 0 or an error listed at the struct.
  */
 int iommufd_dirty_tracker_info(struct iommufd_ucmd *ucmd)
 {

@@ -52,6 +52,9 @@ int iommufd_dirty_map_small(struct iommu_domain *domain, unsigned long iova,
 /**
  * iommufd_dirty_option() - ioctl(IOMMU_OPTION), IOMMU_OPTION_DIRTY_SMALL_LEAVES
  * @ucmd: struct iommu_option
+ *
+ * Return: 0; -ENOENT no such IOAS; -EOPNOTSUPP unknown op; -EINVAL a value that is not
+ * 0 or 1.
  */
 int iommufd_dirty_option(struct iommufd_ucmd *ucmd)
 {

@@ -215,6 +215,8 @@ static int legacy_get_bitmap(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas
  * iommufd_dirty_legacy_ioctl() - ioctl(VFIO_IOMMU_DIRTY_PAGES)
  * @ictx: The container
  * @arg: struct vfio_iommu_type1_dirty_bitmap
+ *
+ * Return: 0, an errno of type1 v2, or -ENODEV without a compatibility IOAS.
  */
 int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg)
 {
@@ -261,6 +263,9 @@ int iommufd_dirty_legacy_ioctl(struct iommufd_ctx *ictx, void __user *arg)
  *	VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP
  * @ictx: The container
  * @arg: struct vfio_iommu_type1_dma_unmap with a struct vfio_bitmap behind it
+ *
+ * Return: 0, also if nothing was mapped; an errno of type1 v2; or -ENODEV without a
+ * compatibility IOAS.
  */
 int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 {

@@ -127,6 +127,8 @@ int dirty_log_wait(struct dirty_log *log)
  *
  * If the log has another owner, or is to begin again, it keeps a reference to the
  * store, and its release asks the tracker to reconcile.
+ *
+ * Return: true if the log is free, or this tracker's already.
  */
 bool dirty_log_usable(struct dirty_log *log, struct dirty_store *store)
 {

@@ -66,6 +66,8 @@ void dirty_message_joined(void)
  * dirty_message_wanted() - Is there a listener to events?
  *
  * On a host that never had one this costs a load.
+ *
+ * Return: true if an event would reach a listener. Only a hint: it takes no lock.
  */
 bool dirty_message_wanted(void)
 {

@@ -473,6 +473,8 @@ static const struct dirty_kind kinds[] = {
 /**
  * dirty_object_attr() - Attribute with the ID of what a request is about
  * @cmd: enum iommufd_dirty_cmd, one that gets objects
+ *
+ * Return: The attribute, one of enum iommufd_dirty_attr.
  */
 unsigned int dirty_object_attr(u8 cmd)
 {

@@ -70,6 +70,8 @@ void dirty_policy_set(u32 policy)
 
 /**
  * dirty_policy_small_leaves() - Do new IOASes begin with small leaves?
+ *
+ * Return: true if the host's policy says so.
  */
 bool dirty_policy_small_leaves(void)
 {

@@ -399,6 +399,9 @@ out_unlock:
 /**
  * iommufd_dirty_tracker_read() - ioctl(IOMMU_DIRTY_TRACKER_READ)
  * @ucmd: struct iommu_dirty_tracker_read
+ *
+ * Return: 0 or an error listed at the struct, whose out fields are written in both
+ * cases.
  */
 int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
 {
@@ -523,6 +526,9 @@ static int unmap_steps(struct iommufd_dirty_tracker *tracker,
  * @iopt: The IOAS's table
  * @first: First byte of the range
  * @last: Last byte
+ *
+ * Return: true if an unmap of the range would cut a mapping. It may change when the
+ * lock is released.
  */
 bool dirty_unmap_cuts(struct io_pagetable *iopt, unsigned long first,
 		      unsigned long last)
@@ -605,6 +611,9 @@ out_unlock:
 /**
  * iommufd_dirty_tracker_unmap() - ioctl(IOMMU_DIRTY_TRACKER_UNMAP)
  * @ucmd: struct iommu_dirty_tracker_unmap
+ *
+ * Return: 0 or an error listed at the struct, whose out fields are written in both
+ * cases.
  */
 int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
 {

@@ -671,6 +671,8 @@ void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker)
 /**
  * dirty_reconcile_drained() - Is there a domain that need not be harvested any more?
  * @tracker: The tracker; domains_rwsem is held
+ *
+ * Return: true if a reconcile would switch off its tracking.
  */
 bool dirty_reconcile_drained(struct iommufd_dirty_tracker *tracker)
 {

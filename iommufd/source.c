@@ -95,6 +95,8 @@ EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_unregister, IOMMUFD);
 /**
  * iommufd_dirty_source_registered() - Has the device a log?
  * @idev: The device
+ *
+ * Return: true between register and unregister.
  */
 bool iommufd_dirty_source_registered(struct iommufd_device *idev)
 {

@@ -37,6 +37,8 @@ static atomic_t objects = ATOMIC_INIT(0);
 /**
  * dirty_test_break() - Should this be broken?
  * @what: Bits of enum dirty_test_break
+ *
+ * Return: true if the test has asked for one of @what.
  */
 bool dirty_test_break(unsigned int what)
 {

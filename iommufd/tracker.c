@@ -501,6 +501,8 @@ static int alloc_check(struct iommu_dirty_tracker_alloc *cmd)
 /**
  * iommufd_dirty_tracker_alloc() - ioctl(IOMMU_DIRTY_TRACKER_ALLOC)
  * @ucmd: struct iommu_dirty_tracker_alloc
+ *
+ * Return: 0 or an error listed at the struct.
  */
 int iommufd_dirty_tracker_alloc(struct iommufd_ucmd *ucmd)
 {
@@ -573,6 +575,8 @@ static int set_respond(struct iommufd_ucmd *ucmd,
 /**
  * iommufd_dirty_tracker_set() - ioctl(IOMMU_DIRTY_TRACKER_SET)
  * @ucmd: struct iommu_dirty_tracker_set
+ *
+ * Return: 0 or an error listed at the struct.
  */
 int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 {

@@ -44,8 +44,10 @@ unsigned long mlx5vf_cmd_limit(void)
 /* ---- Outcomes ---- */
 
 /**
- * mlx5vf_refused_state() - Did firmware refuse since something was not in a state for it?
+ * mlx5vf_refused_state() - Did firmware refuse a command because of an object's state?
  * @result: Of the command
+ *
+ * Return: true if the firmware answered BAD_RES_STATE.
  */
 bool mlx5vf_refused_state(struct mlx5vf_result result)
 {
@@ -57,7 +59,9 @@ bool mlx5vf_refused_state(struct mlx5vf_result result)
  * mlx5vf_had_no_effect() - Is it certain that firmware did nothing of a command?
  * @result: Of the command
  *
- * An internal error of the firmware can come in the middle.
+ * An internal error of the firmware may follow a part of the command.
+ *
+ * Return: true if the command was not given, or was refused with another status.
  */
 bool mlx5vf_had_no_effect(struct mlx5vf_result result)
 {
@@ -214,8 +218,10 @@ struct mlx5vf_result mlx5vf_cmd_give(struct mlx5vf_cmd *cmd, void *in, int inlen
 }
 
 /**
- * mlx5vf_cmd_is_answered() - Has the answer come?
+ * mlx5vf_cmd_is_answered() - Has the firmware answered?
  * @cmd: A command that was given
+ *
+ * Return: true if it is answered; mlx5vf_cmd_wait() then returns at once.
  */
 bool mlx5vf_cmd_is_answered(struct mlx5vf_cmd *cmd)
 {

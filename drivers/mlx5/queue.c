@@ -260,6 +260,8 @@ void mlx5vf_queue_reuse(struct mlx5vf_queue *q, struct list_head *pieces)
 /**
  * mlx5vf_queue_images() - How many images wait to be read
  * @q: The queue
+ *
+ * Return: Their number, read without a lock.
  */
 unsigned int mlx5vf_queue_images(struct mlx5vf_queue *q)
 {
@@ -267,8 +269,10 @@ unsigned int mlx5vf_queue_images(struct mlx5vf_queue *q)
 }
 
 /**
- * mlx5vf_queue_error() - Why there will be no more data, or 0
+ * mlx5vf_queue_error() - Why no more data will arrive
  * @q: The queue
+ *
+ * Return: 0 while more data may arrive, else the error that read() returns.
  */
 int mlx5vf_queue_error(struct mlx5vf_queue *q)
 {

@@ -72,8 +72,8 @@ static int access_page(struct virt_function *fn, u64 iova, void *buf,
  * @write: Memory is written
  * @fault: Set to the address of the part that was refused
  *
- * Returns 0, or -EACCES as soon as a part is refused: nothing is mapped, not
- * for this, to no memory, DMA is blocked, or the function is no bus master.
+ * Return: 0, or -EACCES as soon as a part is refused: nothing is mapped, not for this,
+ * to no memory, DMA is blocked, or the function is no bus master.
  */
 int virt_function_access(struct virt_function *fn, u64 iova, void *buf,
 			 size_t len, bool write, u64 *fault)

@@ -92,6 +92,8 @@ static int function_thread(void *data)
  * @fn: The function whose thread asks
  *
  * A model asks between two accesses to memory, at least.
+ *
+ * Return: true after a function-level reset, or when the thread must end.
  */
 bool virt_function_interrupted(struct virt_function *fn)
 {
@@ -117,7 +119,7 @@ void virt_function_reset(struct virt_function *fn)
  * virt_bus_devfn() - The function at a place of the bus
  * @devfn: The place, below VIRT_BUS_FUNCTIONS
  *
- * NULL when the place is empty.
+ * Return: The function, or NULL when the place is empty.
  */
 struct virt_function *virt_bus_devfn(unsigned int devfn)
 {
@@ -128,7 +130,7 @@ struct virt_function *virt_bus_devfn(unsigned int devfn)
  * virt_bus_function() - The function behind a device
  * @dev: Any device
  *
- * NULL when the device is not on the virtual bus.
+ * Return: The function, or NULL when the device is not on the virtual bus.
  */
 struct virt_function *virt_bus_function(struct device *dev)
 {
@@ -164,6 +166,8 @@ static int alloc_memory(size_t align, size_t size, size_t *where)
  * @size: Bytes, a power of two, a page at least
  *
  * The BAR is mapped at fn->bar[@bar] and zero.
+ *
+ * Return: 0, or -ENOSPC when the reserved memory is used up.
  */
 int virt_bus_alloc_bar(struct virt_function *fn, int bar, size_t size)
 {
@@ -183,6 +187,8 @@ int virt_bus_alloc_bar(struct virt_function *fn, int bar, size_t size)
  * @vfs: The functions
  * @count: How many
  * @size: Bytes of each BAR, a power of two, a page at least
+ *
+ * Return: 0, or -ENOSPC when the reserved memory is used up.
  */
 int virt_bus_alloc_vf_bars(struct virt_function *pf, struct virt_function **vfs,
 			   unsigned int count, size_t size)
@@ -206,6 +212,8 @@ int virt_bus_alloc_vf_bars(struct virt_function *pf, struct virt_function **vfs,
  *
  * Before virt_bus_scan() only. The function belongs to the caller again after
  * virt_bus_remove().
+ *
+ * Return: 0, or the error of kthread_run(); the function is not on the bus then.
  */
 int virt_bus_add(struct virt_function *fn, unsigned int devfn)
 {
@@ -246,6 +254,8 @@ void virt_bus_claim(struct pci_dev *pdev)
 
 /**
  * virt_bus_scan() - Make the bus and let the PCI core find what is on it
+ *
+ * Return: 0 or an error, of which the kernel's log has a message; there is no bus then.
  */
 int virt_bus_scan(void)
 {
@@ -324,6 +334,8 @@ static bool window_works(void)
 
 /**
  * virt_bus_init() - Take the memory for the BARs
+ *
+ * Return: 0 or an error, of which the kernel's log has a message with the remedy.
  */
 int virt_bus_init(void)
 {

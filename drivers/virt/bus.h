@@ -142,6 +142,8 @@ unsigned int virt_config_vfs(const struct virt_function *fn);
  *
  * Memory space is enabled; a virtual function has no such bit, and is of
  * interest when it may send requests.
+ *
+ * Return: true if the device is to look at its registers.
  */
 static inline bool virt_function_decodes(const struct virt_function *fn)
 {
@@ -155,6 +157,8 @@ static inline bool virt_function_decodes(const struct virt_function *fn)
 /**
  * virt_function_bus_master() - May the function send requests
  * @fn: The function
+ *
+ * Return: true if Bus Master is set.
  */
 static inline bool virt_function_bus_master(const struct virt_function *fn)
 {

@@ -147,6 +147,8 @@ void virt_config_vf_bar(struct virt_function *fn, u64 base, size_t size)
 /**
  * virt_config_vfs() - How many virtual functions are enabled
  * @fn: The physical function
+ *
+ * Return: Their number; 0 while VF Enable is off.
  */
 unsigned int virt_config_vfs(const struct virt_function *fn)
 {

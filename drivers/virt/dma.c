@@ -154,8 +154,10 @@ static void end_run(struct virt_dma *dma)
 }
 
 /**
- * virt_dma_check() - What is wrong with the registers of a run, or NULL
+ * virt_dma_check() - Check the registers of a run
  * @run: The registers
+ *
+ * Return: The name of the first register that is out of its limits, or NULL.
  */
 const char *virt_dma_check(const struct virt_dma_run *run)
 {
@@ -352,6 +354,8 @@ static const struct virt_function_ops virt_dma_ops = {
  * @iommu: The instance that it is behind
  * @index: Its number
  * @devfn: Its place
+ *
+ * Return: The device, or an ERR_PTR.
  */
 struct virt_dma *virt_dma_create(struct virt_iommu *iommu, unsigned int index,
 				 unsigned int devfn)

@@ -68,8 +68,9 @@ static void free_unlinked(struct virt_domain *vdom, struct list_head *freelist)
  * @write: Memory will be written
  * @phys: Where it is
  *
- * Between virt_requester_begin() and virt_requester_end() only. Returns -EACCES
- * when nothing is mapped there, or not for this.
+ * Between virt_requester_begin() and virt_requester_end() only.
+ *
+ * Return: 0, or -EACCES when nothing is mapped there, or not for this.
  */
 int virt_domain_translate(struct virt_domain *vdom, bool dirty, u64 iova,
 			  bool write, phys_addr_t *phys)
@@ -303,7 +304,7 @@ const struct iommu_domain_ops virt_domain_ops = {
  * @iommu: The instance whose format and options it has
  * @dirty: With dirty tracking
  *
- * NULL without memory.
+ * Return: The domain, or NULL without memory.
  */
 struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
 				      bool dirty)

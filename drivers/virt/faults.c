@@ -90,6 +90,8 @@ void virt_count(enum virt_counter counter, unsigned long n)
 
 /**
  * virt_break_flush() - Should iotlb_sync leave the IOTLB as it is
+ *
+ * Return: true if break_flush is set.
  */
 bool virt_break_flush(void)
 {
@@ -103,6 +105,8 @@ static bool is_nth(atomic_t *seen, unsigned int n)
 
 /**
  * virt_drop_record() - Should this dirty leaf go unrecorded
+ *
+ * Return: true for each drop_record-th leaf.
  */
 bool virt_drop_record(void)
 {
@@ -124,6 +128,8 @@ static bool take_one(unsigned int *left)
 
 /**
  * virt_fail_read() - Should this call of read_and_clear_dirty fail
+ *
+ * Return: true if so; counts down fail_read.
  */
 bool virt_fail_read(void)
 {
@@ -132,6 +138,8 @@ bool virt_fail_read(void)
 
 /**
  * virt_fail_map() - Should this call of map_pages fail
+ *
+ * Return: true if so; counts down pass_map, then fail_map.
  */
 bool virt_fail_map(void)
 {
@@ -142,6 +150,8 @@ bool virt_fail_map(void)
 /**
  * virt_fail_attach() - Should this attach fail
  * @device: Number of the device
+ *
+ * Return: true if so, once for each bit of fail_attach.
  */
 bool virt_fail_attach(unsigned int device)
 {
@@ -157,6 +167,8 @@ static bool track_suffers(unsigned int device)
 /**
  * virt_fail_track_start() - Should this page tracker not start
  * @device: Number of the device, below 16
+ *
+ * Return: true if so; counts down fail_track_start.
  */
 bool virt_fail_track_start(unsigned int device)
 {
@@ -166,6 +178,8 @@ bool virt_fail_track_start(unsigned int device)
 /**
  * virt_fail_track_report() - Should this report fail
  * @device: Number of the device
+ *
+ * Return: true if so; counts down fail_track_report.
  */
 bool virt_fail_track_report(unsigned int device)
 {
@@ -175,6 +189,8 @@ bool virt_fail_track_report(unsigned int device)
 /**
  * virt_lose_track() - Should the log be lost in this report
  * @device: Number of the device
+ *
+ * Return: true if so; counts down lose_track.
  */
 bool virt_lose_track(unsigned int device)
 {
@@ -184,6 +200,8 @@ bool virt_lose_track(unsigned int device)
 /**
  * virt_drop_track() - Should this page stay out of the log
  * @device: Number of the device
+ *
+ * Return: true for each drop_track-th page.
  */
 bool virt_drop_track(unsigned int device)
 {
@@ -196,6 +214,8 @@ bool virt_drop_track(unsigned int device)
  * virt_track_due() - May a report be done by now
  * @device: Number of the device
  * @began_ns: When it began
+ *
+ * Return: false before slow_track_ms have passed, and while hold_track is set.
  */
 bool virt_track_due(unsigned int device, u64 began_ns)
 {

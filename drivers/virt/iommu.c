@@ -115,7 +115,9 @@ static struct iommu_domain *announce_parent(struct virt_requester *rq,
  * @phys: Where @iova is
  *
  * Until virt_requester_end(), which must follow even after an error, a flush
- * waits for the access. Returns -EACCES if the access is refused.
+ * waits for the access.
+ *
+ * Return: 0 with @phys set, or -EACCES if the access is refused.
  */
 int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
 			 phys_addr_t *phys)
@@ -139,8 +141,9 @@ int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
  * @rq: The requester that looks; from its only thread
  * @whose: The other one
  *
- * The domain stays until virt_requester_end(@rq), which must follow. Returns
- * NULL when it has no page table.
+ * The domain stays until virt_requester_end(@rq), which must follow.
+ *
+ * Return: The domain, or NULL when it has no page table.
  */
 struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
 					  const struct virt_requester *whose)
@@ -191,7 +194,7 @@ void virt_requester_del(struct virt_requester *rq)
  * virt_requester_find() - A requester by its number
  * @number: As given to virt_requester_add()
  *
- * NULL when there is none.
+ * Return: The requester, or NULL when there is none.
  */
 struct virt_requester *virt_requester_find(u32 number)
 {
@@ -297,9 +300,9 @@ static struct iommu_domain virt_blocked_domain = {
  * @domain: A domain on top of it, or its own
  * @dev: A device of the virtual bus
  *
- * Returns -EINVAL when the table's format is not the one of the device's IOMMU,
- * or the domain must track and that IOMMU cannot; -EOPNOTSUPP when it says that it
- * can, with the option refuse; -ENOMEM with fail_attach.
+ * Return: 0; -EINVAL when the table's format is not the one of the device's IOMMU, or
+ * the domain must track and that IOMMU cannot; -EOPNOTSUPP when it says that it can,
+ * with the option refuse; -ENOMEM with fail_attach.
  */
 int virt_iommu_attach_stages(struct virt_domain *table,
 			     struct iommu_domain *domain, struct device *dev)
@@ -325,6 +328,8 @@ int virt_iommu_attach_stages(struct virt_domain *table,
  * virt_iommu_attach() - iommu_domain_ops.attach_dev of a paging domain
  * @domain: The domain
  * @dev: A device of the virtual bus
+ *
+ * Return: 0 or an error of virt_iommu_attach_stages().
  */
 int virt_iommu_attach(struct iommu_domain *domain, struct device *dev)
 {
@@ -482,6 +487,8 @@ static struct notifier_block tie_notifier = {
 /**
  * virt_iommu_register() - Show an instance to the core
  * @iommu: Personality, number and options filled in
+ *
+ * Return: 0 or an error of the IOMMU core.
  */
 int virt_iommu_register(struct virt_iommu *iommu)
 {
@@ -523,6 +530,8 @@ void virt_iommu_unregister(struct virt_iommu *iommu)
 
 /**
  * virt_iommu_init() - Register the bus notifier for new devices
+ *
+ * Return: 0 or an error of bus_register_notifier().
  */
 int virt_iommu_init(void)
 {

@@ -33,6 +33,8 @@ MODULE_PARM_DESC(iotlb_entries,
 /**
  * virt_iotlb_init() - An empty IOTLB
  * @tlb: Zeroed
+ *
+ * Return: 0 or -ENOMEM.
  */
 int virt_iotlb_init(struct virt_iotlb *tlb)
 {
@@ -63,6 +65,8 @@ void virt_iotlb_free(struct virt_iotlb *tlb)
 /**
  * virt_iotlb_generation() - To be taken before a walk, for virt_iotlb_fill()
  * @tlb: The IOTLB
+ *
+ * Return: A number that each invalidation changes.
  */
 unsigned long virt_iotlb_generation(const struct virt_iotlb *tlb)
 {
@@ -76,7 +80,7 @@ unsigned long virt_iotlb_generation(const struct virt_iotlb *tlb)
  * @iova: The address
  * @entry: What is cached
  *
- * Returns false on a miss.
+ * Return: false on a miss.
  */
 bool virt_iotlb_find(struct virt_iotlb *tlb, u64 iova,
 		     struct virt_iotlb_entry *entry)

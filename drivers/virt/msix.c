@@ -93,6 +93,8 @@ static struct msi_domain_info msix_info = {
 
 /**
  * virt_msix_domain() - The domain for the host bridge
+ *
+ * Return: The domain, between virt_msix_init() and its exit.
  */
 struct irq_domain *virt_msix_domain(void)
 {
@@ -199,6 +201,8 @@ void virt_msix_raise(struct virt_function *fn, unsigned int vector)
 
 /**
  * virt_msix_init() - Make the MSI domain
+ *
+ * Return: 0 or -ENOMEM.
  */
 int virt_msix_init(void)
 {

@@ -64,7 +64,9 @@ static const struct iommu_domain_ops virt_nested_ops = {
  * @domain: Any domain that exists during the call
  * @iova: An address of the device; becomes the IOVA. NULL if not wanted
  *
- * NULL when @domain is not nested. An address that is too high stays so.
+ * An address that is too high stays so.
+ *
+ * Return: The paging domain, or NULL when @domain is not nested.
  */
 struct virt_domain *virt_nested_parent(struct iommu_domain *domain, u64 *iova)
 {
@@ -83,7 +85,7 @@ struct virt_domain *virt_nested_parent(struct iommu_domain *domain, u64 *iova)
  * @parent: A paging domain
  * @data: A struct virt_nested_data in user memory
  *
- * Returns an ERR_PTR on failure.
+ * Return: The domain; or an ERR_PTR: -EINVAL, -ENOMEM, or an error of the copy.
  */
 struct iommu_domain *virt_nested_alloc(struct virt_domain *parent,
 				       const struct iommu_user_data *data)

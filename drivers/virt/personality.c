@@ -178,7 +178,7 @@ static const struct virt_personality personalities[] = {
  * virt_personality_find() - A personality by its name
  * @name: As in iommus=
  *
- * NULL when there is none.
+ * Return: The personality, or NULL when there is none.
  */
 const struct virt_personality *virt_personality_find(const char *name)
 {

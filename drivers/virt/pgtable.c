@@ -110,7 +110,7 @@ static int set_leaf(u64 *entry, unsigned int count, u64 pte, int level,
  * @freelist: Empty tables that a larger leaf has replaced; the caller frees
  *	them when nothing walks them any more
  *
- * Returns -ENOMEM, or -EEXIST if something is mapped there.
+ * Return: 0, -ENOMEM, or -EEXIST if something is mapped there.
  */
 int virt_pgtable_map(struct virt_pgtable *pt, u64 iova, phys_addr_t phys,
 		     u64 size, size_t count, u64 bits, gfp_t gfp,
@@ -192,8 +192,9 @@ static u64 unmap_level(u64 *table, int level, u64 iova, u64 end, u64 *orders,
  * @freelist: Gets the tables; the caller frees them when nothing walks them
  *	any more
  *
- * A leaf that is partly in the range is unmapped as a whole. Returns the bytes
- * from @iova to the end of the last leaf, or to the first hole.
+ * A leaf that is partly in the range is unmapped as a whole.
+ *
+ * Return: Bytes from @iova to the end of the last leaf, or to the first hole.
  */
 size_t virt_pgtable_unmap(struct virt_pgtable *pt, u64 iova, u64 size,
 			  u64 *orders, struct list_head *freelist)
@@ -209,7 +210,7 @@ size_t virt_pgtable_unmap(struct virt_pgtable *pt, u64 iova, u64 size,
  * @iova: The address
  * @leaf: The leaf; only @leaf->size is set when there is none
  *
- * Returns false when nothing is mapped.
+ * Return: false when nothing is mapped.
  */
 bool virt_pgtable_find(const struct virt_pgtable *pt, u64 iova,
 		       struct virt_leaf *leaf)
@@ -248,7 +249,7 @@ bool virt_pgtable_find(const struct virt_pgtable *pt, u64 iova,
  * @track: Set A, and D if @write
  * @leaf: The leaf, its value with what was set
  *
- * Returns false when the access is not allowed.
+ * Return: false when the access is not allowed.
  */
 bool virt_pgtable_access(struct virt_pgtable *pt, u64 iova, bool write,
 			 bool track, struct virt_leaf *leaf)
@@ -272,6 +273,8 @@ bool virt_pgtable_access(struct virt_pgtable *pt, u64 iova, bool write,
 /**
  * virt_pgtable_init() - Make an empty table
  * @pt: The table
+ *
+ * Return: 0 or -ENOMEM.
  */
 int virt_pgtable_init(struct virt_pgtable *pt)
 {

@@ -260,6 +260,8 @@ static bool due(const struct virt_tracker *t)
 /**
  * virt_tracker_wants() - Is there something to do
  * @t: The tracker, or NULL
+ *
+ * Return: true if its thread should serve it.
  */
 bool virt_tracker_wants(struct virt_tracker *t)
 {
@@ -322,6 +324,8 @@ void virt_tracker_reset(struct virt_tracker *t)
  * virt_tracker_create() - Give a function a tracker
  * @fn: The function, not on the bus yet; gets BAR 4
  * @limits: What it can do
+ *
+ * Return: The tracker; or an ERR_PTR: -ENOMEM, or -ENOSPC without room for the BAR.
  */
 struct virt_tracker *virt_tracker_create(struct virt_function *fn,
 					 const struct virt_tracker_limits *limits)
@@ -382,8 +386,7 @@ static int parse_page(const char *text, unsigned long *page)
  * @limits: Changed by it
  * @option: "tracker", or NAME=VALUE; is taken apart
  *
- * Returns -ENOENT when it is none of a tracker's, -EINVAL when the value is
- * wrong.
+ * Return: 0, -ENOENT when it is none of a tracker's, -EINVAL when the value is wrong.
  */
 int virt_tracker_option(struct virt_tracker_limits *limits, char *option)
 {

@@ -39,7 +39,7 @@ static struct {
 /**
  * virt_truth_begin() - The time before a write, for virt_truth_rec.begin_ns
  *
- * 0 while nothing is logged.
+ * Return: Nanoseconds, CLOCK_MONOTONIC; 0 while nothing is logged.
  */
 u64 virt_truth_begin(void)
 {
@@ -181,6 +181,8 @@ static struct miscdevice truth_misc = {
 
 /**
  * virt_truth_init() - Make /dev/virt-truth
+ *
+ * Return: 0 or an error of misc_register().
  */
 int virt_truth_init(void)
 {

@@ -50,7 +50,7 @@
 #define VIRT_DMA_SRC		0x058	/* COPY: first byte to read */
 #define VIRT_DMA_SEED		0x060	/* of RANDOM, and part of the values written */
 #define VIRT_DMA_SWEEPS		0x068	/* how often to go through; 0 = until STOP; reset: 1 */
-#define VIRT_DMA_RATE		0x070	/* accesses per second; 0 = as fast as it goes */
+#define VIRT_DMA_RATE		0x070	/* accesses per second; 0: no limit */
 
 #define VIRT_DMA_DONE		0x078	/* RO: accesses completed since START */
 #define VIRT_DMA_FAULTS		0x080	/* RO: accesses refused since START */

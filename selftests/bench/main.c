@@ -35,7 +35,7 @@ static const struct {
 
 /*
  * A guest without a source of randomness never has its generator ready, and
- * SLUB then seeds it anew for each page that it takes: instructions by the hundred
+ * SLUB then seeds it again for each page that it takes: instructions by the hundred
  * for each allocation, which no real machine has. Say that there is enough.
  */
 static void seed(void)

@@ -16,7 +16,7 @@
 static struct row rows[MAX_ROWS];
 static unsigned int nr_rows;
 
-/** die() - Say what went wrong, and end: a benchmark that goes on would lie */
+/** die() - Say what went wrong, and end: a benchmark that continues would lie */
 void die(const char *format, ...)
 {
 	va_list args;

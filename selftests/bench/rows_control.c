@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What is done seldom: START and STOP, small leaves, attach and detach, and what memory the
- * kernel holds meanwhile.
+ * kernel holds during that.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static void start_stop(const struct way *way, __u64 leaf, __u64 size,
 
 /*
  * All that is mapped, with leaves of another size: unmapped and mapped again, since
- * there is no other way upstream. What the device does meanwhile fails.
+ * there is no other way upstream. DMA of the device fails during it.
  */
 static void map_anew(struct scene *s, bool small)
 {
@@ -213,7 +213,7 @@ static __u64 held(struct scene *s)
 
 /*
  * What is held when nothing of it could be delivered: READ into a bitmap that is
- * not there takes all dirt out of the IOMMU, and keeps it.
+ * not there takes all dirty pages out of the IOMMU, and keeps them.
  */
 static void memory_row(struct scene *s, unsigned int density,
 		       enum pattern pattern)

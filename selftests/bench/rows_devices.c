@@ -2,7 +2,7 @@
 /*
  * Devices with a log of their own: alone, and beside an IOMMU that tracks too.
  * They write for real; their registers have to be looked at, so what the virtual
- * hardware does meanwhile is in the figures, in both ways.
+ * hardware does at the same time is in the figures, in both ways.
  */
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static void read_written(const struct way *way, const struct scene_plan *plan,
 		meter_begin();
 		way->read(&s, IOVA, s.size, PAGE, false);
 		meter_end(&row.cost);
-		/* Where an IOMMU tells, it tells leaves. */
+		/* An IOMMU reports leaves. */
 		n = scene_count(&s, s.size);
 		row.dirty = pages / plan->nr_devices * plan->nr_devices;
 		if (n != row.dirty)

@@ -8,7 +8,7 @@
 #include "bench.h"
 
 /* Of the virtual platform; run.sh has the same */
-enum { DIRECT = 0, NOBODY = 6 };
+enum { DIRECT = 0, UNTRACKED = 6 };
 
 #define WRITTEN 100ull
 
@@ -51,14 +51,14 @@ void rows_over(const struct way *way, bool quick)
 	plan.leaf = LEAF_2M;
 	over_row(way, &plan, "leaves of 2 MiB");
 	if (way == &upstream) {
-		/* Nobody to ask: a VMM sends all that is mapped. */
-		over("nobody tracks", GIB / PAGE);
+		/* No source: a VMM sends all that is mapped. */
+		over("no source", GIB / PAGE);
 		return;
 	}
 	plan.fine = true;
 	over_row(way, &plan, "memory in 2 MiB, small leaves");
 	plan.fine = false;
-	plan.device = NOBODY;
+	plan.device = UNTRACKED;
 	plan.untracked = true;
-	over_row(way, &plan, "nobody tracks");
+	over_row(way, &plan, "no source");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The fuzzer's input as a tape of choices: whoever asks for a random number gets
+ * The fuzzer's input as a tape of choices: a caller that asks for a random number gets
  * the next bytes of it. Small questions take few bytes, so that a byte changed is
  * a choice changed. When the tape has ended, all further choices are 0.
  */

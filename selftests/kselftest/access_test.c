@@ -19,8 +19,8 @@
 #define CPU_DEVICE "/sys/bus/platform/devices/iommufd-virt-cpu%s/vfio-dev"
 /* enum dirty_test_break */
 #define NO_ACCESS "512"
-/* As in plan.txt: has no log, and nobody tracks it */
-#define NOBODY 0
+/* As in plan.txt: has no log, and no IOMMU that tracks */
+#define UNTRACKED 0
 
 FIXTURE(access) {
 	struct bench b;
@@ -279,7 +279,7 @@ TEST_F(access, pins_older_than_the_tracker)
 	ASSERT_EQ(0, pin_and_make_tracker(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 20, 3));
 	ASSERT_EQ(0, bench_start(&self->b));
-	/* What each was pinned for cannot be told from the other */
+	/* The purpose of each pin cannot be distinguished */
 	EXPECT_EQ(12, read_ram(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
 	EXPECT_EQ(12, read_ram(self));
@@ -340,7 +340,7 @@ static int scope(__u64 page, __u64 pages)
 
 static int open_scoped(FIXTURE_DATA(access) *self)
 {
-	return vdev_open_driver(&self->b.dev, self->b.fd, NOBODY,
+	return vdev_open_driver(&self->b.dev, self->b.fd, UNTRACKED,
 				VDEV_TRACKER_DRIVER) ?:
 	       vdev_attach(&self->b.dev, self->b.ioas_id, NULL);
 }
@@ -380,7 +380,7 @@ TEST_F(access, scope)
 	EXPECT_EQ(0, read_ram(self));
 }
 
-/* A scope is precise enough for those who insist. */
+/* A scope is precise enough for REQUIRE_PRECISE. */
 TEST_F(access, scope_is_precise)
 {
 	struct bench *b = &self->b;

@@ -2,7 +2,7 @@
 /*
  * READs that begin or end at a border: the first and the last page of a mapping, of
  * its first and of its last leaf, with large leaves beside small ones. A leaf has one
- * dirty bit; whoever asks for one page of it takes that bit from all others, and must
+ * dirty bit; a READ of one page of it takes that bit from all others, and must
  * keep it for them.
  */
 #include <errno.h>

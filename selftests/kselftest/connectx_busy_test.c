@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A firmware that saves and loads in the background (connectx_busy): it refuses
- * other commands about the function meanwhile, and a reset of the function aborts it.
+ * other commands about the function during that, and a reset of the function aborts it.
  * A migration gives it nothing to refuse. Nothing here is peculiar to one of the two
  * variant drivers.
  */
@@ -85,7 +85,7 @@ TEST_F(busy, migrates)
 	EXPECT_EQ(self->aborts, virt_get("connectx_aborts"));
 }
 
-/* It takes as long as it was told to, and other functions do not wait for that. */
+/* It takes as long as its parameters say, and other functions do not wait for it. */
 TEST_F(busy, other_functions_are_served)
 {
 	struct pair *p = &self->p;

@@ -2,7 +2,7 @@
 /*
  * The virtual ConnectX under stock mlx5_core, and a variant driver on its VFs,
  * ours or upstream's (plan.txt): one VF migrates to another while its generator
- * writes, the sequence goes on without a gap, and the page tracker reports what
+ * writes, the sequence continues without a gap, and the page tracker reports what
  * ground truth says. Nothing here is peculiar to one of the two drivers.
  */
 #include <errno.h>
@@ -140,7 +140,7 @@ TEST_F(connectx, migrates)
 	EXPECT_EQ(0, vf_read(dst, VIRT_CX_POSITION));
 }
 
-/* And back, and again: what is left of a migration is in nobody's way. */
+/* And back, and again: what is left of a migration does not disturb the next. */
 TEST_F(connectx, migrates_to_and_fro)
 {
 	struct pair *p = &self->p;

@@ -23,7 +23,7 @@ int crowd_open(struct crowd *c, bool huge)
 	return rc ?: c->far == MAP_FAILED ? -errno : 0;
 }
 
-/** crowd_close() - Let all go on that is held, undo all faults, close everything */
+/** crowd_close() - Release all that is held, undo all faults, close everything */
 int crowd_close(struct crowd *c)
 {
 	static const char * const faults[] = {

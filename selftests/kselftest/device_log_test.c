@@ -22,7 +22,7 @@
 /* As in plan.txt */
 enum {
 	FULL,		/* a tracker with the default limits, behind an IOMMU that tracks */
-	SMALL,		/* 3 ranges, below 2^36, 2^33 in all, 512 pages */
+	SMALL,		/* 3 ranges, below 2^36, 2^33 in total, 512 pages */
 	COARSE,		/* pages of 64 KiB at least */
 	WITHOUT,	/* no tracker */
 };
@@ -478,7 +478,7 @@ TEST_F(device_log, reset_ends_the_log)
 	EXPECT_EQ(2, count(self->reported));
 }
 
-/* Nobody can reach the device, so nothing is lost either. */
+/* No user can reach the device, so nothing is lost either. */
 TEST_F(device_log, memory_space_is_off)
 {
 	struct vfio_region_info info = {

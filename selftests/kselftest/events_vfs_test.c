@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The events of a whole migration, as "iommufdctl -j monitor" tells them beside
+ * The events of a whole migration, as "iommufdctl -j monitor" prints them beside
  * vmigrate: each of the source's in its order, none missing, and the migration states of
  * a VF as they follow one another.
  */
@@ -103,7 +103,7 @@ FIXTURE_SETUP(events)
 	close(null);
 	self->f = fdopen(fds[0], "r");
 	setvbuf(self->f, NULL, _IONBF, 0);
-	/* It listens when it has told something */
+	/* It listens once it has printed something */
 	fd = iommufd_open();
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, iommufd_ioas_alloc(fd, &ioas));

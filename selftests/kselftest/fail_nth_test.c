@@ -120,7 +120,7 @@ static int write_extra(struct vdev *dev, __u64 page, __u64 pages)
 	return write_at(dev, EXTRA_IOVA + page * PAGE, pages);
 }
 
-/* Dirt of the extra area, up to 64 pages of it. */
+/* Dirty pages of the extra area, up to 64 of them. */
 static __u64 read_extra(const struct bench *b)
 {
 	__u64 bits[2] = {};
@@ -247,7 +247,7 @@ TEST_F_TIMEOUT(fail_nth, read, SECONDS)
 	}
 }
 
-/* Looking must not take dirt away, whatever fails. */
+/* A peek must not take dirty pages away, whatever fails. */
 TEST_F_TIMEOUT(fail_nth, peek_ranges_count_info, SECONDS)
 {
 	struct bench *b = &self->b;
@@ -420,7 +420,7 @@ TEST_F_TIMEOUT(fail_nth, starved, SECONDS)
 				TH_LOG("place %u, %u bytes of memory", i, space);
 			}
 		}
-		/* What nobody wrote may be in it, once */
+		/* Pages that were not written may be in it, once */
 		ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id,
 						 EXTRA_IOVA, PLACES * PLACE_SIZE,
 						 HUGE, bits, 0, NULL));

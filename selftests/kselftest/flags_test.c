@@ -13,7 +13,7 @@
 enum {
 	LOG = 2,	/* its IOMMU does not track; has a log */
 	LOW = 4,	/* the same; a log of addresses below 2^30 */
-	NARROW = 5,	/* the same; a log of 2^26 bytes in all */
+	NARROW = 5,	/* the same; a log of 2^26 bytes in total */
 	UNTRACKED = 7,	/* no source */
 };
 
@@ -108,7 +108,7 @@ TEST_F(flags, memory_above_the_log_goes)
 	}
 }
 
-/* A log that begins where memory does: what is mapped below is told until it grows. */
+/* A log that begins where memory does: what is mapped below is reported until it grows. */
 TEST_F(flags, memory_below_the_log)
 {
 	struct iommu_dirty_source_info sources[4];

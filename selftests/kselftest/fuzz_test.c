@@ -6,7 +6,7 @@
  * or do not any more, numbers are near the borders that have been mistakes.
  *
  * Any answer is right that the uAPI allows, as long as the kernel neither
- * complains, nor writes where it was not told to, nor leaves memory pinned.
+ * complains, nor writes outside of the buffers, nor leaves memory pinned.
  *
  * SEED=n repeats a run, DURATION=n takes n seconds instead of 5.
  */

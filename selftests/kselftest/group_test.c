@@ -21,7 +21,7 @@ enum {
 	GROUP_3,
 	BLIND,		/* a group of two behind one that does not; with logs */
 	BLIND_2,
-	ALONE = 8,	/* a log, nobody else in its group */
+	ALONE = 8,	/* a log, alone in its group */
 	NR
 };
 
@@ -356,7 +356,7 @@ TEST_F(group, is_not_precise)
 	ASSERT_EQ(0, start(self, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
 	EXPECT_EQ(-ENXIO, attach(self, BLIND));
 	EXPECT_EQ(-ENXIO, attach(self, BLIND_2));
-	/* Nobody of the group is there */
+	/* No device of the group is attached */
 	EXPECT_EQ(-EFAULT, dma(self, BLIND, 0, 1));
 	ASSERT_EQ(0, attach(self, GROUP));
 	ASSERT_EQ(0, attach(self, GROUP_2));

@@ -124,7 +124,7 @@ TEST_F(guide, migrates)
 	EXPECT_EQ(0, vmm_end(vmm));
 }
 
-/* What cannot be tracked is told, and that it has gone; correct it is in any case. */
+/* INFO shows what cannot be tracked, and when it has left; READ is correct in any case. */
 TEST_F(guide, tells_what_cannot_be_tracked)
 {
 	struct vmm *vmm = &self->vmm;
@@ -141,7 +141,7 @@ TEST_F(guide, tells_what_cannot_be_tracked)
 	EXPECT_EQ(0, vmm_round(vmm));
 }
 
-/* A log that fails again and again is restarted once, and the rounds go on. */
+/* A log that fails again and again is restarted once, and the rounds continue. */
 TEST_F(guide, restarts_once)
 {
 	struct vmm *vmm = &self->vmm;

@@ -61,7 +61,7 @@ bool hold_is_met(const char *name, unsigned int ms)
 	return false;
 }
 
-/** hold_release() - Let all calls go on that wait at point @name, and disarm it */
+/** hold_release() - Let all calls continue that wait at point @name, and disarm it */
 int hold_release(const char *name)
 {
 	return parameter_set("iommufd_virt", name, "0");

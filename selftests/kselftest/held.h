@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Schedules that are forced: a call in a thread of its own, and calls of the
- * virtual IOMMU that wait until they are let go on (hold_* of
+ * virtual IOMMU that wait until they are released (hold_* of
  * Documentation/virtual-platform.rst).
  */
 #ifndef _KSELFTEST_HELD_H

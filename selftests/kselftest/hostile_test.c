@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A process without privileges that was given the files: it pins no more than
- * its RLIMIT_MEMLOCK, the kernel's memory for its dirt is charged to its control
- * group, it holds nobody up for long, and it sees nothing that is not its own.
+ * its RLIMIT_MEMLOCK, the kernel memory for its dirty pages is charged to its control
+ * group, it holds up no other process for long, and it sees nothing of others.
  *
- * The attacker is a child that opens the files, then becomes nobody.
+ * The attacker is a child that opens the files, then drops all privileges.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -130,7 +130,7 @@ static int count_pins(struct attacker *a)
 	r->rc[0] = iommufd_ioas_map(a->fd, a->ioas_id, ram, 2 * MEMLOCK, IOVA,
 				    IOMMUFD_MAP_RW);
 	r->n[1] = pinned();
-	/* In small pieces, and with a tracker that holds dirt */
+	/* In small pieces, and with a tracker that holds dirty pages */
 	r->rc[1] = tracker_alloc(a->fd, a->ioas_id, 0, 0, 0, &tracker_id);
 	r->rc[2] = tracker_set(a->fd, tracker_id, IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL);
 	for (i = 0; i < 2 * MEMLOCK; i += 64 << 10) {
@@ -201,7 +201,7 @@ static int map_aliases(struct attacker *a, char *ram, size_t size, __u64 step,
 #define STRIDE (16ull << 20)	/* what one chunk of a dirty set covers */
 
 /*
- * Dirt that nobody takes: a page here and there, reads that cannot deliver. The
+ * Dirty pages that no READ takes: scattered ones, and READs that cannot deliver. The
  * pages are the same ones again and again, so nothing but the kernel's own
  * memory grows.
  */
@@ -264,7 +264,7 @@ TEST(kernel_memory_for_dirt_is_charged)
 	EXPECT_EQ(-EFAULT, r->rc[0]);
 	EXPECT_EQ(PIECES * PAGE, r->n[2]);
 	EXPECT_LE(PIECES * 512, r->n[3]);
-	TH_LOG("%llu bytes for dirt, slab grew from %llu to %llu", r->n[3], r->n[0],
+	TH_LOG("%llu bytes for dirty pages, slab grew from %llu to %llu", r->n[3], r->n[0],
 	       r->n[1]);
 	/* The group's numbers are collected from the processors now and then */
 	EXPECT_LE(r->n[0] + r->n[3] / 2, r->n[1]);
@@ -315,7 +315,7 @@ TEST(stalls_nobody)
 	for (i = 0; i < 60000 && !r->done; i++)
 		usleep(1000);
 	ASSERT_EQ(true, r->done);
-	/* Somebody else's maps and unmaps, meanwhile */
+	/* Another process maps and unmaps at the same time */
 	for (i = 0; i < 200; i++) {
 		start = now();
 		ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, HUGE,
@@ -393,7 +393,7 @@ static int look_elsewhere(struct attacker *a)
 				    PAGE, IOVA + HUGE, IOMMUFD_MAP_RW);
 	r->rc[5] = iommufd_ioas_map(a->fd, a->ioas_id, victim->ram + (64ull << 30), PAGE,
 				    IOVA + HUGE, IOMMUFD_MAP_RW);
-	/* And the dirt is still there */
+	/* And the dirty pages are still there */
 	r->rc[6] = tracker_read_bitmap(a->fd, tracker_id, IOVA, HUGE, PAGE, bits, 0,
 				       NULL);
 	r->n[4] = bits[0];

@@ -397,7 +397,7 @@ TEST_F(ctl, monitor)
 	close(fds[1]);
 	f = fdopen(fds[0], "r");
 	setvbuf(f, NULL, _IONBF, 0);
-	/* It listens when it has told something */
+	/* It listens once it has printed something */
 	for (i = 0; i < 500; i++) {
 		ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id, 0, 0, 0, &tracker));
 		ASSERT_EQ(0, iommufd_destroy(self->fd, tracker));
@@ -709,7 +709,7 @@ TEST_F(ctl, record)
 	EXPECT_LE(4, sum.lines);
 	EXPECT_TRUE(sum.reads);
 	EXPECT_EQ(9 * PAGE, sum.read_bytes);
-	/* The source has told the look, too; a busy one is told later */
+	/* The source has shown the look, too; a busy one does later */
 	EXPECT_LT(0, sum.rate_bytes);
 	EXPECT_GT(18.1 * PAGE, sum.rate_bytes);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What dirt, mappings and interrupts must survive while they are taken apart: a
+ * What dirty pages, mappings and interrupts must survive while they are taken apart: a
  * device that moves from one HWPT to another, a mapping that is cut in pieces,
  * eventfds that go away while their interrupt fires.
  */

@@ -56,7 +56,7 @@ static int end_destroy(struct crowd *c, __u32 hwpt)
 	return iommufd_destroy(c->b.fd, hwpt);
 }
 
-/* What was taken for a READ is to be kept, all of it. */
+/* What a READ has taken is to be kept, all of it. */
 static int end_read(struct crowd *c, __u32 hwpt)
 {
 	struct iommu_dirty_tracker_read cmd = {

@@ -43,7 +43,7 @@ static bool is_legal(int from, int to)
 					to != S(PRE_COPY_P2P));
 }
 
-/* Saving goes on in the session that there is. */
+/* Saving continues in the same session. */
 static bool opens_session(int from, int to)
 {
 	if (from == to)
@@ -258,7 +258,7 @@ TEST_F(data, precopy_info)
 	EXPECT_EQ(0, polled(fd));
 	usleep(20000);
 
-	/* What has changed meanwhile is saved because of the question */
+	/* What has changed since is saved because of the question */
 	ASSERT_EQ(0, vf_precopy_info(fd, &info));
 	EXPECT_EQ(0, info.initial_bytes);
 	EXPECT_LT(0, info.dirty_bytes);
@@ -327,7 +327,7 @@ TEST_F(data, resuming_that_was_not_begun_is_left)
 	EXPECT_TRUE(pair_moves(&p->dst));
 }
 
-/* No file descriptor is left for a save: the VF goes on, and migrates later. */
+/* No file descriptor is left for a save: the VF continues, and migrates later. */
 TEST_F(data, save_without_a_file_descriptor)
 {
 	static const enum vfio_device_mig_state states[] = { S(PRE_COPY), S(STOP_COPY) };

@@ -7,7 +7,7 @@
  * it. Nothing that was written stays unreported, unless the log says that it is
  * lost.
  *
- * Needs a kernel with fault injection (make test DEBUG=1), which tells splats
+ * Needs a kernel with fault injection (make test DEBUG=1), which reports splats
  * and leaks too. FAIL_NTH=all tries each place; without, later ones are sampled.
  */
 #include <errno.h>
@@ -163,7 +163,7 @@ static int migrate(struct pair *p, const struct injector *in, enum step where,
 	return 0;
 }
 
-/* A source that failed is asked to go on, and does. */
+/* A source that failed is asked to continue, and does. */
 static bool goes_on(struct vf *src)
 {
 	return vf_get_state(src) != S(ERROR) &&
@@ -277,7 +277,7 @@ static bool has_all(const __u64 *bits, const __u64 *wanted)
 	return any;
 }
 
-/* Started, or as if nobody had tried to. */
+/* Started, or as if it had not been tried. */
 TEST_F(mlx5_fail_nth, log_start)
 {
 	__u64 bits[WORDS], wanted[WORDS];

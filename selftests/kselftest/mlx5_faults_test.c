@@ -2,7 +2,7 @@
 /*
  * mlx5-vfio-pci when the firmware fails, answers late or not at all, spoils
  * what it saves, or goes away. After each fault the device is in a known state,
- * the kernel's log names the device and the cause, nobody has waited for long,
+ * the kernel's log names the device and the cause, no task has waited for long,
  * and the next migration, after a reset, is a good one. The source of a
  * migration that failed runs on, unless the state is ERROR.
  */
@@ -84,7 +84,7 @@ static const struct row spoiled[] = {
 #define LIMIT	600	/* ms that the driver waits */
 #define LATE	"2500"	/* ms until the firmware answers */
 
-/* Commands that are answered when nobody waits any more. */
+/* Commands that are answered when no task waits any more. */
 static const struct row late[] = {
 	{ SUSPEND, "0x115:late=" LATE, -ETIMEDOUT, S(ERROR), "SUSPEND_VHCA (initiator): the time limit was over" },
 	{ SUSPEND, "0x115:late=" LATE "@2", -ETIMEDOUT, S(ERROR), "SUSPEND_VHCA (responder): the time limit was over" },
@@ -250,7 +250,7 @@ TEST_F(faults, commands_fail)
 	TH_LOG("%zu rows", ARRAY_SIZE(refusals));
 }
 
-/* In ERROR there is no data to come, and whoever waits for it is told. */
+/* In ERROR no more data arrives, and a reader that waits gets an error. */
 TEST_F(faults, error_ends_the_session)
 {
 	struct pair *p = &self->p;
@@ -283,7 +283,7 @@ TEST_F(faults, data_is_spoiled)
 }
 
 /*
- * Nobody waits longer than cmd_timeout_ms. Until the answer has come there is no
+ * No task waits longer than cmd_timeout_ms. Until the answer has arrived there is no
  * other command; then everything is as it was.
  */
 TEST_F(faults, answers_are_late)
@@ -476,7 +476,7 @@ TEST_F(faults, closed_while_saving)
 
 /* ---- A SAVE is a command like any other ---- */
 
-/* Until it has answered the SAVE, firmware is told nothing else about the VF. */
+/* Until it has answered the SAVE, firmware gets no other command about the VF. */
 TEST_F(faults, resume_waits_for_save)
 {
 	struct pair *p = &self->p;

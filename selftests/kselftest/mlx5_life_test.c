@@ -59,7 +59,7 @@ static int unbind(const char *name)
 }
 
 /*
- * A SUSPEND that nobody waits for any more is obeyed after the device was closed and
+ * A SUSPEND without a waiter is executed after the device was closed and
  * reset. When the driver has left it, the device is not suspended.
  */
 TEST_F(life, is_left_running)
@@ -201,7 +201,7 @@ TEST_F(life, commands_not_delivered)
 		ASSERT_EQ(0, firmware_faults(rows[i].fault));
 		fd = -1;
 		rc = vf_set_state(&p->src, rows[i].to, &fd);
-		/* The reader of a SAVE is told */
+		/* The reader of a SAVE gets an error */
 		if (!rc && fd >= 0) {
 			vf_stream_read(fd, p->stream, PAIR_STREAM, &end);
 			rc = -end;
@@ -222,7 +222,7 @@ TEST_F(life, commands_not_delivered)
 	EXPECT_EQ(0, pair_sound(p));
 }
 
-/* ---- What others do meanwhile ---- */
+/* ---- What others do at the same time ---- */
 
 struct writer {
 	struct pair *p;

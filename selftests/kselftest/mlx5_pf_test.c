@@ -122,7 +122,7 @@ static int bind_pf_again(struct pair *p)
 
 /*
  * The PF is reset under its driver, in the middle of a migration. mlx5_core recovers
- * by itself once in 20 minutes; after that it has to be bound anew, as here.
+ * by itself once in 20 minutes; after that it has to be bound again, as here.
  */
 TEST_F(pf, pf_is_reset)
 {
@@ -162,7 +162,7 @@ static void *report_to(void *arg)
 
 /*
  * A bitmap whose memory comes when the user likes (userfaultfd) keeps the reader
- * waiting, and nobody else: states change, the log stops, the PF goes down.
+ * waiting, and holds up no other: states change, the log stops, the PF goes down.
  */
 TEST_F(pf, user_memory_is_late)
 {
@@ -304,7 +304,7 @@ TEST_F(pf, pf_is_taken_away)
 		ASSERT_LE(0, pid);
 		usleep(500000);
 		EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
-		/* It goes on for as long as it likes */
+		/* It runs for as long as it likes */
 		EXPECT_TRUE(pair_moves(&p->src));
 		close(fd);
 		pair_close(p);

@@ -63,7 +63,7 @@ static int begin(struct pair *p, int *fd)
 	return rc ? rc : read_all(p, *fd) > 0 ? 0 : -EPROTO;
 }
 
-/* A driver in the guest sets the device up anew: all of its state is initial data. */
+/* A driver in the guest sets the device up again: all of its state is initial data. */
 static int set_up(struct pair *p)
 {
 	return vf_start(&p->src, &p->job);
@@ -106,7 +106,7 @@ TEST_F(precopy, feature)
 	EXPECT_EQ(0, opt_in(&self->p.src));
 }
 
-/* Who has not asked is told nothing, and flags are an output. */
+/* A user that has not opted in gets no flag, and flags are an output. */
 TEST_F(precopy, is_not_said_unasked)
 {
 	struct vfio_precopy_info info = { .argsz = sizeof(info), .flags = ~0u };
@@ -124,7 +124,7 @@ TEST_F(precopy, is_not_said_unasked)
 	EXPECT_EQ(0, finish(p, fd));
 }
 
-/* Who has is told once for each time, and the data arrives. */
+/* One that has gets it once for each time, and the data arrives. */
 TEST_F(precopy, initial_data_again)
 {
 	struct vfio_precopy_info info;
@@ -194,7 +194,7 @@ TEST_F(precopy, initial_data_unread)
 	EXPECT_EQ(0, finish(p, fd));
 }
 
-/* The next user of the device has to ask anew. */
+/* The next user of the device has to opt in again. */
 TEST_F(precopy, is_asked_for_until_close)
 {
 	struct vfio_precopy_info info;

@@ -5,7 +5,7 @@
  * which a reset holds), reports, resets, and firmware that answers late. Nothing
  * hangs, and after a reset the device migrates.
  *
- * DURATION=n goes on for n seconds (5 if it is not given), SEED=n repeats the
+ * DURATION=n runs for n seconds (5 if it is not given), SEED=n repeats the
  * choices, though not the races.
  */
 #include <fcntl.h>

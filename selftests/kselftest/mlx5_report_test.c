@@ -118,7 +118,7 @@ TEST_F(report, is_lost_without_an_event)
 
 	ASSERT_EQ(0, virt_set("connectx_quirks",
 				   "lost_events"));
-	/* While nobody asks */
+	/* While no REPORT waits */
 	ASSERT_EQ(0, start(&p->src));
 	ASSERT_EQ(0, virt_set("connectx_log", "100"));
 	p->job.end = 500;
@@ -315,7 +315,7 @@ TEST_F(report, and_loads_of_firmware_that_minds)
 		pthread_join(thread, &loaded);
 		EXPECT_EQ(0, (long)loaded);
 		EXPECT_EQ(serialize, !rc);
-		/* Refused, it has forgotten nothing, and goes on */
+		/* Refused, it has forgotten nothing, and continues */
 		EXPECT_EQ(0, ask(&p->dst));
 		ASSERT_EQ(0, log_stop(p->dst.fd));
 		ASSERT_EQ(0, vf_reset(&p->dst));

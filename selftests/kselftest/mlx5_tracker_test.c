@@ -289,7 +289,7 @@ TEST_F(tracker, reports_nonsense)
 	}
 }
 
-/* Told that a queue failed, the driver waits for no report. */
+/* After an event that a queue failed, the driver waits for no report. */
 TEST_F(tracker, queues_fail)
 {
 	static const char * const events[][2] = {
@@ -347,7 +347,7 @@ TEST_F(tracker, does_not_report)
 	close(fd);
 }
 
-/* With an internal error, nobody knows what it has forgotten. */
+/* With an internal error, it is unknown what it has forgotten. */
 TEST_F(tracker, fails_to_report)
 {
 	struct pair *p = &self->p;
@@ -377,7 +377,7 @@ TEST_F(tracker, is_not_heard_of)
 	EXPECT_TRUE(lost_and_found(self));
 }
 
-/* Slow is no error, as long as it goes on; too slow is; and nobody hangs. */
+/* Slow is no error, as long as reports arrive; too slow is; and no task hangs. */
 TEST_F(tracker, is_slow)
 {
 	struct pair *p = &self->p;
@@ -515,7 +515,7 @@ TEST_F(tracker, is_read_in_parts)
 	close(fd);
 }
 
-/* Not even whole pages: whoever asks for a part of one gets it. */
+/* Not even whole pages: a REPORT of a part of one has it. */
 TEST_F(tracker, is_read_in_parts_of_pages)
 {
 	struct pair *p = &self->p;

@@ -285,7 +285,7 @@ TEST_F(tracked, there_and_back_while_it_writes)
 	}
 }
 
-/* Its last dirt stays when a device leaves, and both HWPTs are destroyed. */
+/* Its last dirty pages stay when a device leaves, and both HWPTs are destroyed. */
 TEST_F(tracked, leaves_its_dirt)
 {
 	unsigned int n = variant->device;

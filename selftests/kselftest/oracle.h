@@ -55,8 +55,8 @@ struct oracle_event {
  * @events: READs and UNMAPs; oracle_check() puts them in order of @begin_ns
  * @nr_events: How many
  * @writes: Records checked
- * @reported: Pages reported, in all READs
- * @over: Of these, pages that nobody had written since they were last reported
+ * @reported: Pages reported, by all READs
+ * @over: Of these, pages that were not written since they were last reported
  * @lost: Writes that should have been reported
  * @lost_iova: Address of the first of them
  * @lost_begin_ns: When it began

@@ -232,7 +232,7 @@ int pair_load(struct pair *p)
 }
 
 /**
- * pair_migrate() - Move @p->src to @p->dst, and let it go on there
+ * pair_migrate() - Move @p->src to @p->dst, and let it continue there
  * @p: The pair; both RUNNING, the generator of @p->src at work
  * @precopy: Begin while it runs
  *

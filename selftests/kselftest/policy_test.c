@@ -148,7 +148,7 @@ TEST_F(policy, of_a_device)
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH_2));
 }
 
-/* Without a START: INFO tells what it would be. */
+/* Without a START: INFO shows what it would be. */
 TEST_F(policy, before_start)
 {
 	struct crowd *c = &self->c;

@@ -228,7 +228,7 @@ TEST_F(race_attach, failed_replace_goes_on)
 	EXPECT_EQ(5, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 }
 
-/* The log is its user's meanwhile: the tracker that is left gets it after that. */
+/* In between the log is its user's: the tracker that is left gets it afterwards. */
 TEST_F(race_attach, failed_replace_and_user_of_the_log)
 {
 	const struct vfio_device_feature_dma_logging_range range = { IOVA, RAM_SIZE };
@@ -334,7 +334,7 @@ TEST_F(race_attach, group_replace_fails_half_way)
 	}
 	EXPECT_LT(100, written);
 
-	/* All of it goes on as before */
+	/* All of it continues as before */
 	ASSERT_EQ(0, crowd_dma(c, GROUP_2, IOVA, 5));
 	EXPECT_EQ(5, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
 	EXPECT_EQ(0, crowd_read(c, tracker, IOVA, RAM_SIZE));
@@ -558,7 +558,7 @@ TEST_F(aftermath, all_can_be_had_again)
 	}
 }
 
-/* A start that the device refuses is nobody's start. */
+/* A start that the device refuses leaves the log free. */
 TEST_F(race_attach, refused_log_start)
 {
 	struct crowd *c = &self->c;

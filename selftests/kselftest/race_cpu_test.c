@@ -135,7 +135,7 @@ TEST_F(race_cpu, pinned_for_reading_then_for_writing)
 	EXPECT_EQ(0, read_ram(&self->b));
 }
 
-/* Pins that are not of single pages are told apart by both of their ends. */
+/* Pins that are not of single pages are distinguished by both of their ends. */
 TEST_F(race_cpu, ranges_that_begin_together)
 {
 	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_RANGE_READ, 5, 7));

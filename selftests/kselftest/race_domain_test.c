@@ -219,7 +219,7 @@ TEST_F(race_domain, few_commands_for_distant_pages)
 
 /*
  * Without a bitmap a driver is first asked whether anything is dirty, and then to
- * clear it. What was seen dirty may have been cleared by somebody else in between.
+ * clear it. A concurrent harvest may have cleared in between what was seen dirty.
  */
 TEST_F(flush, leaf_cleared_after_the_look)
 {

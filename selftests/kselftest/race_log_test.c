@@ -200,7 +200,7 @@ TEST_F(race_log, unmap_and_map_again)
 		ASSERT_EQ(0, oracle_unmap(&o, c->b.fd, c->b.ioas_id, IOVA, RAM_SIZE));
 		ASSERT_EQ(0, bench_map(&c->b));
 		usleep(10000);
-		/* A READ of something else is under way meanwhile */
+		/* A READ of something else is under way at the same time */
 		ASSERT_EQ(0, reader_begin(&r, c, c->b.tracker_id, FAR, FAR_SIZE));
 		ASSERT_EQ(0, oracle_unmap(&o, c->b.fd, c->b.ioas_id, IOVA, RAM_SIZE));
 		ASSERT_EQ(0, bench_map(&c->b));
@@ -305,7 +305,7 @@ TEST_F(race_log, detach_while_read_waits)
 	EXPECT_EQ(0, crowd_log_is_free(&self->c, LOG));
 }
 
-/* Within its IOAS: the log goes on, and nobody is asked for that. */
+/* Within its IOAS: the log stays on, and its driver is not called. */
 TEST_F(race_log, replace_within_the_ioas)
 {
 	struct crowd *c = &self->c;

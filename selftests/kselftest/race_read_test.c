@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * READs and UNMAPs at the same time, with devices' logs that take their time. None
- * waits for more than the one report that is under way, however much somebody else
+ * waits for more than the one report that is under way, however much another READ
  * has asked for; and each write is in one of them.
  */
 #include <errno.h>
@@ -86,7 +86,7 @@ static int reader_begin(struct reader *r, struct crowd *c, __u64 iova, __u64 len
 	return call_begin(&r->call, reader_read, r);
 }
 
-/* A device has written to three pages at each end, and somebody READs everything. */
+/* A device has written to three pages at each end, and another thread READs everything. */
 static int begin_long_read(struct crowd *c, struct reader *all)
 {
 	if (crowd_dma(c, LOG, FAR, 3) ||
@@ -267,7 +267,7 @@ TEST_F(race_read, report_that_a_read_has_left)
 	EXPECT_EQ(3, call_end(&r.call));
 }
 
-/* A bit for more than one window of a READ is told once. */
+/* A bit for more than one window of a READ is reported once. */
 TEST_F(race_read, bit_of_several_windows)
 {
 	struct crowd *c = &self->c;
@@ -297,8 +297,8 @@ static int read_and_count(struct crowd *c)
 }
 
 /*
- * A log that takes long for a report is asked in pieces, down to 1 GiB, since nobody
- * else gets anything while it makes one; a quick one in large ones again.
+ * A log that takes long for a report is asked in pieces, down to 1 GiB, since other READs
+ * get nothing while it makes one; a quick one in large ones again.
  */
 TEST_F(race_read, slow_log_is_asked_in_pieces)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A real IOMMU driver and a device that nobody here wrote: QEMU's intel-iommu
+ * A real IOMMU driver and a device of another project: QEMU's intel-iommu
  * or amd-iommu, and its edu device (docs/specs/edu in QEMU's source). Neither
  * IOMMU of QEMU can track, so the tracker's answer is "all that is mapped".
  */

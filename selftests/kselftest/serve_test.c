@@ -202,7 +202,7 @@ TEST_F(serve, only_when_asked)
 	EXPECT_EQ(-EOPNOTSUPP, get(self, LOG));
 }
 
-/* A HWPT that tracks goes on when the switch is off; none begins. */
+/* A HWPT that tracks continues when the switch is off; none begins. */
 TEST_F(serve, switched_off_while_on)
 {
 	ASSERT_EQ(0, start(self, LOG));
@@ -268,14 +268,14 @@ TEST_F(serve, iommu_before_log)
 
 TEST_F(serve, all_mapped)
 {
-	ASSERT_EQ(0, start(self, NOBODY));
-	EXPECT_EQ(RAM_PAGES, get(self, NOBODY));
-	EXPECT_EQ(RAM_PAGES, get(self, NOBODY));
+	ASSERT_EQ(0, start(self, UNTRACKED));
+	EXPECT_EQ(RAM_PAGES, get(self, UNTRACKED));
+	EXPECT_EQ(RAM_PAGES, get(self, UNTRACKED));
 	/* Not what may not be written, nor what is not mapped */
 	ASSERT_EQ(0, iommufd_ioas_unmap(self->b.fd, self->b.ioas_id, IOVA,
 					RAM_SIZE, NULL));
-	EXPECT_EQ(RAM_PAGES, get(self, NOBODY));
-	EXPECT_EQ(0, get(self, NOBODY));
+	EXPECT_EQ(RAM_PAGES, get(self, UNTRACKED));
+	EXPECT_EQ(0, get(self, UNTRACKED));
 }
 
 TEST_F(serve, coarse_log)
@@ -321,15 +321,15 @@ static int mixed(FIXTURE_DATA(serve) *self)
 {
 	int lost = 0;
 
-	if (start(self, BOTH) || start(self, LOG) || start(self, NOBODY) ||
+	if (start(self, BOTH) || start(self, LOG) || start(self, UNTRACKED) ||
 	    dma(self, BOTH, 0, 5) || dma(self, LOG, 100, 6) ||
-	    dma(self, NOBODY, 200, 7) || get(self, BOTH) != 5)
+	    dma(self, UNTRACKED, 200, 7) || get(self, BOTH) != 5)
 		return -1;
 	lost += 5 - reported(self, 0, 5);
 	if (get(self, LOG) < 0)
 		return -1;
 	lost += 6 - reported(self, 100, 6);
-	if (get(self, NOBODY) != RAM_PAGES)
+	if (get(self, UNTRACKED) != RAM_PAGES)
 		return -1;
 	return lost;
 }
@@ -361,12 +361,12 @@ TEST_F(serve, shared)
 	EXPECT_EQ(11, get(self, LOG));
 	EXPECT_EQ(6, reported(self, 100, 6));
 
-	ASSERT_EQ(0, vdev_open_driver(&dev[NOBODY], self->b.fd, NOBODY,
+	ASSERT_EQ(0, vdev_open_driver(&dev[UNTRACKED], self->b.fd, UNTRACKED,
 				      VDEV_TRACKER_DRIVER));
-	ASSERT_EQ(0, vdev_attach(&dev[NOBODY], self->hwpt[LOG], NULL));
+	ASSERT_EQ(0, vdev_attach(&dev[UNTRACKED], self->hwpt[LOG], NULL));
 	EXPECT_EQ(RAM_PAGES, get(self, LOG));
-	ASSERT_EQ(0, dma(self, NOBODY, 4, 5));
-	ASSERT_EQ(0, vdev_detach(&dev[NOBODY]));
+	ASSERT_EQ(0, dma(self, UNTRACKED, 4, 5));
+	ASSERT_EQ(0, vdev_detach(&dev[UNTRACKED]));
 	/* Once more, and then exact */
 	EXPECT_EQ(RAM_PAGES, get(self, LOG));
 	ASSERT_EQ(0, dma(self, LOG_2, 100, 2));
@@ -596,7 +596,7 @@ static int set_off(void *arg)
 /*
  * A log goes from one HWPT to another, while tracking of the first is switched off,
  * which lets its bindings go: pages written after that which the second does not
- * report. Of another IOAS the log could be told apart; these two have the same.
+ * report. The log of another IOAS could be distinguished; these two have the same.
  */
 static int moved_while_stopping(FIXTURE_DATA(serve) *self)
 {
@@ -669,8 +669,8 @@ TEST_F(serve, many)
 
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
 	for (i = 1; i <= 400; i++) {
-		ASSERT_EQ(0, make(self, NOBODY));
-		ASSERT_EQ(0, set(self, NOBODY, true));
+		ASSERT_EQ(0, make(self, UNTRACKED));
+		ASSERT_EQ(0, set(self, UNTRACKED, true));
 		if (i == 100)
 			few = unmap_ns(self);
 	}
@@ -688,7 +688,7 @@ TEST_F(serve, many)
  * @setting: They switch tracking on and off, too
  * @stop: End
  * @bad: An error that is none of those that may be
- * @bits: All that they were told, each bit set for good
+ * @bits: All that they have read, each bit set for good
  */
 struct crowd {
 	int fd;

@@ -86,7 +86,7 @@ TEST_F(source_events, close_control)
 	EXPECT_EQ(6, close_with_dirt(&self->s));
 }
 
-/* Into a domain that is there: the plan is in force before the hardware is. */
+/* Into a domain that is there: the plan is applied before the hardware changes. */
 static int attach_while_tracking(struct sources *s)
 {
 	if (source_attach(s, LOG) || sources_start(s, 0, 0) || source_attach(s, LOG_2) ||
@@ -108,12 +108,12 @@ TEST_F(source_events, attach_control)
 	EXPECT_EQ(6, attach_while_tracking(&self->s));
 }
 
-/* A device that nobody tracks was there for a while. */
+/* A device without a source was there for a while. */
 static int visit(struct sources *s)
 {
-	if (source_attach(s, LOG) || sources_start(s, 0, 0) || source_attach(s, NOBODY) ||
-	    source_dma(s, NOBODY, IOVA, 6) ||
-	    vdev_detach(&s->dev[NOBODY]) || sources_read(s, NULL) < 0)
+	if (source_attach(s, LOG) || sources_start(s, 0, 0) || source_attach(s, UNTRACKED) ||
+	    source_dma(s, UNTRACKED, IOVA, 6) ||
+	    vdev_detach(&s->dev[UNTRACKED]) || sources_read(s, NULL) < 0)
 		return -1;
 	return 6 - sources_reported(s, 0, 6);
 }
@@ -129,7 +129,7 @@ TEST_F(source_events, visit)
 	EXPECT_EQ(1, sources_read(&self->s, &flags));
 	EXPECT_EQ(0, flags);
 	/* and conservative while it is there */
-	ASSERT_EQ(0, source_attach(&self->s, NOBODY));
+	ASSERT_EQ(0, source_attach(&self->s, UNTRACKED));
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_CONSERVATIVE, flags);
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
@@ -143,9 +143,9 @@ TEST_F(source_events, visit_and_peek)
 
 	ASSERT_EQ(0, source_attach(s, LOG));
 	ASSERT_EQ(0, sources_start(s, 0, 0));
-	ASSERT_EQ(0, source_attach(s, NOBODY));
-	ASSERT_EQ(0, source_dma(s, NOBODY, IOVA, 6));
-	ASSERT_EQ(0, vdev_detach(&s->dev[NOBODY]));
+	ASSERT_EQ(0, source_attach(s, UNTRACKED));
+	ASSERT_EQ(0, source_dma(s, UNTRACKED, IOVA, 6));
+	ASSERT_EQ(0, vdev_detach(&s->dev[UNTRACKED]));
 	ASSERT_EQ(0, bench_read(&s->b, 0, RAM_PAGES,
 				IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, &out));
 	EXPECT_EQ(6, sources_reported(s, 0, 6));
@@ -161,9 +161,9 @@ TEST_F(source_events, visit_and_unmap)
 
 	ASSERT_EQ(0, source_attach(s, LOG));
 	ASSERT_EQ(0, sources_start(s, 0, 0));
-	ASSERT_EQ(0, source_attach(s, NOBODY));
-	ASSERT_EQ(0, source_dma(s, NOBODY, IOVA, 6));
-	ASSERT_EQ(0, vdev_detach(&s->dev[NOBODY]));
+	ASSERT_EQ(0, source_attach(s, UNTRACKED));
+	ASSERT_EQ(0, source_dma(s, UNTRACKED, IOVA, 6));
+	ASSERT_EQ(0, vdev_detach(&s->dev[UNTRACKED]));
 	ASSERT_EQ(0, iommufd_ioas_unmap(s->b.fd, s->b.ioas_id, IOVA, RAM_SIZE, NULL));
 	EXPECT_LE(0, sources_read(s, NULL));
 	EXPECT_EQ(6, sources_reported(s, 0, 6));
@@ -205,7 +205,7 @@ TEST_F(source_events, replace)
 	ASSERT_EQ(0, vdev_attach(&self->s.dev[LOG], hwpt, NULL));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, LOG));
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA + 2 * PAGE, 1));
-	/* The log went on, and nothing was mapped for a moment */
+	/* The log stayed on, and nothing was mapped for a moment */
 	EXPECT_EQ(2, sources_read(&self->s, NULL));
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 3));
 	ASSERT_EQ(0, vdev_attach(&self->s.dev[LOG], b->ioas_id, NULL));
@@ -330,7 +330,7 @@ static int lose(struct sources *s, __u32 *flags)
 	return 6 - sources_reported(s, 0, 6);
 }
 
-/* A log that was lost tells nothing of what is unmapped afterwards. */
+/* A log that was lost reports nothing of what is unmapped afterwards. */
 static int unmap_what_a_lost_log_has(struct sources *s)
 {
 	struct bench *b = &s->b;

@@ -181,7 +181,7 @@ static int write_outside(struct sources *s, __u32 *flags)
 	       __builtin_popcountll(high[1]);
 }
 
-/* What a log cannot hold is taken for dirty, and only that. */
+/* What a log cannot hold is reported dirty, and only that. */
 TEST_F(source, outside)
 {
 	__u32 flags;
@@ -279,7 +279,7 @@ TEST_F(source, not_precise)
 {
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
 	ASSERT_EQ(0, sources_start(&self->s, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
-	EXPECT_EQ(-ENXIO, source_attach(&self->s, NOBODY));
+	EXPECT_EQ(-ENXIO, source_attach(&self->s, UNTRACKED));
 	/* nothing has changed */
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 2));
 	EXPECT_EQ(2, sources_read(&self->s, NULL));
@@ -325,7 +325,7 @@ TEST_F(source, precise_while_memory_is_mapped)
 	ASSERT_EQ(0, delay_at("", 0));
 }
 
-/* A log of what was mapped is begun anew when more is. */
+/* A log of what was mapped is restarted when more is. */
 TEST_F(source, grows)
 {
 	struct bench *b = &self->s.b;
@@ -343,7 +343,7 @@ TEST_F(source, grows)
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 64 * PAGE,
 				      FAR - 64 * PAGE, IOMMUFD_MAP_RW));
 	ASSERT_EQ(0, source_dma(&self->s, NARROW, FAR - 64 * PAGE, 1));
-	/* In between, nobody knows */
+	/* In between, it is unknown */
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, NULL));
 	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, FAR - 64 * PAGE,
 					 64 * PAGE, PAGE, &far, 0, NULL));

@@ -121,7 +121,7 @@ int source_dma(struct sources *s, unsigned int n, __u64 iova, __u64 pages)
 }
 
 /**
- * source_find() - What INFO tells of a device
+ * source_find() - The entry of a device in INFO
  * @s: The machine
  * @n: Which
  * @info: Out

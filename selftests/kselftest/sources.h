@@ -16,10 +16,10 @@ enum {
 	LOG,		/* behind one that does not, with a log */
 	LOG_2,
 	LOW,		/* a log of addresses below 2^30 */
-	NARROW,		/* a log of 2^26 bytes in all */
+	NARROW,		/* a log of 2^26 bytes in total */
 	COARSE,		/* a log in units of 64 KiB */
-	NOBODY,		/* no source */
-	MIDDLING,	/* a log of 2^31 bytes in all */
+	UNTRACKED,		/* no source */
+	MIDDLING,	/* a log of 2^31 bytes in total */
 	NR
 };
 

@@ -332,7 +332,7 @@ TEST_F(track, map_later)
 	EXPECT_TRUE(bench_bit(b, 6));
 }
 
-/* Unmapping keeps the dirt; the IOVA is clean after it was read. */
+/* Unmapping keeps the dirty pages; the IOVA is clean after it was read. */
 TEST_F(track, unmap)
 {
 	struct bench *b = &self->b;
@@ -409,7 +409,7 @@ TEST_F(track, unmap_conservative)
 	EXPECT_EQ(0, bench_count(b));
 }
 
-/* The report fails: unmapped it is, and the dirt comes with the next READ. */
+/* The report fails: it is unmapped, and the next READ has the dirty pages. */
 TEST_F(track, unmap_fault)
 {
 	struct bench *b = &self->b;
@@ -449,7 +449,7 @@ TEST_F(track, unmap_fault)
 	EXPECT_TRUE(bench_bit(b, 20));
 }
 
-/* Detaching the last device destroys its HWPT, and the dirt survives. */
+/* Detaching the last device destroys its HWPT, and the dirty pages survive. */
 TEST_F(track, detach)
 {
 	struct bench *b = &self->b;
@@ -615,7 +615,7 @@ TEST_F(huge, across)
 	EXPECT_EQ(RAM_PAGES, i);
 }
 
-/* Nobody can track: all that is mapped writable, at every READ, and said so. */
+/* No source: all that is mapped writable, at every READ, with the flag. */
 TEST(untracked)
 {
 	struct iommu_dirty_source_info source = {};

@@ -5,7 +5,7 @@
  * that is odd in them. Each difference in errno, in bytes unmapped or in the bitmap
  * is in the table below with its reason, or it is an error. SEED=n repeats a run.
  *
- * What is mapped is dirty for vfio's container, since a device in it tells nothing;
+ * What is mapped is dirty for vfio's container, since a device in it has no source;
  * so iommufd may report less, but every page that the device has written.
  */
 #include <errno.h>
@@ -107,7 +107,7 @@ static const struct difference {
 	const char *why;
 } differences[] = {
 	{ MAP, WRAPS, EINVAL, EOVERFLOW,
-	  "upstream's iopt_map_user_pages() tells an overflow from other errors" },
+	  "upstream's iopt_map_user_pages() distinguishes an overflow from other errors" },
 	{ MAP, VA_ODD, EINVAL, EEXIST,
 	  "upstream's iommufd looks first whether the IOVA is free" },
 	{ MAP, FLAG_VADDR, ENOENT, EINVAL,
@@ -292,7 +292,7 @@ static void make_unmap(struct step *step)
 	step->flags = one_of(2) ? BITMAP : 0;
 	/*
 	 * Without a bitmap iommufd unmaps what lies whole in an unaligned range, and
-	 * the two containers would go on with different mappings: less than a page.
+	 * the two containers would continue with different mappings: less than a page.
 	 */
 	if (!step->flags && (step->odd == SIZE_ODD || step->odd == IOVA_ODD))
 		step->range.size = 1 + one_of(PAGE - 1);

@@ -143,9 +143,9 @@ TEST_F(dirty, ranges_that_end_at_2_to_64)
 #define ROUNDS	100
 
 /**
- * struct reader - Reads until it is told not to
+ * struct reader - Reads until it is stopped
  * @self: The container
- * @on: It is to go on
+ * @on: It is to continue
  * @reads: Answered with 0
  * @error: An answer that is neither 0 nor "not started"
  */
@@ -256,7 +256,7 @@ static int container_ioas(struct type1 *t, __u16 op, __u32 *id)
 	return 0;
 }
 
-/* The container has no IOAS, or another one, when it is told to STOP. */
+/* The container has no IOAS, or another one, at STOP. */
 TEST_F(dirty, another_ioas_in_between)
 {
 	struct type1 *t = &self->t;

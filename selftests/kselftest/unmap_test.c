@@ -184,7 +184,7 @@ TEST_F(unmap, of_a_part)
 	}
 }
 
-/* The buffer is full: everything is unmapped, and UNMAP again tells the rest. */
+/* The buffer is full: everything is unmapped, and the next UNMAP reports the rest. */
 TEST_F(unmap, the_rest_of_a_full_buffer)
 {
 	struct crowd *c = &self->c;
@@ -205,7 +205,7 @@ TEST_F(unmap, the_rest_of_a_full_buffer)
 	EXPECT_EQ(PIECES, told);
 }
 
-/* STOP: what cannot be told is not unmapped. */
+/* STOP: what cannot be reported is not unmapped. */
 TEST_F(unmap, stops_where_the_buffer_is_full)
 {
 	struct crowd *c = &self->c;
@@ -236,7 +236,7 @@ TEST_F(unmap, stops_where_the_buffer_is_full)
 	EXPECT_EQ(RAM_SIZE + PIECES * PAGE, unmapped);
 }
 
-/* STOP, in pages of the caller's that several mappings share: each is told once. */
+/* STOP, in pages of the caller's that several mappings share: each is reported once. */
 TEST_F(unmap, stops_at_the_callers_pages)
 {
 	struct crowd *c = &self->c;

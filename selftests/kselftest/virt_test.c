@@ -47,7 +47,7 @@ static unsigned long counter(const char *name)
 	return parameter_get("iommufd_virt", name);
 }
 
-/* Said once; then it goes on with what is written from then on. */
+/* Said once; then it continues with what is written from then on. */
 TEST_F(virt, truth_overflows)
 {
 	struct virt_truth_rec recs[64];

@@ -2,8 +2,8 @@
 /*
  * vmigrate with two VFs and a DMA device in one address space: it migrates, again
  * and again, and when it does not, because the firmware was broken at a random
- * moment, the source runs on and nothing of it is missing. The firmware is another one
- * each time (Documentation/virtual-platform.rst, "Other firmware").
+ * moment, the guest continues at the source and nothing of it is missing. The firmware is
+ * another one each time (Documentation/virtual-platform.rst, "Other firmware").
  *
  * MIGRATIONS=n makes n without faults and 2n with (10 and 20 if it is not given),
  * DURATION=n as many as fit into n seconds; SEED=n repeats the random choices.
@@ -20,7 +20,7 @@
 #define MAX_ARGS	32
 #define MAX_OUTPUT	16384
 #define COMMON		"--demo --vfs 2 --devices 1 "
-/* Exit status of vmigrate: the migration failed, and the source runs on. */
+/* Exit status of vmigrate: the migration failed, and the guest continues at the source. */
 #define GOES_ON		3
 
 /**
@@ -164,7 +164,7 @@ static int run_broken(struct run *r, const char *arguments, const char *fault,
 	return rc;
 }
 
-/* Each step of a migration fails once, and the source runs on. */
+/* Each step of a migration fails once, and the guest continues at the source. */
 TEST_F(vfs, failures_leave_the_source_running)
 {
 	static const char * const faults[] = {
@@ -179,7 +179,7 @@ TEST_F(vfs, failures_leave_the_source_running)
 		"0x119:corrupt=99@3",
 		"0x116:fail",		/* responder, other side */
 		"0x116:fail@2",
-		"0x116:fail@3",		/* initiator: when it was told to run */
+		"0x116:fail@3",		/* initiator: at the change to RUNNING */
 		"0x116:fail@4",
 	};
 	unsigned int i;
@@ -189,7 +189,7 @@ TEST_F(vfs, failures_leave_the_source_running)
 					      0)) {
 			TH_LOG("%s:\n%s", faults[i], self->run.text);
 		}
-		EXPECT_NE(NULL, strstr(self->run.text, "the source runs on"));
+		EXPECT_NE(NULL, strstr(self->run.text, "the guest continues at the source"));
 	}
 	/* With the leaves exchanged, and back again */
 	EXPECT_EQ(GOES_ON, run_broken(&self->run,
@@ -197,7 +197,7 @@ TEST_F(vfs, failures_leave_the_source_running)
 				      "0x119:fail@2", 0)) {
 		TH_LOG("%s", self->run.text);
 	}
-	EXPECT_NE(NULL, strstr(self->run.text, "the source runs on"));
+	EXPECT_NE(NULL, strstr(self->run.text, "the guest continues at the source"));
 	EXPECT_EQ(0, run(&self->run, "-m 8M"));
 }
 

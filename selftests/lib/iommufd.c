@@ -303,7 +303,7 @@ int tracker_alloc(int fd, __u32 ioas_id, __u32 policy, __u32 flags,
  * @fd: iommufd
  * @tracker_id: The tracker
  * @flags: Combination of enum iommu_dirty_tracker_set_flags
- * @out_page_size: Finest unit in which dirt is reported, in bytes
+ * @out_page_size: Finest unit in which dirty pages are reported, in bytes
  * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
  */
 int tracker_set(int fd, __u32 tracker_id, __u32 flags, __u64 *out_page_size,

@@ -44,9 +44,9 @@ int tracker_set(int fd, __u32 tracker_id, __u32 flags, __u64 *out_page_size,
 		__u32 *out_flags);
 
 /**
- * struct tracker_read_out - What a READ tells besides the dirt
+ * struct tracker_read_out - What a READ returns besides the dirty pages
  * @dirty_bytes: Bytes reported, in units of the page size asked for
- * @next_iova: Where to go on; the end of the range when all was looked at
+ * @next_iova: Where to continue; the end of the range when the READ is complete
  * @flags: Combination of enum iommu_dirty_tracker_out_flags
  */
 struct tracker_read_out {

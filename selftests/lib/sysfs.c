@@ -155,7 +155,7 @@ static bool bound_to(const char *name, const char *driver)
 }
 
 /**
- * sysfs_pci_bind() - Give a device to a driver, whoever has it
+ * sysfs_pci_bind() - Give a device to a driver, and take it from its present one
  * @name: PCI address
  * @driver: Name of the driver, which must be loaded
  *

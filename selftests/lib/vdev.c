@@ -308,7 +308,7 @@ static int doorbell(struct vdev *d, __u64 command)
 
 /**
  * vdev_job_init() - A job with the registers' reset values: 8 bytes at the
- *	beginning of each 4 KiB, in sequence, once, as fast as it goes
+ *	beginning of each 4 KiB, in sequence, once, without a limit
  * @job: To fill in; the caller sets at least @iova and @length
  */
 void vdev_job_init(struct vdev_job *job)

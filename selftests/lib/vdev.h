@@ -46,7 +46,7 @@ struct vdev {
  * @src: First byte to read (COPY)
  * @seed: Of RANDOM, and part of the values written
  * @sweeps: How often to go through; 0 until vdev_stop()
- * @rate: Accesses per second; 0 for as fast as it goes
+ * @rate: Accesses per second; 0 for no limit
  * @irq: Interrupt when the run ends; see vdev_irq_enable()
  */
 struct vdev_job {

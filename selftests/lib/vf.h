@@ -52,7 +52,7 @@ struct vf {
  * @base: First byte
  * @length: Bytes, a multiple of @unit
  * @unit: Distance of writes in bytes
- * @rate: Per second; 0 for as fast as it goes
+ * @rate: Per second; 0 for no limit
  * @key: Of the values
  * @end: Number of the last write + 1; 0 for no end
  * @irq: Interrupt after so many writes each; 0 for none

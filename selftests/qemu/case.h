@@ -53,7 +53,7 @@ struct device {
  * @type1: And vfio's own container, not iommufd
  * @multifd: The migration uses several channels
  * @ack: And switchover-ack
- * @map: The memory map changes meanwhile
+ * @map: The memory map changes during the migration
  * @serve: With iommufd.serve_hwpt_ioctls
  * @times: So many migrations, one after the other
  * @log: Pages that a VF's log holds, 0 for as many as it does

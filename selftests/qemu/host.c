@@ -92,7 +92,7 @@ const char *host_cannot(const struct qcase *c)
 }
 
 /*
- * With @iommufd, whoever opens the legacy container gets iommufd's legacy
+ * With @iommufd, an open of the legacy container gets iommufd's legacy
  * interface, as Documentation/driver-api/vfio in the kernel says; else vfio's own.
  */
 static int container(bool iommufd)

@@ -196,7 +196,7 @@ static void judge(struct vmm *vmm, struct result *r)
 
 /*
  * Migrate from @here to a new QEMU that gets the other devices. Afterwards @here is
- * the one that has the guest; false if there is no need to go on.
+ * the one that has the guest; false if there is no need to continue.
  */
 static bool hop(struct vmm *here, const struct qcase *c, unsigned int n,
 		struct result *r)

@@ -72,7 +72,7 @@ TEST every_alignment(void)
 				unsigned long end = iova + i + n + i % 3;
 
 				rd = bitmap_read(B(iova), E(end), 12);
-				/* Dirt on both sides, too, which must stay */
+				/* Dirty pages on both sides, too, which must stay */
 				dirty_set_add(&set, B(iova - 1), B(iova - 1));
 				dirty_set_add(&set, B(start), E(start + n - 1));
 				dirty_set_add(&set, B(end + 1), B(end + 1));

@@ -54,7 +54,7 @@ static enum greatest_test_res check_set(struct scene *s)
 	PASS();
 }
 
-/* READs in one or several windows, with new dirt between them. */
+/* READs in one or several windows, with new dirty pages between them. */
 TEST windowed_reads(void)
 {
 	struct scene s;
@@ -224,7 +224,7 @@ static enum greatest_test_res check_partial(struct scene *s, int rc)
 	PASS();
 }
 
-/* Nothing fails any more: go on where the READ ended, with a new buffer. */
+/* Nothing fails any more: continue where the READ ended, with a new buffer. */
 static enum greatest_test_res check_rest(struct scene *s, int rc)
 {
 	unsigned long next = s->rd.next, last = s->rd.last;

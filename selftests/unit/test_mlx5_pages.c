@@ -89,7 +89,7 @@ TEST one_page(void)
 	PASS();
 }
 
-/* Whoever asks for a part gets it, until somebody has asked for all. */
+/* A reader that asks for a part gets it, until one has asked for all. */
 TEST part_of_a_page(void)
 {
 	add(5, 5);

@@ -133,7 +133,7 @@ static u8 oracle(const struct dirty_plan *plan, unsigned int domain, u8 *best)
 		if (wanted(plan, domain) == IOMMU_DIRTY_POLICY_DEVICE)
 			use_iommu = false;
 	}
-	/* Where no device is, nobody writes */
+	/* Where no device is, nothing is written */
 	if (!least.devices)
 		return IOMMU_DIRTY_SOURCE_NONE;
 	if (use_iommu) {

@@ -138,7 +138,7 @@ TEST narrow(void)
 	PASS();
 }
 
-/* A record that wraps ends at the top; it does not go on at the bottom. */
+/* A record that wraps ends at the top; it does not continue at the bottom. */
 TEST wraps(void)
 {
 	dirty_window_record(&window, -0x2000UL, 0x2000);

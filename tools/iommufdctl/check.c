@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * check: how exact a migration with a device is. Sysfs tells the IOMMU and the driver.
+ * check: how exact a migration with a device is. Sysfs has the IOMMU and the driver.
  * A device that is bound to vfio and not in use is opened, attached to an address space
- * of its own and tracked for a moment: then the kernel tells the plan itself. For one
- * that is in use the tracker of its user tells, if there is one.
+ * of its own and tracked for a moment: then the kernel itself reports the plan. For one
+ * that is in use, check shows the plan of its user's tracker, if there is one.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -227,7 +227,7 @@ static int ask_kernel(struct finding *f)
 	if (fd < 0) {
 		rc = -errno;
 	} else if (ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind)) {
-		/* What a device answers that somebody has bound */
+		/* What a device answers that is in use */
 		rc = errno == EINVAL ? -EBUSY : -errno;
 	} else {
 		ask_features(f, fd);

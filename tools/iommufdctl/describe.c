@@ -15,7 +15,7 @@
 
 #define NAMES(...) ((const char * const[]){ __VA_ARGS__, NULL })
 
-/* How an attribute is told in JSON: a number if nothing else is said */
+/* How an attribute is printed in JSON: a number if nothing else is given */
 enum as { AS_NUMBER, AS_FLAG, AS_BOOL, AS_STRING, AS_ENUM, AS_BITS };
 
 static const struct {
@@ -323,7 +323,7 @@ static void print_source(const struct object *o)
 	uint64_t last = n(o)[IOMMUFD_DIRTY_A_LAST];
 
 	if (has(o, IOMMUFD_DIRTY_A_BUSY)) {
-		puts("  busy: somebody is changing the plan, or a device is waited for");
+		puts("  busy: the plan is being changed, or the kernel waits for a device");
 		return;
 	}
 	if (has(o, IOMMUFD_DIRTY_A_DEVICE))

@@ -21,20 +21,20 @@ static const char usage[] =
 "Commands:\n"
 "  show [KIND [CONTEXT[/ID]]]  objects; KIND is context, ioas, hwpt, device or\n"
 "                              tracker\n"
-"  plan [CONTEXT[/TRACKER]]    what trackers rely on, in words\n"
+"  plan [CONTEXT[/TRACKER]]    the sources of trackers\n"
 "  monitor [--since SECONDS]   one line for each event, until interrupted\n"
-"  top [-d SECONDS] [-n COUNT] what gets dirty how fast, by device and tracker; keys\n"
+"  top [-d SECONDS] [-n COUNT] dirty bytes a second, by device and tracker; keys\n"
 "                              s sort, p pause, q quit\n"
 "      [--record FILE]         and write it to FILE\n"
 "  plot FILE -o DIR            draw such a record, by gnuplot\n"
-"  policy [show]               what holds where a user has chosen nothing\n"
+"  policy [show]               defaults for new trackers, IOASes and HWPTs\n"
 "  policy set NAME VALUE       default auto|iommu|device, small-leaves on|off,\n"
 "                              serve-hwpt-ioctls on|off\n"
 "  policy save [FILE]          keep them over a reboot, in /etc/modprobe.d\n"
 "  check [--up-to ADDRESS] [PCI-ADDRESS ...]\n"
-"                              how exact a migration with these devices is, or with\n"
-"                              all that are bound to vfio; ADDRESS: where what a VM\n"
-"                              maps ends\n"
+"                              how exact a migration with these devices would be, or\n"
+"                              with all that are bound to vfio; ADDRESS: end of what\n"
+"                              a VM maps\n"
 "\n"
 "Options:\n"
 "  -j, --json     JSON\n"
@@ -42,8 +42,8 @@ static const char usage[] =
 "  -h, --help     this text\n"
 "  -V, --version  version\n"
 "\n"
-"Exit status: 0; 1 check: something would be reported dirty only because it is\n"
-"mapped, or that is not known; 2 usage, no right, or no answer.\n";
+"Exit status: 0; 1 check: pages would be reported dirty only because they are\n"
+"mapped, or that is not known; 2 wrong usage, no permission, or no answer.\n";
 
 /**
  * fail() - Say on standard error what is wrong, and what to do
@@ -108,7 +108,7 @@ int main(int argc, char **argv)
 	};
 	int c, status;
 
-	/* + : what comes behind the command belongs to it */
+	/* + : what follows the command belongs to it */
 	while ((c = getopt_long(argc, argv, "+jphV", longs, NULL)) != -1) {
 		switch (c) {
 		case 'p':

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * plot: pictures of a record of "top --record". What is in a record is believed no more
- * than anything else that comes from outside: a number has to be one, and text is only
+ * than any other input from outside: a number has to be one, and text is only
  * shown.
  */
 #include <errno.h>

@@ -5,7 +5,7 @@
  * written at once, so a record that was interrupted ends with a whole interval, or with
  * a part of a line that can be left out.
  *
- * Where READs found dirty pages is told by a tracepoint, in a trace of its own
+ * A tracepoint shows where READs found dirty pages, in a trace of its own
  * (instances/ of tracefs); what devices do that migrate, by events.
  */
 #include <errno.h>
@@ -205,7 +205,7 @@ static int put_line(struct json_object *json)
 
 /**
  * record_open() - Begin a record
- * @name: Of the file, which is written anew
+ * @name: Of the file, which is overwritten
  * @interval: Seconds
  */
 int record_open(const char *name, double interval)

@@ -117,8 +117,9 @@ int cmd_show(int argc, char **argv)
 	int status = STATUS_OK;
 
 	if (argc > 1) {
-		for (kind = 0; kind < ARRAY_SIZE(kinds) && strcmp(argv[1], kinds[kind].name); kind++)
-			;
+		for (kind = 0; kind < ARRAY_SIZE(kinds); kind++)
+			if (!strcmp(argv[1], kinds[kind].name))
+				break;
 		if (kind == ARRAY_SIZE(kinds))
 			return fail("'%s' is none of context, ioas, hwpt, device, tracker",
 				    argv[1]);

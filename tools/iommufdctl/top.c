@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * top: what is getting dirty, how fast, by device and tracker. On a terminal a screen
- * that is drawn anew every interval, with what is degraded in red; else lines. With
+ * that is redrawn every interval, with what is degraded in red; else lines. With
  * --record, the same goes to a file.
  */
 #include <inttypes.h>

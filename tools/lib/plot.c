@@ -294,7 +294,7 @@ out_free:
  * @title: What is above it
  * @unit: Of the values
  * @bars: The bars, from the top
- * @nr: How many; their sum is told, too
+ * @nr: How many; their sum is shown, too
  */
 int plot_bars(struct plot *plot, const char *name, const char *title, const char *unit,
 	      const struct plot_bar *bars, size_t nr)

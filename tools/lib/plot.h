@@ -35,7 +35,7 @@ struct plot {
  * @plot: Where it belongs to
  * @name: Without an ending
  * @data: Its data, one row a line
- * @script: Its script; what comes before the plot command may be added to it
+ * @script: Its script; text before the plot command may be added to it
  * @rows: Rows of data; the caller counts
  */
 struct picture {

@@ -3,7 +3,7 @@
  * The destination: makes the RAM that the source describes, puts into it what
  * arrives, and compares checksums when all has arrived. With VFs it has as many of
  * its own, and as many DMA devices: the VFs load what arrives, and when RAM has
- * been compared, the guest goes on here. Without VFs it needs no device and no
+ * been compared, the guest continues here. Without VFs it needs no device and no
  * iommufd. It trusts nothing that it reads from the socket.
  */
 #include <stdlib.h>
@@ -215,7 +215,7 @@ static int verify(struct report *r, struct stream *s, const struct guest *g)
 	return status;
 }
 
-/* The guest goes on here. */
+/* The guest continues here. */
 static int take_over(struct vmm *vmm, struct stream *s, const struct guest *g)
 {
 	struct wire_mark marks[MAX_VFS] = {};

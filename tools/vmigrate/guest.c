@@ -4,7 +4,7 @@
  * the checksums by which the two sides compare it.
  *
  * RAM is one mapping, divided into slots with holes between them as in a PC,
- * where RAM goes on above 4 GiB: slot n begins n * 4 GiB after the first.
+ * where RAM continues above 4 GiB: slot n begins n * 4 GiB after the first.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -173,7 +173,7 @@ u8 *guest_at(const struct guest *g, u64 iova, u64 length)
 /**
  * guest_page_iova() - IOVA of a page
  * @g: The guest
- * @page: Its number in all of RAM
+ * @page: Its number in the whole RAM
  */
 u64 guest_page_iova(const struct guest *g, u64 page)
 {
@@ -187,7 +187,7 @@ u64 guest_page_iova(const struct guest *g, u64 page)
 
 /**
  * sum64() - Checksum
- * @sum: 0, or the checksum of what comes before
+ * @sum: 0, or the checksum of what precedes
  * @data: Aligned to 8 bytes
  * @length: Bytes, a multiple of 8
  *

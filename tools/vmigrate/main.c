@@ -33,13 +33,13 @@ static const char usage[] =
 "       vmigrate --listen ADDR [--json] [--first-vf N] [--first-device N]\n"
 "       vmigrate --to ADDR [options]\n"
 "\n"
-"Live-migrate guest RAM while DMA devices write to it, with one iommufd dirty\n"
-"tracker telling what to send, and prove by checksums that nothing is missing.\n"
+"Live-migrate guest RAM while DMA devices write to it, send what one iommufd\n"
+"dirty tracker reports, and prove by checksums that nothing is missing.\n"
 "\n"
 "Roles:\n"
-"  --demo               source and destination in one go, one report\n"
-"  --listen ADDR        be the destination; wait for a source at ADDR\n"
-"  --to ADDR            be the source; ADDR is a path (a unix socket), or\n"
+"  --demo               source and destination in two processes, one report\n"
+"  --listen ADDR        the destination; wait for a source at ADDR\n"
+"  --to ADDR            the source; ADDR is a path (a unix socket), or\n"
 "                       127.0.0.1:PORT\n"
 "\n"
 "The guest (source and demo):\n"
@@ -77,8 +77,8 @@ static const char usage[] =
 "  -V, --version        version\n"
 "\n"
 "SIZE is in bytes, or with K, M or G. Exit status: 0 every page matched, 1 a\n"
-"page differed, 2 usage or environment, 3 the migration failed and the source\n"
-"runs on unharmed, 130 interrupted.\n";
+"page differed, 2 usage or environment, 3 the migration failed and the guest\n"
+"continues at the source, 130 interrupted.\n";
 
 /* When the source has given up, its destination has nothing to add. */
 static void end_demo_child(void)
@@ -349,7 +349,7 @@ static int check_options(const struct options *opt)
 {
 	if (opt->role == ROLE_NONE)
 		return fail(STATUS_ERROR,
-			    "say --demo, --listen ADDR or --to ADDR; --help tells more");
+			    "give --demo, --listen ADDR or --to ADDR; --help lists all options");
 	if (!opt->ram || opt->ram % GUEST_PAGE)
 		return fail(STATUS_ERROR,
 			    "--memory: %llu bytes are not whole pages of %u",

@@ -16,7 +16,7 @@
 #define BINS	64	/* pieces of RAM in the heat map, and one a slot at least */
 
 /**
- * struct note - What a READ has told
+ * struct note - What a READ has reported
  * @at_ns: When
  * @bins: Pages dirty in each piece of RAM
  * @nr_sources: Entries of @bytes
@@ -40,7 +40,7 @@ struct note {
  * @bin_pages: Pages in a piece of RAM; fewer in the last of a slot
  * @nr_sources: Entries of @before
  * @before: The tracker's counters before the READ that is about to be noted
- * @nr: Entries of @notes; the first tells of nothing
+ * @nr: Entries of @notes; the first is empty
  * @notes: One for each pass, and more
  */
 struct history {
@@ -73,7 +73,7 @@ int history_new(const char *dir, struct history **h)
 	*h = NULL;
 	if (!dir)
 		return 0;
-	/* Before anything takes place that cannot be told then */
+	/* Before anything happens for which there would be no memory then */
 	rc = plot_open(&plot, dir);
 	if (rc)
 		return cannot(dir, rc);
@@ -363,7 +363,7 @@ static int write_json(const char *dir, const struct report *r)
  * @h: The history, or NULL
  * @r: The report, complete or not
  *
- * Return: A status. Without gnuplot the data and the scripts are there, which is told.
+ * Return: A status. Without gnuplot the data and the scripts are there, and a message says so.
  */
 int history_draw(const struct history *h, const struct report *r)
 {

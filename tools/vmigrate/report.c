@@ -219,7 +219,7 @@ const char *report_reason(enum reason reason)
 	case REASON_UNTRACKED:
 		break;
 	}
-	return "there is no tracker to go on with";
+	return "there is no tracker to continue with";
 }
 
 static void print_flags(const struct vmm *vmm)
@@ -330,7 +330,7 @@ void report_totals(const struct report *r)
 }
 
 /**
- * report_proof() - How the VFs went on at the other side
+ * report_proof() - How the VFs continued at the other side
  * @r: The report
  */
 void report_proof(const struct report *r)
@@ -358,7 +358,7 @@ void report_goes_on(const struct report *r, const struct wire_mark *marks)
 
 	if (silent(r))
 		return;
-	puts("verdict: the migration failed, and the source runs on");
+	puts("verdict: the migration failed, and the guest continues at the source");
 	for (i = 0; i < r->vmm->vfs.nr; i++)
 		printf("  VF %s: %llu writes since, none of %llu missing\n",
 		       r->vmm->vfs.devices[i].vf.name, marks[i].went_on,

@@ -6,14 +6,14 @@
  *	pass 2 ...	what READ reports as written since the pass before,
  *	last pass	with the devices stopped, what READ reports then.
  *
- * After each pass COUNT tells how much was written meanwhile, without taking
+ * After each pass COUNT returns how much was written since, without taking
  * it: that decides whether another pass is worth it. Without a tracker there
- * is nothing to go on with after pass 1, and pages are lost.
+ * is nothing to continue with after pass 1, and pages are lost.
  *
- * VFs save their state meanwhile, and what has changed of it goes after each pass.
+ * VFs save their state at the same time, and what has changed of it follows each pass.
  * Then all of them pass RUNNING_P2P together, so that none writes to memory that
  * another, or the last pass, has left behind. When RAM has been compared, the other
- * side's VFs go on, and it proves that their sequences have no gap.
+ * side's VFs continue, and it proves that their sequences have no gap.
  *
  * Whatever fails until then leaves the guest here: it runs on.
  *
@@ -59,7 +59,7 @@ struct sender {
 	u64 buf[RUN_PAGES + 1][GUEST_PAGE / sizeof(u64)];
 };
 
-/* Copy a page that may change meanwhile. Is the copy all zero? */
+/* Copy a page that may change during the copy. Is the copy all zero? */
 static bool copy_page(u64 *to, const u8 *from)
 {
 	u64 any = 0;
@@ -433,8 +433,8 @@ static int verify(struct report *r, struct stream *s, const struct guest *g)
 }
 
 /*
- * RAM is there: let the guest go on at the other side, and see that it does.
- * @here: the other side has not, and will not, so it can go on here. Without an
+ * RAM is there: let the guest continue at the other side, and see that it does.
+ * @here: the other side has not, and will not, so it can continue here. Without an
  * answer it is not known where it runs.
  */
 static int hand_over(struct report *r, struct stream *s, unsigned int nr_vfs,
@@ -452,7 +452,7 @@ static int hand_over(struct report *r, struct stream *s, unsigned int nr_vfs,
 	if (!status && msg.count) {
 		*here = true;
 		return fail(STATUS_ERROR,
-			    "the destination's VFs do not run; if it left a message, that tells why");
+			    "the destination's VFs do not run; its own message, if any, says why");
 	}
 	if (!status)
 		status = stream_expect(s, WIRE_PROOF, &msg);

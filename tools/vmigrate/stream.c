@@ -64,7 +64,7 @@ static u64 head_sum(const struct wire_msg *msg)
  * @type: What it is
  * @iova: See enum wire_type
  * @count: See enum wire_type
- * @payload: May be NULL when @length is 0; must not change meanwhile
+ * @payload: May be NULL when @length is 0; must not change during the call
  * @length: Bytes, a multiple of 8, up to WIRE_MAX
  *
  * Return: A status.
@@ -102,7 +102,7 @@ int stream_send(struct stream *s, enum wire_type type, u64 iova, u64 count,
 			continue;
 		if (n < 0)
 			return fail(STATUS_ERROR,
-				    "cannot send to the %s: %s; if it left a message, that tells why",
+				    "cannot send to the %s: %s; its own message, if any, says why",
 				    s->peer, strerror(errno));
 		for (i = 0; i < 2; i++) {
 			size_t part = (size_t)n < iov[i].iov_len ?

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Virtual functions that migrate with the guest: their migration states, which
- * all of them pass together, their data streams, and the proof that each goes on
+ * all of them pass together, their data streams, and the proof that each continues
  * where it was. What they write is a sequence (drivers/virt/virt_connectx.h)
  * whose position is a part of their state.
  *

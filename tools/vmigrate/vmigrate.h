@@ -50,7 +50,7 @@ typedef __u64 u64;
  * @STATUS_OK: Every page matched
  * @STATUS_MISMATCH: The migration ran and a page differed
  * @STATUS_ERROR: Bad usage, or something was missing or failed
- * @STATUS_GOES_ON: The migration failed, and the source runs on, unharmed
+ * @STATUS_GOES_ON: The migration failed, and the guest continues at the source
  * @STATUS_INTERRUPTED: A signal ended it
  */
 enum status {
@@ -83,7 +83,7 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
  * @first_device: Number of the first of them
  * @nr_vfs: Virtual functions of a ConnectX to migrate
  * @first_vf: Number of the first of them, from 1
- * @rate: Writes per second of each; 0 for as fast as it goes
+ * @rate: Writes per second of each; 0 for no limit
  * @working_set: Bytes that each sweeps over; 0 for its whole slot
  * @bandwidth: Bytes per second to send while the devices run; 0 for no limit
  * @threshold: Stop the devices when no more bytes than this are dirty
@@ -473,7 +473,7 @@ struct pass {
  * @REASON_CONVERGED: No more than the threshold was dirty
  * @REASON_PASSES: The pass limit was hit
  * @REASON_STUCK: The dirty set did not shrink any more
- * @REASON_UNTRACKED: There is no tracker to go on with
+ * @REASON_UNTRACKED: There is no tracker to continue with
  */
 enum reason {
 	REASON_CONVERGED,

@@ -246,7 +246,7 @@ MODULE_PARM_DESC(connectx_invalid,
  * @status: Its status
  * @what: What is wrong with it
  *
- * Returns @status.
+ * Return: @status.
  */
 u8 cx_invalid(struct cx_command *cmd, u8 status, const char *what)
 {
@@ -297,7 +297,7 @@ static bool others_set(struct cx_command *cmd, u32 size,
  * @cmd: The command, at least as long as its fixed part
  * @opcode: Its opcode
  *
- * Returns the status with which it fails, or 0.
+ * Return: The status with which it fails, or 0.
  */
 u8 cx_check_input(struct cx_command *cmd, u16 opcode)
 {
@@ -322,7 +322,7 @@ u8 cx_check_input(struct cx_command *cmd, u16 opcode)
  * @cmd: Its CREATE or MODIFY, with all of the context
  * @create: CREATE
  *
- * Returns the status with which it fails, or 0.
+ * Return: The status with which it fails, or 0.
  */
 u8 cx_check_tracker(struct cx_command *cmd, bool create)
 {

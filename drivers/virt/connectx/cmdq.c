@@ -481,7 +481,7 @@ void cx_cmdq_exit(void)
  * cx_cmdq_poll() - Serve the commands that have been rung
  * @vhca: The function; on its thread
  *
- * Returns true while there may soon be more.
+ * Return: true while there may soon be more.
  */
 bool cx_cmdq_poll(struct cx_vhca *vhca)
 {

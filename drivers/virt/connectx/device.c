@@ -217,6 +217,8 @@ static int describe(struct connectx *cx)
  * @iommu: The instance that all of its functions are behind
  * @index: Its number, below CX_MAX_DEVICES
  * @vfs: How many virtual functions it can have, CX_MAX_VFS at most
+ *
+ * Return: The ConnectX, or an ERR_PTR after which nothing of it is on the bus.
  */
 struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 				      unsigned int index, unsigned int vfs)

@@ -115,6 +115,8 @@ static void post(struct cx_vhca *vhca, struct cx_eq *eq, struct mlx5_eqe *eqe)
  * cx_eq_takes() - Is there an event queue for this type
  * @vhca: The function
  * @type: MLX5_EVENT_TYPE_*
+ *
+ * Return: true if cx_eq_event() would post it.
  */
 bool cx_eq_takes(struct cx_vhca *vhca, u8 type)
 {
@@ -128,7 +130,7 @@ bool cx_eq_takes(struct cx_vhca *vhca, u8 type)
  * @data: Of the event, as in union ev_data
  * @len: Its bytes
  *
- * Returns false when no event queue takes it.
+ * Return: false when no event queue takes it.
  */
 bool cx_eq_event(struct cx_vhca *vhca, u8 type, const void *data, size_t len)
 {

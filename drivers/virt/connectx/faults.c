@@ -120,6 +120,8 @@ static bool take(u16 opcode, enum action action, u32 *argument)
  * cx_fault_fail() - Should this command fail
  * @opcode: Of the command
  * @status: Its status then
+ *
+ * Return: true if so, with @status set.
  */
 bool cx_fault_fail(u16 opcode, u8 *status)
 {
@@ -135,6 +137,8 @@ bool cx_fault_fail(u16 opcode, u8 *status)
  * cx_fault_deliver() - Should this command not be delivered
  * @opcode: Of the command
  * @status: Of its delivery then, 1 to 0x10
+ *
+ * Return: true if so, with @status set.
  */
 bool cx_fault_deliver(u16 opcode, u8 *status)
 {
@@ -150,6 +154,8 @@ bool cx_fault_deliver(u16 opcode, u8 *status)
  * cx_fault_flip() - Should a byte of this command's entry be wrong
  * @opcode: Of the command
  * @byte: Which, modulo the size of the entry
+ *
+ * Return: true if so, with @byte set.
  */
 bool cx_fault_flip(u16 opcode, u32 *byte)
 {
@@ -159,6 +165,8 @@ bool cx_fault_flip(u16 opcode, u32 *byte)
 /**
  * cx_fault_drop() - Should this command not be answered
  * @opcode: Of the command
+ *
+ * Return: true if so.
  */
 bool cx_fault_drop(u16 opcode)
 {
@@ -171,6 +179,8 @@ bool cx_fault_drop(u16 opcode)
  * cx_fault_generation() - How often the list has been set
  *
  * Commands that were dropped are answered with an error when this changes.
+ *
+ * Return: A number that changes with each write to connectx_faults.
  */
 unsigned int cx_fault_generation(void)
 {
@@ -181,6 +191,8 @@ unsigned int cx_fault_generation(void)
  * cx_fault_delay() - Should this command be answered late
  * @opcode: Of the command
  * @due: When, in jiffies
+ *
+ * Return: true if so, with @due set.
  */
 bool cx_fault_delay(u16 opcode, unsigned long *due)
 {
@@ -196,6 +208,8 @@ bool cx_fault_delay(u16 opcode, unsigned long *due)
  * cx_fault_cut() - How much of an image or a message gets through
  * @opcode: SAVE, LOAD or MODIFY_GENERAL_OBJECT
  * @size: Its bytes
+ *
+ * Return: Bytes, @size unless it is cut.
  */
 u32 cx_fault_cut(u16 opcode, u32 size)
 {
@@ -210,6 +224,8 @@ u32 cx_fault_cut(u16 opcode, u32 size)
  * cx_fault_corrupt() - Should a byte of an image or a message be wrong
  * @opcode: SAVE, LOAD or MODIFY_GENERAL_OBJECT
  * @offset: Which, modulo the size of the image
+ *
+ * Return: true if so, with @offset set.
  */
 bool cx_fault_corrupt(u16 opcode, u32 *offset)
 {
@@ -219,6 +235,8 @@ bool cx_fault_corrupt(u16 opcode, u32 *offset)
 /**
  * cx_fault_fatal() - Should the firmware die with this command
  * @opcode: Of the command
+ *
+ * Return: true if so.
  */
 bool cx_fault_fatal(u16 opcode)
 {
@@ -231,6 +249,8 @@ bool cx_fault_fatal(u16 opcode)
  * cx_fault_lose() - Should the page tracker be lost in this report
  * @opcode: MODIFY_GENERAL_OBJECT
  * @after: So many of its messages
+ *
+ * Return: true if so, with @after set.
  */
 bool cx_fault_lose(u16 opcode, u32 *after)
 {
@@ -241,6 +261,8 @@ bool cx_fault_lose(u16 opcode, u32 *after)
  * cx_fault_event() - Should a queue of the page tracker seem to fail
  * @opcode: MODIFY_GENERAL_OBJECT
  * @type: Of the event that says so
+ *
+ * Return: true if so, with @type set.
  */
 bool cx_fault_event(u16 opcode, u32 *type)
 {
@@ -251,6 +273,8 @@ bool cx_fault_event(u16 opcode, u32 *type)
  * cx_fault_overrun() - Should the completion queue of the page tracker be small
  * @opcode: MODIFY_GENERAL_OBJECT
  * @entries: How many it has room for
+ *
+ * Return: true if so, with @entries set.
  */
 bool cx_fault_overrun(u16 opcode, u32 *entries)
 {

@@ -45,6 +45,8 @@ static void publish(struct cx_vhca *vhca)
 /**
  * cx_generator_check() - Are these registers within their limits
  * @r: The registers
+ *
+ * Return: true if so.
  */
 bool cx_generator_check(const struct cx_generator_registers *r)
 {
@@ -172,7 +174,7 @@ static void write_next(struct cx_vhca *vhca)
  * cx_generator_poll() - write what is due
  * @vhca: A virtual function; on its thread, without its lock
  *
- * Returns true when there is more to do at once.
+ * Return: true when there is more to do at once.
  */
 bool cx_generator_poll(struct cx_vhca *vhca)
 {

@@ -30,7 +30,7 @@ static uint connectx_busy;
 static uint connectx_rate;
 module_param(connectx_rate, uint, 0644);
 MODULE_PARM_DESC(connectx_rate,
-		 "with connectx_busy: MiB per second of SAVE and LOAD; 0: as fast as it goes");
+		 "with connectx_busy: MiB per second of SAVE and LOAD; 0: no limit");
 
 static uint connectx_save_ms;
 module_param(connectx_save_ms, uint, 0644);
@@ -116,8 +116,9 @@ static u8 run_at_once(struct cx_job *job)
  * cx_job_run() - Begin with a SAVE or LOAD, and end it or leave it to the background
  * @job: Ops, cmd, vhca, size; belongs to this function and to cx_jobs_poll()
  *
- * The caller has seen that cx_job_conflict() is 0. Returns the command's status, which
- * is to be ignored if cmd->later is set then.
+ * The caller has checked that cx_job_conflict() is 0.
+ *
+ * Return: The command's status, to be ignored if cmd->later is set.
  */
 u8 cx_job_run(struct cx_job *job)
 {
@@ -137,7 +138,7 @@ u8 cx_job_run(struct cx_job *job)
  *
  * A job does, and with the quirk report_alone a page tracker that reports.
  *
- * Returns the status with which the command fails, or 0.
+ * Return: The status with which the command fails, or 0.
  */
 u8 cx_job_conflict(struct cx_vhca *vhca)
 {
@@ -206,7 +207,7 @@ static bool poll_job(struct cx_vhca *pf, struct cx_job *job)
  * cx_jobs_poll() - Go on with the jobs in the background
  * @pf: The physical function; on its thread
  *
- * Returns true when there is more to do at once.
+ * Return: true when there is more to do at once.
  */
 bool cx_jobs_poll(struct cx_vhca *pf)
 {

@@ -31,6 +31,8 @@ MODULE_PARM_DESC(connectx_chunk,
 
 /**
  * cx_save_in_chunks() - The capability migration_in_chunks
+ *
+ * Return: true if the firmware has it.
  */
 bool cx_save_in_chunks(void)
 {

@@ -120,6 +120,8 @@ u8 cx_destroy_mkey(struct cx_command *cmd)
  * @offset: First byte
  * @len: Bytes
  * @write: Memory will be written; else, read
+ *
+ * Return: true if the key exists and allows the access.
  */
 bool cx_mkey_allows(struct cx_vhca *vhca, u32 key, u64 offset, u64 len,
 		    bool write)
@@ -144,8 +146,8 @@ bool cx_mkey_allows(struct cx_vhca *vhca, u32 key, u64 offset, u64 len,
  * @len: Bytes
  * @write: Memory is written
  *
- * Returns 0, -ENOENT when there is no such key, -EACCES when it does not allow that,
- * or cx_ring_access()'s errors.
+ * Return: 0, -ENOENT when there is no such key, -EACCES when it does not allow the
+ * access, or an error of cx_ring_access().
  */
 int cx_mkey_access(struct cx_vhca *vhca, u32 key, u64 offset, void *buf,
 		   size_t len, bool write)

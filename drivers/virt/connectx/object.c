@@ -68,6 +68,8 @@ MODULE_PARM_DESC(connectx_objects, "objects that there are");
 
 /**
  * cx_large_ids() - Are numbers any that fit
+ *
+ * Return: true with connectx_ids.
  */
 bool cx_large_ids(void)
 {
@@ -93,7 +95,7 @@ static u32 choose_number(enum cx_kind kind, unsigned int try)
  * @vhca: Whose it is
  * @object: Kind and release filled in
  *
- * Returns -EBUSY when there are too many of its kind, or -ENOMEM.
+ * Return: 0, -EBUSY when there are too many of its kind, or -ENOMEM.
  */
 int cx_object_add(struct cx_vhca *vhca, struct cx_object *object)
 {
@@ -114,10 +116,12 @@ int cx_object_add(struct cx_vhca *vhca, struct cx_object *object)
 }
 
 /**
- * cx_object_find() - An object, or NULL
+ * cx_object_find() - Find an object by its number
  * @vhca: Whose it is
  * @kind: What it must be
  * @id: Its number
+ *
+ * Return: The object, or NULL.
  */
 struct cx_object *cx_object_find(struct cx_vhca *vhca, enum cx_kind kind,
 				 u32 id)
@@ -132,7 +136,7 @@ struct cx_object *cx_object_find(struct cx_vhca *vhca, enum cx_kind kind,
  * @kind: What the other must be
  * @id: Its number
  *
- * Returns the status of the command.
+ * Return: The status of the command.
  */
 u8 cx_object_use(struct cx_command *cmd, struct cx_object *user,
 		 enum cx_kind kind, u32 id)
@@ -175,7 +179,7 @@ void cx_object_unuse(struct cx_vhca *vhca, struct cx_object *user)
  * @kind: What they are
  * @id: 0 at first; set to the number that was found
  *
- * Returns NULL after the last.
+ * Return: The next object, or NULL after the last.
  */
 struct cx_object *cx_object_next(struct cx_vhca *vhca, enum cx_kind kind,
 				 u32 *id)
@@ -217,10 +221,12 @@ void cx_object_remove(struct cx_vhca *vhca, struct cx_object *object)
 }
 
 /**
- * cx_object_destroy() - What a destroy command does; returns its status
+ * cx_object_destroy() - What a destroy command does
  * @cmd: The command
  * @kind: What it must be
  * @id: Its number
+ *
+ * Return: The status of the command.
  */
 u8 cx_object_destroy(struct cx_command *cmd, enum cx_kind kind, u32 id)
 {

@@ -118,6 +118,8 @@ u8 cx_manage_pages(struct cx_command *cmd)
 /**
  * cx_pages_of_tracker() - How many pages a page tracker needs
  * @log_space: log2 of its address space
+ *
+ * Return: Their number; 0 without connectx_icm.
  */
 u32 cx_pages_of_tracker(unsigned int log_space)
 {
@@ -133,7 +135,7 @@ u32 cx_pages_of_tracker(unsigned int log_space)
  * @pf: The physical function
  * @count: How many; they are asked for, see cx_pages_status()
  *
- * Returns false when there cannot be as many.
+ * Return: false when all trackers together would have too many.
  */
 bool cx_pages_take(struct cx_vhca *pf, u32 count)
 {
@@ -164,7 +166,7 @@ void cx_pages_return(struct cx_vhca *pf, u32 count)
  * @pf: The physical function
  * @there: It has
  *
- * Returns the status with which they fail when the host has none, or 0.
+ * Return: The status with which the CREATEs fail when the host has none, or 0.
  */
 u8 cx_pages_status(struct cx_vhca *pf, bool *there)
 {

@@ -348,8 +348,8 @@ static int next_receive(struct cx_vhca *vhca, struct cx_qp *qp,
  * @len: Its bytes, or 0
  * @imm: Immediate data
  *
- * Returns 0; -EAGAIN when the receiver has no room yet; another error when it
- * never will.
+ * Return: 0; -EAGAIN when the receiver has no room yet; another error when it never
+ * will.
  */
 int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm)
 {

@@ -120,6 +120,8 @@ MODULE_PARM_DESC(connectx_quirks,
 /**
  * cx_has() - Is a capability there
  * @cap: Which
+ *
+ * Return: false if connectx_lacks has it.
  */
 bool cx_has(enum cx_cap cap)
 {
@@ -129,6 +131,8 @@ bool cx_has(enum cx_cap cap)
 /**
  * cx_quirk() - Does the firmware do this differently
  * @quirk: What
+ *
+ * Return: true if connectx_quirks has it.
  */
 bool cx_quirk(enum cx_quirk quirk)
 {

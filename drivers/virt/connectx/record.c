@@ -16,6 +16,8 @@
  * @sum: That of what was before; 0 at the beginning
  * @data: What follows
  * @len: Its bytes, a multiple of 8
+ *
+ * Return: The checksum with @data included.
  */
 u64 cx_record_mix(u64 sum, const void *data, size_t len)
 {
@@ -36,7 +38,7 @@ u64 cx_record_mix(u64 sum, const void *data, size_t len)
  * @size: Bytes of memory for it
  * @write: Memory will be written; else, read
  *
- * Returns the status with which @cmd fails, or 0.
+ * Return: The status with which @cmd fails, or 0.
  */
 u8 cx_record_use_key(struct cx_command *cmd, struct cx_object *user, u32 key,
 		     u64 offset, u32 size, bool write)

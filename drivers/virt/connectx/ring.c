@@ -9,12 +9,14 @@
 #include "ring.h"
 
 /**
- * cx_ring_init() - Take the pages of a queue; returns a command's status
+ * cx_ring_init() - Take the pages of a queue
  * @ring: Where to
  * @cmd: The command
  * @pas: The addresses, in @cmd's input
  * @size: Bytes of the queue
  * @log_page_size: Of a page, in units of 4 KiB
+ *
+ * Return: The status of the command.
  */
 u8 cx_ring_init(struct cx_ring *ring, struct cx_command *cmd, const void *pas,
 		u64 size, unsigned int log_page_size)
@@ -58,7 +60,7 @@ void cx_ring_free(struct cx_ring *ring)
  * @len: Bytes
  * @write: Memory is written
  *
- * Returns 0, -EFAULT beyond the last page, or virt_function_access()'s errors.
+ * Return: 0, -EFAULT beyond the last page, or an error of virt_function_access().
  */
 int cx_ring_access(struct cx_vhca *vhca, const struct cx_ring *ring, u64 offset,
 		   void *buf, size_t len, bool write)

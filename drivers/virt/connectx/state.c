@@ -84,6 +84,8 @@ static u64 *get_page_words(struct cx_state *state, u32 index)
 /**
  * cx_state_init() - All zero
  * @state: The state
+ *
+ * Return: 0 or -ENOMEM.
  */
 int cx_state_init(struct cx_state *state)
 {
@@ -127,6 +129,8 @@ void cx_state_reset(struct cx_state *state)
  * @state: The state
  * @position: Number of the write
  * @value: What it writes
+ *
+ * Return: 0, or -ENOMEM for a page that was never written.
  */
 int cx_state_write(struct cx_state *state, u64 position, u64 value)
 {
@@ -161,7 +165,7 @@ void cx_state_change_all(struct cx_state *state)
  * @index: Where to look from; set to the page
  * @page: Where to copy it to
  *
- * Returns -ENOENT when there is none from @index on.
+ * Return: 0, or -ENOENT when there is none from @index on.
  */
 int cx_state_next(struct cx_state *state, u32 *index, void *page)
 {
@@ -197,6 +201,8 @@ void cx_state_expect(struct cx_state *state)
  * @state: The state
  * @index: The page, below state->count
  * @page: Its words, which are changed
+ *
+ * Return: 0 or -ENOMEM.
  */
 int cx_state_load(struct cx_state *state, u32 index, void *page)
 {

@@ -8,8 +8,7 @@
  * into the log again. When the log is full the tracker is in error for good, which the
  * driver learns from an event, a query, or the next report.
  *
- * The log and the state are under the lock of the function that is tracked, the
- * rest belongs to the PF's thread.
+ * The lock of the tracked function protects log and state; the PF's thread has the rest.
  */
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
@@ -81,7 +80,7 @@ struct span {
  * @ranges: What is tracked
  * @range_count: How many
  * @state: MLX5_PAGE_TRACK_STATE_*
- * @tell: The state has become an error, and the driver was not told
+ * @unsent: The state has become an error, and the driver has got no event yet
  * @log: The pages that were written, by number
  * @logged: How many they are
  * @first: First page of the report
@@ -109,7 +108,7 @@ struct tracker {
 	u32 range_count;
 
 	u8 state;
-	bool tell;
+	bool unsent;
 	struct xarray log;
 	u32 logged;
 
@@ -373,7 +372,7 @@ static void lose(struct tracker *tracker)
 	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR)
 		return;
 	tracker->state = MLX5_PAGE_TRACK_STATE_ERROR;
-	tracker->tell = true;
+	tracker->unsent = true;
 }
 
 /* MODIFY_GENERAL_OBJECT: begin a report */
@@ -617,9 +616,9 @@ static bool report(struct cx_vhca *pf, struct tracker *tracker)
 	return true;
 }
 
-static void tell(struct cx_vhca *pf, struct tracker *tracker)
+static void tracker_send_error(struct cx_vhca *pf, struct tracker *tracker)
 {
-	tracker->tell = false;
+	tracker->unsent = false;
 	if (!cx_quirk(CX_LOST_EVENTS))
 		send_event(pf, tracker, true);
 }
@@ -627,6 +626,8 @@ static void tell(struct cx_vhca *pf, struct tracker *tracker)
 /**
  * cx_tracker_reports() - Is a page tracker of a function in the middle of a report
  * @vhca: The function; on the PF's thread
+ *
+ * Return: true if so.
  */
 bool cx_tracker_reports(struct cx_vhca *vhca)
 {
@@ -639,7 +640,7 @@ bool cx_tracker_reports(struct cx_vhca *vhca)
 	return false;
 }
 
-/* Go on with a CREATE: are its pages there? */
+/* Continue a CREATE once its pages are there. */
 static bool poll_create(struct cx_vhca *pf, struct tracker *tracker)
 {
 	struct cx_command *cmd = tracker->cmd;
@@ -672,10 +673,10 @@ void cx_trackers_cancel(struct cx_vhca *pf)
 }
 
 /**
- * cx_tracker_poll() - Go on with the reports, and with what waits for pages
+ * cx_tracker_poll() - Continue the reports, and the CREATEs that wait for pages
  * @pf: The physical function; on its thread
  *
- * Returns true when there is more to do at once.
+ * Return: true when there is more to do at once.
  */
 bool cx_tracker_poll(struct cx_vhca *pf)
 {
@@ -690,10 +691,9 @@ bool cx_tracker_poll(struct cx_vhca *pf)
 			more |= poll_create(pf, tracker);
 			continue;
 		}
-		if (READ_ONCE(tracker->tell))
-			tell(pf, tracker);
-		if (READ_ONCE(tracker->state) ==
-		    MLX5_PAGE_TRACK_STATE_REPORTING)
+		if (READ_ONCE(tracker->unsent))
+			tracker_send_error(pf, tracker);
+		if (READ_ONCE(tracker->state) == MLX5_PAGE_TRACK_STATE_REPORTING)
 			more |= report(pf, tracker);
 	}
 	return more;

@@ -8,9 +8,11 @@
 #include "connectx.h"
 
 /**
- * cx_by_function_id() - A function of the same device, or NULL
+ * cx_by_function_id() - Find a function of the same device
  * @pf: Its physical function
  * @function_id: Its number
+ *
+ * Return: The function, or NULL.
  */
 struct cx_vhca *cx_by_function_id(struct cx_vhca *pf, u16 function_id)
 {
@@ -18,9 +20,11 @@ struct cx_vhca *cx_by_function_id(struct cx_vhca *pf, u16 function_id)
 }
 
 /**
- * cx_vf_by_vhca_id() - A virtual function of the same device, or NULL
+ * cx_vf_by_vhca_id() - Find a virtual function of the same device
  * @pf: Its physical function
  * @vhca_id: Its vhca_id
+ *
+ * Return: The function, or NULL.
  */
 struct cx_vhca *cx_vf_by_vhca_id(struct cx_vhca *pf, u16 vhca_id)
 {

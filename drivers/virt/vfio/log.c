@@ -248,6 +248,8 @@ const struct vfio_log_ops virt_vfio_log_ops = {
 /**
  * virt_vfio_log_check() - Find the tracker
  * @vv: A device that has one, just enabled
+ *
+ * Return: 0, -ENODEV when there is none in BAR 4, or an error of its mapping.
  */
 int virt_vfio_log_check(struct virt_vfio_device *vv)
 {

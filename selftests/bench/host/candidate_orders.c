@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Orders: chunks of bits for pages, others for 2 MiB, others for 1 GiB. A leaf is
- * one bit of the order that it fills; what is added goes on where the last range
+ * one bit of the order that it fills; what is added continues where the last range
  * ended, as in the tracker's set.
  */
 #include <stdlib.h>

@@ -43,7 +43,7 @@
 /*
  * Memory below the area whose mapping the chipset can change (PAM1 of the Q35's
  * host bridge, 0xc0000 to 0xc7fff). QEMU has one section of both and maps it
- * anew when that changes.
+ * again when that changes.
  */
 #define LOW_BASE	0x10000u
 #define LOW_PAGES	128u
@@ -96,7 +96,7 @@ static void device_stop(const struct device *device)
 		;
 }
 
-/* Start the sequence of VF @n, or go on with it. */
+/* Start the sequence of VF @n, or continue it. */
 static void job_start(__u32 n, __u32 position)
 {
 	const struct device *device = &devices[n];
