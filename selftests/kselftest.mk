@@ -2,7 +2,7 @@
 #
 # The test programs of the VM: each selftests/kselftest/*.c that has a
 # TEST_HARNESS_MAIN is one, static; the other files there and selftests/lib are
-# linked with each. Called by build-aux/programs.sh, which sets
+# there for each to use. Called by build-aux/programs.sh, which sets
 # OUT	where to build
 # UAPI	include/uapi of the kernel that the modules are for
 # KSRC	the kernel's source, for kselftest_harness.h
@@ -28,6 +28,7 @@ src := $(wildcard $(here)/kselftest/*.c)
 main := $(shell grep -l '^TEST_HARNESS_MAIN' $(src) /dev/null)
 programs := $(patsubst $(here)/kselftest/%.c,$(OUT)/%,$(main))
 helpers := $(patsubst $(here)/kselftest/%.c,$(OUT)/%.o,$(filter-out $(main),$(src)))
+archive := $(OUT)/helpers.a
 
 all: $(programs)
 	@:
@@ -45,9 +46,15 @@ $(OUT)/%.o: $(here)/kselftest/%.c $(LIB_HDRS)
 	@echo "  CC      selftests/kselftest/$*.o"
 	$(Q)$(CC) $(FLAGS) -c -o $@ $<
 
+# An archive, so that a program has only the helpers that it calls, and libnl only if it
+# needs that.
+$(archive): $(helpers)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
 # By way of .o, so that a program and the helpers have one rule.
-$(programs): $(OUT)/%: $(OUT)/%.o $(helpers) $(LIB_OBJS)
-	$(Q)$(CC) -static -o $@ $^ $(LIBS)
+$(programs): $(OUT)/%: $(OUT)/%.o $(archive) $(LIB_OBJS)
+	$(Q)$(CC) -static -o $@ $< $(archive) $(LIB_OBJS) $(LIBS)
 
 .SECONDARY:
 -include $(wildcard $(OUT)/*.d)
