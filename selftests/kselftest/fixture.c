@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -189,4 +190,13 @@ bool waits_in_ioctl(pid_t pid)
 		usleep(1000);
 	}
 	return false;
+}
+
+/** seconds_now() - Monotonic time */
+double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
 }

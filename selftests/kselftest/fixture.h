@@ -62,5 +62,6 @@ int bench_source(struct bench *b, __u32 dev_id,
 int bench_kind(struct bench *b, __u32 dev_id);
 int parameter_set(const char *module, const char *name, const char *value);
 bool waits_in_ioctl(pid_t pid);
+double seconds_now(void);
 
 #endif

@@ -172,12 +172,3 @@ double fuzz_seconds(double otherwise)
 
 	return value && *value ? strtod(value, NULL) : otherwise;
 }
-
-/** fuzz_now() - Seconds */
-double fuzz_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}

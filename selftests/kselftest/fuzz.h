@@ -41,6 +41,5 @@ void fuzz_violation(struct fuzz *f, const char *format, ...)
 
 __u64 fuzz_seed(void);
 double fuzz_seconds(double otherwise);
-double fuzz_now(void);
 
 #endif

@@ -377,7 +377,7 @@ static int fuzz_run(__u64 seed, char *violation, size_t room, struct totals *sum
 TEST(ioctls)
 {
 	__u64 first = fuzz_seed(), seed = first;
-	double end = fuzz_now() + fuzz_seconds(5);
+	double end = seconds_now() + fuzz_seconds(5);
 	long pinned = number_in("/proc/self/status", "VmPin:");
 	struct totals sum = {};
 	char violation[256] = "";
@@ -397,7 +397,7 @@ TEST(ioctls)
 			TH_LOG("SEED=%llu: memory stays pinned", seed);
 		}
 		seed++;
-	} while (fuzz_now() < end);
+	} while (seconds_now() < end);
 	EXPECT_EQ(0, parameter_set("iommufd", "serve_hwpt_ioctls", "N"));
 	TH_LOG("seeds %llu to %llu: %llu calls, of which %llu succeeded", first,
 	       seed - 1, sum.calls, sum.good);

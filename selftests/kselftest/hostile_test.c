@@ -111,14 +111,6 @@ static long pinned(void)
 	return number_in("/proc/self/status", "VmPin:");
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
-}
-
 static int count_pins(struct attacker *a)
 {
 	struct report *r = a->report;
@@ -291,12 +283,12 @@ static int stall(struct attacker *a)
 		return rc;
 	r->done = true;
 	for (;;) {
-		start = now();
+		start = seconds_now();
 		rc = tracker_count(a->fd, tracker_id, 0, 1ull << 62, PAGE, &out);
 		if (rc)
 			return rc;
 		r->n[0]++;
-		start = (now() - start) * 1e6;
+		start = (seconds_now() - start) * 1e6;
 		if (start > r->n[1])
 			r->n[1] = start;
 	}
@@ -317,18 +309,18 @@ TEST(stalls_nobody)
 	ASSERT_EQ(true, r->done);
 	/* Another process maps and unmaps at the same time */
 	for (i = 0; i < 200; i++) {
-		start = now();
+		start = seconds_now();
 		ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, HUGE,
 					      IOVA + RAM_SIZE, IOMMUFD_MAP_RW));
 		ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA + RAM_SIZE,
 						HUGE, NULL));
-		start = now() - start;
+		start = seconds_now() - start;
 		longest = start > longest ? start : longest;
 	}
-	start = now();
+	start = seconds_now();
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
-	killed = now() - start;
+	killed = seconds_now() - start;
 	TH_LOG("%llu READs of 1 TiB, the longest %.3f s; others waited up to %.3f s, its death took %.3f s",
 	       r->n[0], r->n[1] / 1e6, longest, killed);
 	/* Far below watchdog_thresh, for the slowest kernel that this runs in */

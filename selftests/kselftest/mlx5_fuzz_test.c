@@ -265,7 +265,7 @@ static bool load(struct fuzz *f, struct vf *vf, char *data, size_t length)
 TEST_F(fuzz, states_and_streams)
 {
 	__u64 first = fuzz_seed(), seed = first, taken = 0, refused = 0;
-	double end = fuzz_now() + fuzz_seconds(5);
+	double end = seconds_now() + fuzz_seconds(5);
 	struct fuzz *f = &self->f;
 	ssize_t length;
 
@@ -298,7 +298,7 @@ TEST_F(fuzz, states_and_streams)
 		}
 		fuzz_close(f);
 		seed++;
-	} while (fuzz_now() < end || !taken || !refused);
+	} while (seconds_now() < end || !taken || !refused);
 	TH_LOG("seeds %llu to %llu: %llu streams taken, %llu damaged ones refused",
 	       first, seed - 1, taken, refused);
 }

@@ -71,14 +71,14 @@ TEST_F(netlink, changing)
 	unsigned int dumps = 0, changed = 0, i, found;
 	struct churn churn[2] = {};
 	pthread_t threads[2];
-	double end = peer_now() + 3;
+	double end = seconds_now() + 3;
 	__u32 tracker;
 	struct peer_answer a;
 
 	ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id, 0, 0, 0, &tracker));
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, churn_thread, &churn[i]));
-	while (peer_now() < end || churn[0].rounds < 20) {
+	while (seconds_now() < end || churn[0].rounds < 20) {
 		uint8_t cmd = (uint8_t)(IOMMUFD_DIRTY_CMD_CONTEXT_GET + dumps % 6);
 
 		ASSERT_EQ(0, peer_dump(&self->p, cmd, 0, &a));
@@ -138,9 +138,9 @@ TEST_F(netlink, found)
 	for (round = 0; round < 10 && longest < 0.3; round++) {
 		ASSERT_EQ(0, pthread_create(&thread, NULL, dump_ioases, &self->context));
 		usleep(200000);
-		start = peer_now();
+		start = seconds_now();
 		ASSERT_EQ(0, iommufd_destroy(self->fd, ioas[round]));
-		took = peer_now() - start;
+		took = seconds_now() - start;
 		longest = took > longest ? took : longest;
 		pthread_join(thread, NULL);
 	}
@@ -175,9 +175,9 @@ TEST_F(netlink, many)
 		    cmd != IOMMUFD_DIRTY_CMD_TRACKER_GET)
 			continue;
 		memset(seen, 0, 4ul * nr);
-		start = peer_now();
+		start = seconds_now();
 		ASSERT_EQ(0, peer_dump(&self->p, cmd, self->context, &a));
-		took = peer_now() - start;
+		took = seconds_now() - start;
 		EXPECT_FALSE(a.changed);
 		for (i = part = 0; i < a.nr; i++) {
 			uint64_t n = a.entries[i].value[id];

@@ -326,12 +326,12 @@ TEST_F(netlink, busy)
 	EXPECT_FALSE(at.done);
 	EXPECT_TRUE(is_busy(&self->p, IOMMUFD_DIRTY_CMD_CONTEXT_GET, self->context, 0, 0));
 	/* Of everything, and at once */
-	start = peer_now();
+	start = seconds_now();
 	for (i = IOMMUFD_DIRTY_CMD_CONTEXT_GET; i <= IOMMUFD_DIRTY_CMD_SOURCE_GET; i++) {
 		EXPECT_EQ(0, peer_dump(&self->p, (uint8_t)i, 0, &a));
 		peer_answer_free(&a);
 	}
-	EXPECT_GT(peer_limit(5), peer_now() - start);
+	EXPECT_GT(peer_limit(5), seconds_now() - start);
 	EXPECT_FALSE(at.done);
 	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
 	pthread_join(thread, NULL);

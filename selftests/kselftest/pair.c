@@ -341,15 +341,6 @@ unsigned long parameter_get(const char *module, const char *name)
 	return value;
 }
 
-/** seconds_now() - Monotonic time */
-double seconds_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 /** kmsg_open() - The kernel's log from now on */
 int kmsg_open(void)
 {

@@ -12,15 +12,6 @@
 
 #include "peer.h"
 
-/** peer_now() - Seconds of CLOCK_MONOTONIC */
-double peer_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 /**
  * peer_limit() - How long something may take
  * @seconds: In a plain kernel

@@ -69,7 +69,6 @@ int peer_events(struct peer *p, struct peer_answer *a);
 void peer_answer_free(struct peer_answer *a);
 uint64_t peer_own_context(struct peer *p);
 
-double peer_now(void);
 double peer_limit(double seconds);
 
 static inline bool peer_has(const struct peer_entry *e, unsigned int attr)

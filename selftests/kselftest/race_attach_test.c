@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "attacher.h"
 #include "crowd.h"
 #include "../lib/log.h"
 
@@ -28,19 +29,6 @@ FIXTURE_SETUP(race_attach)
 FIXTURE_TEARDOWN(race_attach)
 {
 	EXPECT_EQ(0, crowd_close(&self->c));
-}
-
-struct attacher {
-	struct call call;
-	struct vdev *dev;
-	__u32 pt_id;
-};
-
-static int attacher_attach(void *arg)
-{
-	struct attacher *a = arg;
-
-	return vdev_attach(a->dev, a->pt_id, NULL);
 }
 
 static int call_start(void *b)
@@ -132,7 +120,7 @@ TEST_F(race_attach, start_during_attach)
 	ASSERT_EQ(0, crowd_hwpt(c, LOG_2, b->ioas_id, &hwpt));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_EQ(0, hold_arm("hold_attach", 1 + LOG));
-	ASSERT_EQ(0, call_begin(&a.call, attacher_attach, &a));
+	ASSERT_EQ(0, attacher_begin(&a));
 	ASSERT_TRUE(hold_is_met("hold_attach", HELD_LONG_MS));
 	ASSERT_EQ(0, call_begin(&start, call_start, b));
 	call_is_done(&start, HELD_SHORT_MS);
@@ -158,7 +146,7 @@ TEST_F(race_attach, info_during_replace)
 	ASSERT_EQ(0, crowd_hwpt(c, BOTH, b->ioas_id, &a.pt_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_EQ(0, hold_arm("hold_attach", 1 + BOTH));
-	ASSERT_EQ(0, call_begin(&a.call, attacher_attach, &a));
+	ASSERT_EQ(0, attacher_begin(&a));
 	ASSERT_TRUE(hold_is_met("hold_attach", HELD_LONG_MS));
 	EXPECT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, sources, 8));
 	for (i = 0; i < info.nr_sources && i < 8; i++)
@@ -317,7 +305,7 @@ TEST_F(race_attach, group_replace_fails_half_way)
 		ASSERT_EQ(0, crowd_write_on(c, i, IOVA, RAM_SIZE, 3000));
 	usleep(50000);
 	ASSERT_EQ(0, hold_arm("hold_attach", 1 + GROUP_3));
-	ASSERT_EQ(0, call_begin(&a.call, attacher_attach, &a));
+	ASSERT_EQ(0, attacher_begin(&a));
 	ASSERT_TRUE(hold_is_met("hold_attach", HELD_LONG_MS));
 	usleep(100000);
 	ASSERT_EQ(0, hold_arm("fail_attach", 1 << GROUP_3));
@@ -354,7 +342,7 @@ static void fill_half_way(struct __test_metadata *_metadata, struct crowd *c,
 	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
 	ASSERT_EQ(0, crowd_write_on(c, BOTH, IOVA, RAM_SIZE, 3000));
 	ASSERT_EQ(0, hold_arm("hold_map", FAR));
-	ASSERT_EQ(0, call_begin(&a->call, attacher_attach, a));
+	ASSERT_EQ(0, attacher_begin(a));
 	ASSERT_TRUE(hold_is_met("hold_map", HELD_LONG_MS));
 	usleep(200000);
 }

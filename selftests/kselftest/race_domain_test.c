@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "attacher.h"
 #include "crowd.h"
+#include "reader.h"
 
 #define GIB (1ull << 30)
 
@@ -29,68 +31,6 @@ FIXTURE_SETUP(race_domain)
 FIXTURE_TEARDOWN(race_domain)
 {
 	EXPECT_EQ(0, crowd_close(&self->c));
-}
-
-/**
- * struct reader - A READ in a thread
- * @call: The thread
- * @c: The machine
- * @iova: First byte
- * @length: Bytes, at most RAM_SIZE
- * @bits: What was reported
- * @out: And what else
- */
-struct reader {
-	struct call call;
-	struct crowd *c;
-	__u64 iova;
-	__u64 length;
-	__u64 bits[RAM_WORDS];
-	struct tracker_read_out out;
-};
-
-static int reader_read(void *arg)
-{
-	struct reader *r = arg;
-	struct bench *b = &r->c->b;
-
-	return tracker_read_bitmap(b->fd, b->tracker_id, r->iova, r->length, PAGE,
-				   r->bits, 0, &r->out);
-}
-
-static int reader_begin(struct reader *r, struct crowd *c, __u64 iova,
-			__u64 length)
-{
-	*r = (struct reader){ .c = c, .iova = iova, .length = length };
-	return call_begin(&r->call, reader_read, r);
-}
-
-/* The number of pages that it reported, or -errno. */
-static long reader_end(struct reader *r)
-{
-	int rc = call_end(&r->call);
-
-	return rc ?: (long)(r->out.dirty_bytes / PAGE);
-}
-
-static bool reader_has(const struct reader *r, __u64 page)
-{
-	return r->bits[page / 64] >> (page % 64) & 1;
-}
-
-/*
- * A READ that has begun, and waits for a log before it looks at dirty bits. Nothing
- * can tell from outside that it waits; if it does not yet, nothing is shown.
- */
-static int reader_begin_late(struct reader *r, struct crowd *c, __u64 iova,
-			     __u64 length)
-{
-	int rc = parameter_set("iommufd_virt", "hold_track", "1");
-
-	if (!rc)
-		rc = reader_begin(r, c, iova, length);
-	usleep(300000);
-	return rc;
 }
 
 struct destroyer {
@@ -241,7 +181,7 @@ TEST_F(flush, leaf_cleared_after_the_look)
 	ASSERT_EQ(0, vdev_detach(dev));
 
 	ASSERT_EQ(0, hold_arm("hold_probe", IOVA + HUGE));
-	ASSERT_EQ(0, reader_begin(&first, c, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_bits(&first, c, IOVA, RAM_SIZE));
 	hold_is_met("hold_probe", HELD_SHORT_MS);
 	ASSERT_EQ(0, hold_arm("hold_read", IOVA + HUGE));
 	ASSERT_EQ(0, call_begin(&d.call, destroyer_destroy, &d));
@@ -251,11 +191,11 @@ TEST_F(flush, leaf_cleared_after_the_look)
 	ASSERT_EQ(0, hold_release("hold_probe"));
 	call_is_done(&first.call, HELD_SHORT_MS);
 	ASSERT_EQ(0, hold_release("hold_read"));
-	EXPECT_LE(0, reader_end(&first));
+	EXPECT_LE(0, call_end(&first.call));
 	EXPECT_EQ(0, call_end(&d.call));
 
-	ASSERT_EQ(0, reader_begin(&last, c, IOVA, RAM_SIZE));
-	EXPECT_LE(0, reader_end(&last));
+	ASSERT_EQ(0, reader_begin_bits(&last, c, IOVA, RAM_SIZE));
+	EXPECT_LE(0, call_end(&last.call));
 	for (i = 1; i <= 2; i++) {
 		EXPECT_TRUE(reader_has(&first, i * HUGE / PAGE) ||
 			    reader_has(&last, i * HUGE / PAGE)) {
@@ -287,7 +227,8 @@ static long read_beside(struct crowd *c, struct call *other,
 	struct reader r;
 	int rc;
 
-	if (reader_begin_late(&r, c, IOVA, RAM_SIZE) || hold_arm("hold_read", FAR))
+	if (reader_begin_held(&r, c, c->b.tracker_id, IOVA, RAM_SIZE) ||
+	    hold_arm("hold_read", FAR))
 		return -1;
 	rc = call_begin(other, fn, arg);
 	if (!rc) {
@@ -297,7 +238,7 @@ static long read_beside(struct crowd *c, struct call *other,
 		rc = hold_release("hold_read") ?: rc;
 		rc = call_end(other) ?: rc;
 	}
-	return reader_end(&r) ?: rc;
+	return call_end(&r.call) ?: rc;
 }
 
 TEST_F(race_domain, read_beside_destroy)
@@ -353,7 +294,7 @@ TEST_F(race_domain, read_beside_end_of_tracking)
 	struct reader r;
 
 	ASSERT_EQ(0, abandon_hwpt(c, &d.id));
-	ASSERT_EQ(0, reader_begin_late(&r, c, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_held(&r, c, c->b.tracker_id, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, hold_arm("hold_untrack", 1));
 	ASSERT_EQ(0, call_begin(&d.call, destroyer_destroy, &d));
 	hold_is_met("hold_untrack", HELD_SHORT_MS);
@@ -361,8 +302,8 @@ TEST_F(race_domain, read_beside_end_of_tracking)
 	call_is_done(&r.call, HELD_SHORT_MS);
 	ASSERT_EQ(0, hold_release("hold_untrack"));
 	EXPECT_EQ(0, call_end(&d.call));
-	EXPECT_EQ(5, reader_end(&r));
-	EXPECT_EQ(0, r.out.flags);
+	EXPECT_EQ(5, call_end(&r.call));
+	EXPECT_EQ(0, r.flags);
 	ASSERT_EQ(0, tracker_info(c->b.fd, c->b.tracker_id, &info, NULL, 0));
 	EXPECT_EQ(0, info.out_flags & IOMMU_DIRTY_TRACKER_DEGRADED);
 }
@@ -380,13 +321,13 @@ TEST_F(race_domain, reads_of_disjoint_ranges)
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, 5));
 	ASSERT_EQ(0, crowd_dma(c, BOTH, FAR, 3));
 	ASSERT_EQ(0, hold_arm("hold_read", IOVA));
-	ASSERT_EQ(0, reader_begin(&slow, c, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_bits(&slow, c, IOVA, RAM_SIZE));
 	ASSERT_TRUE(hold_is_met("hold_read", HELD_LONG_MS));
-	ASSERT_EQ(0, reader_begin(&quick, c, FAR, FAR_SIZE));
+	ASSERT_EQ(0, reader_begin_bits(&quick, c, FAR, FAR_SIZE));
 	EXPECT_TRUE(call_is_done(&quick.call, HELD_LONG_MS / 3));
 	ASSERT_EQ(0, hold_release("hold_read"));
-	EXPECT_EQ(5, reader_end(&slow));
-	EXPECT_EQ(3, reader_end(&quick));
+	EXPECT_EQ(5, call_end(&slow.call));
+	EXPECT_EQ(3, call_end(&quick.call));
 }
 
 /* Each page is in one of them, and may be in both. */
@@ -400,14 +341,14 @@ TEST_F(race_domain, reads_of_one_range)
 	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, 500));
 	ASSERT_EQ(0, hold_arm("hold_read", IOVA));
-	ASSERT_EQ(0, reader_begin(&r[0], c, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_bits(&r[0], c, IOVA, RAM_SIZE));
 	ASSERT_TRUE(hold_is_met("hold_read", HELD_LONG_MS));
-	ASSERT_EQ(0, reader_begin(&r[1], c, IOVA, RAM_SIZE));
-	ASSERT_EQ(0, reader_begin(&r[2], c, IOVA, RAM_SIZE / 2));
+	ASSERT_EQ(0, reader_begin_bits(&r[1], c, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_bits(&r[2], c, IOVA, RAM_SIZE / 2));
 	call_is_done(&r[1].call, HELD_SHORT_MS);
 	ASSERT_EQ(0, hold_release("hold_read"));
 	for (i = 0; i < 3; i++)
-		EXPECT_LE(0, reader_end(&r[i]));
+		EXPECT_LE(0, call_end(&r[i].call));
 	for (page = 0; page < 500; page++) {
 		EXPECT_TRUE(reader_has(&r[0], page) || reader_has(&r[1], page) ||
 			    reader_has(&r[2], page)) {
@@ -421,19 +362,6 @@ TEST_F(race_domain, reads_of_one_range)
 static int call_start(void *c)
 {
 	return crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0);
-}
-
-struct attacher {
-	struct call call;
-	struct vdev *dev;
-	__u32 pt_id;
-};
-
-static int attacher_attach(void *arg)
-{
-	struct attacher *a = arg;
-
-	return vdev_attach(a->dev, a->pt_id, NULL);
 }
 
 /*
@@ -451,7 +379,7 @@ TEST_F(race_domain, start_during_attach)
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, IOMMU_DIRTY_POLICY_IOMMU, 0,
 				   0, &b->tracker_id));
 	ASSERT_EQ(0, hold_arm("hold_attach", 1 + BOTH));
-	ASSERT_EQ(0, call_begin(&a.call, attacher_attach, &a));
+	ASSERT_EQ(0, attacher_begin(&a));
 	ASSERT_TRUE(hold_is_met("hold_attach", HELD_LONG_MS));
 	ASSERT_EQ(0, call_begin(&start, call_start, c));
 	call_is_done(&start, HELD_SHORT_MS);

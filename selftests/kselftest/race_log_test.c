@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "attacher.h"
 #include "crowd.h"
 #include "oracle.h"
 #include "reader.h"
@@ -45,27 +46,6 @@ static int unmap_far(void *arg)
 	return iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR, FAR_SIZE, &unmapped);
 }
 
-struct attacher {
-	struct call call;
-	struct vdev *dev;
-	__u32 pt_id;
-};
-
-static int attacher_attach(void *arg)
-{
-	struct attacher *a = arg;
-
-	return vdev_attach(a->dev, a->pt_id, NULL);
-}
-
-static int attach_begin(struct attacher *a, struct crowd *c, unsigned int n,
-			__u32 pt_id)
-{
-	a->dev = &c->dev[n];
-	a->pt_id = pt_id;
-	return call_begin(&a->call, attacher_attach, a);
-}
-
 /* ---- Unmap ------------------------------------------------------------------ */
 
 /*
@@ -86,7 +66,8 @@ static int change_of_plan(struct crowd *c, bool change)
 	    reader_begin_held(&r, c, c->b.tracker_id, IOVA, RAM_SIZE))
 		return -1;
 	if (change) {
-		rc = attach_begin(&a, c, BOTH_2, c->b.ioas_id);
+		a = (struct attacher){ .dev = &c->dev[BOTH_2], .pt_id = c->b.ioas_id };
+		rc = attacher_begin(&a);
 		if (rc)
 			return rc;
 		call_is_done(&a.call, HELD_SHORT_MS);
@@ -245,7 +226,8 @@ TEST_F(race_log, other_tracker_asks_while_read_waits)
 	snprintf(mask, sizeof(mask), "%u", 1 << LOG_2);
 	ASSERT_EQ(0, fault("tracker_devices", mask));
 	ASSERT_EQ(0, reader_begin_held(&r, c, c->b.tracker_id, IOVA, RAM_SIZE));
-	ASSERT_EQ(0, attach_begin(&a, c, LOG, ioas));
+	a = (struct attacher){ .dev = &c->dev[LOG], .pt_id = ioas };
+	ASSERT_EQ(0, attacher_begin(&a));
 	EXPECT_TRUE(call_is_done(&a.call, HELD_LONG_MS));
 	/* All may have been dirty as long as the log was the other tracker's */
 	ASSERT_LE(0, reader_read(c, tracker, IOVA, RAM_SIZE));

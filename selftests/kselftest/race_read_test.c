@@ -11,6 +11,7 @@
 
 #include "kselftest_harness.h"
 #include "crowd.h"
+#include "reader.h"
 #include "oracle.h"
 
 #define GIB (1ull << 30)
@@ -43,56 +44,13 @@ FIXTURE_TEARDOWN(race_read)
 	EXPECT_EQ(0, crowd_close(&self->c));
 }
 
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
-/**
- * struct reader - A READ in a thread
- * @call: The thread
- * @c: The machine
- * @iova: First byte
- * @length: Bytes
- * @ranges: What it reported
- */
-struct reader {
-	struct call call;
-	struct crowd *c;
-	__u64 iova;
-	__u64 length;
-	struct iommu_dirty_range ranges[2 * MAPPINGS];
-};
-
-/* Return: the number of pages. */
-static int reader_read(void *arg)
-{
-	struct reader *r = arg;
-	struct bench *b = &r->c->b;
-	struct tracker_read_out out;
-	int rc;
-
-	rc = tracker_read_ranges(b->fd, b->tracker_id, r->iova, r->length, PAGE,
-				 r->ranges, 2 * MAPPINGS, 0, &out);
-	return rc < 0 ? rc : (int)(out.dirty_bytes / PAGE);
-}
-
-static int reader_begin(struct reader *r, struct crowd *c, __u64 iova, __u64 length)
-{
-	*r = (struct reader){ .c = c, .iova = iova, .length = length };
-	return call_begin(&r->call, reader_read, r);
-}
-
 /* A device has written to three pages at each end, and another thread READs everything. */
 static int begin_long_read(struct crowd *c, struct reader *all)
 {
 	if (crowd_dma(c, LOG, FAR, 3) ||
 	    crowd_dma(c, LOG, FAR + (MAPPINGS - 1) * GIB, 3) ||
 	    parameter_set("iommufd_virt", "slow_track_ms", REPORT_MS) ||
-	    reader_begin(all, c, FAR, MAPPINGS * GIB))
+	    reader_begin(all, c, c->b.tracker_id, FAR, MAPPINGS * GIB))
 		return -1;
 	usleep(300000);
 	return 0;
@@ -116,12 +74,12 @@ TEST_F(race_read, unmap_beside_long_read)
 	int pages;
 
 	ASSERT_EQ(0, begin_long_read(c, &all));
-	begin = now();
+	begin = seconds_now();
 	ASSERT_EQ(0, tracker_unmap(c->b.fd, &cmd));
-	TH_LOG("took %.2f s", now() - begin);
-	EXPECT_GT(1, now() - begin);
+	TH_LOG("took %.2f s", seconds_now() - begin);
+	EXPECT_GT(1, seconds_now() - begin);
 	pages = call_end(&all.call);
-	TH_LOG("and the READ beside it %.2f s", now() - begin);
+	TH_LOG("and the READ beside it %.2f s", seconds_now() - begin);
 	/* Each page in at least one of the two */
 	EXPECT_LE(3, pages);
 	EXPECT_LE(6, pages + __builtin_popcountll(bits[0]));
@@ -155,7 +113,7 @@ TEST_F(race_read, small_read_beside_long_read)
 	for (tries = 0; tries < 5 && made > 3; tries++) {
 		before = reports(c);
 		ASSERT_LE(0, before);
-		ASSERT_EQ(0, reader_begin(&one, c, FAR + (MAPPINGS - 1) * GIB,
+		ASSERT_EQ(0, reader_begin(&one, c, c->b.tracker_id, FAR + (MAPPINGS - 1) * GIB,
 					  MAPPING_SIZE));
 		pages += call_end(&one.call);
 		made = reports(c) - before;
@@ -179,19 +137,19 @@ TEST_F(race_read, others_beside_long_read)
 	double begin;
 
 	ASSERT_EQ(0, begin_long_read(c, &all));
-	begin = now();
+	begin = seconds_now();
 	ASSERT_EQ(0, tracker_info(c->b.fd, c->b.tracker_id, &info, sources, 4));
-	TH_LOG("%.2f s after INFO", now() - begin);
+	TH_LOG("%.2f s after INFO", seconds_now() - begin);
 	ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, MAPPING_SIZE,
 				      FAR / 2, IOMMUFD_MAP_RW));
 	ASSERT_EQ(0, iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR / 2, MAPPING_SIZE,
 					&unmapped));
-	TH_LOG("%.2f s after map and unmap", now() - begin);
+	TH_LOG("%.2f s after map and unmap", seconds_now() - begin);
 	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
-	TH_LOG("%.2f s after attach", now() - begin);
+	TH_LOG("%.2f s after attach", seconds_now() - begin);
 	ASSERT_EQ(0, crowd_detach(c, BOTH));
-	TH_LOG("%.2f s after detach", now() - begin);
-	EXPECT_GT(3, now() - begin);
+	TH_LOG("%.2f s after detach", seconds_now() - begin);
+	EXPECT_GT(3, seconds_now() - begin);
 	EXPECT_EQ(6, call_end(&all.call));
 }
 
@@ -216,9 +174,9 @@ TEST_F(race_read, timeout)
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 3));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + (MAPPINGS - 1) * GIB, 3));
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", REPORT_MS));
-	begin = now();
+	begin = seconds_now();
 	ASSERT_EQ(0, tracker_read(c->b.fd, &cmd));
-	EXPECT_GT(3, now() - begin);
+	EXPECT_GT(3, seconds_now() - begin);
 	EXPECT_GT(FAR + MAPPINGS * GIB, cmd.out_next_iova);
 	EXPECT_LE(FAR, cmd.out_next_iova);
 	bytes = cmd.out_dirty_bytes;
@@ -261,7 +219,7 @@ TEST_F(race_read, report_that_a_read_has_left)
 	EXPECT_EQ(0, cmd.out_dirty_bytes);
 	ASSERT_EQ(0, crowd_attach(c, UNTRACKED, c->b.ioas_id));
 	ASSERT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, UNTRACKED));
-	ASSERT_EQ(0, reader_begin(&r, c, FAR, MAPPING_SIZE));
+	ASSERT_EQ(0, reader_begin(&r, c, c->b.tracker_id, FAR, MAPPING_SIZE));
 	call_is_done(&r.call, HELD_SHORT_MS);
 	ASSERT_EQ(0, hold_release("hold_track"));
 	EXPECT_EQ(3, call_end(&r.call));
@@ -287,10 +245,9 @@ TEST_F(race_read, bit_of_several_windows)
 static int read_and_count(struct crowd *c)
 {
 	struct iommu_dirty_source_info info[2];
-	struct reader r = { .c = c, .iova = FAR / 2, .length = 2 * GIB };
 
 	if (bench_source(&c->b, c->dev[LOG].dev_id, &info[0]) ||
-	    reader_read(&r) < 0 ||
+	    reader_read(c, c->b.tracker_id, FAR / 2, 2 * GIB) < 0 ||
 	    bench_source(&c->b, c->dev[LOG].dev_id, &info[1]))
 		return -1;
 	return info[1].harvests - info[0].harvests;
@@ -334,7 +291,7 @@ TEST_F(race_read, first_pages_of_windows)
 			pages++;
 		}
 	ASSERT_LT(4, pages);
-	ASSERT_EQ(0, reader_begin(&all, c, FAR, MAPPINGS * GIB));
+	ASSERT_EQ(0, reader_begin(&all, c, c->b.tracker_id, FAR, MAPPINGS * GIB));
 	EXPECT_EQ(pages, call_end(&all.call));
 }
 
@@ -355,12 +312,11 @@ struct crowder {
 static int crowder_read(void *arg)
 {
 	struct crowder *s = arg;
-	struct reader r = { .c = s->c, .iova = FAR + s->mapping * GIB,
-			    .length = MAPPING_SIZE };
 	int rc = 0;
 
 	while (!s->stop && rc >= 0)
-		rc = reader_read(&r);
+		rc = reader_read(s->c, s->c->b.tracker_id, FAR + s->mapping * GIB,
+				 MAPPING_SIZE);
 	return rc < 0 ? rc : 0;
 }
 
@@ -379,7 +335,7 @@ TEST_F(race_read, small_reads_do_not_starve_others)
 		ASSERT_EQ(0, call_begin(&small[i].call, crowder_read, &small[i]));
 	}
 	usleep(200000);
-	ASSERT_EQ(0, reader_begin(&large, c, FAR, 20 * GIB));
+	ASSERT_EQ(0, reader_begin(&large, c, c->b.tracker_id, FAR, 20 * GIB));
 	EXPECT_TRUE(call_is_done(&large.call, 30000));
 	for (i = 0; i < 3; i++)
 		small[i].stop = true;

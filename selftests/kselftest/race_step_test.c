@@ -9,6 +9,7 @@
 
 #include "kselftest_harness.h"
 #include "crowd.h"
+#include "reader.h"
 #include "held.h"
 
 #undef TEST_TIMEOUT_DEFAULT
@@ -37,62 +38,25 @@ FIXTURE_TEARDOWN(race_step)
 	EXPECT_EQ(0, crowd_close(&self->c));
 }
 
-/**
- * struct reading - A READ in a thread
- * @call: The thread
- * @b: The tracker's
- * @iova: First byte
- * @length: Bytes, at most RAM_SIZE
- * @bits: What was reported
- */
-struct reading {
-	struct call call;
-	struct bench *b;
-	__u64 iova;
-	__u64 length;
-	__u64 bits[RAM_WORDS];
-};
-
-static int reading_read(void *arg)
-{
-	struct reading *r = arg;
-	struct tracker_read_out out;
-
-	return tracker_read_bitmap(r->b->fd, r->b->tracker_id, r->iova, r->length,
-				   PAGE, r->bits, 0, &out);
-}
-
-static int reading_begin(struct reading *r, struct crowd *c, __u64 iova,
-			 __u64 length)
-{
-	*r = (struct reading){ .b = &c->b, .iova = iova, .length = length };
-	return call_begin(&r->call, reading_read, r);
-}
-
-static bool reading_has(const struct reading *r, __u64 page)
-{
-	return r->bits[page / 64] >> (page % 64) & 1;
-}
-
 /* A READ of its first page takes the dirty bit of a leaf that another READ needs. */
 TEST_F(race_step, rest_of_a_leaf)
 {
 	struct crowd *c = &self->c;
-	struct reading first, rest;
+	struct reader first, rest;
 	bool met = false;
 	unsigned int i;
 
 	for (i = 0; i < TRIES && !met; i++) {
 		ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 3 * PAGE, 1));
 		ASSERT_EQ(0, delay_at("harvested", 3000000));
-		ASSERT_EQ(0, reading_begin(&first, c, IOVA, PAGE));
+		ASSERT_EQ(0, reader_begin_bits(&first, c, IOVA, PAGE));
 		usleep(300000);
 		ASSERT_EQ(0, delay_at("", 0));
-		ASSERT_EQ(0, reading_begin(&rest, c, IOVA + PAGE, HUGE - PAGE));
-		ASSERT_EQ(0, call_end(&rest.call));
+		ASSERT_EQ(0, reader_begin_bits(&rest, c, IOVA + PAGE, HUGE - PAGE));
+		ASSERT_LE(0, call_end(&rest.call));
 		met = !call_is_done(&first.call, 0);
-		ASSERT_EQ(0, call_end(&first.call));
-		EXPECT_TRUE(reading_has(&rest, 2));
+		ASSERT_LE(0, call_end(&first.call));
+		EXPECT_TRUE(reader_has(&rest, 2));
 	}
 	EXPECT_TRUE(met);
 }
@@ -101,18 +65,18 @@ TEST_F(race_step, rest_of_a_leaf)
 TEST_F(race_step, same_range)
 {
 	struct crowd *c = &self->c;
-	struct reading r[2];
+	struct reader r[2];
 
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, 5));
 	ASSERT_EQ(0, hold_arm("hold_read", IOVA));
-	ASSERT_EQ(0, reading_begin(&r[0], c, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_bits(&r[0], c, IOVA, RAM_SIZE));
 	ASSERT_TRUE(hold_is_met("hold_read", HELD_LONG_MS));
-	ASSERT_EQ(0, reading_begin(&r[1], c, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_bits(&r[1], c, IOVA, RAM_SIZE));
 	EXPECT_FALSE(call_is_done(&r[1].call, HELD_SHORT_MS));
 	ASSERT_EQ(0, hold_release("hold_read"));
-	EXPECT_EQ(0, call_end(&r[0].call));
-	EXPECT_EQ(0, call_end(&r[1].call));
-	EXPECT_TRUE(reading_has(&r[0], 4) || reading_has(&r[1], 4));
+	EXPECT_LE(0, call_end(&r[0].call));
+	EXPECT_LE(0, call_end(&r[1].call));
+	EXPECT_TRUE(reader_has(&r[0], 4) || reader_has(&r[1], 4));
 }
 
 static int unmap_ram(void *arg)
@@ -126,20 +90,20 @@ static int unmap_ram(void *arg)
 TEST_F(race_step, unmap)
 {
 	struct crowd *c = &self->c;
-	struct reading r;
+	struct reader r;
 	struct call call;
 
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, 5));
 	ASSERT_EQ(0, hold_arm("hold_read", IOVA));
 	ASSERT_EQ(0, call_begin(&call, unmap_ram, c));
 	ASSERT_TRUE(hold_is_met("hold_read", HELD_LONG_MS));
-	ASSERT_EQ(0, reading_begin(&r, c, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, reader_begin_bits(&r, c, IOVA, RAM_SIZE));
 	EXPECT_FALSE(call_is_done(&r.call, HELD_SHORT_MS));
 	ASSERT_EQ(0, hold_release("hold_read"));
 	EXPECT_EQ(0, call_end(&call));
-	EXPECT_EQ(0, call_end(&r.call));
-	EXPECT_TRUE(reading_has(&r, 0));
-	EXPECT_TRUE(reading_has(&r, 4));
+	EXPECT_LE(0, call_end(&r.call));
+	EXPECT_TRUE(reader_has(&r, 0));
+	EXPECT_TRUE(reader_has(&r, 4));
 }
 
 TEST_HARNESS_MAIN

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * READs that count; see reader.h.
+ * READs in a thread or not; see reader.h.
  */
 #include <string.h>
 #include <unistd.h>
@@ -14,8 +14,14 @@ static int reader_run(void *arg)
 	int rc;
 
 	memset(r->ranges, 0, sizeof(r->ranges));
-	rc = tracker_read_ranges(r->fd, r->tracker_id, r->iova, r->length, PAGE,
-				 r->ranges, 256, 0, &out);
+	memset(r->bits, 0, sizeof(r->bits));
+	if (r->is_bitmap)
+		rc = tracker_read_bitmap(r->fd, r->tracker_id, r->iova, r->length, PAGE,
+					 r->bits, 0, &out);
+	else
+		rc = tracker_read_ranges(r->fd, r->tracker_id, r->iova, r->length, PAGE,
+					 r->ranges, READER_RANGES, 0, &out);
+	r->flags = out.flags;
 	return rc < 0 ? rc : (int)(out.dirty_bytes / PAGE);
 }
 
@@ -26,6 +32,7 @@ static void reader_init(struct reader *r, struct crowd *c, __u32 tracker_id,
 	r->tracker_id = tracker_id;
 	r->iova = iova;
 	r->length = length;
+	r->is_bitmap = false;
 }
 
 /**
@@ -46,7 +53,23 @@ int reader_begin(struct reader *r, struct crowd *c, __u32 tracker_id, __u64 iova
 }
 
 /**
- * reader_begin_held() - The same, with the reports of devices held (hold_track)
+ * reader_begin_bits() - Begin a READ with a bitmap of the machine's tracker
+ * @r: The READ; to be ended with call_end(&@r->call)
+ * @c: The machine
+ * @iova: First byte
+ * @length: Bytes, at most RAM_SIZE
+ *
+ * Return: 0, or -errno.
+ */
+int reader_begin_bits(struct reader *r, struct crowd *c, __u64 iova, __u64 length)
+{
+	reader_init(r, c, c->b.tracker_id, iova, length);
+	r->is_bitmap = true;
+	return call_begin(&r->call, reader_run, r);
+}
+
+/**
+ * reader_begin_held() - As reader_begin(), with the reports of devices held (hold_track)
  * @r: The READ
  * @c: The machine
  * @tracker_id: The tracker
