@@ -23,7 +23,7 @@
 #define UNTRACKED 0
 
 FIXTURE(access) {
-	struct bench b;
+	struct testbed b;
 	int cpu;
 };
 
@@ -60,10 +60,10 @@ static int attach(int fd, __u32 ioas_id)
 FIXTURE_SETUP(access)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, bench_open_empty(b, false));
-	ASSERT_EQ(0, bench_map(b));
+	ASSERT_EQ(0, testbed_open_empty(b, false));
+	ASSERT_EQ(0, testbed_map(b));
 	self->cpu = open_cpu("");
 	ASSERT_LE(0, self->cpu);
 	bind.iommufd = b->fd;
@@ -77,7 +77,7 @@ FIXTURE_TEARDOWN(access)
 	EXPECT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
 	EXPECT_EQ(0, parameter_set("iommufd_virt_vfio_pci", "scope_last", "0"));
 	close(self->cpu);
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 static int cpu_do(int fd, __u32 op, __u64 page, __u64 pages)
@@ -97,9 +97,9 @@ static int cpu(FIXTURE_DATA(access) *self, __u32 op, __u64 page, __u64 pages)
 /* READ all of RAM; the number of pages reported, or -errno. */
 static int read_ram(FIXTURE_DATA(access) *self)
 {
-	int rc = bench_read(&self->b, 0, RAM_PAGES, 0, NULL);
+	int rc = testbed_read(&self->b, 0, RAM_PAGES, 0, NULL);
 
-	return rc ? rc : (int)bench_count(&self->b);
+	return rc ? rc : (int)testbed_count(&self->b);
 }
 
 /* Of 7 pages, those that were really written and not reported. */
@@ -109,13 +109,13 @@ static int lost(FIXTURE_DATA(access) *self, __u64 page)
 
 	for (i = 0; i < 7; i++)
 		n += self->b.ram[(page + i) * PAGE] &&
-		     !bench_bit(&self->b, page + i);
+		     !testbed_bit(&self->b, page + i);
 	return n;
 }
 
 TEST_F(access, writes_are_dirt)
 {
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_READ, 0, 100));
 	EXPECT_EQ(0, read_ram(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 5, 7));
@@ -133,7 +133,7 @@ TEST_F(access, is_in_info)
 	struct iommu_dirty_source_info sources[4];
 	struct iommu_dirty_tracker_info info;
 
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 5, 7));
 	ASSERT_EQ(0, tracker_info(self->b.fd, self->b.tracker_id, &info, sources,
 				  4));
@@ -147,7 +147,7 @@ TEST_F(access, is_in_info)
 TEST_F(access, writes_control)
 {
 	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", NO_ACCESS));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 5, 7));
 	EXPECT_EQ(0, read_ram(self));
 	EXPECT_EQ(7, lost(self, 5));
@@ -157,14 +157,14 @@ TEST_F(access, write_pins_are_dirt)
 {
 	/* From before START, too */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	EXPECT_EQ(7, read_ram(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
 	EXPECT_EQ(7, read_ram(self));
 	EXPECT_EQ(0, lost(self, 5));
 	/* A part of them */
-	ASSERT_EQ(0, bench_read(&self->b, 0, 8, 0, NULL));
-	EXPECT_EQ(3, bench_count(&self->b));
+	ASSERT_EQ(0, testbed_read(&self->b, 0, 8, 0, NULL));
+	EXPECT_EQ(3, testbed_count(&self->b));
 	/* and once more when they are unpinned */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
 	EXPECT_EQ(7, read_ram(self));
@@ -175,7 +175,7 @@ TEST_F(access, write_pins_control)
 {
 	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", NO_ACCESS));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
 	EXPECT_EQ(0, read_ram(self));
 	EXPECT_EQ(7, lost(self, 5));
@@ -183,7 +183,7 @@ TEST_F(access, write_pins_control)
 
 TEST_F(access, read_pins_are_not)
 {
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 5, 7));
 	EXPECT_EQ(0, read_ram(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
@@ -193,7 +193,7 @@ TEST_F(access, read_pins_are_not)
 TEST_F(access, a_driver_that_marks)
 {
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_DECLARE, 0, 0));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
 	EXPECT_EQ(0, read_ram(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 2));
@@ -218,7 +218,7 @@ TEST_F(access, pins_of_another)
 	ASSERT_LE(0, other);
 	ASSERT_EQ(0, ioctl(other, VFIO_DEVICE_BIND_IOMMUFD, &bind));
 	ASSERT_EQ(0, attach(other, self->b.ioas_id));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	/* One reads; the other writes, and is the first to go */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 5, 7));
 	ASSERT_EQ(0, cpu_do(other, VIRT_CPU_PIN_WRITE, 5, 7));
@@ -234,10 +234,10 @@ TEST_F(access, pins_of_another)
 /* Unmap, replace and close take the pins away, and not their dirty pages. */
 TEST_F(access, pins_that_are_taken_away)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u32 ioas;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
 	ASSERT_EQ(7, read_ram(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
@@ -265,7 +265,7 @@ TEST_F(access, pins_that_are_taken_away)
 /* Pins from before the tracker was made: until they are undone, what is pinned is dirty. */
 static int pin_and_make_tracker(FIXTURE_DATA(access) *self)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	int rc;
 
 	rc = iommufd_destroy(b->fd, b->tracker_id) ?:
@@ -278,14 +278,14 @@ TEST_F(access, pins_older_than_the_tracker)
 {
 	ASSERT_EQ(0, pin_and_make_tracker(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 20, 3));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	/* The purpose of each pin cannot be distinguished */
 	EXPECT_EQ(12, read_ram(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
 	EXPECT_EQ(12, read_ram(self));
 	EXPECT_EQ(0, lost(self, 5));
-	ASSERT_EQ(0, bench_read(&self->b, 0, 8, 0, NULL));
-	EXPECT_EQ(3, bench_count(&self->b));
+	ASSERT_EQ(0, testbed_read(&self->b, 0, 8, 0, NULL));
+	EXPECT_EQ(3, testbed_count(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
 	EXPECT_EQ(12, read_ram(self));
 	EXPECT_EQ(0, lost(self, 5));
@@ -306,7 +306,7 @@ TEST_F(access, older_pins_control)
 {
 	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", NO_ACCESS));
 	ASSERT_EQ(0, pin_and_make_tracker(self));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
 	EXPECT_EQ(0, read_ram(self));
 	EXPECT_EQ(7, lost(self, 5));
@@ -314,10 +314,10 @@ TEST_F(access, older_pins_control)
 
 TEST_F(access, older_pins_that_are_taken_away)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, pin_and_make_tracker(self));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(9, read_ram(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
@@ -365,16 +365,16 @@ TEST_F(access, scope)
 
 	ASSERT_EQ(0, scope(100, 20));
 	ASSERT_EQ(0, open_scoped(self));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_SCOPE, kind(self));
-	ASSERT_EQ(0, bench_write(&self->b, 103, 2));
-	ASSERT_EQ(0, bench_read(&self->b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(20, bench_count(&self->b));
-	EXPECT_TRUE(bench_bit(&self->b, 103) && bench_bit(&self->b, 104));
+	ASSERT_EQ(0, testbed_write(&self->b, 103, 2));
+	ASSERT_EQ(0, testbed_read(&self->b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(20, testbed_count(&self->b));
+	EXPECT_TRUE(testbed_bit(&self->b, 103) && testbed_bit(&self->b, 104));
 	EXPECT_EQ(0, out.flags);
 	/* always */
 	EXPECT_EQ(20, read_ram(self));
-	ASSERT_EQ(0, bench_write(&self->b, 103, 2));
+	ASSERT_EQ(0, testbed_write(&self->b, 103, 2));
 	ASSERT_EQ(0, vdev_detach(&self->b.dev));
 	EXPECT_EQ(20, read_ram(self));
 	EXPECT_EQ(0, read_ram(self));
@@ -383,14 +383,14 @@ TEST_F(access, scope)
 /* A scope is precise enough for REQUIRE_PRECISE. */
 TEST_F(access, scope_is_precise)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, scope(100, 20));
 	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0,
 				   IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE, 0,
 				   &b->tracker_id));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	EXPECT_EQ(0, open_scoped(self));
 	vdev_close(&b->dev);
 	ASSERT_EQ(0, parameter_set("iommufd_virt_vfio_pci", "scope_last", "0"));

@@ -51,7 +51,7 @@ FIXTURE_VARIANT_ADD(border, log) { .device = LOG, .huge = true };
 
 FIXTURE_SETUP(border)
 {
-	struct bench *b = &self->c.b;
+	struct testbed *b = &self->c.b;
 	__u64 unmapped;
 	unsigned int i;
 
@@ -128,7 +128,7 @@ static int write_all(struct crowd *c, unsigned int device, const struct pages *p
 /* READ a part in the middle, then each mapping; what of @p is in neither. */
 static int lost_of(struct crowd *c, const struct pages *p, __u64 page, __u64 pages)
 {
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	bool got[16] = {};
 	unsigned int a, i;
 	int lost = 0;
@@ -137,7 +137,7 @@ static int lost_of(struct crowd *c, const struct pages *p, __u64 page, __u64 pag
 		return -1;
 	for (i = 0; i < p->count; i++)
 		if (p->page[i] >= page && p->page[i] < page + pages) {
-			got[i] = bench_bit(b, p->page[i] - page);
+			got[i] = testbed_bit(b, p->page[i] - page);
 			/* Nothing that is asked for may be left for later */
 			lost += !got[i];
 		}
@@ -148,7 +148,7 @@ static int lost_of(struct crowd *c, const struct pages *p, __u64 page, __u64 pag
 		for (i = 0; i < p->count; i++)
 			if (p->page[i] >= areas[a].to &&
 			    p->page[i] < areas[a].to + areas[a].pages)
-				got[i] |= bench_bit(b, p->page[i] - areas[a].to);
+				got[i] |= testbed_bit(b, p->page[i] - areas[a].to);
 	}
 	for (i = 0; i < p->count; i++)
 		lost += !got[i];
@@ -200,7 +200,7 @@ TEST_F(border, read_a_part)
 TEST_F(border, unmap)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	unsigned int a, i;
 
 	for (a = 0; a < NR_AREAS; a++) {

@@ -134,7 +134,7 @@ TEST_F_TIMEOUT(control, is_noticed, 250)
  * be reported by the next READ, if anything differs.
  */
 struct reader {
-	struct bench b;
+	struct testbed b;
 	volatile __u64 copy;
 };
 
@@ -153,11 +153,11 @@ static void *copy_at_once(void *arg)
 static int publish_rounds(struct __test_metadata *_metadata)
 {
 	struct reader *r = calloc(1, sizeof(*r));
-	struct bench *b = &r->b;
+	struct testbed *b = &r->b;
 	unsigned int i, lost = 0;
 
-	ASSERT_EQ(0, bench_open(b, AMD_0, false));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_open(b, AMD_0, false));
+	ASSERT_EQ(0, testbed_start(b));
 	for (i = 0; i < 10; i++) {
 		pthread_t thread;
 		struct vdev_job job;
@@ -175,11 +175,11 @@ static int publish_rounds(struct __test_metadata *_metadata)
 						 PAGE, PAGE, b->bits, 0, NULL));
 		ASSERT_EQ(0, pthread_join(thread, NULL));
 		ASSERT_EQ(0, vdev_wait(&b->dev, 20000));
-		ASSERT_EQ(0, bench_read(b, 0, 1, 0, NULL));
-		if (!bench_bit(b, 0) && r->copy != *(volatile __u64 *)b->ram)
+		ASSERT_EQ(0, testbed_read(b, 0, 1, 0, NULL));
+		if (!testbed_bit(b, 0) && r->copy != *(volatile __u64 *)b->ram)
 			lost++;
 	}
-	bench_close(b);
+	testbed_close(b);
 	free(r);
 	return lost;
 }

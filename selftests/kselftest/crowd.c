@@ -7,7 +7,7 @@
 #include "crowd.h"
 #include "../lib/log.h"
 
-/** crowd_open() - Make an IOAS with RAM in it; @huge as for bench_open_empty() */
+/** crowd_open() - Make an IOAS with RAM in it; @huge as for testbed_open_empty() */
 int crowd_open(struct crowd *c, bool huge)
 {
 	unsigned int i;
@@ -15,9 +15,9 @@ int crowd_open(struct crowd *c, bool huge)
 
 	for (i = 0; i < CROWD; i++)
 		c->dev[i].fd = -1;
-	rc = bench_open_empty(&c->b, huge);
+	rc = testbed_open_empty(&c->b, huge);
 	if (!rc)
-		rc = bench_map(&c->b);
+		rc = testbed_map(&c->b);
 	c->far = mmap(NULL, FAR_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	return rc ?: c->far == MAP_FAILED ? -errno : 0;
@@ -43,7 +43,7 @@ int crowd_close(struct crowd *c)
 		vdev_stop(&c->dev[i]);
 		vdev_close(&c->dev[i]);
 	}
-	bench_close(&c->b);
+	testbed_close(&c->b);
 	return rc;
 }
 
@@ -78,19 +78,19 @@ int crowd_detach(struct crowd *c, unsigned int n)
 /** crowd_start() - Make the IOAS's tracker if need be, and start it */
 int crowd_start(struct crowd *c, __u32 policy, __u32 flags)
 {
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	int rc = 0;
 
 	if (!b->tracker_id)
 		rc = tracker_alloc(b->fd, b->ioas_id, policy, flags, 0,
 				   &b->tracker_id);
-	return rc ?: bench_start(b);
+	return rc ?: testbed_start(b);
 }
 
 /** crowd_kind() - The kind of source that a device has */
 int crowd_kind(struct crowd *c, unsigned int n)
 {
-	return bench_kind(&c->b, c->dev[n].dev_id);
+	return testbed_kind(&c->b, c->dev[n].dev_id);
 }
 
 /**
@@ -113,7 +113,7 @@ int crowd_hwpt(struct crowd *c, unsigned int n, __u32 ioas_id, __u32 *hwpt_id)
 /** crowd_copy_ioas() - Make a second IOAS with the same RAM at the same place */
 int crowd_copy_ioas(struct crowd *c, __u32 *ioas_id)
 {
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	int rc = iommufd_ioas_alloc(b->fd, ioas_id);
 
 	/* Else pages that are neighbours by chance become one leaf */
@@ -158,13 +158,13 @@ int crowd_write_on(struct crowd *c, unsigned int n, __u64 iova, __u64 length,
  */
 long crowd_read(struct crowd *c, __u32 tracker_id, __u64 iova, __u64 length)
 {
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	int rc;
 
 	memset(b->bits, 0, sizeof(b->bits));
 	rc = tracker_read_bitmap(b->fd, tracker_id, iova, length, PAGE, b->bits,
 				 0, NULL);
-	return rc ?: (long)bench_count(b);
+	return rc ?: (long)testbed_count(b);
 }
 
 /** crowd_log_is_free() - Can the user of an open device start and stop its log? */

@@ -44,7 +44,7 @@ enum {
  * @far: FAR_SIZE bytes, mapped by crowd_map_far()
  */
 struct crowd {
-	struct bench b;
+	struct testbed b;
 	struct vdev dev[CROWD];
 	char *far;
 };

@@ -249,7 +249,7 @@ static void unmap_cannot_be_read(struct __test_metadata *_metadata, struct crowd
 				 unsigned int n)
 {
 	struct tracker_read_out out;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 
 	ASSERT_EQ(0, crowd_attach(c, n, b->ioas_id));
 	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
@@ -259,7 +259,7 @@ static void unmap_cannot_be_read(struct __test_metadata *_metadata, struct crowd
 	memset(b->bits, 0, sizeof(b->bits));
 	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, IOVA, RAM_SIZE, PAGE,
 					 b->bits, 0, &out));
-	EXPECT_EQ(RAM_PAGES, bench_count(b));
+	EXPECT_EQ(RAM_PAGES, testbed_count(b));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, out.flags);
 }
 

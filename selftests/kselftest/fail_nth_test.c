@@ -28,7 +28,7 @@
 #define SECONDS 600
 
 FIXTURE(fail_nth) {
-	struct bench b;
+	struct testbed b;
 	struct vdev second;
 	char *extra;
 	struct injector in;
@@ -63,7 +63,7 @@ FIXTURE_SETUP(fail_nth)
 	self->b.dev.fd = -1;
 	if (inject_open(&self->in))
 		SKIP(return, "this kernel has no fault injection");
-	ASSERT_EQ(0, bench_open(&self->b, variant->device, false));
+	ASSERT_EQ(0, testbed_open(&self->b, variant->device, false));
 	ASSERT_EQ(0, vdev_open(&self->second, self->b.fd, variant->second));
 	self->extra = mmap(NULL, EXTRA_PAGES * PAGE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -74,7 +74,7 @@ FIXTURE_TEARDOWN(fail_nth)
 {
 	if (self->second.fd >= 0)
 		vdev_close(&self->second);
-	bench_close(&self->b);
+	testbed_close(&self->b);
 	inject_close(&self->in);
 }
 
@@ -93,7 +93,7 @@ FIXTURE_TEARDOWN(fail_nth)
 		ASSERT_EQ(0, rc);	\
 } while (0)
 
-static bool in_both(const struct bench *b, const __u64 *before, __u64 page,
+static bool in_both(const struct testbed *b, const __u64 *before, __u64 page,
 		    __u64 pages)
 {
 	__u64 i;
@@ -121,7 +121,7 @@ static int write_extra(struct vdev *dev, __u64 page, __u64 pages)
 }
 
 /* Dirty pages of the extra area, up to 64 of them. */
-static __u64 read_extra(const struct bench *b)
+static __u64 read_extra(const struct testbed *b)
 {
 	__u64 bits[2] = {};
 
@@ -132,7 +132,7 @@ static __u64 read_extra(const struct bench *b)
 }
 
 /* Is this page dirty? */
-static int read_page(const struct bench *b, __u64 iova)
+static int read_page(const struct testbed *b, __u64 iova)
 {
 	__u64 bit = 0;
 	int rc = tracker_read_bitmap(b->fd, b->tracker_id, iova, PAGE, PAGE, &bit,
@@ -143,7 +143,7 @@ static int read_page(const struct bench *b, __u64 iova)
 
 TEST_F_TIMEOUT(fail_nth, alloc_start_stop_destroy, SECONDS)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int n;
 	bool hit;
 	int rc;
@@ -159,17 +159,17 @@ TEST_F_TIMEOUT(fail_nth, alloc_start_stop_destroy, SECONDS)
 						   &b->tracker_id));
 	}
 	EACH_NTH(n, hit) {
-		INJECTED(n, hit, rc, bench_start(b));
+		INJECTED(n, hit, rc, testbed_start(b));
 		if (rc)
-			ASSERT_EQ(0, bench_start(b));
-		ASSERT_EQ(0, bench_write(b, 5, 3));
-		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+			ASSERT_EQ(0, testbed_start(b));
+		ASSERT_EQ(0, testbed_write(b, 5, 3));
+		ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 		memset(self->before, 0, sizeof(self->before));
 		ASSERT_TRUE(in_both(b, self->before, 5, 3));
 		ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
 	}
 	EACH_NTH(n, hit) {
-		ASSERT_EQ(0, bench_start(b));
+		ASSERT_EQ(0, testbed_start(b));
 		INJECTED(n, hit, rc, tracker_set(b->fd, b->tracker_id, 0, NULL,
 						 NULL));
 		if (rc)
@@ -177,7 +177,7 @@ TEST_F_TIMEOUT(fail_nth, alloc_start_stop_destroy, SECONDS)
 						 NULL));
 	}
 	EACH_NTH(n, hit) {
-		ASSERT_EQ(0, bench_start(b));
+		ASSERT_EQ(0, testbed_start(b));
 		INJECTED(n, hit, rc, iommufd_destroy(b->fd, b->tracker_id));
 		if (rc)
 			ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
@@ -190,24 +190,24 @@ TEST_F_TIMEOUT(fail_nth, alloc_start_stop_destroy, SECONDS)
 /* To small leaves and back: what fails changes nothing, and all is reported. */
 TEST_F_TIMEOUT(fail_nth, split, SECONDS)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int n;
 	bool hit;
 	int rc;
 
-	bench_close(b);
-	ASSERT_EQ(0, bench_open(b, variant->device, true));
+	testbed_close(b);
+	ASSERT_EQ(0, testbed_open(b, variant->device, true));
 	EACH_NTH(n, hit) {
-		ASSERT_EQ(0, bench_start(b));
-		ASSERT_EQ(0, bench_write(b, 5, 3));
+		ASSERT_EQ(0, testbed_start(b));
+		ASSERT_EQ(0, testbed_write(b, 5, 3));
 		INJECTED(n, hit, rc, tracker_set(b->fd, b->tracker_id,
 						 IOMMU_DIRTY_TRACKER_ENABLE |
 							 IOMMU_DIRTY_TRACKER_SPLIT,
 						 NULL, NULL));
-		ASSERT_EQ(0, bench_write(b, 700, 3)) {
+		ASSERT_EQ(0, testbed_write(b, 700, 3)) {
 			TH_LOG("after allocation %u failed: %d", n, rc);
 		}
-		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 		memset(self->before, 0, sizeof(self->before));
 		ASSERT_TRUE(in_both(b, self->before, 5, 3));
 		ASSERT_TRUE(in_both(b, self->before, 700, 3));
@@ -220,25 +220,25 @@ TEST_F_TIMEOUT(fail_nth, split, SECONDS)
 					 NULL, NULL));
 		INJECTED(n, hit, rc, tracker_set(b->fd, b->tracker_id, 0, NULL,
 						 NULL));
-		ASSERT_EQ(0, bench_write(b, 0, RAM_PAGES));
+		ASSERT_EQ(0, testbed_write(b, 0, RAM_PAGES));
 	}
 }
 
 TEST_F_TIMEOUT(fail_nth, read, SECONDS)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int n;
 	bool hit;
 	int rc;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	EACH_NTH(n, hit) {
-		ASSERT_EQ(0, bench_write(b, 7, 2));
-		ASSERT_EQ(0, bench_write(b, 1000, 70));
-		ASSERT_EQ(0, bench_write(b, RAM_PAGES - 1, 1));
-		INJECTED(n, hit, rc, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		ASSERT_EQ(0, testbed_write(b, 7, 2));
+		ASSERT_EQ(0, testbed_write(b, 1000, 70));
+		ASSERT_EQ(0, testbed_write(b, RAM_PAGES - 1, 1));
+		INJECTED(n, hit, rc, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 		memcpy(self->before, b->bits, sizeof(b->bits));
-		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 		ASSERT_TRUE(in_both(b, self->before, 7, 2)) {
 			TH_LOG("place %u, status %d", n, rc);
 		}
@@ -250,7 +250,7 @@ TEST_F_TIMEOUT(fail_nth, read, SECONDS)
 /* A peek must not take dirty pages away, whatever fails. */
 TEST_F_TIMEOUT(fail_nth, peek_ranges_count_info, SECONDS)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_source_info sources[4];
 	struct iommu_dirty_tracker_info info;
 	struct iommu_dirty_range r[4] = {};
@@ -259,13 +259,13 @@ TEST_F_TIMEOUT(fail_nth, peek_ranges_count_info, SECONDS)
 	bool hit;
 	int rc;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 20, 3));
-	ASSERT_EQ(0, bench_write(b, 3000, 1));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 20, 3));
+	ASSERT_EQ(0, testbed_write(b, 3000, 1));
 	EACH_NTH(n, hit)
 		INJECTED(n, hit, rc,
-			 bench_read(b, 0, RAM_PAGES,
-				    IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, NULL));
+			 testbed_read(b, 0, RAM_PAGES,
+				      IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, NULL));
 	EACH_NTH(n, hit)
 		INJECTED(n, hit, rc,
 			 tracker_count(b->fd, b->tracker_id, IOVA, RAM_SIZE,
@@ -284,19 +284,19 @@ TEST_F_TIMEOUT(fail_nth, peek_ranges_count_info, SECONDS)
 		INJECTED(n, hit, rc, tracker_info(b->fd, b->tracker_id, &info,
 						  sources, 4) < 0);
 	memset(self->before, 0, sizeof(self->before));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 	EXPECT_TRUE(in_both(b, self->before, 20, 3));
 	EXPECT_TRUE(in_both(b, self->before, 3000, 1));
 }
 
 TEST_F_TIMEOUT(fail_nth, map_unmap, SECONDS)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int n;
 	bool hit;
 	int rc;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	EACH_NTH(n, hit) {
 		INJECTED(n, hit, rc,
 			 iommufd_ioas_map(b->fd, b->ioas_id, self->extra,
@@ -333,13 +333,13 @@ TEST_F_TIMEOUT(fail_nth, map_unmap, SECONDS)
 
 TEST_F_TIMEOUT(fail_nth, attach_detach, SECONDS)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int n;
 	__u32 hwpt_id;
 	bool hit;
 	int rc;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, self->extra,
 				      EXTRA_PAGES * PAGE, EXTRA_IOVA,
 				      IOMMUFD_MAP_RW));
@@ -375,7 +375,7 @@ TEST_F_TIMEOUT(fail_nth, attach_detach, SECONDS)
  */
 TEST_F_TIMEOUT(fail_nth, starved, SECONDS)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u64 bits[PLACES * PLACE_SIZE / HUGE / 64];
 	unsigned int space, i;
 	__u64 at, any;
@@ -389,7 +389,7 @@ TEST_F_TIMEOUT(fail_nth, starved, SECONDS)
 	ASSERT_EQ(-ENOMEM, rc);
 	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas_id));
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	for (space = 0; space < STARVED_UP_TO; space += space < 1024 ? 32 : 512) {
 		for (i = 0; i < PLACES; i++) {
 			at = EXTRA_IOVA + i * PLACE_SIZE;
@@ -437,18 +437,18 @@ TEST_F_TIMEOUT(fail_nth, starved, SECONDS)
 /* READ without memory: reported by it, or by the next one. */
 TEST_F_TIMEOUT(fail_nth, starved_read, SECONDS)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int space;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	for (space = 0; space < STARVED_UP_TO; space += space < 1024 ? 32 : 512) {
-		ASSERT_EQ(0, bench_write(b, 7, 2));
-		ASSERT_EQ(0, bench_write(b, RAM_PAGES - 1, 1));
+		ASSERT_EQ(0, testbed_write(b, 7, 2));
+		ASSERT_EQ(0, testbed_write(b, RAM_PAGES - 1, 1));
 		ASSERT_EQ(0, inject_starve(&self->in, space));
-		bench_read(b, 0, RAM_PAGES, 0, NULL);
+		testbed_read(b, 0, RAM_PAGES, 0, NULL);
 		inject_feed(&self->in);
 		memcpy(self->before, b->bits, sizeof(b->bits));
-		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 		ASSERT_TRUE(in_both(b, self->before, 7, 2)) {
 			TH_LOG("%u bytes of memory", space);
 		}
@@ -465,10 +465,10 @@ TEST_F_TIMEOUT(fail_nth, close, SECONDS)
 
 	vdev_close(&self->second);
 	EACH_NTH(n, hit) {
-		bench_close(&self->b);
-		ASSERT_EQ(0, bench_open(&self->b, variant->device, false));
-		ASSERT_EQ(0, bench_start(&self->b));
-		ASSERT_EQ(0, bench_write(&self->b, 0, 100));
+		testbed_close(&self->b);
+		ASSERT_EQ(0, testbed_open(&self->b, variant->device, false));
+		ASSERT_EQ(0, testbed_start(&self->b));
+		ASSERT_EQ(0, testbed_write(&self->b, 0, 100));
 		vdev_close(&self->b.dev);
 		INJECTED(n, hit, rc, close(self->b.fd));
 		self->b.fd = -1;

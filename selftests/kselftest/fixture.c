@@ -13,13 +13,13 @@
 #define WAIT_MS		20000
 
 /**
- * bench_open_empty() - Make a bench without a device and a tracker
- * @b: The bench; closed by bench_close() also when this fails
+ * testbed_open_empty() - Make a testbed without a device and a tracker
+ * @b: The testbed; closed by testbed_close() also when this fails
  * @huge: RAM and leaves of 2 MiB; without, leaves of 4 KiB
  *
- * RAM is not mapped: see bench_map().
+ * RAM is not mapped: see testbed_map().
  */
-int bench_open_empty(struct bench *b, bool huge)
+int testbed_open_empty(struct testbed *b, bool huge)
 {
 	char *ram;
 	int rc;
@@ -42,25 +42,25 @@ int bench_open_empty(struct bench *b, bool huge)
 			    iommufd_ioas_huge_pages(b->fd, b->ioas_id, false);
 }
 
-/** bench_map() - Map all RAM at IOVA */
-int bench_map(struct bench *b)
+/** testbed_map() - Map all RAM at IOVA */
+int testbed_map(struct testbed *b)
 {
 	return iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
 				IOMMUFD_MAP_RW);
 }
 
 /**
- * bench_open() - Make a bench
- * @b: The bench; closed by bench_close() also when this fails
+ * testbed_open() - Make a testbed
+ * @b: The testbed; closed by testbed_close() also when this fails
  * @device: Number of the device
- * @huge: As for bench_open_empty()
+ * @huge: As for testbed_open_empty()
  */
-int bench_open(struct bench *b, unsigned int device, bool huge)
+int testbed_open(struct testbed *b, unsigned int device, bool huge)
 {
-	int rc = bench_open_empty(b, huge);
+	int rc = testbed_open_empty(b, huge);
 
 	if (!rc)
-		rc = bench_map(b);
+		rc = testbed_map(b);
 	if (!rc)
 		rc = vdev_open(&b->dev, b->fd, device);
 	if (!rc)
@@ -71,8 +71,8 @@ int bench_open(struct bench *b, unsigned int device, bool huge)
 	return rc;
 }
 
-/** bench_close() - Stop the device and close everything */
-void bench_close(struct bench *b)
+/** testbed_close() - Stop the device and close everything */
+void testbed_close(struct testbed *b)
 {
 	if (b->dev.fd >= 0) {
 		vdev_stop(&b->dev);
@@ -82,15 +82,15 @@ void bench_close(struct bench *b)
 		close(b->fd);
 }
 
-/** bench_start() - START */
-int bench_start(struct bench *b)
+/** testbed_start() - START */
+int testbed_start(struct testbed *b)
 {
 	return tracker_set(b->fd, b->tracker_id, IOMMU_DIRTY_TRACKER_ENABLE,
 			   NULL, NULL);
 }
 
-/** bench_write() - The device writes @pages pages from @page on, and is done */
-int bench_write(struct bench *b, __u64 page, __u64 pages)
+/** testbed_write() - The device writes @pages pages from @page on, and is done */
+int testbed_write(struct testbed *b, __u64 page, __u64 pages)
 {
 	struct vdev_job job;
 
@@ -101,23 +101,23 @@ int bench_write(struct bench *b, __u64 page, __u64 pages)
 	return vdev_run(&b->dev, &job, 20000);
 }
 
-/** bench_read() - READ from @page on into @b->bits, cleared before */
-int bench_read(struct bench *b, __u64 page, __u64 pages, __u32 flags,
-	       struct tracker_read_out *out)
+/** testbed_read() - READ from @page on into @b->bits, cleared before */
+int testbed_read(struct testbed *b, __u64 page, __u64 pages, __u32 flags,
+		 struct tracker_read_out *out)
 {
 	memset(b->bits, 0, sizeof(b->bits));
 	return tracker_read_bitmap(b->fd, b->tracker_id, IOVA + page * PAGE,
 				   pages * PAGE, PAGE, b->bits, flags, out);
 }
 
-/** bench_bit() - One bit of the last READ */
-bool bench_bit(const struct bench *b, __u64 bit)
+/** testbed_bit() - One bit of the last READ */
+bool testbed_bit(const struct testbed *b, __u64 bit)
 {
 	return b->bits[bit / 64] >> (bit % 64) & 1;
 }
 
-/** bench_count() - How many bits the last READ set */
-unsigned int bench_count(const struct bench *b)
+/** testbed_count() - How many bits the last READ set */
+unsigned int testbed_count(const struct testbed *b)
 {
 	unsigned int i, n = 0;
 
@@ -127,15 +127,15 @@ unsigned int bench_count(const struct bench *b)
 }
 
 /**
- * bench_source() - What INFO says about one device
- * @b: The bench
+ * testbed_source() - What INFO says about one device
+ * @b: The testbed
  * @dev_id: The device
  * @source: Filled in
  *
  * Return: 0, or -errno; ENOENT when it is not among the first 16.
  */
-int bench_source(struct bench *b, __u32 dev_id,
-		 struct iommu_dirty_source_info *source)
+int testbed_source(struct testbed *b, __u32 dev_id,
+		   struct iommu_dirty_source_info *source)
 {
 	struct iommu_dirty_source_info sources[16];
 	struct iommu_dirty_tracker_info info;
@@ -152,11 +152,11 @@ int bench_source(struct bench *b, __u32 dev_id,
 	return rc ? rc : -ENOENT;
 }
 
-/** bench_kind() - The kind of source that a device has, or -errno */
-int bench_kind(struct bench *b, __u32 dev_id)
+/** testbed_kind() - The kind of source that a device has, or -errno */
+int testbed_kind(struct testbed *b, __u32 dev_id)
 {
 	struct iommu_dirty_source_info source;
-	int rc = bench_source(b, dev_id, &source);
+	int rc = testbed_source(b, dev_id, &source);
 
 	return rc ? rc : (int)source.kind;
 }

@@ -28,7 +28,7 @@
 #define RAM_WORDS (RAM_PAGES / 64)
 
 /**
- * struct bench - The bench a test works at
+ * struct testbed - The testbed of a test
  * @fd: /dev/iommu
  * @ioas_id: IOAS, RAM mapped at IOVA
  * @hwpt_id: Of the device
@@ -37,7 +37,7 @@
  * @ram: RAM_SIZE bytes, 2 MiB aligned
  * @bits: Room for one READ of all RAM, zero
  */
-struct bench {
+struct testbed {
 	int fd;
 	__u32 ioas_id;
 	__u32 hwpt_id;
@@ -47,19 +47,19 @@ struct bench {
 	__u64 bits[RAM_WORDS];
 };
 
-int bench_open_empty(struct bench *b, bool huge);
-int bench_map(struct bench *b);
-int bench_open(struct bench *b, unsigned int device, bool huge);
-void bench_close(struct bench *b);
-int bench_start(struct bench *b);
-int bench_write(struct bench *b, __u64 page, __u64 pages);
-int bench_read(struct bench *b, __u64 page, __u64 pages, __u32 flags,
-	       struct tracker_read_out *out);
-bool bench_bit(const struct bench *b, __u64 bit);
-unsigned int bench_count(const struct bench *b);
-int bench_source(struct bench *b, __u32 dev_id,
-		 struct iommu_dirty_source_info *source);
-int bench_kind(struct bench *b, __u32 dev_id);
+int testbed_open_empty(struct testbed *b, bool huge);
+int testbed_map(struct testbed *b);
+int testbed_open(struct testbed *b, unsigned int device, bool huge);
+void testbed_close(struct testbed *b);
+int testbed_start(struct testbed *b);
+int testbed_write(struct testbed *b, __u64 page, __u64 pages);
+int testbed_read(struct testbed *b, __u64 page, __u64 pages, __u32 flags,
+		 struct tracker_read_out *out);
+bool testbed_bit(const struct testbed *b, __u64 bit);
+unsigned int testbed_count(const struct testbed *b);
+int testbed_source(struct testbed *b, __u32 dev_id,
+		   struct iommu_dirty_source_info *source);
+int testbed_kind(struct testbed *b, __u32 dev_id);
 int parameter_set(const char *module, const char *name, const char *value);
 bool waits_in_ioctl(pid_t pid);
 double seconds_now(void);

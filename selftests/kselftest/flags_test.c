@@ -22,7 +22,7 @@ enum {
 #define DEGRADED IOMMU_DIRTY_TRACKER_DEGRADED
 
 FIXTURE(flags) {
-	struct bench b;
+	struct testbed b;
 	struct vdev other;
 };
 
@@ -32,27 +32,27 @@ FIXTURE_VARIANT_ADD(flags, narrow) { .device = NARROW };
 
 FIXTURE_SETUP(flags)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	self->other.fd = -1;
-	ASSERT_EQ(0, bench_open_empty(b, false));
-	ASSERT_EQ(0, bench_map(b));
+	ASSERT_EQ(0, testbed_open_empty(b, false));
+	ASSERT_EQ(0, testbed_map(b));
 	ASSERT_EQ(0, vdev_open_driver(&b->dev, b->fd, variant->device,
 				      VDEV_TRACKER_DRIVER));
 	ASSERT_EQ(0, vdev_attach(&b->dev, b->ioas_id, NULL));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 }
 
 FIXTURE_TEARDOWN(flags)
 {
 	EXPECT_EQ(0, parameter_set("iommufd_virt", "lose_track", "0"));
 	vdev_close(&self->other);
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 /* READ of everything; pages reported, or -errno. */
-static long look(struct bench *b, __u32 *flags)
+static long look(struct testbed *b, __u32 *flags)
 {
 	struct tracker_read_out out;
 	struct iommu_dirty_range r[16];
@@ -66,13 +66,13 @@ static long look(struct bench *b, __u32 *flags)
 /* BARs are mapped for P2P and cannot be; a guest that moves them does it again. */
 TEST_F(flags, a_map_that_fails)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int i;
 	__u32 flags;
 
 	ASSERT_EQ(0, look(b, &flags));
 	for (i = 0; i < 4; i++) {
-		ASSERT_EQ(0, bench_write(b, 10 + i, 2));
+		ASSERT_EQ(0, testbed_write(b, 10 + i, 2));
 		ASSERT_EQ(-EFAULT, iommufd_ioas_map(b->fd, b->ioas_id,
 						    (void *)b->dev.bar, PAGE,
 						    ABOVE + i * HUGE,
@@ -85,7 +85,7 @@ TEST_F(flags, a_map_that_fails)
 /* A DIMM above what the log holds is plugged and unplugged. */
 TEST_F(flags, memory_above_the_log_goes)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int i;
 	__u32 flags;
 
@@ -103,7 +103,7 @@ TEST_F(flags, memory_above_the_log_goes)
 		EXPECT_LE(0, look(b, &flags));
 		EXPECT_EQ(0, look(b, &flags));
 		EXPECT_EQ(0, flags);
-		ASSERT_EQ(0, bench_write(b, 10, 2));
+		ASSERT_EQ(0, testbed_write(b, 10, 2));
 		EXPECT_EQ(2, look(b, &flags));
 	}
 }
@@ -113,7 +113,7 @@ TEST_F(flags, memory_below_the_log)
 {
 	struct iommu_dirty_source_info sources[4];
 	struct iommu_dirty_tracker_info info;
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u32 flags;
 
 	if (variant->device != NARROW)
@@ -131,7 +131,7 @@ TEST_F(flags, memory_below_the_log)
 
 TEST_F(flags, untracked_device_goes)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u32 flags;
 
 	ASSERT_EQ(0, vdev_open(&self->other, b->fd, UNTRACKED));
@@ -146,7 +146,7 @@ TEST_F(flags, untracked_device_goes)
 
 TEST_F(flags, device_with_a_lost_log_goes)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u32 flags;
 
 	ASSERT_EQ(0, vdev_open_driver(&self->other, b->fd, LOG, VDEV_TRACKER_DRIVER));

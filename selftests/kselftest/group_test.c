@@ -30,7 +30,7 @@ enum {
 #define NO_MARK "128"
 
 FIXTURE(group) {
-	struct bench b;
+	struct testbed b;
 	struct vdev dev[NR];
 	struct oracle o;
 };
@@ -41,8 +41,8 @@ FIXTURE_SETUP(group)
 
 	for (i = 0; i < NR; i++)
 		self->dev[i].fd = -1;
-	ASSERT_EQ(0, bench_open_empty(&self->b, false));
-	ASSERT_EQ(0, bench_map(&self->b));
+	ASSERT_EQ(0, testbed_open_empty(&self->b, false));
+	ASSERT_EQ(0, testbed_map(&self->b));
 	ASSERT_EQ(0, oracle_open(&self->o));
 }
 
@@ -56,7 +56,7 @@ FIXTURE_TEARDOWN(group)
 		vdev_stop(&self->dev[i]);
 		vdev_close(&self->dev[i]);
 	}
-	bench_close(&self->b);
+	testbed_close(&self->b);
 	oracle_close(&self->o);
 	EXPECT_EQ(0, parameter_set("iommufd_virt", "drop_record", "0"));
 	EXPECT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
@@ -80,12 +80,12 @@ static int attach(FIXTURE_DATA(group) *self, unsigned int n)
 
 static int start(FIXTURE_DATA(group) *self, __u32 policy, __u32 flags)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	int rc = tracker_alloc(b->fd, b->ioas_id, policy, flags, 0,
 			       &b->tracker_id);
 
 	if (!rc)
-		rc = bench_start(b);
+		rc = testbed_start(b);
 	oracle_started(&self->o);
 	return rc;
 }
@@ -97,7 +97,7 @@ static int broken(const char *value)
 
 static int kind(FIXTURE_DATA(group) *self, unsigned int n)
 {
-	return bench_kind(&self->b, self->dev[n].dev_id);
+	return testbed_kind(&self->b, self->dev[n].dev_id);
 }
 
 static int dma(FIXTURE_DATA(group) *self, unsigned int n, __u64 page, __u64 pages)
@@ -114,14 +114,14 @@ static int dma(FIXTURE_DATA(group) *self, unsigned int n, __u64 page, __u64 page
 /* READ all of RAM, for the oracle too; the number of pages reported, or -errno. */
 static int read_ram(FIXTURE_DATA(group) *self)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct oracle *o = &self->o;
 	int rc = oracle_read(o, b->fd, b->tracker_id, IOVA, RAM_SIZE);
 
 	if (rc)
 		return rc;
 	memcpy(b->bits, o->events[o->nr_events - 1].bits, sizeof(b->bits));
-	return (int)bench_count(b);
+	return (int)testbed_count(b);
 }
 
 static int lost(FIXTURE_DATA(group) *self, __u64 writes)
@@ -191,7 +191,7 @@ TEST_F(group, info)
 	ASSERT_EQ(0, attach(self, GROUP_3));
 	ASSERT_EQ(0, attach(self, ALONE));
 	for (i = GROUP; i <= GROUP_3; i++) {
-		ASSERT_EQ(0, bench_source(&self->b, self->dev[i].dev_id, &info));
+		ASSERT_EQ(0, testbed_source(&self->b, self->dev[i].dev_id, &info));
 		EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, info.kind);
 		EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, info.state);
 		EXPECT_EQ(PAGE, info.granule);
@@ -205,7 +205,7 @@ TEST_F(group, info)
 /* To another HWPT by way of any of them, and to another IOAS. */
 TEST_F(group, replace)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u32 hwpt, ioas, tracker;
 
 	ASSERT_EQ(0, attach(self, GROUP));
@@ -244,7 +244,7 @@ TEST_F(group, replace)
 
 TEST_F(group, moves_while_all_write)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct oracle *o = &self->o;
 	struct vdev_job job;
 	unsigned int i;
@@ -312,7 +312,7 @@ static int in_company(FIXTURE_DATA(group) *self)
 TEST_F(group, log_in_company)
 {
 	EXPECT_EQ(0, in_company(self));
-	EXPECT_EQ(RAM_PAGES, bench_count(&self->b));
+	EXPECT_EQ(RAM_PAGES, testbed_count(&self->b));
 	/* Only for as long as they were there */
 	ASSERT_EQ(0, dma(self, ALONE, 0, 4));
 	EXPECT_EQ(4, read_ram(self));
@@ -342,7 +342,7 @@ TEST_F(group, log_is_about_one)
 	ASSERT_EQ(0, dma(self, BLIND_2, 10, 6));
 	ASSERT_EQ(0, log_report(self->dev[BLIND].fd, IOVA, RAM_SIZE, PAGE,
 				self->b.bits));
-	EXPECT_EQ(2, bench_count(&self->b));
+	EXPECT_EQ(2, testbed_count(&self->b));
 	EXPECT_EQ(0, log_stop(self->dev[BLIND].fd));
 }
 

@@ -298,11 +298,11 @@ TEST(stalls_nobody)
 {
 	struct report *r = report_new();
 	double start, longest = 0, killed;
-	struct bench bench, *b = &bench;
+	struct testbed bed, *b = &bed;
 	unsigned int i;
 	pid_t pid;
 
-	ASSERT_EQ(0, bench_open(b, AMD_1, false));
+	ASSERT_EQ(0, testbed_open(b, AMD_1, false));
 	pid = attack(stall, AMD_0, r, RLIM_INFINITY);
 	for (i = 0; i < 60000 && !r->done; i++)
 		usleep(1000);
@@ -327,10 +327,10 @@ TEST(stalls_nobody)
 	EXPECT_LT(longest, 5);
 	EXPECT_LT(killed, 10);
 	EXPECT_LT(0, r->n[0]);
-	bench_close(b);
+	testbed_close(b);
 }
 
-static struct bench *victim;
+static struct testbed *victim;
 
 /* The parent's objects have numbers; the child's own file does not know them. */
 static int look_elsewhere(struct attacker *a)
@@ -395,12 +395,12 @@ static int look_elsewhere(struct attacker *a)
 TEST(sees_only_its_own)
 {
 	struct report *r = report_new();
-	struct bench bench;
+	struct testbed bed;
 
-	victim = &bench;
-	ASSERT_EQ(0, bench_open(&bench, AMD_1, false));
-	ASSERT_EQ(0, bench_start(&bench));
-	ASSERT_EQ(0, bench_write(&bench, 0, 500));
+	victim = &bed;
+	ASSERT_EQ(0, testbed_open(&bed, AMD_1, false));
+	ASSERT_EQ(0, testbed_start(&bed));
+	ASSERT_EQ(0, testbed_write(&bed, 0, 500));
 	ASSERT_EQ(true, ended_well(attack(look_elsewhere, AMD_0, r, RLIM_INFINITY)));
 	EXPECT_EQ(0, r->rc[0]);
 	EXPECT_EQ(0, r->n[0]);
@@ -414,9 +414,9 @@ TEST(sees_only_its_own)
 	EXPECT_EQ(-EFAULT, r->rc[5]);
 	EXPECT_EQ(0, r->rc[6]);
 	EXPECT_EQ(1, r->n[4] & 1);
-	ASSERT_EQ(0, bench_read(&bench, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(500, bench_count(&bench));
-	bench_close(&bench);
+	ASSERT_EQ(0, testbed_read(&bed, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(500, testbed_count(&bed));
+	testbed_close(&bed);
 }
 
 TEST_HARNESS_MAIN

@@ -11,7 +11,7 @@
 #include "fixture.h"
 
 FIXTURE(hwpt) {
-	struct bench b;
+	struct testbed b;
 };
 
 FIXTURE_VARIANT(hwpt) {
@@ -27,7 +27,7 @@ FIXTURE_VARIANT_ADD(hwpt, smmu_gather) { .device = SMMU_GATHER };
 
 FIXTURE_SETUP(hwpt)
 {
-	ASSERT_EQ(0, bench_open(&self->b, variant->device, false));
+	ASSERT_EQ(0, testbed_open(&self->b, variant->device, false));
 	/* The per-HWPT ioctls are refused while there is a tracker */
 	ASSERT_EQ(0, iommufd_destroy(self->b.fd, self->b.tracker_id));
 	self->b.tracker_id = 0;
@@ -38,42 +38,42 @@ FIXTURE_TEARDOWN(hwpt)
 {
 	parameter_set("iommufd", "dirty_break", "0");
 	parameter_set("iommufd_virt", "fail_read", "0");
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 /* Pages that GET_DIRTY_BITMAP reports, now in b->bits; or -errno. */
-static int get(struct bench *b, __u32 flags)
+static int get(struct testbed *b, __u32 flags)
 {
 	int rc;
 
 	memset(b->bits, 0, sizeof(b->bits));
 	rc = iommufd_hwpt_get_dirty(b->fd, b->hwpt_id, IOVA, RAM_SIZE, PAGE,
 				    b->bits, flags);
-	return rc ? rc : (int)bench_count(b);
+	return rc ? rc : (int)testbed_count(b);
 }
 
 TEST_F(hwpt, reports_what_was_written)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int i, pass;
 
 	/* What is written to a page again and again is reported each time */
 	for (pass = 0; pass < 3; pass++) {
-		ASSERT_EQ(0, bench_write(b, 7, 3));
-		ASSERT_EQ(0, bench_write(b, 1000 + pass, 1));
+		ASSERT_EQ(0, testbed_write(b, 7, 3));
+		ASSERT_EQ(0, testbed_write(b, 1000 + pass, 1));
 		ASSERT_EQ(4, get(b, 0));
 		for (i = 7; i < 10; i++)
-			EXPECT_TRUE(bench_bit(b, i));
-		EXPECT_TRUE(bench_bit(b, 1000 + pass));
+			EXPECT_TRUE(testbed_bit(b, i));
+		EXPECT_TRUE(testbed_bit(b, 1000 + pass));
 	}
 	EXPECT_EQ(0, get(b, 0));
 }
 
 TEST_F(hwpt, peeks)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, bench_write(b, 20, 5));
+	ASSERT_EQ(0, testbed_write(b, 20, 5));
 	EXPECT_EQ(5, get(b, IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
 	EXPECT_EQ(5, get(b, IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
 	EXPECT_EQ(5, get(b, 0));
@@ -83,9 +83,9 @@ TEST_F(hwpt, peeks)
 /* Nothing is cleared that could not be delivered. */
 TEST_F(hwpt, keeps_what_was_not_delivered)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, bench_write(b, 33, 4));
+	ASSERT_EQ(0, testbed_write(b, 33, 4));
 	EXPECT_EQ(-EFAULT, iommufd_hwpt_get_dirty(b->fd, b->hwpt_id, IOVA,
 						  RAM_SIZE, PAGE, (void *)4096,
 						  0));
@@ -94,21 +94,21 @@ TEST_F(hwpt, keeps_what_was_not_delivered)
 
 TEST_F(hwpt, keeps_what_is_unmapped)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, bench_write(b, 50, 6));
+	ASSERT_EQ(0, testbed_write(b, 50, 6));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
 	EXPECT_EQ(6, get(b, 0));
-	EXPECT_TRUE(bench_bit(b, 50));
+	EXPECT_TRUE(testbed_bit(b, 50));
 	EXPECT_EQ(0, get(b, 0));
 }
 
 TEST_F(hwpt, control_unmapped)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "16"));
-	ASSERT_EQ(0, bench_write(b, 50, 6));
+	ASSERT_EQ(0, testbed_write(b, 50, 6));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
 	EXPECT_EQ(0, get(b, 0));
 }
@@ -116,36 +116,36 @@ TEST_F(hwpt, control_unmapped)
 /* All that is mapped is dirty then, until tracking is started again. */
 TEST_F(hwpt, bits_cannot_be_read)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, bench_write(b, 60, 2));
+	ASSERT_EQ(0, testbed_write(b, 60, 2));
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "1"));
 	EXPECT_EQ(RAM_PAGES, get(b, 0));
 	EXPECT_EQ(RAM_PAGES, get(b, 0));
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "0"));
 	ASSERT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, true));
-	ASSERT_EQ(0, bench_write(b, 60, 2));
+	ASSERT_EQ(0, testbed_write(b, 60, 2));
 	EXPECT_EQ(2, get(b, 0));
 }
 
 /* A second start begins clean, and a tracker can follow a stop. */
 TEST_F(hwpt, starts_and_stops)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u32 id;
 
-	ASSERT_EQ(0, bench_write(b, 1, 9));
+	ASSERT_EQ(0, testbed_write(b, 1, 9));
 	ASSERT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, true));
 	EXPECT_EQ(0, get(b, 0));
 	EXPECT_EQ(-EBUSY, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
-	ASSERT_EQ(0, bench_write(b, 1, 9));
+	ASSERT_EQ(0, testbed_write(b, 1, 9));
 	ASSERT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, false));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
 	EXPECT_EQ(-EBUSY, get(b, 0));
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 3, 2));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(2, bench_count(b));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 3, 2));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(2, testbed_count(b));
 }
 
 TEST_HARNESS_MAIN

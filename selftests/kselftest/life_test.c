@@ -19,7 +19,7 @@
 #include "../lib/feature.h"
 
 FIXTURE(life) {
-	struct bench b;
+	struct testbed b;
 };
 
 /* @fresh: every page is reported once that is mapped for a domain that is new */
@@ -33,19 +33,19 @@ FIXTURE_VARIANT_ADD(life, smmu_gather) { .device = SMMU_GATHER, .fresh = true };
 
 FIXTURE_SETUP(life)
 {
-	ASSERT_EQ(0, bench_open(&self->b, variant->device, false));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_open(&self->b, variant->device, false));
+	ASSERT_EQ(0, testbed_start(&self->b));
 }
 
 FIXTURE_TEARDOWN(life)
 {
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 /* Attached to another HWPT of the IOAS without a detach: nothing is lost. */
 TEST_F(life, replaced)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u32 other, now;
 	unsigned int i;
 
@@ -53,20 +53,20 @@ TEST_F(life, replaced)
 					IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &other));
 	for (i = 0; i < 5; i++) {
 		now = i % 2 ? b->ioas_id : other;
-		ASSERT_EQ(0, bench_write(b, 100 * i, 30));
+		ASSERT_EQ(0, testbed_write(b, 100 * i, 30));
 		ASSERT_EQ(0, vdev_attach(&b->dev, now, NULL));
-		ASSERT_EQ(0, bench_write(b, 100 * i + 50, 20));
-		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-		EXPECT_TRUE(bench_count(b) == 50 ||
-			    (variant->fresh && bench_count(b) == RAM_PAGES));
-		EXPECT_TRUE(bench_bit(b, 100 * i) && bench_bit(b, 100 * i + 69));
+		ASSERT_EQ(0, testbed_write(b, 100 * i + 50, 20));
+		ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+		EXPECT_TRUE(testbed_count(b) == 50 ||
+			    (variant->fresh && testbed_count(b) == RAM_PAGES));
+		EXPECT_TRUE(testbed_bit(b, 100 * i) && testbed_bit(b, 100 * i + 69));
 	}
 	/* The device is in the other one; it leaves, and that is destroyed */
-	ASSERT_EQ(0, bench_write(b, 7, 3));
+	ASSERT_EQ(0, testbed_write(b, 7, 3));
 	ASSERT_EQ(0, vdev_detach(&b->dev));
 	ASSERT_EQ(0, iommufd_destroy(b->fd, other));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(3, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(3, testbed_count(b));
 }
 
 static int vfio_unmap(int fd, __u64 iova, __u64 size)
@@ -84,29 +84,29 @@ static int vfio_unmap(int fd, __u64 iova, __u64 size)
  */
 TEST_F(life, split)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_vfio_ioas cmd = {
 		.size = sizeof(cmd), .ioas_id = b->ioas_id, .op = IOMMU_VFIO_IOAS_SET,
 	};
 	unsigned int i;
 
 	ASSERT_EQ(0, ioctl(b->fd, IOMMU_VFIO_IOAS, &cmd));
-	ASSERT_EQ(0, bench_write(b, 0, 100));
+	ASSERT_EQ(0, testbed_write(b, 0, 100));
 	ASSERT_EQ(0, vfio_unmap(b->fd, IOVA + 20 * PAGE, 30 * PAGE));
-	ASSERT_EQ(0, bench_write(b, 90, 20));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(110, bench_count(b));
+	ASSERT_EQ(0, testbed_write(b, 90, 20));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(110, testbed_count(b));
 	/* The parts are mapped, tracked and flushed as before */
-	ASSERT_EQ(0, bench_write(b, 0, 20));
-	ASSERT_EQ(0, bench_write(b, 50, 50));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(70, bench_count(b));
+	ASSERT_EQ(0, testbed_write(b, 0, 20));
+	ASSERT_EQ(0, testbed_write(b, 50, 50));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(70, testbed_count(b));
 	for (i = 20; i < 50; i++)
-		EXPECT_FALSE(bench_bit(b, i));
+		EXPECT_FALSE(testbed_bit(b, i));
 	/* And the rest can be taken away as a whole */
 	ASSERT_EQ(0, vfio_unmap(b->fd, IOVA, RAM_SIZE));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, testbed_count(b));
 }
 
 struct irqs {
@@ -133,7 +133,7 @@ static void *change_eventfds(void *arg)
 
 TEST_F(life, interrupts)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct irqs irqs = { .d = &b->dev };
 	struct vdev_job job;
 	pthread_t thread;

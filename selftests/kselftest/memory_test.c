@@ -144,7 +144,7 @@ static int make_dirty(struct crowd *c, unsigned int device)
 
 FIXTURE_SETUP(memory)
 {
-	struct bench *b = &self->c.b;
+	struct testbed *b = &self->c.b;
 	unsigned int i;
 
 	ASSERT_EQ(0, group_make());

@@ -36,7 +36,7 @@ enum {
 #define NO_MARK "128"
 
 struct stages {
-	struct bench b;
+	struct testbed b;
 	struct vdev dev[NR];
 	__u32 parent;
 	__u32 nested;
@@ -51,9 +51,9 @@ static int stages_open(struct stages *s)
 	for (i = 0; i < NR; i++)
 		s->dev[i].fd = -1;
 	s->o.truth_fd = -1;
-	rc = bench_open_empty(&s->b, false);
+	rc = testbed_open_empty(&s->b, false);
 	if (!rc)
-		rc = bench_map(&s->b);
+		rc = testbed_map(&s->b);
 	return rc ? rc : oracle_open(&s->o);
 }
 
@@ -67,7 +67,7 @@ static int stages_close(struct stages *s)
 		vdev_stop(&s->dev[i]);
 		vdev_close(&s->dev[i]);
 	}
-	bench_close(&s->b);
+	testbed_close(&s->b);
 	oracle_close(&s->o);
 	return parameter_set("iommufd_virt", "drop_record", "0") ?:
 	       parameter_set("iommufd", "dirty_break", "0");
@@ -91,7 +91,7 @@ static int make_nested(struct stages *s, unsigned int n, __u64 offset, __u32 *hw
 static int open_device(struct stages *s, unsigned int n)
 {
 	__u32 flags = IOMMU_HWPT_ALLOC_NEST_PARENT;
-	struct bench *b = &s->b;
+	struct testbed *b = &s->b;
 	int rc;
 
 	if (n < LOG)
@@ -112,19 +112,19 @@ static int attach(struct stages *s, unsigned int n, __u32 hwpt)
 
 static int start(struct stages *s, __u32 policy, __u32 flags)
 {
-	struct bench *b = &s->b;
+	struct testbed *b = &s->b;
 	int rc = tracker_alloc(b->fd, b->ioas_id, policy, flags, 0,
 			       &b->tracker_id);
 
 	if (!rc)
-		rc = bench_start(b);
+		rc = testbed_start(b);
 	oracle_started(&s->o);
 	return rc;
 }
 
 static int kind(struct stages *s, unsigned int n)
 {
-	return bench_kind(&s->b, s->dev[n].dev_id);
+	return testbed_kind(&s->b, s->dev[n].dev_id);
 }
 
 /* Pages of RAM, which a device behind the stage 1 knows under other addresses. */
@@ -143,13 +143,13 @@ static int dma(struct stages *s, unsigned int n, bool nested, __u64 page,
 /* READ all of RAM, for the oracle too; the number of pages reported, or -errno. */
 static int read_ram(struct stages *s)
 {
-	struct bench *b = &s->b;
+	struct testbed *b = &s->b;
 	int rc = oracle_read(&s->o, b->fd, b->tracker_id, IOVA, RAM_SIZE);
 
 	if (rc)
 		return rc;
 	memcpy(b->bits, s->o.events[s->o.nr_events - 1].bits, sizeof(b->bits));
-	return (int)bench_count(b);
+	return (int)testbed_count(b);
 }
 
 static unsigned int reported(const struct stages *s, __u64 page, __u64 pages)
@@ -157,7 +157,7 @@ static unsigned int reported(const struct stages *s, __u64 page, __u64 pages)
 	unsigned int n = 0;
 
 	while (pages--)
-		n += bench_bit(&s->b, page++);
+		n += testbed_bit(&s->b, page++);
 	return n;
 }
 
@@ -212,7 +212,7 @@ TEST_F(tracked, writes_are_in_the_parent)
 	struct stages *s = &self->s;
 
 	EXPECT_EQ(0, write_twice(s, variant->device));
-	EXPECT_EQ(5, bench_count(&s->b));
+	EXPECT_EQ(5, testbed_count(&s->b));
 	EXPECT_EQ(5, reported(s, 100, 5));
 	EXPECT_EQ(0, s->o.over);
 	EXPECT_EQ(0, read_ram(s));
@@ -249,7 +249,7 @@ static int there_and_back(struct stages *s, unsigned int n)
 TEST_F(tracked, there_and_back)
 {
 	EXPECT_EQ(0, there_and_back(&self->s, variant->device));
-	EXPECT_EQ(9, bench_count(&self->s.b));
+	EXPECT_EQ(9, testbed_count(&self->s.b));
 }
 
 TEST_F(tracked, there_and_back_while_it_writes)
@@ -346,7 +346,7 @@ TEST_F(untracked, log_has_other_addresses)
 	ASSERT_EQ(0, log_start(s->dev[LOG].fd, &range, 1, &page_size));
 	ASSERT_EQ(0, dma(s, LOG, true, 100, 5));
 	ASSERT_EQ(0, log_report(s->dev[LOG].fd, IOVA, RAM_SIZE, PAGE, s->b.bits));
-	EXPECT_EQ(5, bench_count(&s->b));
+	EXPECT_EQ(5, testbed_count(&s->b));
 	EXPECT_EQ(0, reported(s, 100, 5));
 	EXPECT_EQ(5, reported(s, 100 - SHIFT, 5));
 	EXPECT_EQ(0, log_stop(s->dev[LOG].fd));
@@ -367,7 +367,7 @@ TEST_F(untracked, is_not_precise)
 
 	ASSERT_EQ(0, tracker_set(s->b.fd, s->b.tracker_id, 0, NULL, NULL));
 	ASSERT_EQ(0, attach(s, LOG, s->nested));
-	EXPECT_EQ(-ENXIO, bench_start(&s->b));
+	EXPECT_EQ(-ENXIO, testbed_start(&s->b));
 }
 
 static int log_there_and_back(struct stages *s)
@@ -387,7 +387,7 @@ TEST_F(untracked, there_and_back)
 	struct stages *s = &self->s;
 
 	EXPECT_EQ(0, log_there_and_back(s));
-	EXPECT_EQ(RAM_PAGES, bench_count(&s->b));
+	EXPECT_EQ(RAM_PAGES, testbed_count(&s->b));
 	/* The log is exact again */
 	ASSERT_EQ(0, dma(s, LOG, false, 500, 6));
 	EXPECT_EQ(6, read_ram(s));

@@ -41,12 +41,12 @@ static int set(struct crowd *c, __u32 flags, __u32 policy, __u32 dev_id)
 /* READ, and copy what it reports: a migration in small. Pages, or -errno. */
 static long copy_dirty(FIXTURE_DATA(policy) *self)
 {
-	struct bench *b = &self->c.b;
+	struct testbed *b = &self->c.b;
 	unsigned int i;
 	long rc = crowd_read(&self->c, b->tracker_id, IOVA, RAM_SIZE);
 
 	for (i = 0; rc > 0 && i < RAM_PAGES; i++)
-		if (bench_bit(b, i))
+		if (testbed_bit(b, i))
 			memcpy(self->copy + i * PAGE, b->ram + i * PAGE, PAGE);
 	return rc;
 }
@@ -59,7 +59,7 @@ TEST_F(policy, changes_while_a_device_writes)
 		IOMMU_DIRTY_POLICY_IOMMU, IOMMU_DIRTY_POLICY_DEVICE,
 	};
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	unsigned int i, round;
 	long pages;
 
@@ -108,14 +108,14 @@ TEST_F(policy, loses_nothing_at_a_change)
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 20 * PAGE, 1));
 	EXPECT_EQ(6, copy_dirty(self));
 	for (i = 3; i < 8; i++)
-		EXPECT_TRUE(bench_bit(&c->b, i));
+		EXPECT_TRUE(testbed_bit(&c->b, i));
 
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 30 * PAGE, 4));
 	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_IOMMU, 0));
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 40 * PAGE, 1));
 	EXPECT_EQ(5, copy_dirty(self));
 	for (i = 30; i < 34; i++)
-		EXPECT_TRUE(bench_bit(&c->b, i));
+		EXPECT_TRUE(testbed_bit(&c->b, i));
 }
 
 /* One HWPT has one kind of source, two have each its own. */
@@ -152,7 +152,7 @@ TEST_F(policy, of_a_device)
 TEST_F(policy, before_start)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, IOMMU_DIRTY_POLICY_IOMMU, 0, 0,
 				   &b->tracker_id));
@@ -160,7 +160,7 @@ TEST_F(policy, before_start)
 	ASSERT_EQ(0, set(c, 0, IOMMU_DIRTY_POLICY_DEVICE, c->dev[BOTH].dev_id));
 	ASSERT_EQ(0, crowd_attach(c, BOTH, b->ioas_id));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH));
 	/* Without ENABLE it is a STOP */
 	ASSERT_EQ(0, set(c, 0, IOMMU_DIRTY_POLICY_AUTO, c->dev[BOTH].dev_id));
@@ -171,7 +171,7 @@ TEST_F(policy, before_start)
 TEST_F(policy, is_as_it_was_after_an_error)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	struct iommu_dirty_tracker_set cmd = {
 		.size = sizeof(cmd),
 		.flags = ENABLE,
@@ -197,7 +197,7 @@ TEST_F(policy, is_as_it_was_after_an_error)
 	EXPECT_EQ(-1, ioctl(b->fd, IOMMU_DIRTY_TRACKER_SET, &cmd));
 	EXPECT_EQ(EOPNOTSUPP, errno);
 	ASSERT_EQ(0, crowd_detach(c, UNTRACKED));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH));
 }
 

@@ -33,7 +33,7 @@ FIXTURE_TEARDOWN(race_attach)
 
 static int call_start(void *b)
 {
-	return bench_start(b);
+	return testbed_start(b);
 }
 
 /* Pages of RAM that were written and are not in @c->b.bits. */
@@ -46,7 +46,7 @@ static unsigned int lost_pages(struct crowd *c, unsigned int *written)
 		if (!*(volatile __u64 *)(c->b.ram + page * PAGE))
 			continue;
 		++*written;
-		lost += !bench_bit(&c->b, page);
+		lost += !testbed_bit(&c->b, page);
 	}
 	return lost;
 }
@@ -54,7 +54,7 @@ static unsigned int lost_pages(struct crowd *c, unsigned int *written)
 /* READ all of RAM from one or two trackers, in @c->b.bits; 0 or -errno. */
 static int read_both(struct crowd *c, __u32 tracker, __u32 other)
 {
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	int rc;
 
 	memset(b->bits, 0, sizeof(b->bits));
@@ -70,7 +70,7 @@ static int read_both(struct crowd *c, __u32 tracker, __u32 other)
 
 struct info_loop {
 	struct call call;
-	struct bench *b;
+	struct testbed *b;
 	bool stop;
 	unsigned long count;
 };
@@ -111,7 +111,7 @@ TEST_F(race_attach, info_during_refused_attach)
 TEST_F(race_attach, start_during_attach)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	struct attacher a = { .dev = &c->dev[LOG], .pt_id = b->ioas_id };
 	struct call start;
 	__u32 hwpt;
@@ -136,7 +136,7 @@ TEST_F(race_attach, start_during_attach)
 TEST_F(race_attach, info_during_replace)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	struct iommu_dirty_source_info sources[8];
 	struct iommu_dirty_tracker_info info;
 	struct attacher a = { .dev = &c->dev[BOTH] };
@@ -289,7 +289,7 @@ TEST_F(race_attach, failed_replace_and_killed_read)
 TEST_F(race_attach, group_replace_fails_half_way)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	struct attacher a = { .dev = &c->dev[GROUP] };
 	unsigned int i, written;
 	__u32 tracker;
@@ -354,7 +354,7 @@ static void fill_half_way(struct __test_metadata *_metadata, struct crowd *c,
 TEST_F(race_attach, fill_fails_half_way)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	struct attacher a = { .dev = &c->dev[BOTH], .pt_id = b->ioas_id };
 	unsigned int written;
 
@@ -511,7 +511,7 @@ static void use_everything(struct crowd *c)
 TEST_F(aftermath, all_can_be_had_again)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	long usage[BOTH + 1];
 	unsigned int i;
 
@@ -570,7 +570,7 @@ TEST_F(race_attach, refused_log_of_a_tracker)
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, LOG));
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_track_start", "0"));
-	ASSERT_EQ(0, bench_start(&c->b));
+	ASSERT_EQ(0, testbed_start(&c->b));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
 	EXPECT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));

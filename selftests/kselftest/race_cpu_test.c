@@ -23,7 +23,7 @@
 #define CPU_DEVICE "/sys/bus/platform/devices/iommufd-virt-cpu/vfio-dev"
 
 FIXTURE(race_cpu) {
-	struct bench b;
+	struct testbed b;
 	int cpu;
 };
 
@@ -65,23 +65,23 @@ static int cpu_detach(int fd)
 FIXTURE_SETUP(race_cpu)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, bench_open_empty(b, false));
-	ASSERT_EQ(0, bench_map(b));
+	ASSERT_EQ(0, testbed_open_empty(b, false));
+	ASSERT_EQ(0, testbed_map(b));
 	self->cpu = open_cpu();
 	ASSERT_LE(0, self->cpu);
 	bind.iommufd = b->fd;
 	ASSERT_EQ(0, ioctl(self->cpu, VFIO_DEVICE_BIND_IOMMUFD, &bind));
 	ASSERT_EQ(0, cpu_attach(self->cpu, b->ioas_id));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 }
 
 FIXTURE_TEARDOWN(race_cpu)
 {
 	close(self->cpu);
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 static int cpu_do(int fd, __u32 op, __u64 page, __u64 pages)
@@ -93,11 +93,11 @@ static int cpu_do(int fd, __u32 op, __u64 page, __u64 pages)
 	return write(fd, &cmd, sizeof(cmd)) == sizeof(cmd) ? 0 : -errno;
 }
 
-static int read_ram(struct bench *b)
+static int read_ram(struct testbed *b)
 {
-	int rc = bench_read(b, 0, RAM_PAGES, 0, NULL);
+	int rc = testbed_read(b, 0, RAM_PAGES, 0, NULL);
 
-	return rc ?: (int)bench_count(b);
+	return rc ?: (int)testbed_count(b);
 }
 
 /* ---- Pinned twice ----------------------------------------------------------- */
@@ -154,11 +154,11 @@ TEST_F(race_cpu, part_of_a_range)
 {
 	struct iommu_dirty_source_info sources[2] = {};
 	struct iommu_dirty_tracker_info info;
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_RANGE_WRITE, 8, 16));
-	ASSERT_EQ(0, bench_read(b, 10, 2, 0, NULL));
-	EXPECT_EQ(2, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 10, 2, 0, NULL));
+	EXPECT_EQ(2, testbed_count(b));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, sources, 2));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ACCESS, sources[0].kind);
 	EXPECT_EQ(2 * PAGE, sources[0].dirty_bytes);
@@ -174,7 +174,7 @@ TEST_F(race_cpu, part_of_a_range)
 /* A driver that marks does so from its dma_unmap callback, too. */
 TEST_F(race_cpu, marks_what_is_unmapped)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u64 unmapped;
 
 	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
@@ -189,7 +189,7 @@ TEST_F(race_cpu, marks_what_is_unmapped)
 
 TEST_F(race_cpu, marks_when_it_is_detached)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
 	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_LATE, 0, 0));
@@ -213,7 +213,7 @@ static int unpin_page(void *arg)
  * READs beside an unpin that is delayed at @where: has one of them found the page
  * clean, and a later one dirty? The CPU had written before either began.
  */
-static bool unpin_is_missed(struct __test_metadata *_metadata, struct bench *b,
+static bool unpin_is_missed(struct __test_metadata *_metadata, struct testbed *b,
 			    int cpu, const char *where)
 {
 	bool clean = false, missed = false, done = false;
@@ -296,7 +296,7 @@ TEST_F(race_cpu, unpin_against_unmap)
 	const char *duration = getenv("DURATION");
 	time_t end = time(NULL) + (duration ? atoi(duration) : 5);
 	struct unpinner u = { .cpu = self->cpu };
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int rounds = 0, lost = 0;
 	__u64 unmapped, word;
 

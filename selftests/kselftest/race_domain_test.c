@@ -69,7 +69,7 @@ FIXTURE_VARIANT_ADD(flush, smmu_gather) { .device = SMMU_GATHER };
 
 FIXTURE_SETUP(flush)
 {
-	struct bench *b = &self->c.b;
+	struct testbed *b = &self->c.b;
 
 	ASSERT_EQ(0, crowd_open(&self->c, true));
 	/* Leaves of 4 KiB behind those of 2 MiB */
@@ -103,10 +103,10 @@ TEST_F(flush, leaves_of_two_sizes)
 		ASSERT_LE(1, crowd_read(c, tracker, IOVA + 3 * HUGE, RAM_SIZE)) {
 			TH_LOG("round %u", i);
 		}
-		EXPECT_TRUE(bench_bit(&c->b, i)) {
+		EXPECT_TRUE(testbed_bit(&c->b, i)) {
 			TH_LOG("round %u: the large leaf", i);
 		}
-		EXPECT_TRUE(bench_bit(&c->b, (RAM_SIZE - 3 * HUGE) / PAGE + i)) {
+		EXPECT_TRUE(testbed_bit(&c->b, (RAM_SIZE - 3 * HUGE) / PAGE + i)) {
 			TH_LOG("round %u: the small leaf", i);
 		}
 	}
@@ -115,19 +115,19 @@ TEST_F(flush, leaves_of_two_sizes)
 /* As above, for what is unmapped while it is cached, and mapped again. */
 TEST_F(flush, unmapped_and_mapped_again)
 {
-	struct bench *b = &self->c.b;
+	struct testbed *b = &self->c.b;
 	__u64 unmapped;
 
 	ASSERT_EQ(0, crowd_dma(&self->c, variant->device, IOVA + PAGE, 1));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
 					&unmapped));
 	EXPECT_EQ(-EFAULT, crowd_dma(&self->c, variant->device, IOVA + PAGE, 1));
-	ASSERT_EQ(0, bench_map(b));
+	ASSERT_EQ(0, testbed_map(b));
 	ASSERT_LE(1, crowd_read(&self->c, b->tracker_id, IOVA, RAM_SIZE));
-	EXPECT_TRUE(bench_bit(b, 1));
+	EXPECT_TRUE(testbed_bit(b, 1));
 	ASSERT_EQ(0, crowd_dma(&self->c, variant->device, IOVA + PAGE, 1));
 	ASSERT_LE(1, crowd_read(&self->c, b->tracker_id, IOVA, RAM_SIZE));
-	EXPECT_TRUE(bench_bit(b, 1));
+	EXPECT_TRUE(testbed_bit(b, 1));
 }
 
 /*
@@ -137,7 +137,7 @@ TEST_F(flush, unmapped_and_mapped_again)
 TEST_F(race_domain, few_commands_for_distant_pages)
 {
 	struct iommu_dirty_range ranges[8];
-	struct bench *b = &self->c.b;
+	struct testbed *b = &self->c.b;
 	struct tracker_read_out out;
 	long before;
 
@@ -371,7 +371,7 @@ static int call_start(void *c)
 TEST_F(race_domain, start_during_attach)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	struct attacher a = { .dev = &c->dev[BOTH] };
 	struct call start;
 
@@ -401,7 +401,7 @@ TEST_F(race_domain, alias)
 	ASSERT_EQ(0, crowd_dma(c, ALIAS, IOVA, 5));
 	ASSERT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 	for (page = 0; page < 5; page++)
-		EXPECT_TRUE(bench_bit(&c->b, page));
+		EXPECT_TRUE(testbed_bit(&c->b, page));
 }
 
 /* In the domain of a device whose dirty bits are seen. */
@@ -419,7 +419,7 @@ TEST_F(race_domain, alias_in_company)
 	ASSERT_EQ(0, crowd_dma(c, ALIAS, IOVA, 5));
 	ASSERT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 	for (page = 0; page < 5; page++)
-		EXPECT_TRUE(bench_bit(&c->b, page));
+		EXPECT_TRUE(testbed_bit(&c->b, page));
 }
 
 /* The same while it is tracked: a domain that the IOMMU covered, whatever else was there. */
@@ -446,16 +446,16 @@ TEST_F(race_domain, alias_comes_later)
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH_2));
 	ASSERT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 	for (page = 0; page < 5; page++)
-		EXPECT_TRUE(bench_bit(&c->b, page));
+		EXPECT_TRUE(testbed_bit(&c->b, page));
 	/* The one without a log leaves, and then the last */
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + HUGE, 2));
 	ASSERT_EQ(0, crowd_detach(c, BOTH_2));
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, 1));
 	ASSERT_EQ(0, crowd_detach(c, BOTH));
 	ASSERT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
-	EXPECT_TRUE(bench_bit(&c->b, 0));
-	EXPECT_TRUE(bench_bit(&c->b, HUGE / PAGE));
-	EXPECT_TRUE(bench_bit(&c->b, HUGE / PAGE + 1));
+	EXPECT_TRUE(testbed_bit(&c->b, 0));
+	EXPECT_TRUE(testbed_bit(&c->b, HUGE / PAGE));
+	EXPECT_TRUE(testbed_bit(&c->b, HUGE / PAGE + 1));
 }
 
 TEST_F(race_domain, alias_is_not_precise)
@@ -484,7 +484,7 @@ TEST_F(race_domain, last_page_of_the_address_space)
 TEST_F(race_domain, small_leaves_of_huge_pages)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	__u64 unmapped;
 	unsigned int i;
 	long before;
@@ -494,7 +494,7 @@ TEST_F(race_domain, small_leaves_of_huge_pages)
 	madvise(b->ram, RAM_SIZE, MADV_HUGEPAGE);
 	madvise(b->ram, RAM_SIZE, MADV_DONTNEED);
 	memset(b->ram, 0, RAM_SIZE);
-	ASSERT_EQ(0, bench_map(b));
+	ASSERT_EQ(0, testbed_map(b));
 	ASSERT_EQ(0, crowd_attach(c, BOTH, b->ioas_id));
 	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, RAM_PAGES));
@@ -521,10 +521,10 @@ TEST_F(race_domain, counters_count_up)
 		ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, i));
 		EXPECT_EQ(2 * i, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 		pages += i;
-		ASSERT_EQ(0, bench_source(&c->b, c->dev[BOTH].dev_id, &info));
+		ASSERT_EQ(0, testbed_source(&c->b, c->dev[BOTH].dev_id, &info));
 		EXPECT_EQ(pages * PAGE, info.dirty_bytes);
 		EXPECT_LE(i, info.harvests);
-		ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
+		ASSERT_EQ(0, testbed_source(&c->b, c->dev[LOG].dev_id, &info));
 		EXPECT_EQ(pages * PAGE, info.dirty_bytes);
 		EXPECT_LE(i, info.harvests);
 	}
@@ -535,7 +535,7 @@ TEST_F(race_domain, counters_begin_at_zero)
 {
 	struct crowd *c = &self->c;
 	struct iommu_dirty_source_info info[2];
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	unsigned int i;
 
 	ASSERT_EQ(0, crowd_attach(c, INTEL, b->ioas_id));
@@ -544,14 +544,14 @@ TEST_F(race_domain, counters_begin_at_zero)
 	ASSERT_EQ(0, crowd_dma(c, INTEL, IOVA, 3));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, 5));
 	EXPECT_EQ(8, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
-	ASSERT_EQ(0, bench_source(b, c->dev[INTEL].dev_id, &info[0]));
+	ASSERT_EQ(0, testbed_source(b, c->dev[INTEL].dev_id, &info[0]));
 	EXPECT_EQ(3 * PAGE, info[0].dirty_bytes);
-	ASSERT_EQ(0, bench_source(b, c->dev[LOG].dev_id, &info[1]));
+	ASSERT_EQ(0, testbed_source(b, c->dev[LOG].dev_id, &info[1]));
 	EXPECT_EQ(5 * PAGE, info[1].dirty_bytes);
 	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_source(b, c->dev[INTEL].dev_id, &info[0]));
-	ASSERT_EQ(0, bench_source(b, c->dev[LOG].dev_id, &info[1]));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_source(b, c->dev[INTEL].dev_id, &info[0]));
+	ASSERT_EQ(0, testbed_source(b, c->dev[LOG].dev_id, &info[1]));
 	for (i = 0; i < 2; i++) {
 		EXPECT_EQ(0, info[i].dirty_bytes);
 		EXPECT_EQ(0, info[i].harvests);
@@ -561,7 +561,7 @@ TEST_F(race_domain, counters_begin_at_zero)
 }
 
 /* Nanoseconds that the quickest of some INFOs takes */
-static __u64 time_info(struct bench *b)
+static __u64 time_info(struct testbed *b)
 {
 	struct iommu_dirty_tracker_info info;
 	__u64 best = ~0ull;
@@ -587,7 +587,7 @@ static __u64 time_info(struct bench *b)
 TEST_F(race_domain, info_of_many_ranges)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	struct iommu_dirty_tracker_info info;
 	char command[128];
 	__u64 few, many;

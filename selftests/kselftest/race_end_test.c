@@ -90,7 +90,7 @@ TEST_F(race_end, stop_after_killed_read)
 	call_is_done(&stop, HELD_SHORT_MS);
 	ASSERT_EQ(0, hold_release("hold_track"));
 	EXPECT_EQ(0, call_end(&stop));
-	EXPECT_EQ(0, bench_start(&c->b));
+	EXPECT_EQ(0, testbed_start(&c->b));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA + HUGE, 3));
 	/* The old report is not the new log's */

@@ -179,12 +179,12 @@ TEST_F(race_log, unmap_and_map_again)
 		struct reader r;
 
 		ASSERT_EQ(0, oracle_unmap(&o, c->b.fd, c->b.ioas_id, IOVA, RAM_SIZE));
-		ASSERT_EQ(0, bench_map(&c->b));
+		ASSERT_EQ(0, testbed_map(&c->b));
 		usleep(10000);
 		/* A READ of something else is under way at the same time */
 		ASSERT_EQ(0, reader_begin(&r, c, c->b.tracker_id, FAR, FAR_SIZE));
 		ASSERT_EQ(0, oracle_unmap(&o, c->b.fd, c->b.ioas_id, IOVA, RAM_SIZE));
-		ASSERT_EQ(0, bench_map(&c->b));
+		ASSERT_EQ(0, testbed_map(&c->b));
 		ASSERT_EQ(0, call_end(&r.call));
 		if (i % 4 == 3) {
 			ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id,
@@ -304,9 +304,9 @@ TEST_F(race_log, replace_within_the_ioas)
 	oracle_started(&o);
 	ASSERT_EQ(0, crowd_write_on(c, LOG, IOVA, RAM_SIZE, 3000));
 	for (i = 1; i < 20; i++) {
-		ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &before));
+		ASSERT_EQ(0, testbed_source(&c->b, c->dev[LOG].dev_id, &before));
 		ASSERT_EQ(0, crowd_attach(c, LOG, hwpt[i % 2]));
-		ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &after));
+		ASSERT_EQ(0, testbed_source(&c->b, c->dev[LOG].dev_id, &after));
 		EXPECT_EQ(before.harvests, after.harvests);
 		EXPECT_EQ(before.dirty_bytes, after.dirty_bytes);
 		usleep(10000);
@@ -331,7 +331,7 @@ TEST_F(race_log, replace_within_the_ioas)
 TEST_F(race_log, read_only_memory_in_between)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	__u64 unmapped;
 
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
@@ -361,7 +361,7 @@ TEST_F(race_log, read_only_memory_in_between)
 /* Of two logs in a domain one does not reach as far as the other. */
 static int reach(struct crowd *c, unsigned int first, unsigned int second)
 {
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	__u64 beyond = 1ull << 31;
 
 	if (iommufd_ioas_map(b->fd, b->ioas_id, c->far, FAR_SIZE, beyond,
@@ -372,9 +372,9 @@ static int reach(struct crowd *c, unsigned int first, unsigned int second)
 	    crowd_dma(c, LOG, beyond + 17 * PAGE, 4) ||
 	    crowd_read(c, b->tracker_id, beyond, FAR_SIZE) < 0)
 		return -1;
-	return bench_bit(b, 7) + bench_bit(b, 8) + bench_bit(b, 9) +
-	       bench_bit(b, 17) + bench_bit(b, 18) + bench_bit(b, 19) +
-	       bench_bit(b, 20);
+	return testbed_bit(b, 7) + testbed_bit(b, 8) + testbed_bit(b, 9) +
+	       testbed_bit(b, 17) + testbed_bit(b, 18) + testbed_bit(b, 19) +
+	       testbed_bit(b, 20);
 }
 
 TEST_F(race_log, narrow_log_first)
@@ -391,7 +391,7 @@ TEST_F(race_log, narrow_log_last)
 TEST_F(race_log, narrow_log_leaves)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	__u64 beyond = 1ull << 31;
 	unsigned int i;
 
@@ -406,7 +406,7 @@ TEST_F(race_log, narrow_log_leaves)
 	ASSERT_EQ(0, crowd_detach(c, NARROW));
 	ASSERT_LE(3, crowd_read(c, b->tracker_id, beyond, FAR_SIZE));
 	for (i = 7; i < 10; i++)
-		EXPECT_TRUE(bench_bit(b, i));
+		EXPECT_TRUE(testbed_bit(b, i));
 }
 
 /* What was unmapped is asked for once. */
@@ -421,11 +421,11 @@ TEST_F(race_log, unmapped_is_asked_for_once)
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
 	ASSERT_EQ(0, unmap_far(c));
 	EXPECT_EQ(5, reader_read(c, c->b.tracker_id, FAR, FAR_SIZE));
-	ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
+	ASSERT_EQ(0, testbed_source(&c->b, c->dev[LOG].dev_id, &info));
 	harvests = info.harvests;
 	EXPECT_LT(0, harvests);
 	EXPECT_EQ(0, reader_read(c, c->b.tracker_id, FAR, FAR_SIZE));
-	ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
+	ASSERT_EQ(0, testbed_source(&c->b, c->dev[LOG].dev_id, &info));
 	EXPECT_EQ(harvests, info.harvests);
 }
 
@@ -441,7 +441,7 @@ TEST_F(race_log, needless_harvest)
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(RAM_PAGES, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
-	ASSERT_EQ(0, bench_source(&c->b, c->dev[LOG].dev_id, &info));
+	ASSERT_EQ(0, testbed_source(&c->b, c->dev[LOG].dev_id, &info));
 	EXPECT_EQ(0, info.harvests);
 }
 

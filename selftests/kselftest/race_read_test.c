@@ -246,9 +246,9 @@ static int read_and_count(struct crowd *c)
 {
 	struct iommu_dirty_source_info info[2];
 
-	if (bench_source(&c->b, c->dev[LOG].dev_id, &info[0]) ||
+	if (testbed_source(&c->b, c->dev[LOG].dev_id, &info[0]) ||
 	    reader_read(c, c->b.tracker_id, FAR / 2, 2 * GIB) < 0 ||
-	    bench_source(&c->b, c->dev[LOG].dev_id, &info[1]))
+	    testbed_source(&c->b, c->dev[LOG].dev_id, &info[1]))
 		return -1;
 	return info[1].harvests - info[0].harvests;
 }
@@ -353,7 +353,7 @@ TEST_F(race_read, readers_of_all_sizes)
 
 	ASSERT_EQ(0, oracle_open(&o));
 	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
-	ASSERT_EQ(0, bench_start(&c->b));
+	ASSERT_EQ(0, testbed_start(&c->b));
 	oracle_started(&o);
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "3"));
 	ASSERT_EQ(0, crowd_write_on(c, LOG, IOVA, RAM_SIZE, 2000));

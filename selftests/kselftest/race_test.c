@@ -24,7 +24,7 @@
 #define SLOT_SIZE (RAM_SIZE / SLOTS)
 
 struct race {
-	struct bench b;
+	struct testbed b;
 	struct vdev other;
 	pthread_mutex_t other_lock;
 	pthread_mutex_t tracker_lock;
@@ -249,7 +249,7 @@ TEST(race)
 	struct race *r = calloc(1, sizeof(*r));
 	pthread_t threads[THREADS];
 	struct racer racers[THREADS];
-	struct bench *b = &r->b;
+	struct testbed *b = &r->b;
 	const char *delay;
 	unsigned int i, seed;
 
@@ -257,7 +257,7 @@ TEST(race)
 	seed = value ? strtoul(value, NULL, 0) : (unsigned int)time(NULL);
 	delay = seed % 2 ? "0" : getenv("DELAY_US") ?: "2000";
 	TH_LOG("SEED=%u, delays of %s us", seed, delay);
-	ASSERT_EQ(0, bench_open(b, AMD_0, false));
+	ASSERT_EQ(0, testbed_open(b, AMD_0, false));
 	/* In slots, so that they can go one by one */
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
 					NULL));
@@ -295,12 +295,12 @@ TEST(race)
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
 				      IOMMUFD_MAP_RW));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 77, 5));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(5, bench_count(b));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 77, 5));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(5, testbed_count(b));
 	vdev_close(&r->other);
-	bench_close(b);
+	testbed_close(b);
 }
 
 /* 1 TiB of address space with 4 MiB here and there: cheap, and killable. */
@@ -309,19 +309,19 @@ TEST(race)
 
 TEST(sparse)
 {
-	struct bench bench, *b = &bench;
+	struct testbed bed, *b = &bed;
 	struct tracker_read_out out;
 	struct iommu_dirty_range range[4] = {};
 	unsigned int i;
 	pid_t pid;
 
-	ASSERT_EQ(0, bench_open(b, AMD_0, false));
+	ASSERT_EQ(0, testbed_open(b, AMD_0, false));
 	for (i = 1; i < SPARSE_STEPS; i++)
 		ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram,
 					      4 << 20, IOVA + i * SPARSE_STEP,
 					      IOMMUFD_MAP_RW));
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 900 * SPARSE_STEP / PAGE + 5, 2));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 900 * SPARSE_STEP / PAGE + 5, 2));
 	pid = fork();
 	if (!pid)
 		for (;;)
@@ -335,7 +335,7 @@ TEST(sparse)
 	EXPECT_EQ(IOVA + 900 * SPARSE_STEP + 5 * PAGE, range[0].iova);
 	EXPECT_EQ(2 * PAGE, range[0].length);
 	EXPECT_EQ(1ull << 47, out.next_iova);
-	bench_close(b);
+	testbed_close(b);
 }
 
 TEST_HARNESS_MAIN

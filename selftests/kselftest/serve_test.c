@@ -30,7 +30,7 @@
 #define NO_STALE "32768"
 
 FIXTURE(serve) {
-	struct bench b;
+	struct testbed b;
 	struct vdev dev[NR];
 	__u32 hwpt[NR];
 };
@@ -56,8 +56,8 @@ FIXTURE_SETUP(serve)
 
 	for (i = 0; i < NR; i++)
 		self->dev[i].fd = -1;
-	ASSERT_EQ(0, bench_open_empty(&self->b, false));
-	ASSERT_EQ(0, bench_map(&self->b));
+	ASSERT_EQ(0, testbed_open_empty(&self->b, false));
+	ASSERT_EQ(0, testbed_map(&self->b));
 	ASSERT_EQ(0, serve(true));
 }
 
@@ -77,13 +77,13 @@ FIXTURE_TEARDOWN(serve)
 		vdev_stop(&self->dev[i]);
 		vdev_close(&self->dev[i]);
 	}
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 /* Open the device, and make a HWPT for it. */
 static int make(FIXTURE_DATA(serve) *self, unsigned int n)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	int rc = 0;
 
 	if (self->dev[n].fd < 0)
@@ -127,13 +127,13 @@ static int dma(FIXTURE_DATA(serve) *self, unsigned int n, __u64 page, __u64 page
 /* Pages of RAM that GET_DIRTY_BITMAP reports, now in b->bits; or -errno. */
 static int get_flags(FIXTURE_DATA(serve) *self, unsigned int n, __u32 flags)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	int rc;
 
 	memset(b->bits, 0, sizeof(b->bits));
 	rc = iommufd_hwpt_get_dirty(b->fd, self->hwpt[n], IOVA, RAM_SIZE, PAGE,
 				    b->bits, flags);
-	return rc ? rc : (int)bench_count(b);
+	return rc ? rc : (int)testbed_count(b);
 }
 
 static int get(FIXTURE_DATA(serve) *self, unsigned int n)
@@ -148,7 +148,7 @@ static unsigned int reported(const FIXTURE_DATA(serve) *self, __u64 page,
 	unsigned int n = 0;
 
 	while (pages--)
-		n += bench_bit(&self->b, page++);
+		n += testbed_bit(&self->b, page++);
 	return n;
 }
 
@@ -236,7 +236,7 @@ TEST_F(serve, log)
 				       IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR));
 		EXPECT_EQ(4, get(self, LOG));
 		EXPECT_EQ(3, reported(self, 7, 3));
-		EXPECT_TRUE(bench_bit(&self->b, 1000 + pass));
+		EXPECT_TRUE(testbed_bit(&self->b, 1000 + pass));
 	}
 	EXPECT_EQ(0, get(self, LOG));
 	/* What was dirty before a second start is forgotten */
@@ -289,7 +289,7 @@ TEST_F(serve, coarse_log)
 /* Pages at HIGH that were written and not reported: the log of LOW ends below. */
 static int above_the_log(FIXTURE_DATA(serve) *self)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u64 bits = 0;
 
 	if (iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 64 * PAGE, HIGH,
@@ -387,7 +387,7 @@ static int detached(FIXTURE_DATA(serve) *self)
 TEST_F(serve, detach)
 {
 	EXPECT_EQ(0, detached(self));
-	EXPECT_EQ(6, bench_count(&self->b));
+	EXPECT_EQ(6, testbed_count(&self->b));
 	EXPECT_EQ(0, get(self, LOG));
 	/* and it comes back */
 	ASSERT_EQ(0, vdev_attach(&self->dev[LOG], self->hwpt[LOG], NULL));
@@ -414,7 +414,7 @@ static int attached_late(FIXTURE_DATA(serve) *self)
 TEST_F(serve, attach)
 {
 	EXPECT_EQ(0, attached_late(self));
-	EXPECT_EQ(6, bench_count(&self->b));
+	EXPECT_EQ(6, testbed_count(&self->b));
 }
 
 TEST_F(serve, attach_control)
@@ -446,7 +446,7 @@ static int replaced(FIXTURE_DATA(serve) *self)
 TEST_F(serve, replace)
 {
 	EXPECT_EQ(0, replaced(self));
-	EXPECT_EQ(6, bench_count(&self->b));
+	EXPECT_EQ(6, testbed_count(&self->b));
 	EXPECT_EQ(0, get(self, LOG));
 }
 
@@ -458,7 +458,7 @@ TEST_F(serve, replace_control)
 
 static int unmapped(FIXTURE_DATA(serve) *self, unsigned int n)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	if (start(self, n) || dma(self, n, 50, 6) ||
 	    iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL) ||
@@ -470,7 +470,7 @@ static int unmapped(FIXTURE_DATA(serve) *self, unsigned int n)
 TEST_F(serve, unmap)
 {
 	EXPECT_EQ(0, unmapped(self, LOG));
-	EXPECT_EQ(6, bench_count(&self->b));
+	EXPECT_EQ(6, testbed_count(&self->b));
 	EXPECT_EQ(0, get(self, LOG));
 }
 
@@ -483,7 +483,7 @@ TEST_F(serve, unmap_control)
 TEST_F(serve, unmap_iommu)
 {
 	EXPECT_EQ(0, unmapped(self, BOTH));
-	EXPECT_EQ(6, bench_count(&self->b));
+	EXPECT_EQ(6, testbed_count(&self->b));
 }
 
 TEST_F(serve, unmap_iommu_control)
@@ -496,7 +496,7 @@ TEST_F(serve, unmap_iommu_control)
 
 TEST_F(serve, keeps_what_was_not_delivered)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, start(self, LOG));
 	ASSERT_EQ(0, dma(self, LOG, 33, 4));
@@ -547,7 +547,7 @@ TEST_F(serve, lost_log_control)
 
 TEST_F(serve, tracker_beside)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, start(self, LOG));
 	EXPECT_EQ(-EBUSY, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
@@ -558,11 +558,11 @@ TEST_F(serve, tracker_beside)
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
 	EXPECT_EQ(-EBUSY, set(self, LOG, true));
 	EXPECT_EQ(-EBUSY, get(self, LOG));
-	ASSERT_EQ(0, bench_start(b));
-	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, bench_kind(b, self->dev[LOG].dev_id));
+	ASSERT_EQ(0, testbed_start(b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, testbed_kind(b, self->dev[LOG].dev_id));
 	ASSERT_EQ(0, dma(self, LOG, 0, 2));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(2, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(2, testbed_count(b));
 }
 
 /* The log has one owner: the user of the device, or of the HWPT. */
@@ -632,13 +632,13 @@ static int moved_while_stopping(FIXTURE_DATA(serve) *self)
 TEST_F(serve, moved_while_stopping)
 {
 	EXPECT_EQ(0, moved_while_stopping(self));
-	EXPECT_EQ(7, bench_count(&self->b));
+	EXPECT_EQ(7, testbed_count(&self->b));
 }
 
 /* Best of some times that an unmap of a page takes, in ns, or 0. */
 static __u64 unmap_ns(FIXTURE_DATA(serve) *self)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u64 best = ~0ull;
 	unsigned int i;
 
@@ -663,7 +663,7 @@ static __u64 unmap_ns(FIXTURE_DATA(serve) *self)
 /* What HWPTs that track cost an unmap grows as their number does, and no faster. */
 TEST_F(serve, many)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int i;
 	__u64 few = 0;
 
@@ -759,7 +759,7 @@ static int crowd_init(FIXTURE_DATA(serve) *self, struct crowd *crowd)
 static int crowd_step(FIXTURE_DATA(serve) *self, struct crowd *crowd,
 		      unsigned int *seed, __u64 *wrote)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u64 page = rand_r(seed) % RAM_PAGES, i;
 	__u64 pages = 1 + rand_r(seed) % (RAM_PAGES - page < 40 ?
 					  RAM_PAGES - page : 40);

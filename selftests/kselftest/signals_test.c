@@ -55,7 +55,7 @@ FIXTURE_TEARDOWN(signals)
 TEST_F(signals, interrupt_nothing)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	struct iommu_dirty_tracker_unmap cmd;
 	struct iommu_dirty_tracker_info info;
 	struct tracker_read_out out;
@@ -65,8 +65,8 @@ TEST_F(signals, interrupt_nothing)
 	for (i = 0; i < 10 || ticks < 100; i++) {
 		ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0,
 					   &b->tracker_id));
-		ASSERT_EQ(0, bench_start(b));
-		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
+		ASSERT_EQ(0, testbed_start(b));
+		ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
 		ASSERT_EQ(0, tracker_count(b->fd, b->tracker_id, 0, 1ull << 46, PAGE,
 					   &out));
 		ASSERT_EQ(0, crowd_map_far(c));

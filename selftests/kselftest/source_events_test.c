@@ -48,7 +48,7 @@ static int detach_with_dirt(struct sources *s)
 TEST_F(source_events, detach)
 {
 	EXPECT_EQ(0, detach_with_dirt(&self->s));
-	EXPECT_EQ(6, bench_count(&self->s.b));
+	EXPECT_EQ(6, testbed_count(&self->s.b));
 	EXPECT_EQ(0, sources_read(&self->s, NULL));
 }
 
@@ -72,7 +72,7 @@ static int close_with_dirt(struct sources *s)
 TEST_F(source_events, close)
 {
 	EXPECT_EQ(0, close_with_dirt(&self->s));
-	EXPECT_EQ(6, bench_count(&self->s.b));
+	EXPECT_EQ(6, testbed_count(&self->s.b));
 	/* and it can be opened and tracked again */
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, LOG));
@@ -98,7 +98,7 @@ static int attach_while_tracking(struct sources *s)
 TEST_F(source_events, attach)
 {
 	EXPECT_EQ(0, attach_while_tracking(&self->s));
-	EXPECT_EQ(6, bench_count(&self->s.b));
+	EXPECT_EQ(6, testbed_count(&self->s.b));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, LOG_2));
 }
 
@@ -123,7 +123,7 @@ TEST_F(source_events, visit)
 	__u32 flags;
 
 	EXPECT_EQ(0, visit(&self->s));
-	EXPECT_EQ(RAM_PAGES, bench_count(&self->s.b));
+	EXPECT_EQ(RAM_PAGES, testbed_count(&self->s.b));
 	/* It is exact again, without a gap for the others */
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 1));
 	EXPECT_EQ(1, sources_read(&self->s, &flags));
@@ -146,8 +146,8 @@ TEST_F(source_events, visit_and_peek)
 	ASSERT_EQ(0, source_attach(s, UNTRACKED));
 	ASSERT_EQ(0, source_dma(s, UNTRACKED, IOVA, 6));
 	ASSERT_EQ(0, vdev_detach(&s->dev[UNTRACKED]));
-	ASSERT_EQ(0, bench_read(&s->b, 0, RAM_PAGES,
-				IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, &out));
+	ASSERT_EQ(0, testbed_read(&s->b, 0, RAM_PAGES,
+				  IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, &out));
 	EXPECT_EQ(6, sources_reported(s, 0, 6));
 	EXPECT_LE(0, sources_read(s, NULL));
 	EXPECT_EQ(6, sources_reported(s, 0, 6));
@@ -179,8 +179,8 @@ TEST_F(source_events, unmap_and_peek)
 	ASSERT_EQ(0, sources_start(s, IOMMU_DIRTY_POLICY_IOMMU, 0));
 	ASSERT_EQ(0, source_dma(s, BOTH, IOVA, 6));
 	ASSERT_EQ(0, iommufd_ioas_unmap(s->b.fd, s->b.ioas_id, IOVA, RAM_SIZE, NULL));
-	ASSERT_EQ(0, bench_read(&s->b, 0, RAM_PAGES,
-				IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, &out));
+	ASSERT_EQ(0, testbed_read(&s->b, 0, RAM_PAGES,
+				  IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, &out));
 	EXPECT_EQ(6, sources_reported(s, 0, 6));
 	EXPECT_LE(6, sources_read(s, NULL));
 	EXPECT_EQ(6, sources_reported(s, 0, 6));
@@ -194,7 +194,7 @@ TEST_F(source_events, visit_control)
 
 TEST_F(source_events, replace)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 	__u32 hwpt;
 
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
@@ -215,7 +215,7 @@ TEST_F(source_events, replace)
 /* From a tracked address space to another: the log changes hands. */
 TEST_F(source_events, replace_to_another_ioas)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 	__u32 ioas, tracker, flags;
 	struct tracker_read_out out;
 
@@ -245,7 +245,7 @@ TEST_F(source_events, replace_to_another_ioas)
 					 b->bits, 0, &out));
 	flags = out.flags;
 	EXPECT_EQ(0, flags);
-	EXPECT_EQ(5, bench_count(b));
+	EXPECT_EQ(5, testbed_count(b));
 	ASSERT_EQ(0, vdev_detach(&self->s.dev[LOG]));
 }
 
@@ -253,7 +253,7 @@ TEST_F(source_events, replace_to_another_ioas)
 
 TEST_F(source_events, unmap_keeps_dirt)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
 	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
@@ -267,7 +267,7 @@ TEST_F(source_events, unmap_keeps_dirt)
 /* The last harvest of a log finds what was unmapped before. */
 TEST_F(source_events, unmap_then_detach)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
 	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
@@ -291,14 +291,14 @@ TEST_F(source_events, unmap_delivers)
 	cmd.tracker_id = self->s.b.tracker_id;
 	ASSERT_EQ(0, tracker_unmap(self->s.b.fd, &cmd));
 	EXPECT_EQ(RAM_SIZE, cmd.out_unmapped);
-	EXPECT_EQ(6, bench_count(&self->s.b));
+	EXPECT_EQ(6, testbed_count(&self->s.b));
 	EXPECT_EQ(6, sources_reported(&self->s, 0, 6));
 }
 
 /* What is gone, and was in a log that was lost. */
 static int lose_what_is_gone(struct sources *s)
 {
-	struct bench *b = &s->b;
+	struct testbed *b = &s->b;
 
 	if (source_attach(s, LOG) || sources_start(s, 0, 0) ||
 	    source_dma(s, LOG, IOVA, 6) ||
@@ -333,7 +333,7 @@ static int lose(struct sources *s, __u32 *flags)
 /* A log that was lost reports nothing of what is unmapped afterwards. */
 static int unmap_what_a_lost_log_has(struct sources *s)
 {
-	struct bench *b = &s->b;
+	struct testbed *b = &s->b;
 	__u32 flags;
 
 	if (lose(s, &flags) || source_dma(s, LOG, IOVA, 6) ||
@@ -355,7 +355,7 @@ TEST_F(source_events, degrades_and_recovers)
 
 	EXPECT_EQ(0, lose(&self->s, &flags));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, flags);
-	EXPECT_EQ(RAM_PAGES, bench_count(&self->s.b));
+	EXPECT_EQ(RAM_PAGES, testbed_count(&self->s.b));
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, flags);
 	ASSERT_EQ(0, source_find(&self->s, LOG, &info));
@@ -363,7 +363,7 @@ TEST_F(source_events, degrades_and_recovers)
 	EXPECT_EQ(1, info.failures);
 
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 6));
-	ASSERT_EQ(0, bench_start(&self->s.b));
+	ASSERT_EQ(0, testbed_start(&self->s.b));
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
 	EXPECT_EQ(0, flags);
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 3));
@@ -394,7 +394,7 @@ TEST_F(source_events, another_stands_in)
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, source_kind(&self->s, BOTH));
 	ASSERT_EQ(0, source_dma(&self->s, BOTH, IOVA, 2));
 	EXPECT_EQ(2, sources_read(&self->s, NULL));
-	ASSERT_EQ(0, bench_start(&self->s.b));
+	ASSERT_EQ(0, testbed_start(&self->s.b));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, BOTH));
 	ASSERT_EQ(0, source_dma(&self->s, BOTH, IOVA, 2));
 	EXPECT_EQ(2, sources_read(&self->s, NULL));
@@ -412,7 +412,7 @@ TEST_F(source_events, cannot_start)
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, flags);
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, source_kind(&self->s, LOG));
 	ASSERT_EQ(0, sources_fault("fail_track_start", "0"));
-	ASSERT_EQ(0, bench_start(&self->s.b));
+	ASSERT_EQ(0, testbed_start(&self->s.b));
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, NULL));
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 2));
 	EXPECT_EQ(2, sources_read(&self->s, &flags));
@@ -422,7 +422,7 @@ TEST_F(source_events, cannot_start)
 /* A detach that finds the log lost: all that is mapped, and what is gone. */
 TEST_F(source_events, lost_at_detach)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
 	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
@@ -436,7 +436,7 @@ TEST_F(source_events, lost_at_detach)
 	memset(b->bits, 0, sizeof(b->bits));
 	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, HIGH, PAGE, PAGE,
 					 b->bits, 0, NULL));
-	EXPECT_EQ(1, bench_count(b));
+	EXPECT_EQ(1, testbed_count(b));
 }
 
 /* A READ that waits for a device dies when it is killed, and nothing is lost. */

@@ -67,7 +67,7 @@ TEST_F(source, auto_takes_iommus_first)
 /* Where a dirty bit stands for more than a page, a log of pages is finer. */
 TEST_F(source, auto_takes_the_finer)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 	__u32 ioas;
 
 	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas));
@@ -121,9 +121,9 @@ TEST_F(source, cannot_peek)
 	ASSERT_EQ(0, tracker_count(self->s.b.fd, self->s.b.tracker_id, IOVA, RAM_SIZE,
 				   PAGE, &out));
 	EXPECT_EQ(9 * PAGE, out.dirty_bytes);
-	ASSERT_EQ(0, bench_read(&self->s.b, 0, RAM_PAGES,
-				IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, NULL));
-	EXPECT_EQ(9, bench_count(&self->s.b));
+	ASSERT_EQ(0, testbed_read(&self->s.b, 0, RAM_PAGES,
+				  IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, NULL));
+	EXPECT_EQ(9, testbed_count(&self->s.b));
 	EXPECT_EQ(9, sources_read(&self->s, NULL));
 	EXPECT_EQ(0, sources_read(&self->s, NULL));
 }
@@ -134,10 +134,10 @@ TEST_F(source, reads_of_a_part)
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
 	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 100));
-	ASSERT_EQ(0, bench_read(&self->s.b, 10, 20, 0, NULL));
-	EXPECT_EQ(20, bench_count(&self->s.b));
-	ASSERT_EQ(0, bench_read(&self->s.b, 0, 64, 0, NULL));
-	EXPECT_EQ(44, bench_count(&self->s.b));
+	ASSERT_EQ(0, testbed_read(&self->s.b, 10, 20, 0, NULL));
+	EXPECT_EQ(20, testbed_count(&self->s.b));
+	ASSERT_EQ(0, testbed_read(&self->s.b, 0, 64, 0, NULL));
+	EXPECT_EQ(44, testbed_count(&self->s.b));
 	EXPECT_EQ(36, sources_read(&self->s, NULL));
 }
 
@@ -152,8 +152,8 @@ TEST_F(source, coarse_granule)
 	EXPECT_EQ(65536, info.granule);
 	ASSERT_EQ(0, source_dma(&self->s, COARSE, IOVA + 5 * PAGE, 1));
 	/* Begins and ends inside of a unit */
-	ASSERT_EQ(0, bench_read(&self->s.b, 5, 2, 0, NULL));
-	EXPECT_EQ(2, bench_count(&self->s.b));
+	ASSERT_EQ(0, testbed_read(&self->s.b, 5, 2, 0, NULL));
+	EXPECT_EQ(2, testbed_count(&self->s.b));
 	EXPECT_EQ(14, sources_read(&self->s, &flags));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_COARSE, flags);
 	EXPECT_EQ(0, sources_read(&self->s, NULL));
@@ -163,7 +163,7 @@ TEST_F(source, coarse_granule)
 
 static int write_outside(struct sources *s, __u32 *flags)
 {
-	struct bench *b = &s->b;
+	struct testbed *b = &s->b;
 	struct tracker_read_out out;
 	__u64 high[2] = {};
 
@@ -202,7 +202,7 @@ TEST_F(source, outside_control)
 /* All memory is above what the log could hold from 0 on: it begins at the memory. */
 TEST_F(source, high_memory)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 	__u64 iova = 1ull << 34;
 
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
@@ -213,13 +213,13 @@ TEST_F(source, high_memory)
 	ASSERT_EQ(0, source_dma(&self->s, MIDDLING, iova + 7 * PAGE, 3));
 	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, iova, RAM_SIZE, PAGE,
 					 b->bits, 0, NULL));
-	EXPECT_EQ(3, bench_count(b));
+	EXPECT_EQ(3, testbed_count(b));
 	EXPECT_EQ(3, sources_reported(&self->s, 7, 3));
 }
 
 TEST_F(source, outside_is_not_precise)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 
 	ASSERT_EQ(0, source_attach(&self->s, LOW));
 	ASSERT_EQ(0, sources_start(&self->s, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
@@ -234,7 +234,7 @@ TEST_F(source, outside_is_not_precise)
 	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
 	EXPECT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE,
 				      HIGH + PAGE, IOMMUFD_MAP_RW));
-	EXPECT_EQ(-ENXIO, bench_start(b));
+	EXPECT_EQ(-ENXIO, testbed_start(b));
 }
 
 static int attach_low(void *s)
@@ -245,7 +245,7 @@ static int attach_low(void *s)
 /* An attach and a map that it would not be precise with: one of them is refused. */
 TEST_F(source, precise_attach_beside_map)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 	struct call low;
 	unsigned int i;
 	int rc, met;
@@ -298,7 +298,7 @@ static int call_start(void *s)
  */
 TEST_F(source, precise_while_memory_is_mapped)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 	int i, start, map;
 	struct call call;
 
@@ -328,7 +328,7 @@ TEST_F(source, precise_while_memory_is_mapped)
 /* A log of what was mapped is restarted when more is. */
 TEST_F(source, grows)
 {
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 	struct tracker_read_out out;
 	__u64 far = 0;
 	__u32 flags;
@@ -365,7 +365,7 @@ TEST_F(source, grows)
 static int lost_while_it_grows(struct sources *s)
 {
 	static __u64 told[RAM_WORDS];
-	struct bench *b = &s->b;
+	struct testbed *b = &s->b;
 	struct vdev_job job;
 	unsigned int i;
 	int lost = 0;
@@ -405,7 +405,7 @@ TEST_F(source, grows_while_it_writes)
 TEST_F(source, one_owner)
 {
 	struct vfio_device_feature_dma_logging_range range = { IOVA, RAM_SIZE };
-	struct bench *b = &self->s.b;
+	struct testbed *b = &self->s.b;
 	__u64 page_size = PAGE;
 	__u32 id;
 
@@ -416,13 +416,13 @@ TEST_F(source, one_owner)
 	EXPECT_EQ(-EBUSY, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &id));
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 4));
 	ASSERT_EQ(0, log_report(self->s.dev[LOG].fd, IOVA, RAM_SIZE, PAGE, b->bits));
-	EXPECT_EQ(4, bench_count(b));
+	EXPECT_EQ(4, testbed_count(b));
 	ASSERT_EQ(0, log_stop(self->s.dev[LOG].fd));
 
 	/* A tracker, running or not */
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
 	EXPECT_EQ(-EBUSY, log_start(self->s.dev[LOG].fd, &range, 1, &page_size));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	EXPECT_EQ(-EBUSY, log_start(self->s.dev[LOG].fd, &range, 1, &page_size));
 	EXPECT_EQ(-EBUSY, log_stop(self->s.dev[LOG].fd));
 	EXPECT_EQ(-EBUSY, log_report(self->s.dev[LOG].fd, IOVA, RAM_SIZE, PAGE,

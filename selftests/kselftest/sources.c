@@ -18,8 +18,8 @@ int sources_open(struct sources *s)
 
 	for (i = 0; i < NR; i++)
 		s->dev[i].fd = -1;
-	rc = bench_open_empty(&s->b, false);
-	return rc ? rc : bench_map(&s->b);
+	rc = testbed_open_empty(&s->b, false);
+	return rc ? rc : testbed_map(&s->b);
 }
 
 /**
@@ -47,7 +47,7 @@ int sources_close(struct sources *s)
 		vdev_stop(&s->dev[i]);
 		vdev_close(&s->dev[i]);
 	}
-	bench_close(&s->b);
+	testbed_close(&s->b);
 	return rc;
 }
 
@@ -131,7 +131,7 @@ int source_dma(struct sources *s, unsigned int n, __u64 iova, __u64 pages)
 int source_find(struct sources *s, unsigned int n,
 		struct iommu_dirty_source_info *info)
 {
-	return bench_source(&s->b, s->dev[n].dev_id, info);
+	return testbed_source(&s->b, s->dev[n].dev_id, info);
 }
 
 /**
@@ -143,7 +143,7 @@ int source_find(struct sources *s, unsigned int n,
  */
 int source_kind(struct sources *s, unsigned int n)
 {
-	return bench_kind(&s->b, s->dev[n].dev_id);
+	return testbed_kind(&s->b, s->dev[n].dev_id);
 }
 
 /**
@@ -156,13 +156,13 @@ int source_kind(struct sources *s, unsigned int n)
  */
 int sources_start(struct sources *s, __u32 policy, __u32 flags)
 {
-	struct bench *b = &s->b;
+	struct testbed *b = &s->b;
 	int rc = 0;
 
 	if (!b->tracker_id)
 		rc = tracker_alloc(b->fd, b->ioas_id, policy, flags, 0,
 				   &b->tracker_id);
-	return rc ? rc : bench_start(b);
+	return rc ? rc : testbed_start(b);
 }
 
 /**
@@ -175,11 +175,11 @@ int sources_start(struct sources *s, __u32 policy, __u32 flags)
 int sources_read(struct sources *s, __u32 *flags)
 {
 	struct tracker_read_out out;
-	int rc = bench_read(&s->b, 0, RAM_PAGES, 0, &out);
+	int rc = testbed_read(&s->b, 0, RAM_PAGES, 0, &out);
 
 	if (flags)
 		*flags = out.flags;
-	return rc ? rc : (int)bench_count(&s->b);
+	return rc ? rc : (int)testbed_count(&s->b);
 }
 
 /**
@@ -193,6 +193,6 @@ unsigned int sources_reported(const struct sources *s, __u64 page, __u64 pages)
 	unsigned int n = 0;
 
 	while (pages--)
-		n += bench_bit(&s->b, page++);
+		n += testbed_bit(&s->b, page++);
 	return n;
 }

@@ -32,7 +32,7 @@ enum {
  * @dev: The devices, closed
  */
 struct sources {
-	struct bench b;
+	struct testbed b;
 	struct vdev dev[NR];
 };
 

@@ -12,7 +12,7 @@
 #include "fixture.h"
 
 FIXTURE(track) {
-	struct bench b;
+	struct testbed b;
 };
 
 FIXTURE_VARIANT(track) {
@@ -47,47 +47,47 @@ FIXTURE_VARIANT_ADD(track, smmu_gather) {
 
 FIXTURE_SETUP(track)
 {
-	ASSERT_EQ(0, bench_open(&self->b, variant->device, false));
+	ASSERT_EQ(0, testbed_open(&self->b, variant->device, false));
 }
 
 FIXTURE_TEARDOWN(track)
 {
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 /* With leaves of 4 KiB, what is reported is what was written. */
 TEST_F(track, exact)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_source_info source = {};
 	struct iommu_dirty_tracker_info info;
 	struct tracker_read_out out;
 	struct vdev_job job;
 	unsigned int i;
 
-	ASSERT_EQ(0, bench_write(b, 0, 9));
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_write(b, 0, 9));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(0, testbed_count(b));
 
 	/* Runs, single pages, first and last page */
-	ASSERT_EQ(0, bench_write(b, 0, 1));
-	ASSERT_EQ(0, bench_write(b, 60, 9));
-	ASSERT_EQ(0, bench_write(b, 700, 1));
-	ASSERT_EQ(0, bench_write(b, 702, 2));
-	ASSERT_EQ(0, bench_write(b, RAM_PAGES - 1, 1));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(14, bench_count(b));
+	ASSERT_EQ(0, testbed_write(b, 0, 1));
+	ASSERT_EQ(0, testbed_write(b, 60, 9));
+	ASSERT_EQ(0, testbed_write(b, 700, 1));
+	ASSERT_EQ(0, testbed_write(b, 702, 2));
+	ASSERT_EQ(0, testbed_write(b, RAM_PAGES - 1, 1));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(14, testbed_count(b));
 	EXPECT_EQ(14 * PAGE, out.dirty_bytes);
 	EXPECT_EQ(IOVA + RAM_SIZE, out.next_iova);
 	EXPECT_EQ(0, out.flags);
-	EXPECT_TRUE(bench_bit(b, 0));
+	EXPECT_TRUE(testbed_bit(b, 0));
 	for (i = 60; i < 69; i++)
-		EXPECT_TRUE(bench_bit(b, i));
-	EXPECT_TRUE(bench_bit(b, 700));
-	EXPECT_TRUE(bench_bit(b, 702));
-	EXPECT_TRUE(bench_bit(b, 703));
-	EXPECT_TRUE(bench_bit(b, RAM_PAGES - 1));
+		EXPECT_TRUE(testbed_bit(b, i));
+	EXPECT_TRUE(testbed_bit(b, 700));
+	EXPECT_TRUE(testbed_bit(b, 702));
+	EXPECT_TRUE(testbed_bit(b, 703));
+	EXPECT_TRUE(testbed_bit(b, RAM_PAGES - 1));
 
 	/* Every third page */
 	vdev_job_init(&job);
@@ -96,17 +96,17 @@ TEST_F(track, exact)
 	job.pattern = VIRT_DMA_PATTERN_STRIDE;
 	job.stride = 3;
 	ASSERT_EQ(0, vdev_run(&b->dev, &job, 20000));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
 	for (i = 0; i < RAM_PAGES; i++)
-		if (bench_bit(b, i) != (i % 3 == 0))
+		if (testbed_bit(b, i) != (i % 3 == 0))
 			break;
 	EXPECT_EQ(RAM_PAGES, i);
 
 	/* What a device reads is not dirty, and neither is what was reported */
 	job.op = VIRT_DMA_OP_READ;
 	ASSERT_EQ(0, vdev_run(&b->dev, &job, 20000));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(0, testbed_count(b));
 
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, &source, 1));
 	EXPECT_STREQ(variant->platform, source.platform);
@@ -118,52 +118,52 @@ TEST_F(track, exact)
 /* A page that is written again after it was reported is reported again. */
 TEST_F(track, again)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int i;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	for (i = 0; i < 10; i++) {
-		ASSERT_EQ(0, bench_write(b, 100, 50));
-		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-		EXPECT_EQ(50, bench_count(b));
+		ASSERT_EQ(0, testbed_write(b, 100, 50));
+		ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+		EXPECT_EQ(50, testbed_count(b));
 	}
 }
 
 /* START after STOP is clean, and STOP stops. */
 TEST_F(track, stop)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 1, 3));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 1, 3));
 	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
-	EXPECT_EQ(-ENODATA, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	ASSERT_EQ(0, bench_write(b, 5, 3));
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(0, bench_count(b));
-	ASSERT_EQ(0, bench_write(b, 9, 1));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(1, bench_count(b));
+	EXPECT_EQ(-ENODATA, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, testbed_write(b, 5, 3));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, testbed_count(b));
+	ASSERT_EQ(0, testbed_write(b, 9, 1));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(1, testbed_count(b));
 }
 
 /* Looking takes nothing away; bitmap, ranges and count agree. */
 TEST_F(track, formats)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_range r[8] = {};
 	struct tracker_read_out out;
 	unsigned int i;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 10, 5));
-	ASSERT_EQ(0, bench_write(b, 63, 2));
-	ASSERT_EQ(0, bench_write(b, 4095, 1));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 10, 5));
+	ASSERT_EQ(0, testbed_write(b, 63, 2));
+	ASSERT_EQ(0, testbed_write(b, 4095, 1));
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES,
-					IOMMU_DIRTY_TRACKER_READ_NO_CLEAR,
-					&out));
-		EXPECT_EQ(8, bench_count(b));
+		ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES,
+					  IOMMU_DIRTY_TRACKER_READ_NO_CLEAR,
+					  &out));
+		EXPECT_EQ(8, testbed_count(b));
 		EXPECT_EQ(8 * PAGE, out.dirty_bytes);
 		ASSERT_EQ(0, tracker_count(b->fd, b->tracker_id, IOVA, RAM_SIZE,
 					   PAGE, &out));
@@ -185,19 +185,19 @@ TEST_F(track, formats)
 	EXPECT_EQ(2 * PAGE, r[1].length);
 	EXPECT_EQ(IOVA + 4095 * PAGE, r[2].iova);
 	EXPECT_EQ(PAGE, r[2].length);
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, testbed_count(b));
 }
 
 /* Bits are numbered from iova, and ORed in; coarser folds. */
 TEST_F(track, bits)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct tracker_read_out out;
 	__u64 bits[2] = { 1ull << 40, 0 };
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 64 + 13, 2));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 64 + 13, 2));
 	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id,
 					 IOVA + 13 * PAGE, 100 * PAGE, PAGE,
 					 bits, 0, &out));
@@ -205,7 +205,7 @@ TEST_F(track, bits)
 	EXPECT_EQ(3, bits[1]);
 	EXPECT_EQ(2 * PAGE, out.dirty_bytes);
 
-	ASSERT_EQ(0, bench_write(b, 512 * 3 + 7, 1));
+	ASSERT_EQ(0, testbed_write(b, 512 * 3 + 7, 1));
 	bits[0] = 0;
 	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, IOVA, RAM_SIZE,
 					 HUGE, bits, 0, &out));
@@ -216,15 +216,15 @@ TEST_F(track, bits)
 /* A full buffer ends a READ, and the rest comes with the next one. */
 TEST_F(track, ranges_resume)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_range r[2];
 	struct tracker_read_out out;
 	unsigned int i, n = 0, calls = 0;
 	__u64 at = IOVA;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	for (i = 0; i < 7; i++)
-		ASSERT_EQ(0, bench_write(b, 100 * i, 3));
+		ASSERT_EQ(0, testbed_write(b, 100 * i, 3));
 	while (at < IOVA + RAM_SIZE && calls++ < 10) {
 		int got = tracker_read_ranges(b->fd, b->tracker_id, at,
 					      IOVA + RAM_SIZE - at, PAGE, r, 2,
@@ -239,14 +239,14 @@ TEST_F(track, ranges_resume)
 	}
 	EXPECT_EQ(7, n);
 	EXPECT_EQ(4, calls);
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, testbed_count(b));
 }
 
 /* The bitmap ends half way: what did not arrive comes with the next READ. */
 TEST_F(track, fault)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_tracker_read cmd = {
 		.tracker_id = b->tracker_id,
 		.iova = IOVA,
@@ -265,34 +265,34 @@ TEST_F(track, fault)
 	half = (__u64 *)(map + PAGE) - 16;
 	cmd.data = (__u64)(uintptr_t)half;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 0, RAM_PAGES));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 0, RAM_PAGES));
 	EXPECT_EQ(-EFAULT, tracker_read(b->fd, &cmd));
 	ASSERT_LE(IOVA, cmd.out_next_iova);
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 	/* Everything that was not delivered, and so is below next_iova */
 	EXPECT_LE(RAM_PAGES - (cmd.out_next_iova - IOVA) / PAGE,
-		  bench_count(b));
-	EXPECT_TRUE(bench_bit(b, RAM_PAGES - 1));
+		  testbed_count(b));
+	EXPECT_TRUE(testbed_bit(b, RAM_PAGES - 1));
 	munmap(map, PAGE);
 }
 
 /* A READ that is killed loses nothing. */
 TEST_F(track, killed)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int i, n, round;
 	__u64 *bits;
 
 	bits = mmap(NULL, sizeof(b->bits), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, bits);
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	for (round = 0; round < 8; round++) {
 		pid_t pid;
 
 		memset(bits, 0, sizeof(b->bits));
-		ASSERT_EQ(0, bench_write(b, 0, RAM_PAGES));
+		ASSERT_EQ(0, testbed_write(b, 0, RAM_PAGES));
 		pid = fork();
 		ASSERT_LE(0, pid);
 		if (!pid)
@@ -303,7 +303,7 @@ TEST_F(track, killed)
 		usleep(round * 300);
 		kill(pid, SIGKILL);
 		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
-		ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 		for (i = n = 0; i < RAM_WORDS; i++)
 			n += __builtin_popcountll(bits[i] | b->bits[i]);
 		EXPECT_EQ(RAM_PAGES, n) {
@@ -317,43 +317,43 @@ TEST_F(track, killed)
 /* What is mapped and attached later is tracked as well. */
 TEST_F(track, map_later)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	char *more;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	more = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, more);
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, more, 16 * PAGE,
 				      IOVA + RAM_SIZE, IOMMUFD_MAP_RW));
-	ASSERT_EQ(0, bench_write(b, RAM_PAGES + 5, 2));
-	ASSERT_EQ(0, bench_read(b, RAM_PAGES, 16, 0, NULL));
-	EXPECT_TRUE(bench_bit(b, 5));
-	EXPECT_TRUE(bench_bit(b, 6));
+	ASSERT_EQ(0, testbed_write(b, RAM_PAGES + 5, 2));
+	ASSERT_EQ(0, testbed_read(b, RAM_PAGES, 16, 0, NULL));
+	EXPECT_TRUE(testbed_bit(b, 5));
+	EXPECT_TRUE(testbed_bit(b, 6));
 }
 
 /* Unmapping keeps the dirty pages; the IOVA is clean after it was read. */
 TEST_F(track, unmap)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_tracker_info info;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 7, 3));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 7, 3));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
 					NULL));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, NULL, 0));
 	EXPECT_EQ(3 * PAGE, info.out_pending_bytes);
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(3, bench_count(b));
-	EXPECT_TRUE(bench_bit(b, 7));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(3, testbed_count(b));
+	EXPECT_TRUE(testbed_bit(b, 7));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, testbed_count(b));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, NULL, 0));
 	EXPECT_EQ(0, info.out_memory);
 }
 
-static int unmap_cmd(struct bench *b, struct iommu_dirty_tracker_unmap *cmd,
+static int unmap_cmd(struct testbed *b, struct iommu_dirty_tracker_unmap *cmd,
 		     __u32 flags)
 {
 	memset(b->bits, 0, sizeof(b->bits));
@@ -372,18 +372,18 @@ static int unmap_cmd(struct bench *b, struct iommu_dirty_tracker_unmap *cmd,
 /* UNMAP delivers what was dirty in what it unmaps. */
 TEST_F(track, unmap_delivers)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_tracker_info info;
 	struct iommu_dirty_tracker_unmap cmd;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 7, 3));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 7, 3));
 	ASSERT_EQ(0, unmap_cmd(b, &cmd, 0));
 	EXPECT_EQ(RAM_SIZE, cmd.out_unmapped);
 	EXPECT_EQ(3 * PAGE, cmd.out_dirty_bytes);
 	EXPECT_EQ(IOVA + RAM_SIZE, cmd.out_next_iova);
-	EXPECT_EQ(3, bench_count(b));
-	EXPECT_TRUE(bench_bit(b, 7));
+	EXPECT_EQ(3, testbed_count(b));
+	EXPECT_TRUE(testbed_bit(b, 7));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, NULL, 0));
 	EXPECT_EQ(0, info.out_pending_bytes);
 	EXPECT_EQ(-ENOENT, unmap_cmd(b, &cmd, 0));
@@ -393,26 +393,26 @@ TEST_F(track, unmap_delivers)
 /* With CONSERVATIVE everything writable; a device may be at it right now. */
 TEST_F(track, unmap_conservative)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_tracker_unmap cmd;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, unmap_cmd(b, &cmd,
 			       IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE));
-	EXPECT_EQ(RAM_PAGES, bench_count(b));
+	EXPECT_EQ(RAM_PAGES, testbed_count(b));
 	EXPECT_EQ(RAM_SIZE, cmd.out_dirty_bytes);
 	/* And only this once */
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
 				      IOMMUFD_MAP_RW));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 	ASSERT_EQ(0, unmap_cmd(b, &cmd, 0));
-	EXPECT_EQ(0, bench_count(b));
+	EXPECT_EQ(0, testbed_count(b));
 }
 
 /* The report fails: it is unmapped, and the next READ has the dirty pages. */
 TEST_F(track, unmap_fault)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_tracker_unmap cmd = {
 		.flags = IOMMU_DIRTY_TRACKER_UNMAP_RANGES,
 		.tracker_id = b->tracker_id,
@@ -424,19 +424,19 @@ TEST_F(track, unmap_fault)
 	};
 	struct iommu_dirty_range range;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 7, 3));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 7, 3));
 	EXPECT_EQ(-EFAULT, tracker_unmap(b->fd, &cmd));
 	EXPECT_EQ(RAM_SIZE, cmd.out_unmapped);
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(3, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(3, testbed_count(b));
 
 	/* A buffer that is too small is no failure */
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
 				      IOMMUFD_MAP_RW));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	ASSERT_EQ(0, bench_write(b, 7, 3));
-	ASSERT_EQ(0, bench_write(b, 20, 1));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, testbed_write(b, 7, 3));
+	ASSERT_EQ(0, testbed_write(b, 20, 1));
 	cmd.data = (__u64)(uintptr_t)&range;
 	cmd.data_len = sizeof(range);
 	ASSERT_EQ(0, tracker_unmap(b->fd, &cmd));
@@ -444,87 +444,87 @@ TEST_F(track, unmap_fault)
 	EXPECT_EQ(IOVA + 7 * PAGE, range.iova);
 	EXPECT_EQ(3 * PAGE, range.length);
 	EXPECT_EQ(IOVA + 20 * PAGE, cmd.out_next_iova);
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(1, bench_count(b));
-	EXPECT_TRUE(bench_bit(b, 20));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(1, testbed_count(b));
+	EXPECT_TRUE(testbed_bit(b, 20));
 }
 
 /* Detaching the last device destroys its HWPT, and the dirty pages survive. */
 TEST_F(track, detach)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 7, 3));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 7, 3));
 	ASSERT_EQ(0, vdev_detach(&b->dev));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(3, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(3, testbed_count(b));
 
 	/* And a device that comes back is tracked from its first write on */
 	ASSERT_EQ(0, vdev_attach(&b->dev, b->ioas_id, &b->hwpt_id));
-	ASSERT_EQ(0, bench_write(b, 90, 2));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_TRUE(bench_bit(b, 90));
-	EXPECT_TRUE(bench_bit(b, 91));
+	ASSERT_EQ(0, testbed_write(b, 90, 2));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_TRUE(testbed_bit(b, 90));
+	EXPECT_TRUE(testbed_bit(b, 91));
 }
 
 /* A source that breaks is replaced by "all that is mapped" until START. */
 TEST_F(track, degraded)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_source_info source = {};
 	struct iommu_dirty_tracker_info info;
 	struct tracker_read_out out;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 3, 1));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 3, 1));
 	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "1"));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, out.flags);
-	EXPECT_EQ(RAM_PAGES, bench_count(b));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(RAM_PAGES, bench_count(b));
+	EXPECT_EQ(RAM_PAGES, testbed_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(RAM_PAGES, testbed_count(b));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, &source, 1));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, source.kind);
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_FAILED, source.state);
 	EXPECT_EQ(1, source.failures);
 
-	ASSERT_EQ(0, bench_write(b, 5, 1));
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
+	ASSERT_EQ(0, testbed_write(b, 5, 1));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
 	EXPECT_EQ(0, out.flags);
-	EXPECT_EQ(RAM_PAGES, bench_count(b));
-	ASSERT_EQ(0, bench_write(b, 8, 1));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(1, bench_count(b));
+	EXPECT_EQ(RAM_PAGES, testbed_count(b));
+	ASSERT_EQ(0, testbed_write(b, 8, 1));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(1, testbed_count(b));
 }
 
 /* Out of memory for bits: more is reported, never less. */
 TEST_F(track, no_memory)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int i;
 
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	for (i = 1; i < 6; i++) {
 		char every[4];
 
 		snprintf(every, sizeof(every), "%u", i);
-		ASSERT_EQ(0, bench_write(b, 40 * i, 2));
+		ASSERT_EQ(0, testbed_write(b, 40 * i, 2));
 		ASSERT_EQ(0, parameter_set("iommufd", "dirty_fail_alloc", every));
-		EXPECT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+		EXPECT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 		ASSERT_EQ(0, parameter_set("iommufd", "dirty_fail_alloc", "0"));
-		EXPECT_TRUE(bench_bit(b, 40 * i));
-		EXPECT_TRUE(bench_bit(b, 40 * i + 1));
+		EXPECT_TRUE(testbed_bit(b, 40 * i));
+		EXPECT_TRUE(testbed_bit(b, 40 * i + 1));
 	}
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	ASSERT_EQ(0, bench_write(b, 9, 1));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(1, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, testbed_write(b, 9, 1));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(1, testbed_count(b));
 }
 
 FIXTURE(huge) {
-	struct bench b;
+	struct testbed b;
 };
 
 FIXTURE_VARIANT(huge) {
@@ -540,12 +540,12 @@ FIXTURE_VARIANT_ADD(huge, smmu_gather) { .device = SMMU_GATHER };
 
 FIXTURE_SETUP(huge)
 {
-	ASSERT_EQ(0, bench_open(&self->b, variant->device, true));
+	ASSERT_EQ(0, testbed_open(&self->b, variant->device, true));
 }
 
 FIXTURE_TEARDOWN(huge)
 {
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 /*
@@ -554,29 +554,29 @@ FIXTURE_TEARDOWN(huge)
  */
 TEST_F(huge, leaf)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct tracker_read_out out;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 512 + 300, 1));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	if (bench_count(b) < 512)
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 512 + 300, 1));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	if (testbed_count(b) < 512)
 		SKIP(return, "the kernel gave no huge pages");
-	EXPECT_TRUE(bench_bit(b, 512));
-	EXPECT_TRUE(bench_bit(b, 1023));
+	EXPECT_TRUE(testbed_bit(b, 512));
+	EXPECT_TRUE(testbed_bit(b, 1023));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_COARSE, out.flags);
 
-	ASSERT_EQ(0, bench_write(b, 512, 1));
-	ASSERT_EQ(0, bench_read(b, 700, 10, 0, NULL));
-	EXPECT_EQ(10, bench_count(b));
-	ASSERT_EQ(0, bench_read(b, 0, 700, 0, NULL));
-	EXPECT_TRUE(bench_bit(b, 512));
-	EXPECT_TRUE(bench_bit(b, 699));
-	ASSERT_EQ(0, bench_read(b, 710, RAM_PAGES - 710, 0, NULL));
-	EXPECT_TRUE(bench_bit(b, 0));
-	EXPECT_TRUE(bench_bit(b, 1023 - 710));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_write(b, 512, 1));
+	ASSERT_EQ(0, testbed_read(b, 700, 10, 0, NULL));
+	EXPECT_EQ(10, testbed_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, 700, 0, NULL));
+	EXPECT_TRUE(testbed_bit(b, 512));
+	EXPECT_TRUE(testbed_bit(b, 699));
+	ASSERT_EQ(0, testbed_read(b, 710, RAM_PAGES - 710, 0, NULL));
+	EXPECT_TRUE(testbed_bit(b, 0));
+	EXPECT_TRUE(testbed_bit(b, 1023 - 710));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, testbed_count(b));
 }
 
 /* Who looks at a part of a leaf without clearing leaves nothing pending. */
@@ -584,33 +584,33 @@ TEST_F(huge, peek)
 {
 	struct iommu_dirty_source_info source;
 	struct iommu_dirty_tracker_info info;
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 512 + 300, 1));
-	ASSERT_EQ(0, bench_read(b, 700, 10, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, NULL));
-	if (!bench_count(b))
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 512 + 300, 1));
+	ASSERT_EQ(0, testbed_read(b, 700, 10, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR, NULL));
+	if (!testbed_count(b))
 		SKIP(return, "the kernel gave no huge pages");
-	EXPECT_EQ(10, bench_count(b));
+	EXPECT_EQ(10, testbed_count(b));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, &source, 1));
 	EXPECT_EQ(0, info.out_pending_bytes);
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(512, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(512, testbed_count(b));
 }
 
 /* The same, from the middle of one leaf to the middle of the next. */
 TEST_F(huge, across)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int i;
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 0, RAM_PAGES));
-	ASSERT_EQ(0, bench_read(b, 300, 700, 0, NULL));
-	EXPECT_EQ(700, bench_count(b));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 0, RAM_PAGES));
+	ASSERT_EQ(0, testbed_read(b, 300, 700, 0, NULL));
+	EXPECT_EQ(700, testbed_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 	for (i = 0; i < RAM_PAGES; i++)
-		if (bench_bit(b, i) == (i >= 300 && i < 1000))
+		if (testbed_bit(b, i) == (i >= 300 && i < 1000))
 			break;
 	EXPECT_EQ(RAM_PAGES, i);
 }
@@ -622,33 +622,33 @@ TEST(untracked)
 	struct iommu_dirty_tracker_info info;
 	struct tracker_read_out out;
 	__u32 ioas_id, id, flags;
-	struct bench bench, *b = &bench;
+	struct testbed bed, *b = &bed;
 
-	ASSERT_EQ(0, bench_open(b, UNTRACKED, false));
+	ASSERT_EQ(0, testbed_open(b, UNTRACKED, false));
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 4 * PAGE,
 				      IOVA + RAM_SIZE,
 				      IOMMU_IOAS_MAP_READABLE));
 	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id,
 				 IOMMU_DIRTY_TRACKER_ENABLE, NULL, &flags));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_CONSERVATIVE, flags);
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(RAM_PAGES, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(RAM_PAGES, testbed_count(b));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_CONSERVATIVE, out.flags);
-	ASSERT_EQ(0, bench_read(b, 9, 20, 0, &out));
-	EXPECT_EQ(20, bench_count(b));
-	ASSERT_EQ(0, bench_read(b, RAM_PAGES, 4, 0, &out));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 9, 20, 0, &out));
+	EXPECT_EQ(20, testbed_count(b));
+	ASSERT_EQ(0, testbed_read(b, RAM_PAGES, 4, 0, &out));
+	EXPECT_EQ(0, testbed_count(b));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, &source, 1));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, source.kind);
 	EXPECT_STREQ("none", source.platform);
 
 	/* When it has left, what it may have written stays to be read */
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
 	ASSERT_EQ(0, vdev_detach(&b->dev));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(RAM_PAGES, bench_count(b));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(RAM_PAGES, testbed_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(0, testbed_count(b));
 	EXPECT_EQ(0, out.flags);
 
 	/* REQUIRE_PRECISE: not at START, and not at a later attach */
@@ -665,25 +665,25 @@ TEST(untracked)
 	EXPECT_EQ(-ENXIO, vdev_attach(&b->dev, ioas_id, NULL));
 	EXPECT_EQ(0, tracker_set(b->fd, id, 0, NULL, NULL));
 	EXPECT_EQ(0, vdev_attach(&b->dev, ioas_id, NULL));
-	bench_close(b);
+	testbed_close(b);
 }
 
 /* Several IOMMUs in one IOAS: one answer. */
 TEST(mixed)
 {
 	static const unsigned int others[] = { INTEL, SMMU_GATHER, AMD_GATHER };
-	struct bench bench, *b = &bench;
+	struct testbed bed, *b = &bed;
 	struct vdev dev[3];
 	struct tracker_read_out out;
 	unsigned int i;
 
-	ASSERT_EQ(0, bench_open(b, AMD_0, false));
+	ASSERT_EQ(0, testbed_open(b, AMD_0, false));
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, vdev_open(&dev[i], b->fd, others[i]));
 		ASSERT_EQ(0, vdev_attach(&dev[i], b->ioas_id, NULL));
 	}
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 1, 1));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 1, 1));
 	for (i = 0; i < 3; i++) {
 		struct vdev_job job;
 
@@ -692,15 +692,15 @@ TEST(mixed)
 		job.length = 2 * PAGE;
 		ASSERT_EQ(0, vdev_run(&dev[i], &job, 20000));
 	}
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, &out));
-	EXPECT_EQ(7, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
+	EXPECT_EQ(7, testbed_count(b));
 	EXPECT_EQ(0, out.flags);
 	for (i = 0; i < 3; i++) {
-		EXPECT_TRUE(bench_bit(b, 100 * (i + 1)));
-		EXPECT_TRUE(bench_bit(b, 100 * (i + 1) + 1));
+		EXPECT_TRUE(testbed_bit(b, 100 * (i + 1)));
+		EXPECT_TRUE(testbed_bit(b, 100 * (i + 1) + 1));
 		vdev_close(&dev[i]);
 	}
-	bench_close(b);
+	testbed_close(b);
 }
 
 TEST_HARNESS_MAIN

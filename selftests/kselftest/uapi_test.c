@@ -21,17 +21,17 @@ static int call(int fd, unsigned long request, void *cmd)
 }
 
 FIXTURE(uapi) {
-	struct bench b;
+	struct testbed b;
 };
 
 FIXTURE_SETUP(uapi)
 {
-	ASSERT_EQ(0, bench_open(&self->b, AMD_0, false));
+	ASSERT_EQ(0, testbed_open(&self->b, AMD_0, false));
 }
 
 FIXTURE_TEARDOWN(uapi)
 {
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 /* The conventions of /dev/iommu, for each of our ioctls. */
@@ -78,7 +78,7 @@ TEST_F(uapi, structures)
 
 TEST_F(uapi, alloc)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_tracker_alloc cmd = { .size = sizeof(cmd) };
 	__u32 ioas_id, id, other;
 	__u64 bad[] = { 1, 2048, 4095, 4097, 12288, 1ull << 52, 1ull << 63,
@@ -117,7 +117,7 @@ TEST_F(uapi, alloc)
 /* The answer cannot be delivered: nothing is left behind. */
 TEST_F(uapi, alloc_undone)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_tracker_alloc *cmd;
 	__u32 ioas_id, id;
 
@@ -134,7 +134,7 @@ TEST_F(uapi, alloc_undone)
 
 TEST_F(uapi, set)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u64 page_size = 0;
 	__u32 flags = ~0u;
 
@@ -150,12 +150,12 @@ TEST_F(uapi, set)
 				 &flags));
 	EXPECT_EQ(PAGE, page_size);
 	EXPECT_EQ(0, flags);
-	EXPECT_EQ(0, bench_start(b));
+	EXPECT_EQ(0, testbed_start(b));
 	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
 	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
 }
 
-static struct iommu_dirty_tracker_read good_read(struct bench *b)
+static struct iommu_dirty_tracker_read good_read(struct testbed *b)
 {
 	return (struct iommu_dirty_tracker_read){
 		.tracker_id = b->tracker_id,
@@ -176,12 +176,12 @@ static struct iommu_dirty_tracker_read good_read(struct bench *b)
 
 TEST_F(uapi, read)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_range range;
 	struct iommu_dirty_tracker_read cmd = good_read(b);
 
 	EXPECT_EQ(-ENODATA, tracker_read(b->fd, &cmd));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	cmd = good_read(b);
 	EXPECT_EQ(0, tracker_read(b->fd, &cmd));
 	EXPECT_EQ(IOVA + RAM_SIZE, cmd.out_next_iova);
@@ -226,11 +226,11 @@ TEST_F(uapi, read)
 
 TEST_F(uapi, read_fault)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_tracker_read cmd = good_read(b);
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 3, 1));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 3, 1));
 	cmd.data = 4096;
 	EXPECT_EQ(-EFAULT, tracker_read(b->fd, &cmd));
 	EXPECT_EQ(0, cmd.out_dirty_bytes);
@@ -243,9 +243,9 @@ TEST_F(uapi, read_fault)
 	EXPECT_EQ(-EFAULT, tracker_read(b->fd, &cmd));
 	cmd.flags = 0;
 	EXPECT_EQ(-EFAULT, tracker_read(b->fd, &cmd));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(1, bench_count(b));
-	EXPECT_TRUE(bench_bit(b, 3));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(1, testbed_count(b));
+	EXPECT_TRUE(testbed_bit(b, 3));
 }
 
 #define EXPECT_UNMAP(_rc, _field, _value)                           \
@@ -265,10 +265,10 @@ TEST_F(uapi, read_fault)
 
 TEST_F(uapi, unmap)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 
 	EXPECT_UNMAP(-ENODATA, flags, 0);
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	EXPECT_UNMAP(-EOPNOTSUPP, flags, 1u << 31);
 	EXPECT_UNMAP(-ENOENT, tracker_id, b->ioas_id);
 	EXPECT_UNMAP(-EINVAL, page_size, 0);
@@ -283,12 +283,12 @@ TEST_F(uapi, unmap)
 	/* Part of a mapping, and nothing */
 	EXPECT_UNMAP(-ERANGE, length, PAGE);
 	EXPECT_UNMAP(-ENOENT, iova, IOVA + RAM_SIZE);
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 }
 
 TEST_F(uapi, info)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_source_info source[2] = {};
 	struct iommu_dirty_tracker_info info = { .size = sizeof(info) };
 	__u64 small[4] = { ~0ull, ~0ull, ~0ull, ~0ull };
@@ -314,10 +314,10 @@ TEST_F(uapi, info)
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_OFF, source[0].state);
 	EXPECT_STREQ("amd", source[0].platform);
 
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 0, 5));
-	ASSERT_EQ(0, bench_read(b, 0, 5, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR,
-				NULL));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 0, 5));
+	ASSERT_EQ(0, testbed_read(b, 0, 5, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR,
+				  NULL));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, source, 2));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_RUNNING, info.out_flags);
 	/* A peek takes nothing, and so holds nothing */
@@ -340,11 +340,11 @@ TEST_F(uapi, info)
 		EXPECT_EQ(5 * PAGE, info.out_pending_bytes);
 		EXPECT_LT(0, info.out_memory);
 		memset(b->bits, 0, sizeof(b->bits));
-		ASSERT_EQ(0, bench_read(b, 0, 5, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR,
-					NULL));
-		EXPECT_EQ(5, bench_count(b));
+		ASSERT_EQ(0, testbed_read(b, 0, 5, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR,
+					  NULL));
+		EXPECT_EQ(5, testbed_count(b));
 	}
-	ASSERT_EQ(0, bench_read(b, 0, 5, 0, NULL));
+	ASSERT_EQ(0, testbed_read(b, 0, 5, 0, NULL));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, source, 2));
 	EXPECT_EQ(0, info.out_pending_bytes);
 	EXPECT_EQ(0, info.out_memory);
@@ -381,7 +381,7 @@ TEST_F(uapi, info)
 	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
 }
 
-static int info_ioas(struct bench *b, __u32 id, struct iommu_dirty_tracker_info *info,
+static int info_ioas(struct testbed *b, __u32 id, struct iommu_dirty_tracker_info *info,
 		     struct iommu_dirty_source_info *source, unsigned int nr)
 {
 	*info = (struct iommu_dirty_tracker_info){
@@ -398,7 +398,7 @@ static int info_ioas(struct bench *b, __u32 id, struct iommu_dirty_tracker_info 
 /* Before there is a tracker: would a migration converge? And which one is there? */
 TEST_F(uapi, info_of_an_ioas)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	struct iommu_dirty_source_info source[2] = {};
 	struct iommu_dirty_tracker_info info;
 	struct vdev other;
@@ -407,7 +407,7 @@ TEST_F(uapi, info_of_an_ioas)
 	ASSERT_EQ(0, info_ioas(b, b->ioas_id, &info, source, 2));
 	EXPECT_EQ(b->tracker_id, info.tracker_id);
 	EXPECT_EQ(0, info.out_flags);
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, info_ioas(b, b->ioas_id, &info, source, 2));
 	EXPECT_EQ(b->tracker_id, info.tracker_id);
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_RUNNING, info.out_flags);
@@ -432,7 +432,7 @@ TEST_F(uapi, info_of_an_ioas)
 /* Two readers that clear would steal from one another. */
 TEST_F(uapi, busy)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	__u32 id;
 
 	EXPECT_EQ(-EBUSY, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, true));

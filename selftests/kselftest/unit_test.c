@@ -41,13 +41,13 @@ FIXTURE_VARIANT_ADD(unit, of_64k_intel) { .device = INTEL, .unit = 65536 };
 
 FIXTURE_SETUP(unit)
 {
-	struct bench *b = &self->c.b;
+	struct testbed *b = &self->c.b;
 
 	ASSERT_EQ(0, crowd_open(&self->c, false));
 	ASSERT_EQ(0, crowd_attach(&self->c, variant->device, b->ioas_id));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, variant->unit,
 				   &b->tracker_id));
-	ASSERT_EQ(0, bench_start(b));
+	ASSERT_EQ(0, testbed_start(b));
 }
 
 FIXTURE_TEARDOWN(unit)
@@ -68,7 +68,7 @@ static long read_section(struct crowd *c, unsigned int i, bool ranges)
 					 IOVA + sections[i].first * PAGE,
 					 pages * PAGE, PAGE, r, 64, 0, &out);
 	else
-		rc = bench_read(&c->b, sections[i].first, pages, 0, &out);
+		rc = testbed_read(&c->b, sections[i].first, pages, 0, &out);
 	return rc < 0 ? rc : (long)out.dirty_bytes;
 }
 
@@ -98,7 +98,7 @@ TEST_F(unit, sections_become_clean)
 	/* And nothing is lost by that */
 	ASSERT_EQ(0, crowd_dma(c, variant->device, IOVA + 0xcc * PAGE, 1));
 	EXPECT_LT(0, read_section(c, 2, variant->ranges));
-	EXPECT_TRUE(variant->ranges || bench_bit(&c->b, 1));
+	EXPECT_TRUE(variant->ranges || testbed_bit(&c->b, 1));
 	EXPECT_EQ(0, read_section(c, 2, variant->ranges));
 }
 
@@ -106,7 +106,7 @@ TEST_F(unit, sections_become_clean)
 TEST_F(unit, mapping_becomes_clean)
 {
 	struct crowd *c = &self->c;
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	const __u64 pages[] = { PAGE, variant->unit };
 	__u64 first = FAR + 0xc1 * PAGE, bits[64];
 	struct tracker_read_out out;

@@ -20,13 +20,13 @@
 #define FAULTS "/sys/module/iommufd_virt/parameters/connectx_faults"
 
 FIXTURE(virt) {
-	struct bench b;
+	struct testbed b;
 };
 
 FIXTURE_SETUP(virt)
 {
-	ASSERT_EQ(0, bench_open(&self->b, AMD_0, false));
-	ASSERT_EQ(0, bench_start(&self->b));
+	ASSERT_EQ(0, testbed_open(&self->b, AMD_0, false));
+	ASSERT_EQ(0, testbed_start(&self->b));
 }
 
 FIXTURE_TEARDOWN(virt)
@@ -34,7 +34,7 @@ FIXTURE_TEARDOWN(virt)
 	EXPECT_EQ(0, parameter_set("iommufd_virt", "iotlb_entries", "0"));
 	EXPECT_EQ(0, parameter_set("iommufd_virt", "truth_records", "1048576"));
 	EXPECT_EQ(0, firmware_faults(""));
-	bench_close(&self->b);
+	testbed_close(&self->b);
 }
 
 static int set(const char *name, const char *value)
@@ -61,12 +61,12 @@ TEST_F(virt, truth_overflows)
 	EXPECT_EQ(-1, read(fd, recs, sizeof(recs[0]) - 1));
 	EXPECT_EQ(EINVAL, errno);
 
-	ASSERT_EQ(0, bench_write(&self->b, 0, 16));
+	ASSERT_EQ(0, testbed_write(&self->b, 0, 16));
 	EXPECT_EQ(16, truth_read(fd, recs, 64));
-	ASSERT_EQ(0, bench_write(&self->b, 0, 17));
+	ASSERT_EQ(0, testbed_write(&self->b, 0, 17));
 	EXPECT_EQ(-EOVERFLOW, truth_read(fd, recs, 64));
 	EXPECT_EQ(0, truth_read(fd, recs, 64));
-	ASSERT_EQ(0, bench_write(&self->b, 100, 5));
+	ASSERT_EQ(0, testbed_write(&self->b, 100, 5));
 	EXPECT_EQ(5, truth_read(fd, recs, 64));
 	EXPECT_EQ(IOVA + 100 * PAGE, recs[0].iova);
 	close(fd);
@@ -78,32 +78,32 @@ TEST_F(virt, truth_overflows)
 /* Leaves that were pushed out are walked to again, and nothing is lost by it. */
 TEST_F(virt, iotlb_is_small)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned long walks, more;
 
-	ASSERT_EQ(0, bench_write(b, 0, 64));
+	ASSERT_EQ(0, testbed_write(b, 0, 64));
 	walks = counter("walks");
-	ASSERT_EQ(0, bench_write(b, 0, 64));
+	ASSERT_EQ(0, testbed_write(b, 0, 64));
 	EXPECT_EQ(walks, counter("walks"));
 
-	bench_close(b);
+	testbed_close(b);
 	ASSERT_EQ(0, set("iotlb_entries", "8"));
-	ASSERT_EQ(0, bench_open(b, AMD_0, false));
-	ASSERT_EQ(0, bench_start(b));
-	ASSERT_EQ(0, bench_write(b, 0, 64));
+	ASSERT_EQ(0, testbed_open(b, AMD_0, false));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 0, 64));
 	walks = counter("walks");
-	ASSERT_EQ(0, bench_write(b, 0, 64));
+	ASSERT_EQ(0, testbed_write(b, 0, 64));
 	more = counter("walks") - walks;
 	EXPECT_EQ(64, more);
 	/* The last 8 are there still */
-	ASSERT_EQ(0, bench_write(b, 56, 8));
+	ASSERT_EQ(0, testbed_write(b, 56, 8));
 	EXPECT_EQ(walks + more, counter("walks"));
 
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(64, bench_count(b));
-	ASSERT_EQ(0, bench_write(b, 60, 1));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(1, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(64, testbed_count(b));
+	ASSERT_EQ(0, testbed_write(b, 60, 1));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(1, testbed_count(b));
 }
 
 TEST_F(virt, injected_dirty_bits)
@@ -120,24 +120,24 @@ TEST_F(virt, injected_dirty_bits)
 		"0 0xfffffffffffff000 0x2000 0x1000 1 0",
 		"0 0x7ffffffffffff000 0x1000 0x1000 1 0",
 	};
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned int i;
 
 	/* The first ones */
 	ASSERT_EQ(0, set("set_dirty", "0 0x10000000 0x1000000 0x1000 40 0"));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(40, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(40, testbed_count(b));
 	for (i = 0; i < 40; i++)
-		EXPECT_TRUE(bench_bit(b, i));
+		EXPECT_TRUE(testbed_bit(b, i));
 	/* Any, with gaps, each once; the same ones each time */
 	ASSERT_EQ(0, set("set_dirty", "0 0x10000000 0x1000000 0x2000 700 5"));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(700, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(700, testbed_count(b));
 	EXPECT_NE(~0ull / 3, b->bits[0]);
 	for (i = 0; i < RAM_WORDS; i++)
 		EXPECT_EQ(0, b->bits[i] & ~(~0ull / 3));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(0, bench_count(b));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(0, testbed_count(b));
 
 	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
 		EXPECT_EQ(-EINVAL, set("set_dirty", wrong[i])) {
@@ -190,19 +190,19 @@ TEST_F(virt, faults_are_listed)
 
 TEST_F(virt, counters_count)
 {
-	struct bench *b = &self->b;
+	struct testbed *b = &self->b;
 	unsigned long faults = counter("faults"), hits = counter("tlb_hits");
 	unsigned long flushes = counter("flushes");
 	unsigned long visits = counter("leaf_visits");
 
-	ASSERT_EQ(0, bench_write(b, 0, 10));
-	ASSERT_EQ(0, bench_write(b, 0, 10));
+	ASSERT_EQ(0, testbed_write(b, 0, 10));
+	ASSERT_EQ(0, testbed_write(b, 0, 10));
 	EXPECT_EQ(hits + 10, counter("tlb_hits"));
 	EXPECT_EQ(faults, counter("faults"));
-	ASSERT_EQ(0, bench_read(b, 0, RAM_PAGES, 0, NULL));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 	EXPECT_LE(visits + RAM_PAGES, counter("leaf_visits"));
 	EXPECT_LT(flushes, counter("flushes"));
-	EXPECT_NE(0, bench_write(b, RAM_PAGES, 1));
+	EXPECT_NE(0, testbed_write(b, RAM_PAGES, 1));
 	EXPECT_LT(faults, counter("faults"));
 }
 

@@ -25,12 +25,12 @@ FIXTURE_TEARDOWN(unkind)
 
 static int get_dirty(struct crowd *c, __u32 hwpt)
 {
-	struct bench *b = &c->b;
+	struct testbed *b = &c->b;
 	int rc;
 
 	memset(b->bits, 0, sizeof(b->bits));
 	rc = iommufd_hwpt_get_dirty(b->fd, hwpt, IOVA, RAM_SIZE, PAGE, b->bits, 0);
-	return rc ?: (int)bench_count(b);
+	return rc ?: (int)testbed_count(b);
 }
 
 /* Two writes to a page with a harvest in between; is the second one seen? */
@@ -48,7 +48,7 @@ static int second_write(struct crowd *c, unsigned int n)
 	    crowd_dma(c, n, IOVA, 1))
 		return -2;
 	rc = get_dirty(c, hwpt);
-	return rc < 0 ? rc : bench_bit(&c->b, 0);
+	return rc < 0 ? rc : testbed_bit(&c->b, 0);
 }
 
 TEST_F(unkind, flushed_by_range)
