@@ -4,7 +4,8 @@
 # layers.sh VARIANT: does each file call only files that are below it in the tables of
 # Documentation/design.rst, "Files"? Compares the tables with the symbols that the
 # objects in build/VARIANT define and use, so calls, addresses and variables all
-# count, and those that a header's inline functions make count for their users.
+# count, and those that a header's inline functions make count for their users. The
+# programs of tools/ are compiled for it.
 #
 # And is no file too long, no function and no name? Both are tried on planted
 # mistakes too, and fail when they do not notice one.
@@ -27,6 +28,7 @@ object_dir()
 	iommufd) echo drivers/iommu/iommufd/dirty ;;
 	drivers/mlx5) echo drivers/vfio/pci/mlx5 ;;
 	drivers/virt/connectx) echo drivers/iommu/iommufd/virt/connectx ;;
+	tools/*) echo "$1" ;;
 	*) die "layers: $1 has a table in design.rst and no objects" ;;
 	esac
 }
@@ -120,9 +122,14 @@ noticed()
 
 cd "$TOP"
 rst=Documentation/design.rst
+"$TOP/build-aux/programs.sh" tools
+mkdir -p "$objects/tools"
+for folder in $(tables $rst | sed -n 's,^\(tools/[a-z]*\) .*,\1,p' | sort -u); do
+	ln -sfn "$BUILD/tools/${folder#tools/}.o.d" "$objects/$folder"
+done
 found=$(calls $rst "$objects")
 [ -z "$found" ] || complain "$found"
-mapfile -t sources < <(find iommufd vfio drivers include uapi tools/vmigrate \
+mapfile -t sources < <(find iommufd vfio drivers include uapi tools \
 	-name '*.[ch]' | sort)
 found=$(sizes "${sources[@]}")
 [ -z "$found" ] || complain "$found"
@@ -135,6 +142,7 @@ mkdir -p "$plant/drivers/iommu/iommufd/virt" "$plant/drivers/vfio/pci"
 cp -r "$objects/drivers/iommu/iommufd/dirty" "$plant/drivers/iommu/iommufd/"
 cp -r "$objects/drivers/iommu/iommufd/virt/connectx" "$plant/drivers/iommu/iommufd/virt/"
 cp -r "$objects/drivers/vfio/pci/mlx5" "$plant/drivers/vfio/pci/"
+cp -rL "$objects/tools" "$plant/"
 dir=$plant/$(object_dir iommufd)
 echo 'void dirty_read(void); void planted(void); void planted(void) { dirty_read(); }' |
 	gcc -x c -c -o "$plant/up.o" -
@@ -147,6 +155,12 @@ echo 'void cx_forget(void); void circle(void); void circle(void) { cx_forget(); 
 mv "$virt/vhca.o" "$plant/vhca.o"
 ld -r -o "$virt/vhca.o" "$plant/vhca.o" "$plant/up.o"
 calls $rst "$plant" | noticed "a circle" 'connectx/vhca.c uses cx_forget of hca.c'
+tool=$plant/$(object_dir tools/vmigrate)
+echo 'void vmm_close(void); void upward(void); void upward(void) { vmm_close(); }' |
+	gcc -x c -c -o "$plant/up.o" -
+mv "$tool/util.o" "$plant/util.o"
+ld -r -o "$tool/util.o" "$plant/util.o" "$plant/up.o"
+calls $rst "$plant" | noticed "a call upward in a program" 'vmigrate/util.c uses vmm_close of vmm.c'
 rm "$dir/plan.o"
 calls $rst "$plant" | noticed "a missing object" 'iommufd/plan.c was not compiled'
 sed 's/^pf\.c /pg.c /' $rst >"$plant/design.rst"

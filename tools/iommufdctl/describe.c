@@ -98,6 +98,12 @@ static const char *enum_name(int attr, uint64_t value)
 	return "?";
 }
 
+/** kind_name() - A kind of source, as it is written */
+const char *kind_name(uint64_t kind)
+{
+	return enum_name(IOMMUFD_DIRTY_A_KIND, kind);
+}
+
 /** policy_name() - A policy, as it is written */
 const char *policy_name(uint64_t policy)
 {

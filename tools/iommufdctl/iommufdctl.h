@@ -70,7 +70,7 @@ extern struct options options;
 /* Called before fail() prints, if it is set: gives the terminal back */
 extern void (*before_message)(void);
 
-/* main.c */
+/* util.c */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* kernel.c */
@@ -96,6 +96,7 @@ void print_event(const struct object *ev);
 void print_plan(const struct object *tracker, const struct objects *sources);
 struct json_object *json_of(const struct object *o);
 void print_json(struct json_object *json);
+const char *kind_name(uint64_t kind);
 const char *policy_name(uint64_t policy);
 const char *tracker_name(const struct object *o);
 

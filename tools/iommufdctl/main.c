@@ -3,15 +3,11 @@
  * iommufdctl: the command line.
  */
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "iommufdctl.h"
-
-struct options options;
-void (*before_message)(void);
 
 static const char usage[] =
 "Usage: iommufdctl [options] command [arguments]\n"
@@ -44,27 +40,6 @@ static const char usage[] =
 "\n"
 "Exit status: 0; 1 check: pages would be reported dirty only because they are\n"
 "mapped, or that is not known; 2 wrong usage, no permission, or no answer.\n";
-
-/**
- * fail() - Say on standard error what is wrong, and what to do
- * @fmt: As for printf, without a newline
- *
- * Return: STATUS_ERROR.
- */
-int fail(const char *fmt, ...)
-{
-	va_list args;
-
-	if (before_message)
-		before_message();
-	fflush(stdout);
-	fputs("iommufdctl: ", stderr);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return STATUS_ERROR;
-}
 
 static const struct {
 	const char *name;

@@ -244,7 +244,7 @@ static void add_rows(struct json_object *json, const struct row *rows, unsigned 
 		entry = json_add_entry(list);
 		json_add_text(entry, "tracker", rows[i].tracker, sizeof(rows[i].tracker));
 		json_add_text(entry, "name", rows[i].name, sizeof(rows[i].name));
-		json_add_text(entry, "kind", row_kind(&rows[i]), 16);
+		json_add_text(entry, "kind", kind_name(rows[i].kind), 16);
 		json_object_object_add(entry, "rate", json_object_new_double(rows[i].rate));
 		json_add_number(entry, "pending", rows[i].pending);
 		json_object_object_add(entry, "harvest-ms",

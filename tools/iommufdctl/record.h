@@ -35,9 +35,6 @@ struct row {
 	double harvest_ms;
 };
 
-/* top.c */
-const char *row_kind(const struct row *row);
-
 /* record.c */
 int record_open(const char *name, double interval);
 int record_rows(double seconds, const struct row *rows, unsigned int nr);

@@ -37,10 +37,6 @@ static const char * const sort_names[NR_SORTS] = { "rate", "pending", "name" };
 
 static enum sort sort;
 static volatile sig_atomic_t interrupted;
-static const char * const kind_names[] = {
-	"none", "iommu", "device", "scope", "mapped", "access",
-};
-
 static double now(void)
 {
 	struct timespec ts;
@@ -164,16 +160,10 @@ static struct row *rows_make(const struct sample *s, const struct sample *before
 
 #define HEAD "TRACKER      DEVICE           SOURCE      MiB/s   PENDING KiB  HARVEST ms"
 
-/** row_kind() - Kind of a source, as it is written */
-const char *row_kind(const struct row *row)
-{
-	return kind_names[row->kind < ARRAY_SIZE(kind_names) ? row->kind : 0];
-}
-
 static void row_text(const struct row *row, char *text, size_t len)
 {
 	snprintf(text, len, "%-12s %-16s %-7s %9.2f %13.1f %11.3f%s", row->tracker, row->name,
-		 row_kind(row), row->rate / MIB,
+		 kind_name(row->kind), row->rate / MIB,
 		 (double)row->pending / 1024, row->harvest_ms,
 		 row->failed ? "  degraded" : "");
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Without a dirty tracker: each HWPT is made with dirty bits, switched on, and
- * asked by itself, with the ioctls that the kernel's own iommufd has. To compare
- * with; it works with that iommufd too.
+ * HWPTs that are made by hand.
+ *
+ * Without a dirty tracker, each HWPT is made with dirty bits, switched on, and
+ * read by itself, with the ioctls that the kernel's own iommufd has, for comparison;
+ * that works with the kernel's iommufd too.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 #include "vmigrate.h"
 
 /**
- * hwpt_attach() - Attach a device to an HWPT with dirty bits
+ * hwpt_attach() - Attach a device to a HWPT with dirty bits
  * @vmm: Gets the HWPT, if it is a new one
  * @d: The device
  *
@@ -82,4 +84,94 @@ int hwpt_read(struct vmm *vmm, struct slot *slot, bool peek, u64 *dirty_bytes)
 	}
 	free(bits);
 	return rc;
+}
+
+/** hwpt_members() - How many devices are attached: VFs first, then DMA devices */
+unsigned int hwpt_members(const struct vmm *vmm)
+{
+	return vmm->vfs.nr + vmm->nr_devices;
+}
+
+static u32 member_id(const struct vmm *vmm, unsigned int i)
+{
+	return i < vmm->vfs.nr ? vmm->vfs.devices[i].vf.dev_id :
+				 vmm->devices[i - vmm->vfs.nr].dev_id;
+}
+
+/** hwpt_member_name() - Name of device number @i, for messages */
+const char *hwpt_member_name(const struct vmm *vmm, unsigned int i)
+{
+	return i < vmm->vfs.nr ? vmm->vfs.devices[i].vf.name :
+				 vmm->devices[i - vmm->vfs.nr].name;
+}
+
+/** hwpt_member_attach() - Attach device number @i to a HWPT, or move it there; 0 or -errno */
+int hwpt_member_attach(struct vmm *vmm, unsigned int i, u32 hwpt_id)
+{
+	if (i < vmm->vfs.nr)
+		return vf_attach(&vmm->vfs.devices[i].vf, hwpt_id);
+	return vdev_attach(&vmm->devices[i - vmm->vfs.nr], hwpt_id, NULL);
+}
+
+/**
+ * hwpt_make() - Make a HWPT, with dirty bits where the IOMMU has them
+ * @vmm: Its IOAS is used
+ * @dev_id: A device that it is for
+ * @id: The HWPT
+ *
+ * Return: 0 or -errno.
+ */
+int hwpt_make(struct vmm *vmm, u32 dev_id, u32 *id)
+{
+	int rc = iommufd_hwpt_alloc(vmm->iommufd, dev_id, vmm->ioas_id,
+				    IOMMU_HWPT_ALLOC_DIRTY_TRACKING, id);
+
+	if (rc == -EOPNOTSUPP)
+		rc = iommufd_hwpt_alloc(vmm->iommufd, dev_id, vmm->ioas_id, 0,
+					id);
+	return rc;
+}
+
+static int attach_large(struct vmm *vmm, unsigned int i)
+{
+	struct leaves *leaves = &vmm->leaves;
+	struct leaves_hwpt *hwpt;
+	unsigned int n;
+	int rc;
+
+	/* One that is for another IOMMU is refused. */
+	for (n = 0; n < leaves->nr; n++)
+		if (!hwpt_member_attach(vmm, i, leaves->hwpts[n].large)) {
+			leaves->of[i] = n;
+			return 0;
+		}
+	hwpt = &leaves->hwpts[n];
+	hwpt->dev_id = member_id(vmm, i);
+	rc = hwpt_make(vmm, hwpt->dev_id, &hwpt->large);
+	if (rc)
+		return rc;
+	leaves->nr++;
+	leaves->of[i] = n;
+	return hwpt_member_attach(vmm, i, hwpt->large);
+}
+
+/**
+ * hwpt_open_large() - Move the devices from automatic HWPTs to some that are made by hand
+ * @vmm: The devices are attached, and do no DMA yet
+ *
+ * Return: A status.
+ */
+int hwpt_open_large(struct vmm *vmm)
+{
+	unsigned int i;
+
+	for (i = 0; i < hwpt_members(vmm); i++) {
+		int rc = attach_large(vmm, i);
+
+		if (rc)
+			return fail(STATUS_ERROR,
+				    "cannot attach device %s to a HWPT of its own: %s",
+				    hwpt_member_name(vmm, i), strerror(-rc));
+	}
+	return 0;
 }

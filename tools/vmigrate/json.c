@@ -3,22 +3,8 @@
  * What machines get to see: one JSON object. Sizes are in bytes, times in
  * seconds, addresses in numbers. The members are described in vmigrate(8).
  */
-#include <stdio.h>
-
 #include "../lib/json.h"
 #include "vmigrate.h"
-
-/**
- * json_error() - The object of a migration that did not take place
- * @message: Why
- */
-void json_error(const char *message)
-{
-	struct json_object *json = json_object_new_object();
-
-	json_add_text(json, "error", message, (size_t)-1);
-	json_write(stdout, json, false);
-}
 
 static void add_guest(struct json_object *json, const struct guest *g)
 {

@@ -13,87 +13,6 @@
 
 #include "vmigrate.h"
 
-static unsigned int nr_members(const struct vmm *vmm)
-{
-	return vmm->vfs.nr + vmm->nr_devices;
-}
-
-/* VFs first, then DMA devices. */
-static u32 member_id(const struct vmm *vmm, unsigned int i)
-{
-	return i < vmm->vfs.nr ? vmm->vfs.devices[i].vf.dev_id :
-				 vmm->devices[i - vmm->vfs.nr].dev_id;
-}
-
-static const char *member_name(const struct vmm *vmm, unsigned int i)
-{
-	return i < vmm->vfs.nr ? vmm->vfs.devices[i].vf.name :
-				 vmm->devices[i - vmm->vfs.nr].name;
-}
-
-static int member_attach(struct vmm *vmm, unsigned int i, u32 hwpt_id)
-{
-	if (i < vmm->vfs.nr)
-		return vf_attach(&vmm->vfs.devices[i].vf, hwpt_id);
-	return vdev_attach(&vmm->devices[i - vmm->vfs.nr], hwpt_id, NULL);
-}
-
-/* With dirty bits where the IOMMU has them. */
-static int make_hwpt(struct vmm *vmm, u32 dev_id, u32 *id)
-{
-	int rc = iommufd_hwpt_alloc(vmm->iommufd, dev_id, vmm->ioas_id,
-				    IOMMU_HWPT_ALLOC_DIRTY_TRACKING, id);
-
-	if (rc == -EOPNOTSUPP)
-		rc = iommufd_hwpt_alloc(vmm->iommufd, dev_id, vmm->ioas_id, 0,
-					id);
-	return rc;
-}
-
-static int attach_large(struct vmm *vmm, unsigned int i)
-{
-	struct leaves *leaves = &vmm->leaves;
-	struct leaves_hwpt *hwpt;
-	unsigned int n;
-	int rc;
-
-	/* One that is for another IOMMU is refused. */
-	for (n = 0; n < leaves->nr; n++)
-		if (!member_attach(vmm, i, leaves->hwpts[n].large)) {
-			leaves->of[i] = n;
-			return 0;
-		}
-	hwpt = &leaves->hwpts[n];
-	hwpt->dev_id = member_id(vmm, i);
-	rc = make_hwpt(vmm, hwpt->dev_id, &hwpt->large);
-	if (rc)
-		return rc;
-	leaves->nr++;
-	leaves->of[i] = n;
-	return member_attach(vmm, i, hwpt->large);
-}
-
-/**
- * leaves_open() - Move the devices from automatic HWPTs to some that are made by hand
- * @vmm: The devices are attached, and do no DMA yet
- *
- * Return: A status.
- */
-int leaves_open(struct vmm *vmm)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr_members(vmm); i++) {
-		int rc = attach_large(vmm, i);
-
-		if (rc)
-			return fail(STATUS_ERROR,
-				    "cannot attach device %s to an HWPT of its own: %s",
-				    member_name(vmm, i), strerror(-rc));
-	}
-	return 0;
-}
-
 static int fill_small(struct vmm *vmm)
 {
 	struct leaves *leaves = &vmm->leaves;
@@ -109,7 +28,7 @@ static int fill_small(struct vmm *vmm)
 	for (n = 0; n < leaves->nr; n++) {
 		struct leaves_hwpt *hwpt = &leaves->hwpts[n];
 
-		rc = make_hwpt(vmm, hwpt->dev_id, &hwpt->small);
+		rc = hwpt_make(vmm, hwpt->dev_id, &hwpt->small);
 		if (rc)
 			return fail(STATUS_ERROR,
 				    "cannot make an HWPT with small leaves: %s",
@@ -125,15 +44,15 @@ static int attach_all(struct vmm *vmm, bool small)
 	unsigned int i;
 	int rc;
 
-	for (i = 0; i < nr_members(vmm); i++) {
+	for (i = 0; i < hwpt_members(vmm); i++) {
 		const struct leaves_hwpt *hwpt = &leaves->hwpts[leaves->of[i]];
 		u32 id = small ? hwpt->small : hwpt->large;
 
-		rc = member_attach(vmm, i, id);
+		rc = hwpt_member_attach(vmm, i, id);
 		if (rc)
 			return fail(STATUS_ERROR,
 				    "device %s cannot be moved to HWPT %u: %s",
-				    member_name(vmm, i), id, strerror(-rc));
+				    hwpt_member_name(vmm, i), id, strerror(-rc));
 	}
 	return 0;
 }

@@ -1,32 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * vmigrate: a small VMM that live-migrates guest RAM which devices write to.
- * This file has the command line, the roles, and what to do about signals.
- *
- * INT, TERM and HUP stay blocked and are looked for where the program waits,
- * so that it always ends the same way: devices stopped, tracker destroyed.
+ * This file has the command line and the roles.
  */
 #include <errno.h>
 #include <getopt.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vmigrate.h"
-
-static int signal_fd = -1;
-static bool json_errors;
-static const char *who = "";	/* prefix of messages */
-static pid_t demo_child;
 
 static const char usage[] =
 "Usage: vmigrate --demo [options]\n"
@@ -79,89 +66,6 @@ static const char usage[] =
 "SIZE is in bytes, or with K, M or G. Exit status: 0 every page matched, 1 a\n"
 "page differed, 2 usage or environment, 3 the migration failed and the guest\n"
 "continues at the source, 130 interrupted.\n";
-
-/* When the source has given up, its destination has nothing to add. */
-static void end_demo_child(void)
-{
-	if (demo_child)
-		kill(demo_child, SIGTERM);
-}
-
-/**
- * fail() - Say on standard error what is wrong
- * @status: To return
- * @fmt: As for printf, without a newline
- *
- * Return: @status.
- */
-int fail(int status, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-
-	report_clear();
-	fprintf(stderr, "vmigrate: %s%s\n", who, text);
-	if (json_errors)
-		json_error(text);
-	/* One object; what follows from the first error is for people. */
-	json_errors = false;
-	end_demo_child();
-	return status;
-}
-
-/**
- * wait_fd() - Wait, for a file descriptor or for a while, or for a signal
- * @fd: To wait for; -1 for none
- * @events: As for poll()
- * @timeout_ms: How long; -1 without limit
- *
- * Return: 0 when @fd is ready or the time has passed; STATUS_INTERRUPTED when
- * a signal asked the program to end, which stays so.
- */
-int wait_fd(int fd, short events, int timeout_ms)
-{
-	struct pollfd fds[2] = {
-		{ .fd = fd, .events = events },
-		{ .fd = signal_fd, .events = POLLIN },
-	};
-
-	if (poll(fds, 2, timeout_ms) < 0 && errno != EINTR)
-		return fail(STATUS_ERROR, "poll: %s", strerror(errno));
-	if (!fds[1].revents)
-		return 0;
-	end_demo_child();
-	return STATUS_INTERRUPTED;
-}
-
-/**
- * now_ns() - Monotonic time in nanoseconds
- */
-u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
-}
-
-static int catch_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (signal_fd < 0)
-		return fail(STATUS_ERROR, "signalfd: %s", strerror(errno));
-	return 0;
-}
 
 static int parse_u64(const char *name, const char *text, bool sizes, u64 *out)
 {
@@ -332,7 +236,7 @@ static int parse_option(struct options *opt, int c, const char *name)
 		return set_text(&opt->report, optarg);
 	case 'j':
 		opt->json = true;
-		json_errors = true;
+		process.json = true;
 		return 0;
 	case 'h':
 		fputs(usage, stdout);
@@ -416,8 +320,8 @@ static int run_demo(const struct options *opt)
 		struct options quiet = *opt;
 
 		close(fds[0]);
-		who = "destination: ";
-		json_errors = false;
+		process.who = "destination: ";
+		process.json = false;
 		quiet.quiet = true;
 		/* Devices of its own. */
 		quiet.first_vf += opt->nr_vfs;
@@ -425,9 +329,9 @@ static int run_demo(const struct options *opt)
 		_exit(run_destination(&quiet, fds[1]));
 	}
 	close(fds[1]);
-	demo_child = pid;
+	process.child = pid;
 	status = run_source(opt, fds[0]);
-	demo_child = 0;
+	process.child = 0;
 	while (waitpid(pid, &wstatus, 0) < 0 && errno == EINTR)
 		;
 	/* It has said itself what was wrong; a mismatch both have seen. */

@@ -11,8 +11,6 @@
 #define BAR	30
 #define MIB	(1024.0 * 1024.0)
 
-static bool progress_shown;
-
 static bool silent(const struct report *r)
 {
 	return r->opt->json || r->opt->quiet;
@@ -40,18 +38,6 @@ static const char *size_text(u64 bytes, char *buf, size_t len)
 	}
 	snprintf(buf, len, "%llu %s", bytes, units[i]);
 	return buf;
-}
-
-/**
- * report_clear() - Take the progress bar off the terminal
- */
-void report_clear(void)
-{
-	if (!progress_shown)
-		return;
-	fputs("\r\033[K", stdout);
-	fflush(stdout);
-	progress_shown = false;
 }
 
 static void print_writer(const char *what, u32 id, const char *name, u64 length,
@@ -181,7 +167,7 @@ void report_progress(const struct report *r, const struct pass *p)
 	printf("] %3u%%  %.1f MiB/s\033[K", done * 100 / BAR,
 	       rate(p->bytes, p->ns));
 	fflush(stdout);
-	progress_shown = true;
+	process.progress = true;
 }
 
 /**
@@ -193,7 +179,7 @@ void report_pass(const struct report *r, const struct pass *p)
 {
 	if (silent(r))
 		return;
-	report_clear();
+	progress_clear();
 	if (p->last)
 		fputs("last", stdout);
 	else

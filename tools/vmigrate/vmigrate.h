@@ -2,11 +2,12 @@
 /*
  * vmigrate: what its files share.
  *
- *	main.c		options, the roles, signals
+ *	main.c		options, the roles
+ *	util.c		messages, waits and signals, the time
  *	guest.c		guest RAM: slots, contents, checksums
  *	vmm.c		iommufd, devices, the dirty tracker
  *	vfs.c		virtual functions, which migrate with the guest
- *	hwpt.c		dirty bits without a tracker
+ *	hwpt.c		HWPTs made by hand; dirty bits without a tracker
  *	leaves.c	small leaves while it migrates
  *	stream.c	messages on the socket
  *	net.c		addresses and sockets
@@ -122,12 +123,30 @@ struct options {
 	bool quiet;
 };
 
-/* main.c */
+/* util.c */
+
+/**
+ * struct process - What fail() and wait_fd() know of this process
+ * @who: Prefix of its messages
+ * @json: The first message is also a JSON object on standard output
+ * @progress: There is a progress bar on the terminal
+ * @child: Ended when this process fails or is interrupted; 0 for none
+ */
+struct process {
+	const char *who;
+	bool json;
+	bool progress;
+	pid_t child;
+};
+
+extern struct process process;
 
 int fail(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 int wait_fd(int fd, short events, int timeout_ms);
 u64 now_ns(void);
+int catch_signals(void);
+void progress_clear(void);
 
 /* guest.c */
 
@@ -259,7 +278,6 @@ struct leaves {
 
 struct vmm;
 
-int leaves_open(struct vmm *vmm);
 int leaves_shrink(struct vmm *vmm, struct guest *g);
 int leaves_grow(struct vmm *vmm);
 
@@ -301,6 +319,11 @@ struct vmm {
 	struct iommu_dirty_source_info sources[MAX_SOURCES];
 };
 
+unsigned int hwpt_members(const struct vmm *vmm);
+const char *hwpt_member_name(const struct vmm *vmm, unsigned int i);
+int hwpt_member_attach(struct vmm *vmm, unsigned int i, u32 hwpt_id);
+int hwpt_make(struct vmm *vmm, u32 dev_id, u32 *id);
+int hwpt_open_large(struct vmm *vmm);
 int hwpt_attach(struct vmm *vmm, struct vdev *d);
 int hwpt_start(struct vmm *vmm);
 int hwpt_read(struct vmm *vmm, struct slot *slot, bool peek, u64 *dirty_bytes);
@@ -541,7 +564,6 @@ struct report {
 	struct history *history;
 };
 
-void report_clear(void);
 void report_setup(const struct report *r);
 void report_plan(const struct report *r);
 void report_progress(const struct report *r, const struct pass *p);
@@ -555,7 +577,6 @@ const char *report_phase(enum phase phase);
 void report_compare(struct report *r, const u64 *ours, const u64 *theirs);
 const char *report_reason(enum reason reason);
 int json_report(FILE *file, const struct report *r);
-void json_error(const char *message);
 
 /* picture.c */
 

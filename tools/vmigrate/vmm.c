@@ -199,7 +199,7 @@ int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
 		plan_job(vmm, i, g, opt);
 	}
 	if (!status && opt->leaves == LEAVES_MIGRATION)
-		status = leaves_open(vmm);
+		status = hwpt_open_large(vmm);
 	return status;
 }
 
