@@ -25,11 +25,12 @@
 #	debug		kselftest and vm, in the debug kernel, all of fail_nth
 #	kcsan		what makes threads meet, in the kernel with KCSAN
 #
-# Environment: SEED, SCHEDULES, DELAY_US, and the variables that PASS_ENV names, go to the tests;
-# TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces their
-# time limits, JOBS=n runs so many VMs at a time (what fits; with one, or one line,
-# output comes as it is made, else when its VM has ended). DEBUG=1 runs what runs in the VM in the debug kernel, in which
-# everything takes longer (tests see SLOW=1); KCSAN=1 in that with KCSAN. MODULES=dir takes the modules in it
+# Environment: the tests get SEED, SCHEDULES, DELAY_US, and the variables that PASS_ENV
+# names. TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces
+# their time limits, JOBS=n runs so many VMs at a time (default: as many as fit; with
+# one, or one line, output is printed as it is made, else when its VM has ended).
+# DEBUG=1 runs what runs in the VM in the debug kernel, in which everything takes longer
+# (tests see SLOW=1); KCSAN=1 in the one with KCSAN. MODULES=dir takes the modules in it
 # instead of those of the same name, and EXTRA='command' is run in each VM after the
 # tests.
 set -euo pipefail
@@ -110,8 +111,9 @@ stage_unit()
 	make --no-print-directory -C "$TOP/selftests/unit" OUT="$BUILD/unit" \
 		GREATEST_DIR="$BUILD/greatest" run 2>&1 | tee "$log" || status=$?
 	# greatest's last words: "Pass: N, fail: N, skip: N."
-	counts=$(sed -n 's/^Pass: \([0-9]*\), fail: \([0-9]*\), skip: \([0-9]*\).*/\1 \2 \3/p' "$log" |
-		awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }')
+	counts=$(awk -F'[^0-9]+' '/^Pass: [0-9]+, fail: [0-9]+, skip: [0-9]+/ {
+			p += $2; f += $3; s += $4
+		} END { print p + 0, f + 0, s + 0 }' "$log")
 	# shellcheck disable=SC2086
 	set -- $counts
 	[ $status = 0 ] || [ "$2" -gt 0 ] || set -- "$1" 1 "$3"
@@ -293,10 +295,15 @@ stage_soak()
 {
 	long soak "${SOAK:-180}"
 	# "seeds A to B: N writes checked, N pages reported, N of them over"
-	sed -n 's/.*seeds \([0-9]*\) to \([0-9]*\): \([0-9]*\) writes checked, \([0-9]*\) pages reported.*/\1 \2 \3 \4/p' \
-		"$BUILD/vm/${prefix}dirty.out" "$BUILD/vm/${prefix}source.out" |
-		awk '{ n += $2 - $1 + 1; writes += $3; pages += $4 }
-		     END { printf "soak: %d schedules, %d writes checked, %d pages reported\n", n, writes, pages }'
+	awk 'match($0, /seeds [0-9]+ to [0-9]+: [0-9]+ writes checked, [0-9]+ pages reported/) {
+			split(substr($0, RSTART, RLENGTH), word, " ")
+			n += word[4] - word[2] + 1
+			writes += word[5]
+			pages += word[8]
+		} END {
+			printf "soak: %d schedules, %d writes checked, ", n, writes
+			printf "%d pages reported\n", pages
+		}' "$BUILD/vm/${prefix}dirty.out" "$BUILD/vm/${prefix}source.out"
 }
 
 # What a script says in TAP.

@@ -23,12 +23,13 @@ mkdir -p "$out"
 # measure KIND ROUNDS MIB CHUNK [OPTION...]: lines of the program go to mlx5.out
 measure()
 {
-	local kind=$1 rounds=$2 mib=$3 chunk=$4 name=mlx5-$1-$3-$4
+	local kind=$1 rounds=$2 mib=$3 chunk=$4 name=mlx5-$1-$3-$4 state
 
+	state="connectx_state=$((mib * 1024)) connectx_chunk=$chunk"
 	shift 4
 	say "bench: $mib MiB, chunks of $chunk KiB, $kind ..."
 	"$TOP/selftests/vm/run.sh" --name "bench-$name" --timeout 1800 --memory 3072 \
-		--virt "iommus=amd:1 connectx=2:0 connectx_state=$((mib * 1024)) connectx_chunk=$chunk" \
+		--virt "iommus=amd:1 connectx=2:0 $state" \
 		--modules 'vfio_iommu_type1 vfio-pci mlx5-vfio-pci iommufd-virt' \
 		--file "$BUILD/kselftest/mlx5_cost_test" \
 		--file "$BUILD/upstream-mlx5/mlx5-vfio-pci.ko:upstream.ko" \

@@ -3,8 +3,9 @@
 # report.awk TARGETS RESULT...: put rows side by side. Reads what the program in
 # the VM and the one on the host have printed (files count.out, again.out,
 # parallel.out, wall.out, host.out); prints a table, writes the data for the
-# plots to dir, and has the program bench write bench.json there. With quick, compares ratios with the file ratios; with
-# quick=parallel, says only by its status how two READs at once compare.
+# plots to dir, and has the program bench write bench.json there. With quick, compares
+# ratios with the file ratios; with quick=parallel, only its status says how two READs
+# at once compare.
 #
 # Lines of a result: "way NAME", then "row NAME BUSY-NS WALL-NS OPS LEAVES DIRTY
 # WORDS BYTES" with tabs; "over NAME WRITTEN REPORTED", in pages; "meter INSTRUCTIONS
@@ -320,7 +321,8 @@ function varies(name)
 function compare(	i, name, line, old, bad, n)
 {
 	if (quick == "update") {
-		print "# Made by \"make bench QUICK=update\": tracker / upstream, in instructions" >ratios
+		print "# Made by \"make bench QUICK=update\":", \
+			"tracker / upstream, in instructions" >ratios
 		for (i = 1; i <= nr_rows; i++)
 			if (ratio[row[i]] && !varies(row[i]))
 				printf "%s %.4f\n", row[i], ratio[row[i]] >ratios

@@ -128,8 +128,8 @@ fi
 
 report()
 {
-	awk -v shift=$shift -v dir="$out" -v quick="$quick" -v kernel="$RELEASE" -v program="$out/bench" \
-		-v ratios="$here/ratios.txt" -f "$here/report.awk" \
+	awk -v shift=$shift -v dir="$out" -v quick="$quick" -v kernel="$RELEASE" \
+		-v program="$out/bench" -v ratios="$here/ratios.txt" -f "$here/report.awk" \
 		"$here/targets.txt" "$@"
 }
 

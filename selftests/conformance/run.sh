@@ -129,7 +129,8 @@ awk -v died="$verdict" '
 	END {
 		for (program in total)
 			if (ran[program] != total[program])
-				fail(program ": " ran[program] + 0 " tests ran, not " total[program])
+				fail(program ": " ran[program] + 0 " tests ran, not " \
+				     total[program])
 		for (test in fails)
 			fail(test ": is listed in expected.txt and did not run")
 		if (died)

@@ -48,8 +48,9 @@ mutant()
 		return
 	fi
 	build "$dir" "$dir/code" "$dir/fuzz_$1" CFLAGS='-std=gnu11 -O1 -g -w'
-	"$dir/fuzz_$1" -seed="$seed" -max_total_time=30 -timeout=10 -max_len=512 -rss_limit_mb=1024 \
-		-artifact_prefix="$dir/" "$dir/new" "$here/corpus/$1" >"$dir/log" 2>&1 &&
+	"$dir/fuzz_$1" -seed="$seed" -max_total_time=30 -timeout=10 -max_len=512 \
+		-rss_limit_mb=1024 -artifact_prefix="$dir/" "$dir/new" "$here/corpus/$1" \
+		>"$dir/log" 2>&1 &&
 		status=1
 	grep -q 'BUG in the code under test\|ERROR: AddressSanitizer' "$dir/log" || status=1
 	echo "# $((SECONDS - start)) s, with its build"
@@ -86,7 +87,8 @@ for target in "${targets[@]}"; do
 	[ $status = 0 ] || echo "# $out/$target.log"
 	ok "fuzz_$target finds nothing" $status
 	if [ -n "${MERGE:-}" ]; then
-		"$out/fuzz_$target" -merge=1 -use_counters=0 -max_len=512 "$here/corpus/$target" "$found" 2>/dev/null
+		"$out/fuzz_$target" -merge=1 -use_counters=0 -max_len=512 \
+			"$here/corpus/$target" "$found" 2>/dev/null
 	fi
 done
 exit $bad

@@ -171,7 +171,8 @@ check_list()
 		}
 		shift
 		for test; do
-			grep -qE "TEST(_F|_F_TIMEOUT)?\((\w+, )?${test}[,)]" "$TOP"/selftests/kselftest/*.[ch] || {
+			grep -qE "TEST(_F|_F_TIMEOUT)?\((\w+, )?${test}[,)]" \
+				"$TOP"/selftests/kselftest/*.[ch] || {
 				say "mutants.txt: $name is noticed by $test, which is no test"
 				wrong=1
 			}

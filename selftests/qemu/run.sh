@@ -23,7 +23,8 @@ results=$BUILD/qemu/results.json
 # The parameter iommus of iommufd-virt; the ConnectX is behind the first.
 # shellcheck disable=SC2054 # commas of iommufd-virt
 declare -A iommus=(
-	[none]=none:1 [amd]=amd:1 [gather]=amd+gather:1 [smmu]=smmu:1 [intel]=intel:1 [mixed]=none:0,amd:2
+	[none]=none:1 [amd]=amd:1 [gather]=amd+gather:1 [smmu]=smmu:1 [intel]=intel:1
+	[mixed]=none:0,amd:2
 )
 
 # IOMMUs of the cases that are wanted, each once
@@ -51,9 +52,10 @@ list_iommus()
 # try IOMMU: in a VM of its own. Its status is that of the tests.
 try()
 {
+	local modules='vfio_iommu_type1 vfio-pci mlx5-vfio-pci'
 	local args=(--name "qemu-$1" --timeout 3600 --memory 2560
 		    --virt "iommus=${iommus[$1]} connectx=4:0"
-		    --modules 'vfio_iommu_type1 vfio-pci mlx5-vfio-pci iommufd-virt-vfio-pci iommufd-virt'
+		    --modules "$modules iommufd-virt-vfio-pci iommufd-virt"
 		    --dir "$bundle" --file "$out/qemu_migrate" --file "$out/guest.elf"
 		    --file "$out/cases.txt" --env "WHERE=$1" --env "CASES=$names")
 

@@ -23,15 +23,17 @@ try()
 # source_of NAME RATE: in an interval
 source_of()
 {
-	printf '{"tracker":"3/4","name":"%s","kind":"iommu","rate":%s,"pending":4096,"harvest-ms":1,"degraded":false}' \
-		"$1" "$2"
+	printf '{"tracker":"3/4","name":"%s","kind":"iommu","rate":%s,"pending":4096,' "$1" "$2"
+	printf '"harvest-ms":1,"degraded":false}'
 }
 
 # interval TIME NAME RATE
 interval()
 {
-	printf '{"time":%s,"seconds":1,"sources":[%s],"reads":[{"context":3,"first":0,"length":1073741824,"dirty":1048576},{"context":3,"first":4294967296,"length":1073741824,"dirty":4096}],"migration":[{"time":%s,"context":3,"name":"%s","state":"STOP_COPY"}]}\n' \
-		"$1" "$(source_of "$2" "$3")" "$1" "$2"
+	printf '{"time":%s,"seconds":1,"sources":[%s],' "$1" "$(source_of "$2" "$3")"
+	printf '"reads":[{"context":3,"first":0,"length":1073741824,"dirty":1048576},'
+	printf '{"context":3,"first":4294967296,"length":1073741824,"dirty":4096}],'
+	printf '"migration":[{"time":%s,"context":3,"name":"%s","state":"STOP_COPY"}]}\n' "$1" "$2"
 }
 
 header='{"iommufdctl-record":1,"version":"1.0","begin-ns":1,"interval":1,"reads":true}'

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # run.sh: boot the unpacked stock kernel under QEMU with the modules of the
-# test variant (or the debug kernel with its own), run a command, bring back what it printed, its status, its
-# files and the kernel's log.
+# test variant (or the debug kernel with its own), run a command, and bring back its
+# output, its status, its files and the kernel's log.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
 
@@ -164,7 +164,8 @@ add_module()
 
 	path=$(find_module "$1")
 	[ -n "$path" ] ||
-		fail "there is no module $1, neither in ${order#"$TOP/"} (\"make test-modules\", \"make debug-kernel\") nor in the image package of $RELEASE"
+		fail "there is no module $1, neither in ${order#"$TOP/"} (\"make test-modules\"," \
+			"\"make debug-kernel\") nor in the image package of $RELEASE"
 	[[ " ${load[*]} " != *" $path "* ]] || return 0
 	for dep in $(modinfo -F depends "$path" | tr , ' '); do
 		add_module "$dep"
