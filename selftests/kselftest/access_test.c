@@ -3,20 +3,16 @@
  * What the CPU writes for a device without DMA: with iommufd_access_rw(), and to
  * pages that it has pinned. And a device that can only write to some pages.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-#include <linux/vfio.h>
 
 #include "kselftest_harness.h"
 #include "fixture.h"
+#include "mediated.h"
 #include "virt_cpu.h"
 
-#define CPU_DEVICE "/sys/bus/platform/devices/iommufd-virt-cpu%s/vfio-dev"
 /* enum dirty_test_break */
 #define NO_ACCESS "512"
 /* As in plan.txt: has no log, and no IOMMU that tracks */
@@ -27,48 +23,15 @@ FIXTURE(access) {
 	int cpu;
 };
 
-/* The character device of the mediated device, or with ".1" of the second. */
-static int open_cpu(const char *number)
-{
-	struct dirent *entry;
-	int fd = -ENODEV;
-	char path[300];
-	DIR *dir;
-
-	snprintf(path, sizeof(path), CPU_DEVICE, number);
-	dir = opendir(path);
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir)))
-		if (!strncmp(entry->d_name, "vfio", 4)) {
-			snprintf(path, sizeof(path), "/dev/vfio/devices/%s",
-				 entry->d_name);
-			fd = open(path, O_RDWR);
-		}
-	closedir(dir);
-	return fd;
-}
-
-static int attach(int fd, __u32 ioas_id)
-{
-	struct vfio_device_attach_iommufd_pt pt = { .argsz = sizeof(pt),
-						    .pt_id = ioas_id };
-
-	return ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &pt) ? -errno : 0;
-}
-
 FIXTURE_SETUP(access)
 {
-	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
 	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, testbed_open_empty(b, false));
 	ASSERT_EQ(0, testbed_map(b));
-	self->cpu = open_cpu("");
+	self->cpu = mediated_open("", b->fd);
 	ASSERT_LE(0, self->cpu);
-	bind.iommufd = b->fd;
-	ASSERT_EQ(0, ioctl(self->cpu, VFIO_DEVICE_BIND_IOMMUFD, &bind));
-	ASSERT_EQ(0, attach(self->cpu, b->ioas_id));
+	ASSERT_EQ(0, mediated_attach(self->cpu, b->ioas_id));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
 }
 
@@ -80,18 +43,9 @@ FIXTURE_TEARDOWN(access)
 	testbed_close(&self->b);
 }
 
-static int cpu_do(int fd, __u32 op, __u64 page, __u64 pages)
-{
-	struct virt_cpu_cmd cmd = {
-		.op = op, .iova = IOVA + page * PAGE, .length = pages * PAGE,
-	};
-
-	return write(fd, &cmd, sizeof(cmd)) == sizeof(cmd) ? 0 : -errno;
-}
-
 static int cpu(FIXTURE_DATA(access) *self, __u32 op, __u64 page, __u64 pages)
 {
-	return cpu_do(self->cpu, op, page, pages);
+	return mediated_do(self->cpu, op, page, pages);
 }
 
 /* READ all of RAM; the number of pages reported, or -errno. */
@@ -113,7 +67,7 @@ static int lost(FIXTURE_DATA(access) *self, __u64 page)
 	return n;
 }
 
-TEST_F(access, writes_are_dirt)
+TEST_F(access, writes_are_dirty)
 {
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_READ, 0, 100));
@@ -153,7 +107,7 @@ TEST_F(access, writes_control)
 	EXPECT_EQ(7, lost(self, 5));
 }
 
-TEST_F(access, write_pins_are_dirt)
+TEST_F(access, write_pins_are_dirty)
 {
 	/* From before START, too */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
@@ -211,19 +165,16 @@ TEST_F(access, a_driver_that_marks)
 /* Two drivers that pin the same pages: what one unpins, the other still has. */
 TEST_F(access, pins_of_another)
 {
-	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind),
-						 .iommufd = self->b.fd };
-	int other = open_cpu(".1");
+	int other = mediated_open(".1", self->b.fd);
 
 	ASSERT_LE(0, other);
-	ASSERT_EQ(0, ioctl(other, VFIO_DEVICE_BIND_IOMMUFD, &bind));
-	ASSERT_EQ(0, attach(other, self->b.ioas_id));
+	ASSERT_EQ(0, mediated_attach(other, self->b.ioas_id));
 	ASSERT_EQ(0, testbed_start(&self->b));
 	/* One reads; the other writes, and is the first to go */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 5, 7));
-	ASSERT_EQ(0, cpu_do(other, VIRT_CPU_PIN_WRITE, 5, 7));
+	ASSERT_EQ(0, mediated_do(other, VIRT_CPU_PIN_WRITE, 5, 7));
 	EXPECT_EQ(7, read_ram(self));
-	ASSERT_EQ(0, cpu_do(other, VIRT_CPU_UNPIN, 5, 7));
+	ASSERT_EQ(0, mediated_do(other, VIRT_CPU_UNPIN, 5, 7));
 	EXPECT_EQ(7, read_ram(self));
 	EXPECT_EQ(0, read_ram(self));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
@@ -250,11 +201,11 @@ TEST_F(access, pins_that_are_taken_away)
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 20, 3));
 	ASSERT_EQ(3, read_ram(self));
 	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas));
-	ASSERT_EQ(0, attach(self->cpu, ioas));
+	ASSERT_EQ(0, mediated_attach(self->cpu, ioas));
 	EXPECT_EQ(3, read_ram(self));
 	EXPECT_EQ(0, read_ram(self));
 
-	ASSERT_EQ(0, attach(self->cpu, b->ioas_id));
+	ASSERT_EQ(0, mediated_attach(self->cpu, b->ioas_id));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 30, 4));
 	close(self->cpu);
 	self->cpu = -1;

@@ -197,7 +197,7 @@ static int map_aliases(struct attacker *a, char *ram, size_t size, __u64 step,
  * pages are the same ones again and again, so nothing but the kernel's own
  * memory grows.
  */
-static int hoard_dirt(struct attacker *a)
+static int hoard_dirty_pages(struct attacker *a)
 {
 	struct iommu_dirty_tracker_info info;
 	struct report *r = a->report;
@@ -241,7 +241,7 @@ static int cgroup_begin(void)
 	return symlink("/tmp/hostile/attacker", CGROUP) ? -errno : 0;
 }
 
-TEST(kernel_memory_for_dirt_is_charged)
+TEST(kernel_memory_for_dirty_pages_is_charged)
 {
 	struct report *r = report_new();
 	char self[16];
@@ -250,7 +250,7 @@ TEST(kernel_memory_for_dirt_is_charged)
 	ASSERT_EQ(0, cgroup_begin());
 	snprintf(self, sizeof(self), "%d", getpid());
 	ASSERT_EQ(0, sysfs_write(CGROUP "/cgroup.procs", self));
-	pid = attack(hoard_dirt, AMD_0, r, RLIM_INFINITY);
+	pid = attack(hoard_dirty_pages, AMD_0, r, RLIM_INFINITY);
 	ASSERT_EQ(0, sysfs_write("/tmp/hostile/cgroup.procs", self));
 	ASSERT_EQ(true, ended_well(pid));
 	EXPECT_EQ(-EFAULT, r->rc[0]);

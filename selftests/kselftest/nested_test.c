@@ -286,7 +286,7 @@ TEST_F(tracked, there_and_back_while_it_writes)
 }
 
 /* Its last dirty pages stay when a device leaves, and both HWPTs are destroyed. */
-TEST_F(tracked, leaves_its_dirt)
+TEST_F(tracked, leaves_its_dirty_pages)
 {
 	unsigned int n = variant->device;
 	struct stages *s = &self->s;

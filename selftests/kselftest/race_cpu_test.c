@@ -4,76 +4,34 @@
  * when pages are unpinned while they are unmapped, when they are pinned twice, and
  * when the driver writes to them for the last time.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
-#include <linux/vfio.h>
 
 #include "kselftest_harness.h"
 #include "crowd.h"
+#include "mediated.h"
 #include "virt_cpu.h"
 
-#define CPU_DEVICE "/sys/bus/platform/devices/iommufd-virt-cpu/vfio-dev"
 
 FIXTURE(race_cpu) {
 	struct testbed b;
 	int cpu;
 };
 
-/* The character device of the mediated device. */
-static int open_cpu(void)
-{
-	DIR *dir = opendir(CPU_DEVICE);
-	struct dirent *entry;
-	char path[300];
-	int fd = -ENODEV;
-
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir)))
-		if (!strncmp(entry->d_name, "vfio", 4)) {
-			snprintf(path, sizeof(path), "/dev/vfio/devices/%s",
-				 entry->d_name);
-			fd = open(path, O_RDWR);
-		}
-	closedir(dir);
-	return fd;
-}
-
-static int cpu_attach(int fd, __u32 ioas_id)
-{
-	struct vfio_device_attach_iommufd_pt pt = { .argsz = sizeof(pt),
-						    .pt_id = ioas_id };
-
-	return ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &pt) ? -errno : 0;
-}
-
-static int cpu_detach(int fd)
-{
-	struct vfio_device_detach_iommufd_pt pt = { .argsz = sizeof(pt) };
-
-	return ioctl(fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &pt) ? -errno : 0;
-}
-
 FIXTURE_SETUP(race_cpu)
 {
-	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
 	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, testbed_open_empty(b, false));
 	ASSERT_EQ(0, testbed_map(b));
-	self->cpu = open_cpu();
+	self->cpu = mediated_open("", b->fd);
 	ASSERT_LE(0, self->cpu);
-	bind.iommufd = b->fd;
-	ASSERT_EQ(0, ioctl(self->cpu, VFIO_DEVICE_BIND_IOMMUFD, &bind));
-	ASSERT_EQ(0, cpu_attach(self->cpu, b->ioas_id));
+	ASSERT_EQ(0, mediated_attach(self->cpu, b->ioas_id));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
 	ASSERT_EQ(0, testbed_start(b));
 }
@@ -82,15 +40,6 @@ FIXTURE_TEARDOWN(race_cpu)
 {
 	close(self->cpu);
 	testbed_close(&self->b);
-}
-
-static int cpu_do(int fd, __u32 op, __u64 page, __u64 pages)
-{
-	struct virt_cpu_cmd cmd = {
-		.op = op, .iova = IOVA + page * PAGE, .length = pages * PAGE,
-	};
-
-	return write(fd, &cmd, sizeof(cmd)) == sizeof(cmd) ? 0 : -errno;
 }
 
 static int read_ram(struct testbed *b)
@@ -105,32 +54,32 @@ static int read_ram(struct testbed *b)
 /* A pin for writing is one, whatever other pins of the page there are. */
 TEST_F(race_cpu, pinned_for_writing_then_for_reading)
 {
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_READ, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_READ, 5, 7));
 	EXPECT_EQ(7, read_ram(&self->b));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
 	EXPECT_EQ(7, read_ram(&self->b));
 	/* One of the two may be the one for writing */
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
 	ASSERT_LE(0, read_ram(&self->b));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
 	EXPECT_EQ(7, read_ram(&self->b));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
 	EXPECT_EQ(7, read_ram(&self->b));
 	EXPECT_EQ(0, read_ram(&self->b));
 }
 
 TEST_F(race_cpu, pinned_for_reading_then_for_writing)
 {
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_READ, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_READ, 5, 7));
 	EXPECT_EQ(0, read_ram(&self->b));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 3));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 3));
 	EXPECT_EQ(3, read_ram(&self->b));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 5, 3));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN, 5, 3));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_TOUCH, 5, 3));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN, 5, 3));
 	EXPECT_EQ(3, read_ram(&self->b));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
 	ASSERT_LE(0, read_ram(&self->b));
 	EXPECT_EQ(0, read_ram(&self->b));
 }
@@ -138,13 +87,13 @@ TEST_F(race_cpu, pinned_for_reading_then_for_writing)
 /* Pins that are not of single pages are distinguished by both of their ends. */
 TEST_F(race_cpu, ranges_that_begin_together)
 {
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_RANGE_READ, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_RANGE_READ, 5, 7));
 	EXPECT_EQ(0, read_ram(&self->b));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_RANGE_WRITE, 5, 3));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_RANGE_WRITE, 5, 3));
 	EXPECT_EQ(3, read_ram(&self->b));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 5, 7));
 	EXPECT_EQ(3, read_ram(&self->b));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 5, 3));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 5, 3));
 	EXPECT_EQ(3, read_ram(&self->b));
 	EXPECT_EQ(0, read_ram(&self->b));
 }
@@ -156,7 +105,7 @@ TEST_F(race_cpu, part_of_a_range)
 	struct iommu_dirty_tracker_info info;
 	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_RANGE_WRITE, 8, 16));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_RANGE_WRITE, 8, 16));
 	ASSERT_EQ(0, testbed_read(b, 10, 2, 0, NULL));
 	EXPECT_EQ(2, testbed_count(b));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, sources, 2));
@@ -165,7 +114,7 @@ TEST_F(race_cpu, part_of_a_range)
 	/* Unmapped while it is pinned */
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
 	EXPECT_EQ(16, read_ram(b));
-	EXPECT_EQ(-ENOENT, cpu_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 8, 16));
+	EXPECT_EQ(-ENOENT, mediated_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 8, 16));
 	EXPECT_EQ(0, read_ram(b));
 }
 
@@ -177,9 +126,9 @@ TEST_F(race_cpu, marks_what_is_unmapped)
 	struct testbed *b = &self->b;
 	__u64 unmapped;
 
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_LATE, 0, 0));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_LATE, 0, 0));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
 	EXPECT_EQ(0, read_ram(b));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
 					&unmapped));
@@ -191,14 +140,14 @@ TEST_F(race_cpu, marks_when_it_is_detached)
 {
 	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_LATE, 0, 0));
-	ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_LATE, 0, 0));
+	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
 	EXPECT_EQ(0, read_ram(b));
-	ASSERT_EQ(0, cpu_detach(self->cpu));
+	ASSERT_EQ(0, mediated_detach(self->cpu));
 	EXPECT_NE(0, b->ram[11 * PAGE]);
 	EXPECT_EQ(7, read_ram(b));
-	ASSERT_EQ(0, cpu_attach(self->cpu, b->ioas_id));
+	ASSERT_EQ(0, mediated_attach(self->cpu, b->ioas_id));
 	EXPECT_EQ(0, read_ram(b));
 }
 
@@ -206,7 +155,7 @@ TEST_F(race_cpu, marks_when_it_is_detached)
 
 static int unpin_page(void *arg)
 {
-	return cpu_do(*(int *)arg, VIRT_CPU_UNPIN, 0, 1);
+	return mediated_do(*(int *)arg, VIRT_CPU_UNPIN, 0, 1);
 }
 
 /*
@@ -219,8 +168,8 @@ static bool unpin_is_missed(struct __test_metadata *_metadata, struct testbed *b
 	bool clean = false, missed = false, done = false;
 	struct call unpin;
 
-	ASSERT_EQ(0, cpu_do(cpu, VIRT_CPU_PIN_WRITE, 0, 1));
-	ASSERT_EQ(0, cpu_do(cpu, VIRT_CPU_TOUCH, 0, 1));
+	ASSERT_EQ(0, mediated_do(cpu, VIRT_CPU_PIN_WRITE, 0, 1));
+	ASSERT_EQ(0, mediated_do(cpu, VIRT_CPU_TOUCH, 0, 1));
 	ASSERT_EQ(0, delay_at(where, 1000000));
 	ASSERT_EQ(0, call_begin(&unpin, unpin_page, &cpu));
 	while (!done) {
@@ -282,7 +231,7 @@ static void *unpin_again_and_again(void *arg)
 		for (n = u->spin; n; n--)
 			;
 		/* The unmap may have unpinned it before */
-		cpu_do(u->cpu, VIRT_CPU_UNPIN, 0, 1);
+		mediated_do(u->cpu, VIRT_CPU_UNPIN, 0, 1);
 		pthread_barrier_wait(&u->barrier);
 	}
 }
@@ -307,11 +256,11 @@ TEST_F(race_cpu, unpin_against_unmap)
 	for (; time(NULL) < end; rounds++) {
 		ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, IOVA,
 					      IOMMUFD_MAP_RW));
-		ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_PIN_WRITE, 0, 1));
+		ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_WRITE, 0, 1));
 		word = 0;
 		ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, IOVA, PAGE,
 						 PAGE, &word, 0, NULL));
-		ASSERT_EQ(0, cpu_do(self->cpu, VIRT_CPU_TOUCH, 0, 1));
+		ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_TOUCH, 0, 1));
 		u.spin = rand() % 2000;
 		pthread_barrier_wait(&u.barrier);
 		ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, PAGE,

@@ -36,7 +36,7 @@ FIXTURE_TEARDOWN(source_events)
 /* ---- Devices come and go ---- */
 
 /* Pages of RAM that were written and not reported, in a scenario. */
-static int detach_with_dirt(struct sources *s)
+static int detach_with_dirty_pages(struct sources *s)
 {
 	if (source_attach(s, LOG) || sources_start(s, 0, 0) ||
 	    source_dma(s, LOG, IOVA, 6) || vdev_detach(&s->dev[LOG]) ||
@@ -47,7 +47,7 @@ static int detach_with_dirt(struct sources *s)
 
 TEST_F(source_events, detach)
 {
-	EXPECT_EQ(0, detach_with_dirt(&self->s));
+	EXPECT_EQ(0, detach_with_dirty_pages(&self->s));
 	EXPECT_EQ(6, testbed_count(&self->s.b));
 	EXPECT_EQ(0, sources_read(&self->s, NULL));
 }
@@ -55,10 +55,10 @@ TEST_F(source_events, detach)
 TEST_F(source_events, detach_control)
 {
 	ASSERT_EQ(0, sources_break(NO_LAST_HARVEST));
-	EXPECT_EQ(6, detach_with_dirt(&self->s));
+	EXPECT_EQ(6, detach_with_dirty_pages(&self->s));
 }
 
-static int close_with_dirt(struct sources *s)
+static int close_with_dirty_pages(struct sources *s)
 {
 	if (source_attach(s, LOG) || sources_start(s, 0, 0) ||
 	    source_dma(s, LOG, IOVA, 6))
@@ -71,7 +71,7 @@ static int close_with_dirt(struct sources *s)
 
 TEST_F(source_events, close)
 {
-	EXPECT_EQ(0, close_with_dirt(&self->s));
+	EXPECT_EQ(0, close_with_dirty_pages(&self->s));
 	EXPECT_EQ(6, testbed_count(&self->s.b));
 	/* and it can be opened and tracked again */
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
@@ -83,7 +83,7 @@ TEST_F(source_events, close)
 TEST_F(source_events, close_control)
 {
 	ASSERT_EQ(0, sources_break(NO_LAST_HARVEST));
-	EXPECT_EQ(6, close_with_dirt(&self->s));
+	EXPECT_EQ(6, close_with_dirty_pages(&self->s));
 }
 
 /* Into a domain that is there: the plan is applied before the hardware changes. */
@@ -251,7 +251,7 @@ TEST_F(source_events, replace_to_another_ioas)
 
 /* ---- Unmap ---- */
 
-TEST_F(source_events, unmap_keeps_dirt)
+TEST_F(source_events, unmap_keeps_dirty_pages)
 {
 	struct testbed *b = &self->s.b;
 

@@ -50,7 +50,7 @@ void scene_dirty(struct scene *s, unsigned int runs)
 }
 
 /* A few chunks for which there is no memory, or granules that alternate. */
-static void odd_dirt(struct scene *s)
+static void odd_dirty_pages(struct scene *s)
 {
 	const struct region *r = &s->m.r[0];
 	unsigned long i, n, step;
@@ -94,7 +94,7 @@ void scene_make(struct scene *s)
 	model_init_one(&s->m, shift, bases[rnd_below(4)], n);
 	if (rnd_chance(95))
 		scene_dirty(s, rnd_below(rnd_chance(50) ? 6 : 60));
-	odd_dirt(s);
+	odd_dirty_pages(s);
 	/* One run that is alone has a way of its own */
 	if (rnd_chance(10)) {
 		unsigned long first = s->m.r[0].first + rnd_below(n);
