@@ -303,10 +303,10 @@ TEST_F(source, precise_while_memory_is_mapped)
 	struct call call;
 
 	ASSERT_EQ(0, source_attach(&self->s, NARROW));
-	ASSERT_EQ(0, delay_at("apply", 200000));
-	for (i = 0; i < 6; i++) {
+	ASSERT_EQ(0, delay_at("apply", 300000));
+	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, call_begin(&call, call_start, &self->s));
-		usleep(i * 20000);
+		usleep((1 + i % 4) * 60000);
 		map = iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, FAR,
 				       IOMMUFD_MAP_RW);
 		start = call_end(&call);

@@ -236,7 +236,10 @@ TEST_F(unmap, stops_where_the_buffer_is_full)
 	EXPECT_EQ(RAM_SIZE + PIECES * PAGE, unmapped);
 }
 
-/* STOP, in pages of the caller's that several mappings share: each is reported once. */
+/*
+ * STOP, in pages of the caller's that several mappings share: each is reported once. The
+ * last of three mappings reaches into the next page, which is reported with the first.
+ */
 TEST_F(unmap, stops_at_the_callers_pages)
 {
 	struct crowd *c = &self->c;
@@ -246,32 +249,33 @@ TEST_F(unmap, stops_at_the_callers_pages)
 	unsigned int i;
 
 	for (i = 0; i < 6; i++) {
-		__u64 iova = near + i / 3 * 2 * HUGE + i % 3 * 8 * PAGE;
+		__u64 page = near + i / 3 * 4 * HUGE, pages = i % 3 == 2 ? 2 : 1;
+		__u64 iova = i % 3 == 2 ? page + HUGE - PAGE : page + i % 3 * 8 * PAGE;
 
 		ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id,
-					      c->far + i * PAGE, PAGE, iova,
+					      c->far + i * PAGE, pages * PAGE, iova,
 					      IOMMUFD_MAP_RW));
-		ASSERT_EQ(0, crowd_dma(c, variant->device, iova, 1));
+		ASSERT_EQ(0, crowd_dma(c, variant->device, iova, pages));
 	}
 	for (i = 0; i < 2; i++) {
 		cmd = (struct iommu_dirty_tracker_unmap){
 			.flags = RANGES | STOP,
 			.tracker_id = c->b.tracker_id,
 			.iova = at,
-			.length = near + 4 * HUGE - at,
+			.length = near + 8 * HUGE - at,
 			.page_size = HUGE,
 			.data = (__u64)(uintptr_t)&r,
 			.data_len = sizeof(r),
 		};
 		ASSERT_EQ(0, tracker_unmap(c->b.fd, &cmd));
 		EXPECT_EQ(1, cmd.out_nr_ranges);
-		EXPECT_EQ(near + i * 2 * HUGE, r.iova);
-		EXPECT_EQ(HUGE, r.length);
+		EXPECT_EQ(near + i * 4 * HUGE, r.iova);
+		EXPECT_EQ(2 * HUGE, r.length);
 		at = cmd.out_next_iova;
 		unmapped += cmd.out_unmapped;
 	}
-	EXPECT_EQ(near + 4 * HUGE, at);
-	EXPECT_EQ(6 * PAGE, unmapped);
+	EXPECT_EQ(near + 8 * HUGE, at);
+	EXPECT_EQ(8 * PAGE, unmapped);
 }
 
 TEST_HARNESS_MAIN
