@@ -6,7 +6,7 @@
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-B := build
+B := build$(if $(filter-out 6.12,$(KERNEL)),/$(KERNEL))
 
 # Lists the verbs: every target below with "##" behind it.
 .PHONY: help
@@ -18,6 +18,7 @@ help:
 		awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 	@echo
 	@echo "Variables:"
+	@echo "  KERNEL=n       a series of kernels/series in place of 6.12, in build/n (7.3: Debian 13's backports)"
 	@echo "  KDIR=dir       build for these kernel headers instead of Debian's newest 6.12"
 	@echo "  KSRC=dir       take upstream's files from this kernel tree instead of the package"
 	@echo "  UPDATE=1       with setup: move to the newest kernel"

@@ -6,12 +6,15 @@
 # cache of its own, so nothing changes for the machine. To be sourced after
 # lib.sh.
 
-# apt_private DIR TYPE SUITE: make DIR a place for apt, with TYPE (deb or deb-src)
-# of SUITE, from every mirror that the machine takes its own release from. Sets
+# apt_private DIR TYPE SUITE...: make DIR a place for apt, with TYPE (deb or deb-src)
+# of each SUITE, from every mirror that the machine takes its own release from. Sets
 # apt_opts.
 apt_private()
 {
-	local dir=$1 type=$2 suite=$3 codename f
+	local dir=$1 type=$2 suite codename f
+
+	shift 2
+	suite=$*
 
 	# shellcheck disable=SC1091
 	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -20,8 +23,11 @@ apt_private()
 	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
 		[ ! -r "$f" ] || sed -n "/[[:space:]]${codename}[[:space:]].*main/{
 			s/^deb[[:space:]]/$type /
-			s/\([[:space:]]\)${codename}\([[:space:]]\)/\1$suite\2/p
-		}" "$f"
+			s/\([[:space:]]\)${codename}\([[:space:]]\)/\1@SUITE@\2/p
+		}" "$f" | while read -r line; do
+			printf "%s\n" "${@/#/$line }" |
+				sed "s/\(.*\)@SUITE@\(.*\) \([^ ]*\)\$/\1\3\2/"
+		done
 	done >"$dir/parts/copy.list"
 	for f in /etc/apt/sources.list.d/*.sources; do
 		[ -r "$f" ] || continue
@@ -35,6 +41,14 @@ apt_private()
 				print
 			}' "$f" >"$dir/parts/${f##*/}"
 	done
+	apt_options "$dir"
+}
+
+# apt_options DIR: set apt_opts for what apt_private has made
+apt_options()
+{
+	local dir=$1
+
 	apt_opts=(-q -o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$dir/parts"
 		  -o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir/cache"
 		  -o "Acquire::Languages=none"

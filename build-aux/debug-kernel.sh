@@ -37,7 +37,7 @@ hash_of()
 }
 
 # Sources, hooks and options; the compiler and the kernel are in the names.
-mapfile -t sources < <(list_hooks; for d in iommufd drivers vfio include uapi; do
+mapfile -t sources < <(list_hooks; for d in iommufd drivers vfio include uapi compat; do
 	[ ! -d "$TOP/$d" ] || find "$TOP/$d" -name '*.[ch]' -o -name Kbuild
 done | sort)
 config=$(hash_of "${fragments[@]}" "$TOP"/{,drivers/*/}Kconfig)

@@ -24,7 +24,7 @@ tree_series()
 
 all_series()
 {
-	grep -v '^#' "$TOP/kernels/series"
+	awk '!/^#/ && NF { print $1 }' "$TOP/kernels/series"
 }
 
 newest_series()

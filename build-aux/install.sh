@@ -14,7 +14,7 @@ mkdir -p "$to" 2>/dev/null ||
 	die "$to cannot be made; run as root or give DESTDIR="
 # Without this module's old version, should a name be gone from the new one.
 rm -f "$to"/*.ko
-sed 's/o$/ko/' "$BUILD/product/modules.order" | xargs install -m 644 -t "$to"
+sed 's/o$/ko/' "$BUILD/product/modules.list" | xargs install -m 644 -t "$to"
 find "$to" -name "*.ko" -printf "installed %p\n"
 if [ -z "$root" ]; then
 	depmod "$RELEASE"

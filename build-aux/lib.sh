@@ -5,10 +5,15 @@
 # person, one lock. Sourced, with the scripts' own "set -eu" in force.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# Scripts that read it are other files.
-# shellcheck disable=SC2034
+# What is built for a kernel other than the default is beside it.
+KERNEL=${KERNEL:-6.12}
 BUILD=$TOP/build
+[ "$KERNEL" = 6.12 ] || BUILD=$TOP/build/$KERNEL
+# What does not depend on the kernel
+# shellcheck disable=SC2034
+FETCHED=$TOP/build
 . "$TOP/build-aux/hooks.sh"
+. "$TOP/build-aux/compat.sh"
 
 say()
 {
@@ -39,15 +44,18 @@ lock_build()
 }
 
 # What setup.sh decided: RELEASE (as in uname -r), KDIR, KSRC, KROOT (the
-# unpacked image, may be empty); and SERIES, whose hooks KSRC takes. KERNEL_DIR, if that
-# is set, is KDIR; KERNEL_ENV is another file of such decisions.
+# unpacked image, may be empty), TOOLS (programs for PATH, may be empty); and SERIES, whose hooks KSRC takes, and MISSING, what of
+# compat/features.list it lacks. KERNEL_DIR, if that is set, is KDIR; KERNEL_ENV is another
+# file of such decisions.
 load_kernel()
 {
 	[ -r "${KERNEL_ENV:-$BUILD/kernel.env}" ] || die "nothing is set up; run \"make setup\""
 	# shellcheck disable=SC1091,SC1090
 	. "${KERNEL_ENV:-$BUILD/kernel.env}"
 	KDIR=${KERNEL_DIR:-$KDIR}
+	[ -z "${TOOLS:-}" ] || PATH=$TOOLS:$PATH
 	SERIES=$(tree_series "$KSRC")
+	MISSING=$(missing_features "$KSRC" | paste -sd" ")
 }
 
 # module_flags DIR: set flags and vars to what makes the headers, and those of the
@@ -57,8 +65,9 @@ module_flags()
 {
 	flags=(-I"$1/include"
 	       -DCONFIG_IOMMUFD_MODULE=1 -DCONFIG_IOMMUFD_DRIVER=1
+	       -DCONFIG_IOMMUFD_DRIVER_CORE=1
 	       -DCONFIG_INTERVAL_TREE_SPAN_ITER=1 -DCONFIG_VFIO_DEVICE_CDEV=1)
-	vars=(CONFIG_IOMMUFD=m CONFIG_IOMMUFD_DRIVER=y
+	vars=(CONFIG_IOMMUFD=m CONFIG_IOMMUFD_DRIVER=y CONFIG_IOMMUFD_DRIVER_CORE=y
 	      CONFIG_INTERVAL_TREE_SPAN_ITER=y CONFIG_VFIO_DEVICE_CDEV=y
 	      # Needs the kernel's own vmlinux, which no package has.
 	      CONFIG_DEBUG_INFO_BTF_MODULES=)
@@ -73,7 +82,8 @@ kselftests()
 
 # ---- Our files in a kernel tree, or in a part of one ------------------------
 
-# copy_ours FROM TREE TO: sources only
+# copy_ours FROM TREE TO: sources only, as they are compiled for the kernel that lacks
+# $MISSING
 copy_ours()
 {
 	local f
@@ -85,6 +95,7 @@ copy_ours()
 		mkdir -p "$2/$3/$(dirname "$f")"
 		cp -p "$TOP/$1/$f" "$2/$3/$f"
 	done
+	add_compat "$@"
 }
 
 copy_all_ours()

@@ -46,8 +46,13 @@ rm -f "$dir/.built"
 # Show paths as they are in this tree.
 if env -u M -u KBUILD_EXTMOD make "${jobs[@]}" --no-print-directory -C "$KDIR" \
 		M="$dir" V="${V:-0}" "${vars[@]}" KCFLAGS="${flags[*]}" "$@" modules 2>&1; then
+	# Newer kernels' kbuild has paths in it that begin in $dir.
+	sed "s,^[^/],$dir/&," "$dir/modules.order" >"$dir/modules.list"
 	touch "$dir/.built"
-fi | sed -u -e "s#$dir/drivers/iommu/iommufd/dirty/platform/#drivers/platform/#g" \
+# Newer ones have no $dir before them.
+fi | sed -u -e "s#\(^\|[[:space:]]\)\(drivers/iommu/iommufd/\(dirty\|virt\)/\)#\1$dir/\2#g" \
+	-e "s#\(^\|[[:space:]]\)\(drivers/vfio/\)#\1$dir/\2#g" \
+	-e "s#$dir/drivers/iommu/iommufd/dirty/platform/#drivers/platform/#g" \
 	-e "s#$dir/drivers/iommu/iommufd/dirty/#iommufd/#g" \
 	-e "s#$dir/drivers/vfio/dirty/#vfio/#g" \
 	-e "s#$dir/drivers/iommu/iommufd/virt/#drivers/virt/#g" \

@@ -55,13 +55,41 @@ END
 iommufd=$stage/drivers/iommu/iommufd
 cat >"$iommufd/Kbuild" <<-'END'
 	include $(src)/Makefile
-	# Upstream makes it part of vmlinux; here it goes into the module.
-	obj-y := $(filter-out iova_bitmap.o,$(obj-y))
+	# Upstream makes them part of vmlinux; here they go into the module.
+	obj-y := $(filter-out iova_bitmap.o iommufd_driver.o,$(obj-y))
 END
 exports iova_bitmap_set || echo 'iommufd-y += iova_bitmap.o' >>"$iommufd/Kbuild"
+[ ! -e "$iommufd/driver.c" ] || exports iommufd_viommu_find_dev ||
+	echo 'iommufd-y += driver.o' >>"$iommufd/Kbuild"
 exports interval_tree_span_iter_first || echo 'iommufd-y += span_iter.o' >>"$iommufd/Kbuild"
 # shellcheck disable=SC2016 # for make
 [ "$kind" != upstream ] || echo 'obj-$(CONFIG_IOMMUFD_VIRT) += virt/' >>"$iommufd/Kbuild"
+
+# Without versions of symbols, the kernel would load the distribution's vfio modules on our
+# vfio, whose struct vfio_device differs. A namespace has it refuse them by name.
+if ! grep -q '^CONFIG_MODVERSIONS=y' "$KDIR/.config" 2>/dev/null; then
+	mkdir -p "$stage/include/dirty"
+	cat >"$stage/include/dirty/namespace.h" <<-'END'
+		/* SPDX-License-Identifier: GPL-2.0-only */
+		#ifndef _DIRTY_NAMESPACE_H
+		#define _DIRTY_NAMESPACE_H
+
+		#define DEFAULT_SYMBOL_NAMESPACE "VFIO_DIRTY"
+
+		/* As MODULE_IMPORT_NS(), before any header was included */
+		static const char vfio_dirty_import[]
+			__attribute__((used, section(".modinfo"), aligned(1))) =
+			"import_ns=VFIO_DIRTY";
+
+		#endif
+	END
+	cat >"$stage/drivers/vfio/Kbuild" <<-'END'
+		include $(src)/Makefile
+		subdir-ccflags-y += -include dirty/namespace.h
+	END
+	[ ! -e "$iommufd/virt/vfio/Kbuild" ] ||
+		echo 'ccflags-y += -include dirty/namespace.h' >>"$iommufd/virt/vfio/Kbuild"
+fi
 
 # vmlinux exports the tree itself, but not the span iterator of the same file.
 sed -e '/^INTERVAL_TREE_DEFINE/,/;$/d' -e '/^EXPORT_SYMBOL/d' \

@@ -23,6 +23,7 @@ if [ -n "${1:-}" ]; then
 	[ -r "$tree/$kconfig" ] ||
 		die "KSRC=$tree is not a kernel tree with iommufd (no $kconfig); it takes a full one, of $(all_series | paste -sd' ')"
 	SERIES=$(tree_series "$tree")
+	MISSING=$(missing_features "$tree" | paste -sd" ")
 	name="the tree $tree (kernel $version; these are the hooks of $SERIES)"
 else
 	load_kernel

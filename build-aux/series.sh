@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # series.sh: "make series". What "make patch" does, as patches to send: numbered,
-# with messages, in build/series. The tree builds after each: the hooks come
-# first and call functions that do nothing, then our files, and last the options
+# with messages, in build/VERSION/series of the newest kernel. The tree builds after each:
+# the hooks come first and call functions that do nothing, then our files, and last the options
 # that build them.
 #
 # The author and the sign-off are git's (user.name and user.email).
@@ -128,7 +128,8 @@ VFIO_IOMMU_DIRTY_PAGES of an iommufd that is used as a container: START makes a
 tracker of the compatibility IOAS, STOP destroys it.
 END
 
-	step "iommufd: tell the tracker of HWPTs, devices and memory" $d/hooks.c <<'END'
+	step "iommufd: tell the tracker of HWPTs, devices and memory" \
+		$d/hooks.c $d/group.[ch] <<'END'
 What iommufd's own lines call when a HWPT, a device or memory is added or removed.
 END
 
@@ -237,6 +238,8 @@ check()
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export LC_ALL=C
+# Patches are for the newest kernel, and have nothing of compat/.
+MISSING=
 if [ "${1:-}" = --check ]; then
 	collect "$work/ours"
 	cd "$work/ours"
@@ -247,6 +250,8 @@ fi
 # ---- Make them --------------------------------------------------------------
 
 load_kernel
+[ -z "$MISSING" ] ||
+	die "the patches are for the newest kernel, $(newest_series); kernel $RELEASE lacks $MISSING"
 tree=$BUILD/linux-${RELEASE%%[+-]*}
 out=$BUILD/series
 # A debug kernel may be built from the tree just now.
@@ -358,6 +363,11 @@ awk -v blurb="$blurb" '
 	{ print }' "$cover" >"$cover.new"
 mv "$cover.new" "$cover"
 
+# Nothing of what is for older kernels
+if grep -lE 'DIRTY_HAS_|dirty/(compat|features)\.h' "$out.new"/*.patch >&2; then
+	die "series: compat/ is in the patches above"
+fi
+
 # ---- checkpatch -----------------------------------------------------------
 
 # Not asked:
@@ -371,5 +381,5 @@ for patch in "$out.new"/*.patch; do
 done
 rm -rf "$out"
 mv "$out.new" "$out"
-[ $bad = 0 ] || die "checkpatch has something to say about the patches in build/series"
-say "build/series: $(($(find "$out" -name '*.patch' | wc -l) - 1)) patches and a cover letter; checkpatch is content"
+[ $bad = 0 ] || die "checkpatch has something to say about the patches in $out"
+say "$out: $(($(find "$out" -name '*.patch' | wc -l) - 1)) patches and a cover letter; checkpatch is content"

@@ -13,22 +13,26 @@
 # second run needs no network. Every step is made in a temporary place and
 # renamed, so an interrupted run is repaired by the next.
 #
-# Environment: KDIR= headers and KSRC= kernel source to take instead of the
+# Environment: KERNEL= the series, of kernels/series; KDIR= headers and KSRC= kernel source to take instead of the
 # packages'; UPDATE=1 to move to the newest kernel.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apt.sh"
+. "$(dirname "$0")/toolchain.sh"
 
-SERIES=6.12
+SERIES=$KERNEL
 GREATEST_SHA256=4ecd1c1c1b1d2cd7f0c8b0c9d87f92030b9ef7910da3a8197076b17d13076940
 
 # Out of the source package; the rest of the kernel is not unpacked.
 SOURCE_PARTS=(
 	.clang-format COPYING LICENSES/preferred/GPL-2.0 Makefile
-	Documentation/sphinx scripts/kernel-doc
+	Documentation/sphinx
 	drivers/iommu/iommufd drivers/iommu/iommu-priv.h drivers/vfio
 	Documentation/netlink/genetlink.yaml tools/net/ynl
 	include/uapi/linux/iommufd.h include/uapi/linux/vfio.h
+	include/linux/export.h include/linux/gfp.h include/linux/iommu.h
+	include/linux/msi.h include/linux/pci.h include/linux/vfio.h
+	include/linux/vfio_pci_core.h
 	lib/interval_tree.c
 	scripts/checkpatch.pl scripts/const_structs.checkpatch
 	scripts/spelling.txt
@@ -36,6 +40,11 @@ SOURCE_PARTS=(
 	tools/testing/selftests/kselftest.h
 	tools/testing/selftests/kselftest_harness.h
 )
+# Others have moved from one series to the next.
+case $SERIES in
+6.12) SOURCE_PARTS+=(scripts/kernel-doc) ;;
+*) SOURCE_PARTS+=(tools/docs/kernel-doc tools/lib/python include/uapi/linux/stddef.h) ;;
+esac
 
 want=("$@")
 [ $# -gt 0 ] || want=(build vm check unit model)
@@ -58,18 +67,38 @@ as_root()
 	fi
 }
 
+# The kernel is from suites that the machine does not have: apt_opts are for a place in
+# build/ that has them. Empty: it is from the machine's own.
+apt_opts=()
+suites=$(awk -v series="$SERIES" '$1 == series { $1 = ""; print }' "$TOP/kernels/series")
+use_suites()
+{
+	# Where the suites are the machine's own, they are used as they are.
+	[ -n "${suites// }" ] && [ -z "${KDIR:-}" ] || return 0
+	apt_options "$BUILD/apt"
+	[ -d "$BUILD/apt/parts" ] && return
+	# shellcheck disable=SC2086 # words
+	apt_private "$BUILD/apt" deb $suites
+}
+
 updated=
 update_lists()
 {
 	[ -z "$updated" ] || return 0
 	updated=yes
-	say "updating the package lists ..."
-	quietly as_root apt-get -q update || true
+	if [ ${#apt_opts[@]} -gt 0 ]; then
+		say "updating the package lists of ${suites# } ..."
+		quietly apt-get "${apt_opts[@]}" update || true
+	else
+		say "updating the package lists ..."
+		quietly as_root apt-get -q update || true
+	fi
 }
 
 install_missing()
 {
-	local need=(gcc-12 libc6-dev patch xz-utils kmod) missing=() p rc=0
+	local need=(gcc libc6-dev patch xz-utils kmod) missing=() p rc=0
+
 
 	wants vm && need+=(qemu-system-x86 busybox-static cpio
 			     libnl-3-dev libnl-genl-3-dev libjson-c-dev
@@ -116,13 +145,25 @@ apt_install()
 # One field of the candidate version of a package, "" if there is none.
 field()
 {
-	apt-cache --no-all-versions show "$1" 2>/dev/null |
+	apt-cache "${apt_opts[@]}" --no-all-versions show "$1" 2>/dev/null |
 		sed -n "s/^$2: //p" | head -n 1
+}
+
+# newest_headers META: RELEASE of the newest headers of the series: META's or, since others
+# have none for the series, the newest by name
+newest_headers()
+{
+	local release
+
+	release=$(field "$1" Depends | sed -n 's/.*linux-headers-\([0-9][^ ,]*\).*/\1/p')
+	[ -n "$release" ] || release=$(apt-cache "${apt_opts[@]}" pkgnames "linux-headers-$SERIES." |
+		sed -n 's/^linux-headers-\([0-9.+a-z]*-amd64\)$/\1/p' | sort -V | tail -n 1)
+	echo "$release"
 }
 
 choose_kernel()
 {
-	local meta=linux-headers-$SERIES-amd64 depends
+	local meta=linux-headers-$SERIES-amd64
 
 	RELEASE='' PKGVER=''
 	if [ -n "${KDIR:-}" ]; then
@@ -137,12 +178,11 @@ choose_kernel()
 		return
 	fi
 	[ -z "${UPDATE:-}" ] || update_lists
-	[ -n "$(field $meta Version)" ] || update_lists
-	depends=$(field $meta Depends)
-	PKGVER=$(field $meta Version)
-	RELEASE=$(sed -n 's/.*linux-headers-\([0-9][^ ,]*\).*/\1/p' <<<"$depends")
+	[ -n "$(newest_headers "$meta")" ] || update_lists
+	RELEASE=$(newest_headers "$meta")
 	[ -n "$RELEASE" ] ||
-		die "the package $meta is not in this machine's lists; it comes with Debian 12's security archive (bookworm-security): check the network and /etc/apt/sources.list, then run again"
+		die "there is no package with the headers of a kernel $SERIES in ${suites:-the lists of this machine}; it comes with Debian 12's security archive (bookworm-security) and with Debian 13: check the network and /etc/apt/sources.list, then run again"
+	PKGVER=$(field "linux-headers-$RELEASE" Version)
 	printf 'RELEASE=%s\nPKGVER=%s\n' "$RELEASE" "$PKGVER" >"$BUILD/kernel.chosen.new"
 	mv "$BUILD/kernel.chosen.new" "$BUILD/kernel.chosen"
 }
@@ -158,9 +198,11 @@ need_space()
 		die "$mb MB are needed under $BUILD and $free MB are free; make room and run again"
 }
 
+# Of packages that are not the kernel's
+declare -A version_of=()
 deb_of()
 {
-	echo "$BUILD/dl/${1}_$PKGVER.deb"
+	echo "$FETCHED/dl/${1}_${version_of[$1]:-$PKGVER}.deb"
 }
 
 # With KDIR= the version of the packages follows from the headers' release.
@@ -179,7 +221,7 @@ need_version()
 # each with the hash in the signed lists before it gives it its name.
 fetch()
 {
-	local p size=0 s missing=() tmp=$BUILD/dl/.partial
+	local p size=0 s missing=() versions=() tmp=$FETCHED/dl/.partial
 
 	need_version
 	for p in "$@"; do
@@ -188,14 +230,16 @@ fetch()
 			rm -f "$(deb_of "$p")"
 		fi
 		missing+=("$p")
+		versions+=("$p=${version_of[$p]:-$PKGVER}")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
 
-	apt-cache show "${missing[@]/%/=$PKGVER}" >/dev/null 2>&1 || update_lists
-	for p in "${missing[@]}"; do
-		s=$(apt-cache show "$p=$PKGVER" 2>/dev/null | sed -n 's/^Size: //p' | head -n 1)
+	apt-cache "${apt_opts[@]}" show "${versions[@]}" >/dev/null 2>&1 || update_lists
+	for p in "${versions[@]}"; do
+		s=$(apt-cache "${apt_opts[@]}" show "$p" 2>/dev/null |
+			sed -n 's/^Size: //p' | head -n 1)
 		[ -n "$s" ] ||
-			die "$p $PKGVER is not in the package lists (any more): check the network, or run \"make setup UPDATE=1\" to take the newest kernel"
+			die "$p is not in the package lists (any more): check the network, or run \"make setup UPDATE=1\" to take the newest kernel"
 		size=$((size + s / 1000000 + 1))
 	done
 	# Twice: apt's part and what comes out of it; and the objects.
@@ -203,9 +247,9 @@ fetch()
 	say "fetching ${missing[*]} ($size MB) ..."
 	rm -rf "$tmp"
 	mkdir -p "$tmp"
-	(cd "$tmp" && apt_download "${missing[@]/%/=$PKGVER}") || {
+	(cd "$tmp" && apt_download "${versions[@]}") || {
 		update_lists
-		(cd "$tmp" && apt_download "${missing[@]/%/=$PKGVER}") ||
+		(cd "$tmp" && apt_download "${versions[@]}") ||
 			die "could not fetch ${missing[*]}; check the network and run again (what is complete is kept)"
 	}
 	for p in "${missing[@]}"; do
@@ -220,7 +264,7 @@ apt_download()
 
 	# As root, apt would complain that its own user cannot write here.
 	[ "$(id -u)" != 0 ] || user=(-o APT::Sandbox::User=root)
-	quietly apt-get -q "${user[@]}" -o Acquire::Retries=2 download "$@"
+	quietly apt-get -q "${apt_opts[@]}" "${user[@]}" -o Acquire::Retries=2 download "$@"
 }
 
 # unpack_debs DIR PACKAGE...: DIR appears when it is complete.
@@ -250,18 +294,60 @@ setup_headers()
 		KDIR=$dir/usr/src/linux-headers-$RELEASE
 		unpack_debs "$dir" "linux-headers-$RELEASE" \
 			"linux-headers-$version-common" "linux-kbuild-$version"
-		# The one absolute path in it: "include /usr/src/...-common/Makefile".
+		# Absolute paths: "include /usr/src/...-common/Makefile", KBUILD_OUTPUT
 		makefile=$KDIR/Makefile
 		# shellcheck disable=SC2016
-		sed -i 's,^include /usr/src/,include $(dir $(lastword $(MAKEFILE_LIST)))../,' "$makefile"
+		sed -i -e 's,^include /usr/src/,include $(dir $(lastword $(MAKEFILE_LIST)))../,' \
+			-e "s,^KBUILD_OUTPUT=/usr/src/.*,KBUILD_OUTPUT=$KDIR," "$makefile"
 	fi
 	KDIR=$(cd "$KDIR" && pwd)
+	case $(sed -n 's/^CONFIG_IOMMUFD=//p' "$KDIR/.config" 2>/dev/null) in
+	m) say "note: kernel $RELEASE has an iommufd module of its own, which ours replaces; its vmlinux has the iova_bitmap of upstream" ;;
+	y) die "kernel $RELEASE has iommufd in its vmlinux, which no module can replace; build a kernel from \"make patch\"" ;;
+	esac
+}
+
+# The compiler that the headers name; of the kernel's own release, if this has none.
+setup_compiler()
+{
+	local compiler dir=$BUILD/toolchain p
+
+	compiler=$(compiler_of "$KDIR")
+	TOOLS=''
+	! command -v "x86_64-linux-gnu-$compiler" >/dev/null || return 0
+	if [ ${#apt_opts[@]} = 0 ] ||
+	   [ -n "$(apt-cache --no-all-versions show "$compiler" 2>/dev/null)" ]; then
+		say "installing packages: $compiler ..."
+		apt_install "$compiler" || {
+			update_lists
+			apt_install "$compiler"
+		} || die "could not install $compiler, with which kernel $RELEASE was built"
+		return
+	fi
+	TOOLS=$dir/bin
+	[ ! -d "$dir" ] || return 0
+	for p in $(toolchain_packages "$compiler"); do
+		[ -n "$(field "$p" Version)" ] || update_lists
+		version_of[$p]=$(field "$p" Version)
+	done
+	# shellcheck disable=SC2046 # words
+	unpack_debs "$dir.unpacked" $(toolchain_packages "$compiler")
+	toolchain_wrap "$dir.unpacked" "$dir" "$compiler"
+	kbuild_wrap "$BUILD/headers-$RELEASE/usr/lib" "$dir"
+	mv "$dir.unpacked" "$dir"
 }
 
 setup_image()
 {
 	KROOT=$BUILD/image-$RELEASE
-	! wants vm || unpack_debs "$KROOT" "linux-image-$RELEASE-unsigned"
+	# Since 6.19 what was one package is several
+	if [ ! -d "$KROOT" ] && wants vm; then
+		if [ -n "$(field "linux-binary-$RELEASE" Version)" ]; then
+			unpack_debs "$KROOT" "linux-binary-$RELEASE" "linux-modules-$RELEASE"
+		else
+			unpack_debs "$KROOT" "linux-image-$RELEASE-unsigned"
+		fi
+	fi
 }
 
 setup_source()
@@ -329,7 +415,7 @@ setup_tree()
 # copy of the machine's own sources with it on, and a state directory of ours.
 setup_greatest()
 {
-	local apt=$BUILD/.apt dir=$BUILD/greatest codename tarball
+	local apt=$FETCHED/.apt dir=$FETCHED/greatest codename tarball
 
 	[ ! -e "$dir/greatest.h" ] || return 0
 	say "fetching greatest.h (in Debian's source package fzy) ..."
@@ -354,17 +440,21 @@ setup_greatest()
 [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] ||
 	die "this needs Debian (or a relative of it) on amd64"
 lock_build
-mkdir -p "$BUILD/dl"
+all_series | grep -qxF "$SERIES" ||
+	die "KERNEL=$SERIES: must be one of $(all_series | paste -sd" ")"
+mkdir -p "$BUILD" "$FETCHED/dl"
 install_missing
+use_suites
 choose_kernel
 setup_headers
+setup_compiler
 setup_source
 setup_image
 ! wants unit || setup_greatest
 ! wants tree || setup_tree
 
-printf 'RELEASE=%q\nKDIR=%q\nKSRC=%q\nKROOT=%q\n' \
-	"$RELEASE" "$KDIR" "$KSRC" "$KROOT" >"$BUILD/kernel.env.new"
+printf 'RELEASE=%q\nKDIR=%q\nKSRC=%q\nKROOT=%q\nTOOLS=%q\n' \
+	"$RELEASE" "$KDIR" "$KSRC" "$KROOT" "$TOOLS" >"$BUILD/kernel.env.new"
 cmp -s "$BUILD/kernel.env.new" "$BUILD/kernel.env" ||
 	say "kernel $RELEASE is ready"
 mv "$BUILD/kernel.env.new" "$BUILD/kernel.env"

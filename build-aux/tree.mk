@@ -6,9 +6,11 @@ patch: ## put hooks and our files into the kernel tree KSRC=dir (or the package'
 	@[ -n "$(KSRC)" ] || build-aux/setup.sh build tree
 	@build-aux/patch.sh $(KSRC)
 
-series: ## the same as numbered patches with messages (build/series)
-	@env -u KSRC -u KDIR build-aux/setup.sh build tree
-	@build-aux/series.sh
+# Patches are for the newest kernel.
+newest := $(shell awk '!/^\\#/ && NF { n = $$1 } END { print n }' kernels/series)
+series: ## the same as numbered patches with messages, for the newest kernel
+	@env -u KSRC -u KDIR KERNEL=$(newest) build-aux/setup.sh build tree
+	@KERNEL=$(newest) build-aux/series.sh
 
 matrix: ## compile it in the tree with each option y, m and n, for x86-64 and arm64
 	@env -u KSRC -u KDIR build-aux/setup.sh build tree matrix

@@ -22,6 +22,7 @@ for f in "$KSRC"/drivers/vfio/pci/mlx5/*; do
 done
 
 module_flags "$test"
+[ ! -e "$test/include/dirty/namespace.h" ] || flags+=(-include dirty/namespace.h)
 export MAKEFLAGS=${MAKEFLAGS-}
 MAKEFLAGS=${MAKEFLAGS%%-- *}
 unset MAKEOVERRIDES MAKELEVEL MFLAGS

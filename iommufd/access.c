@@ -331,7 +331,7 @@ void iommufd_dirty_access_declare(struct iommufd_access *access)
 	access->dirty.declared = true;
 	mutex_unlock(&access->ioas_lock);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_dirty_access_declare, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_dirty_access_declare, "IOMMUFD");
 
 /* What of [first, last] is mapped writable was written. */
 static void publish_mapped(struct iommufd_access *access, unsigned long first,
@@ -377,4 +377,4 @@ int iommufd_dirty_access_mark(struct iommufd_access *access, unsigned long iova,
 	mutex_unlock(&access->ioas_lock);
 	return rc;
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_dirty_access_mark, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_dirty_access_mark, "IOMMUFD");

@@ -329,4 +329,4 @@ void iommufd_dirty_migration(struct iommufd_device *idev, u32 state)
 	if (ev.before != state && event_is_due())
 		event_send(&ev);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_dirty_migration, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_dirty_migration, "IOMMUFD");

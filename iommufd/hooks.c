@@ -16,6 +16,7 @@
 
 #include "context.h"
 #include "domain.h"
+#include "group.h"
 #include "harvest.h"
 #include "hidden.h"
 #include "log.h"
@@ -149,8 +150,8 @@ void iommufd_dirty_ctx_release(struct iommufd_ctx *ictx)
  */
 u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
 {
-	if (!dev_iommu_ops(idev->dev)->domain_alloc_user ||
-	    !iommufd_dirty_platform(idev->dev))
+	if (!iommufd_dirty_platform(idev->dev) ||
+	    !dev_iommu_ops(idev->dev)->domain_alloc_paging_flags)
 		return 0;
 	return IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 }
@@ -439,13 +440,18 @@ static void attachment_end(struct iommufd_dirty_attachment *at)
  * iommufd_dirty_attach() - A device is about to be attached
  * @hwpt: Where to; its group->lock is held
  * @idev: The device
+ * @pasid: Which of its address spaces
  *
  * Return: -ENXIO when a running tracker must be precise and cannot be with this
- * device, -ENOMEM, -EINTR when killed. Else to be undone with iommufd_dirty_detach().
+ * device, -EOPNOTSUPP for a PASID, -ENOMEM, -EINTR when killed. Else to be undone with
+ * iommufd_dirty_detach().
  */
 int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
-			 struct iommufd_device *idev)
+			 struct iommufd_device *idev, ioasid_t pasid)
 {
+	/* A device has one attachment; what it wrote through another would be lost */
+	if (pasid != IOMMU_NO_PASID)
+		return -EOPNOTSUPP;
 	return attachment_begin(&idev->dirty.now, idev, hwpt);
 }
 
@@ -453,10 +459,11 @@ int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
  * iommufd_dirty_detach() - A device was detached, or could not be attached
  * @idev: The device; its group's lock is held. One that is not attached is left
  *	alone
+ * @pasid: Which of its address spaces
  */
-void iommufd_dirty_detach(struct iommufd_device *idev)
+void iommufd_dirty_detach(struct iommufd_device *idev, ioasid_t pasid)
 {
-	if (idev->dirty.now.dd)
+	if (pasid == IOMMU_NO_PASID && idev->dirty.now.dd)
 		attachment_end(&idev->dirty.now);
 }
 
@@ -464,17 +471,20 @@ void iommufd_dirty_detach(struct iommufd_device *idev)
  * iommufd_dirty_replace_begin() - A group is about to be attached elsewhere
  * @hwpt: Where to
  * @idev: One of its devices; the group's lock is held
+ * @pasid: Which of their address spaces
  *
  * Return: As for iommufd_dirty_attach(); to be ended with
  * iommufd_dirty_replace_end(), also when it fails.
  */
 int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
-				struct iommufd_device *idev)
+				struct iommufd_device *idev, ioasid_t pasid)
 {
 	struct iommufd_device *cur;
 	int rc = 0;
 
-	list_for_each_entry(cur, &idev->igroup->device_list, group_item) {
+	if (pasid != IOMMU_NO_PASID)
+		return -EOPNOTSUPP;
+	dirty_group_for_each(cur, idev->igroup) {
 		rc = attachment_begin(&cur->dirty.next, cur, hwpt);
 		if (rc)
 			break;
@@ -519,13 +529,16 @@ static void attachment_stay(struct iommufd_dirty_attachment *at)
 /**
  * iommufd_dirty_replace_end() - A group was attached elsewhere, or could not be
  * @idev: One of its devices; the group's lock is held
+ * @pasid: Which of their address spaces
  * @rc: How it ended
  */
-void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc)
+void iommufd_dirty_replace_end(struct iommufd_device *idev, ioasid_t pasid, int rc)
 {
 	struct iommufd_device *cur;
 
-	list_for_each_entry(cur, &idev->igroup->device_list, group_item) {
+	if (pasid != IOMMU_NO_PASID)
+		return;
+	dirty_group_for_each(cur, idev->igroup) {
 		struct iommufd_dirty_device *dev = &cur->dirty;
 
 		if (!dev->next.dd)

@@ -21,6 +21,9 @@
 
 #include "ranges.h"
 
+/* Upstream's types end where the tracker's is; no array of its own is so long. */
+#define IOMMUFD_OBJ_DIRTY_TRACKER	IOMMUFD_OBJ_MAX
+
 struct dirty_legacy;
 struct dirty_log;
 struct dirty_store;
@@ -354,11 +357,11 @@ void iommufd_dirty_access_unpin(struct iommufd_access *access,
 void iommufd_dirty_access_forget(struct iommufd_access *access,
 				 unsigned long first, unsigned long last);
 int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
-			 struct iommufd_device *idev);
-void iommufd_dirty_detach(struct iommufd_device *idev);
+			 struct iommufd_device *idev, ioasid_t pasid);
+void iommufd_dirty_detach(struct iommufd_device *idev, ioasid_t pasid);
 int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
-				struct iommufd_device *idev);
-void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc);
+				struct iommufd_device *idev, ioasid_t pasid);
+void iommufd_dirty_replace_end(struct iommufd_device *idev, ioasid_t pasid, int rc);
 bool iommufd_dirty_serves(void);
 u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 flags);
 int iommufd_dirty_user_set(struct iommufd_ctx *ictx, struct io_pagetable *iopt,
@@ -567,23 +570,24 @@ static inline bool iommufd_dirty_try_next(int rc)
 }
 
 static inline int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
-				       struct iommufd_device *idev)
+				       struct iommufd_device *idev, ioasid_t pasid)
 {
 	return 0;
 }
 
-static inline void iommufd_dirty_detach(struct iommufd_device *idev)
+static inline void iommufd_dirty_detach(struct iommufd_device *idev, ioasid_t pasid)
 {
 }
 
 static inline int
 iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
-			    struct iommufd_device *idev)
+			    struct iommufd_device *idev, ioasid_t pasid)
 {
 	return 0;
 }
 
-static inline void iommufd_dirty_replace_end(struct iommufd_device *idev, int rc)
+static inline void iommufd_dirty_replace_end(struct iommufd_device *idev,
+					     ioasid_t pasid, int rc)
 {
 }
 

@@ -40,7 +40,7 @@ static bool is_one_of(const char *name, const char *const *prefixes)
  */
 const struct iommufd_dirty_platform *iommufd_dirty_platform(struct device *dev)
 {
-	struct device *iommu = dev->iommu->iommu_dev->dev;
+	struct device *iommu = dev->iommu ? dev->iommu->iommu_dev->dev : NULL;
 	unsigned int i;
 
 	if (!iommu || !device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING))

@@ -88,6 +88,8 @@ static bool is_alone(struct iommufd_device *idev)
 {
 	unsigned int devices = 0;
 
+	if (!idev->igroup->group)
+		return false;
 	iommu_group_for_each_dev(idev->igroup->group, &devices, count_device);
 	return devices == 1;
 }

@@ -46,7 +46,7 @@ int iommufd_dirty_source_register(struct iommufd_device *idev,
 		dirty_log_retire(log);
 	return rc;
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_register, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_register, "IOMMUFD");
 
 /* The device does no DMA any more, and has no log. */
 static void attachment_silence(struct iommufd_dirty_attachment *at)
@@ -90,7 +90,7 @@ void iommufd_dirty_source_unregister(struct iommufd_device *idev)
 	if (log)
 		dirty_log_retire(log);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_unregister, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_unregister, "IOMMUFD");
 
 /**
  * iommufd_dirty_source_registered() - Has the device a log?
@@ -102,7 +102,7 @@ bool iommufd_dirty_source_registered(struct iommufd_device *idev)
 {
 	return READ_ONCE(idev->dirty.log);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_registered, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_registered, "IOMMUFD");
 
 /* Is there a tracker of the IOAS that the device is attached to? */
 static bool device_has_tracker(struct iommufd_device *idev)
@@ -148,7 +148,7 @@ int iommufd_dirty_source_user_begin(struct iommufd_device *idev, bool start)
 	}
 	return had;
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_user_begin, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_user_begin, "IOMMUFD");
 
 /**
  * iommufd_dirty_source_user_end() - The user has called the driver
@@ -159,4 +159,4 @@ void iommufd_dirty_source_user_end(struct iommufd_device *idev, int change)
 {
 	dirty_log_user_end(READ_ONCE(idev->dirty.log), change);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_user_end, IOMMUFD);
+EXPORT_SYMBOL_NS_GPL(iommufd_dirty_source_user_end, "IOMMUFD");

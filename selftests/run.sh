@@ -41,10 +41,10 @@ logs=$BUILD/test-logs
 mkdir -p "$logs"
 prefix='' slow=1
 if [ -n "${KCSAN:-}" ]; then
-	export KERNEL=kcsan DEBUG=1
+	export VM_KERNEL=kcsan DEBUG=1
 	prefix=kcsan- slow=6
 elif [ -n "${DEBUG:-}" ]; then
-	export KERNEL=debug
+	export VM_KERNEL=debug
 	prefix=debug- slow=6
 fi
 passed=0 failed=0 skipped=0
@@ -109,7 +109,7 @@ stage_unit()
 	# For plot.sh
 	"$TOP/build-aux/programs.sh" tools
 	make --no-print-directory -C "$TOP/selftests/unit" OUT="$BUILD/unit" \
-		GREATEST_DIR="$BUILD/greatest" run 2>&1 | tee "$log" || status=$?
+		GREATEST_DIR="$FETCHED/greatest" run 2>&1 | tee "$log" || status=$?
 	# greatest's last words: "Pass: N, fail: N, skip: N."
 	counts=$(awk -F'[^0-9]+' '/^Pass: [0-9]+, fail: [0-9]+, skip: [0-9]+/ {
 			p += $2; f += $3; s += $4
@@ -448,7 +448,7 @@ stage_vm()
 {
 	local log=$logs/vm.log counts program status checkers=''
 
-	[ "${KERNEL:-}" != debug ] || checkers=conformance/checkers
+	[ "${VM_KERNEL:-}" != debug ] || checkers=conformance/checkers
 	build_modules
 	{
 		for program in vm/test-harness vm/test-kcsan $checkers; do

@@ -71,7 +71,7 @@ static unsigned int get_pages(struct page **pages, unsigned int n, unsigned int 
 	}
 	/* Of what is charged, this gives one page at a time. */
 	if (!page)
-		return alloc_pages_bulk_array(GFP_PAGES, n, pages);
+		return alloc_pages_bulk(GFP_PAGES, n, pages);
 	split_page(page, *order);
 	for (i = 0; i < 1U << *order; i++)
 		pages[i] = page + i;

@@ -89,7 +89,6 @@ struct mlx5vf_session {
  * @chunks: Firmware can save in chunks, so that no buffer holds the whole state
  * @multi: Firmware can load several images
  * @shows_state: Firmware says when a VF that runs has new initial data
- * @precopy_v2: The user takes VFIO_PRECOPY_INFO_REINIT, until the device is closed
  * @async: Accounts the commands that are under way
  * @abandoned: Commands under way whose answer no task wants
  * @idle: Woken when @abandoned becomes smaller
@@ -118,7 +117,6 @@ struct mlx5vf_device {
 	bool chunks;
 	bool multi;
 	bool shows_state;
-	bool precopy_v2;
 	struct mlx5_async_ctx async;
 	atomic_t abandoned;
 	wait_queue_head_t idle;

@@ -7,9 +7,9 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/vfio_pci_core.h>
-#include <uapi/linux/vfio_mig_precopy.h>
 
 #include "device.h"
+#include "feature.h"
 #include "log.h"
 #include "pf.h"
 #include "state.h"
@@ -93,35 +93,18 @@ static void device_close(struct vfio_device *vdev)
 	mlx5vf_tracker_stop(mv);
 	mlx5vf_closing(mv);
 	vfio_pci_core_close_device(vdev);
-	mv->precopy_v2 = false;
+	mlx5vf_feature_close(mv);
 }
 
-/* VFIO itself knows the feature since 7.1. */
-static int device_feature(struct vfio_device *vdev, u32 flags, void __user *arg, size_t argsz)
-{
-	int ret;
-
-	if ((flags & VFIO_DEVICE_FEATURE_MASK) != VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2)
-		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
-	if (!vdev->mig_ops)
-		return -ENOTTY;
-	if (!(vdev->migration_flags & VFIO_MIGRATION_PRE_COPY))
-		return -EINVAL;
-	ret = vfio_check_feature(flags, argsz, VFIO_DEVICE_FEATURE_SET, 0);
-	if (ret != 1)
-		return ret;
-	WRITE_ONCE(mlx5vf_of(vdev)->precopy_v2, true);
-	return 0;
-}
-
-static const struct vfio_device_ops device_ops = {
+/* More of it: feature.c */
+static struct vfio_device_ops device_ops __ro_after_init = {
 	.name = "mlx5-vfio-pci",
 	.init = device_init,
 	.release = vfio_pci_core_release_dev,
 	.open_device = device_open,
 	.close_device = device_close,
 	.ioctl = vfio_pci_core_ioctl,
-	.device_feature = device_feature,
+	.device_feature = vfio_pci_core_ioctl_feature,
 	.read = vfio_pci_core_read,
 	.write = vfio_pci_core_write,
 	.mmap = vfio_pci_core_mmap,
@@ -200,8 +183,21 @@ static struct pci_driver mlx5vf_driver = {
 	/* iommufd and vfio see to who may do DMA. */
 	.driver_managed_dma = true,
 };
-module_pci_driver(mlx5vf_driver);
 
-MODULE_IMPORT_NS(IOMMUFD);
+static int __init driver_init_module(void)
+{
+	mlx5vf_feature_ops(&device_ops);
+	return pci_register_driver(&mlx5vf_driver);
+}
+module_init(driver_init_module);
+
+static void __exit driver_exit_module(void)
+{
+	pci_unregister_driver(&mlx5vf_driver);
+}
+module_exit(driver_exit_module);
+
+/* As MODULE_IMPORT_NS(), of which only newer kernels take a string */
+MODULE_INFO(import_ns, "IOMMUFD");
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("VFIO driver for ConnectX virtual functions, with migration");

@@ -25,6 +25,7 @@
 #include "cmd.h"
 #include "compat.h"
 #include "device.h"
+#include "feature.h"
 #include "pool.h"
 #include "queue.h"
 #include "save.h"
@@ -417,7 +418,7 @@ static int saver_info(struct mlx5vf_saver *s, struct vfio_precopy_info *info)
 			return ret;
 	}
 
-	if (changed.initial && changed.required && READ_ONCE(mv->precopy_v2))
+	if (changed.initial && changed.required && mlx5vf_feature_reinit(mv))
 		return saver_reinit(s, changed.required, info);
 	unread = mlx5vf_queue_unread(&s->queue, &initial);
 	info->initial_bytes = initial;

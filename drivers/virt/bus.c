@@ -260,18 +260,26 @@ void virt_bus_claim(struct pci_dev *pdev)
 int virt_bus_scan(void)
 {
 	struct pci_host_bridge *bridge = pci_alloc_host_bridge(0);
-	int err;
+	int domain, err;
 
 	if (!bridge)
 		return -ENOMEM;
+	/* The core gives it back with the bus */
+	domain = pci_bus_find_emul_domain_nr(VIRT_BUS_DOMAIN, VIRT_BUS_DOMAIN,
+					     VIRT_BUS_DOMAIN);
+	if (domain < 0) {
+		pr_err("PCI domain %04x is taken: %d\n", VIRT_BUS_DOMAIN, domain);
+		pci_free_host_bridge(bridge);
+		return domain;
+	}
 
-	bus.sysdata.domain = VIRT_BUS_DOMAIN;
+	bus.sysdata.domain = domain;
 	bus.sysdata.node = NUMA_NO_NODE;
 	pci_add_resource(&bridge->windows, &bus.window);
 	pci_add_resource(&bridge->windows, &bus.busn);
 	bridge->sysdata = &bus.sysdata;
 	bridge->busnr = bus.busn.start;
-	bridge->domain_nr = VIRT_BUS_DOMAIN;
+	bridge->domain_nr = domain;
 	bridge->ops = &virt_config_ops;
 	dev_set_msi_domain(&bridge->dev, virt_msix_domain());
 

@@ -165,12 +165,16 @@ static inline bool virt_function_bus_master(const struct virt_function *fn)
 	return READ_ONCE(fn->config[PCI_COMMAND]) & PCI_COMMAND_MASTER;
 }
 
-/* msix.c */
+/* msix_domain.c */
 struct irq_domain;
 
 int virt_msix_init(void);
 void virt_msix_exit(void);
 struct irq_domain *virt_msix_domain(void);
+
+/* msix.c */
+extern struct irq_chip virt_msix_chip;
+void virt_msix_forget(unsigned int virq);
 void virt_msix_reset(struct virt_function *fn);
 void virt_msix_quiet(struct virt_function *fn, bool quiet);
 void virt_msix_raise(struct virt_function *fn, unsigned int vector);

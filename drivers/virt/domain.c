@@ -56,8 +56,18 @@ static void free_unlinked(struct virt_domain *vdom, struct list_head *freelist)
 	if (list_empty(freelist))
 		return;
 	virt_domain_drain(&vdom->domain);
-	put_pages_list(freelist);
-	INIT_LIST_HEAD(freelist);
+	virt_pgtable_free_tables(freelist);
+}
+
+/* The same of what unmaps have left, each before its own sync. */
+static void free_unmapped(struct virt_domain *vdom)
+{
+	LIST_HEAD(freelist);
+
+	spin_lock(&vdom->unmapped_lock);
+	list_splice_init(&vdom->unmapped, &freelist);
+	spin_unlock(&vdom->unmapped_lock);
+	free_unlinked(vdom, &freelist);
 }
 
 /**
@@ -208,7 +218,9 @@ static size_t virt_domain_unmap(struct iommu_domain *domain, unsigned long iova,
 	if (virt_break_flush())
 		flush_range(vdom, iova, iova + size - 1);
 	gather_unmapped(vdom, iova, size, orders, gather);
-	list_splice(&freelist, &gather->freelist);
+	spin_lock(&vdom->unmapped_lock);
+	list_splice(&freelist, &vdom->unmapped);
+	spin_unlock(&vdom->unmapped_lock);
 	return size;
 }
 
@@ -222,7 +234,7 @@ static void virt_domain_sync(struct iommu_domain *domain,
 		flush_range(vdom, gather->start, gather->end);
 	else if (!empty && gather->pgsize)
 		flush_level(vdom, gather->start, gather->end, gather->pgsize);
-	free_unlinked(vdom, &gather->freelist);
+	free_unmapped(vdom);
 }
 
 static void virt_domain_flush_all(struct iommu_domain *domain)
@@ -284,13 +296,14 @@ static void virt_domain_free(struct iommu_domain *domain)
 {
 	struct virt_domain *vdom = to_virt_domain(domain);
 
+	virt_pgtable_free_tables(&vdom->unmapped);
 	virt_pgtable_free(&vdom->pt);
 	virt_iotlb_free(&vdom->tlb);
 	kfree(vdom);
 }
 
-const struct iommu_domain_ops virt_domain_ops = {
-	.attach_dev = virt_iommu_attach,
+/* More of it: ops.c */
+struct iommu_domain_ops virt_domain_ops __ro_after_init = {
 	.map_pages = virt_domain_map,
 	.unmap_pages = virt_domain_unmap,
 	.flush_iotlb_all = virt_domain_flush_all,
@@ -321,6 +334,8 @@ struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
 
 	mutex_init(&vdom->lock);
 	INIT_LIST_HEAD(&vdom->requesters);
+	INIT_LIST_HEAD(&vdom->unmapped);
+	spin_lock_init(&vdom->unmapped_lock);
 	vdom->personality = iommu->personality;
 	vdom->gather = iommu->gather;
 	vdom->domain.pgsize_bitmap = iommu->personality->pgsize_bitmap;

@@ -274,24 +274,28 @@ static void switch_entry(struct virt_requester *rq, struct virt_domain *table,
 	}
 }
 
-static int attach_static(struct iommu_domain *domain, struct device *dev)
+/**
+ * virt_iommu_attach_fixed() - Attach a domain without a table: identity or blocked
+ * @domain: The domain
+ * @dev: A device of the virtual bus
+ */
+int virt_iommu_attach_fixed(struct iommu_domain *domain, struct device *dev)
 {
 	switch_entry(dev_iommu_priv_get(dev), NULL, (unsigned long)domain);
 	return 0;
 }
 
-static const struct iommu_domain_ops static_domain_ops = {
-	.attach_dev = attach_static,
-};
+/* ops.c */
+struct iommu_domain_ops virt_fixed_ops __ro_after_init;
 
 static struct iommu_domain virt_identity_domain = {
 	.type = IOMMU_DOMAIN_IDENTITY,
-	.ops = &static_domain_ops,
+	.ops = &virt_fixed_ops,
 };
 
 static struct iommu_domain virt_blocked_domain = {
 	.type = IOMMU_DOMAIN_BLOCKED,
-	.ops = &static_domain_ops,
+	.ops = &virt_fixed_ops,
 };
 
 /**
@@ -325,7 +329,7 @@ int virt_iommu_attach_stages(struct virt_domain *table,
 }
 
 /**
- * virt_iommu_attach() - iommu_domain_ops.attach_dev of a paging domain
+ * virt_iommu_attach() - Attach a paging domain
  * @domain: The domain
  * @dev: A device of the virtual bus
  *
@@ -358,10 +362,16 @@ static struct iommu_domain *virt_iommu_alloc_paging(struct device *dev)
 	return vdom ? &vdom->domain : NULL;
 }
 
-static struct iommu_domain *
-virt_iommu_alloc_user(struct device *dev, u32 flags,
-		      struct iommu_domain *parent,
-		      const struct iommu_user_data *user_data)
+/**
+ * virt_iommu_alloc_flags() - Make a paging domain for a user
+ * @dev: A device of the virtual bus
+ * @flags: IOMMU_HWPT_ALLOC_*
+ * @user_data: Must be NULL
+ *
+ * Return: The domain, or an ERR_PTR.
+ */
+struct iommu_domain *virt_iommu_alloc_flags(struct device *dev, u32 flags,
+					    const struct iommu_user_data *user_data)
 {
 	struct virt_requester *rq = dev_iommu_priv_get(dev);
 	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
@@ -369,9 +379,7 @@ virt_iommu_alloc_user(struct device *dev, u32 flags,
 			  IOMMU_HWPT_ALLOC_NEST_PARENT;
 	struct virt_domain *vdom;
 
-	if (parent && !flags)
-		return virt_nested_alloc(to_virt_domain(parent), user_data);
-	if (parent || user_data || (flags & ~known) ||
+	if (user_data || (flags & ~known) ||
 	    (dirty && !rq->iommu->personality->tracks))
 		return ERR_PTR(-EOPNOTSUPP);
 
@@ -417,16 +425,15 @@ static int virt_iommu_def_domain_type(struct device *dev)
 	return IOMMU_DOMAIN_IDENTITY;
 }
 
-const struct iommu_ops virt_iommu_ops = {
+/* More of it: ops.c */
+struct iommu_ops virt_iommu_ops __ro_after_init = {
 	.capable = virt_iommu_capable,
 	.domain_alloc_paging = virt_iommu_alloc_paging,
-	.domain_alloc_user = virt_iommu_alloc_user,
 	.probe_device = virt_iommu_probe_device,
 	.device_group = virt_iommu_device_group,
 	.get_resv_regions = virt_iommu_get_resv_regions,
 	.def_domain_type = virt_iommu_def_domain_type,
 	.default_domain_ops = &virt_domain_ops,
-	.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G,
 	.identity_domain = &virt_identity_domain,
 	.blocked_domain = &virt_blocked_domain,
 	.release_domain = &virt_blocked_domain,

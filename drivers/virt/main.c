@@ -263,6 +263,7 @@ static int __init virt_init(void)
 {
 	int err;
 
+	virt_ops_init();
 	err = virt_bus_init();
 	if (err)
 		return err;

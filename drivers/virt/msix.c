@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts of the virtual bus: an MSI domain of its own, and the delivery
- * that hardware does from the MSI-X table in a BAR.
+ * Interrupts of the virtual bus: the chip of its MSI domain (msix_domain.c), and the
+ * delivery that hardware does from the MSI-X table in a BAR.
  *
  * The message carries the interrupt number. User space may have the table
  * mapped and can write any number there, and the domain says that it isolates
@@ -13,14 +13,10 @@
 #include <linux/io.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
-#include <linux/irqdomain.h>
 #include <linux/msi.h>
 #include <linux/spinlock.h>
 
 #include "bus.h"
-
-static struct irq_domain *msix_domain;
-static struct fwnode_handle *msix_fwnode;
 
 /*
  * msix_quiet of all functions, and an interrupt that is being delivered does not go
@@ -54,15 +50,19 @@ static int msix_set_affinity(struct irq_data *data, const struct cpumask *mask,
 	return IRQ_SET_MASK_OK;
 }
 
-static struct irq_chip msix_chip = {
+/* The chip of every vector */
+struct irq_chip virt_msix_chip = {
 	.name = "virt-MSIX",
 	.irq_ack = msix_ack,
 	.irq_compose_msi_msg = msix_compose,
 	.irq_set_affinity = msix_set_affinity,
 };
 
-static void msix_free(struct irq_domain *domain, struct msi_domain_info *info,
-		      unsigned int virq)
+/**
+ * virt_msix_forget() - An interrupt is freed
+ * @virq: Its number
+ */
+void virt_msix_forget(unsigned int virq)
 {
 	unsigned long flags;
 	unsigned int i, v;
@@ -76,29 +76,6 @@ static void msix_free(struct irq_domain *domain, struct msi_domain_info *info,
 				WRITE_ONCE(fn->msix_irq[v], 0);
 	}
 	raw_spin_unlock_irqrestore(&msix_lock, flags);
-}
-
-static struct msi_domain_ops msix_ops = {
-	.msi_free = msix_free,
-};
-
-static struct msi_domain_info msix_info = {
-	.flags = MSI_FLAG_USE_DEF_DOM_OPS | MSI_FLAG_USE_DEF_CHIP_OPS |
-		 MSI_FLAG_PCI_MSIX,
-	.ops = &msix_ops,
-	.chip = &msix_chip,
-	.handler = handle_edge_irq,
-	.handler_name = "edge",
-};
-
-/**
- * virt_msix_domain() - The domain for the host bridge
- *
- * Return: The domain, between virt_msix_init() and its exit.
- */
-struct irq_domain *virt_msix_domain(void)
-{
-	return msix_domain;
 }
 
 /**
@@ -197,34 +174,4 @@ void virt_msix_raise(struct virt_function *fn, unsigned int vector)
 {
 	fn->msix_pending |= BIT(vector);
 	virt_msix_retry(fn);
-}
-
-/**
- * virt_msix_init() - Make the MSI domain
- *
- * Return: 0 or -ENOMEM.
- */
-int virt_msix_init(void)
-{
-	msix_fwnode = irq_domain_alloc_named_id_fwnode("virt-MSIX",
-						       VIRT_BUS_DOMAIN);
-	if (!msix_fwnode)
-		return -ENOMEM;
-	msix_domain = pci_msi_create_irq_domain(msix_fwnode, &msix_info, NULL);
-	if (!msix_domain) {
-		irq_domain_free_fwnode(msix_fwnode);
-		return -ENOMEM;
-	}
-	irq_domain_update_bus_token(msix_domain, DOMAIN_BUS_VMD_MSI);
-	msix_domain->flags |= IRQ_DOMAIN_FLAG_ISOLATED_MSI;
-	return 0;
-}
-
-/**
- * virt_msix_exit() - After virt_bus_remove()
- */
-void virt_msix_exit(void)
-{
-	irq_domain_remove(msix_domain);
-	irq_domain_free_fwnode(msix_fwnode);
 }

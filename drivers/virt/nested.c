@@ -34,7 +34,12 @@ static struct virt_nested *to_virt_nested(struct iommu_domain *domain)
 	return container_of(domain, struct virt_nested, domain);
 }
 
-static int virt_nested_attach(struct iommu_domain *domain, struct device *dev)
+/**
+ * virt_nested_attach() - Attach a nested domain
+ * @domain: The domain
+ * @dev: A device of the virtual bus
+ */
+int virt_nested_attach(struct iommu_domain *domain, struct device *dev)
 {
 	return virt_iommu_attach_stages(to_virt_nested(domain)->parent, domain,
 					dev);
@@ -53,8 +58,8 @@ static void virt_nested_free(struct iommu_domain *domain)
 	kfree(to_virt_nested(domain));
 }
 
-static const struct iommu_domain_ops virt_nested_ops = {
-	.attach_dev = virt_nested_attach,
+/* More of it: ops.c */
+struct iommu_domain_ops virt_nested_ops __ro_after_init = {
 	.cache_invalidate_user = virt_nested_invalidate,
 	.free = virt_nested_free,
 };

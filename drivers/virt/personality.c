@@ -27,7 +27,8 @@
 #include "faults.h"
 #include "virt_iommu.h"
 
-MODULE_IMPORT_NS(IOMMUFD);
+/* As MODULE_IMPORT_NS(), of which only newer kernels take a string */
+MODULE_INFO(import_ns, "IOMMUFD");
 
 static void record(struct virt_domain *vdom, struct iommu_dirty_bitmap *dirty,
 		   unsigned long iova, unsigned long size)

@@ -271,6 +271,19 @@ bool virt_pgtable_access(struct virt_pgtable *pt, u64 iova, bool write,
 }
 
 /**
+ * virt_pgtable_free_tables() - Free tables that are no longer linked
+ * @freelist: From virt_pgtable_map() or virt_pgtable_unmap(); empty then
+ */
+void virt_pgtable_free_tables(struct list_head *freelist)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, freelist, lru)
+		__free_page(page);
+	INIT_LIST_HEAD(freelist);
+}
+
+/**
  * virt_pgtable_init() - Make an empty table
  * @pt: The table
  *
@@ -291,5 +304,5 @@ void virt_pgtable_free(struct virt_pgtable *pt)
 	LIST_HEAD(freelist);
 
 	free_tables(pt->root, VIRT_PT_TOP, &freelist);
-	put_pages_list(&freelist);
+	virt_pgtable_free_tables(&freelist);
 }

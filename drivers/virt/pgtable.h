@@ -62,6 +62,7 @@ void virt_pgtable_free(struct virt_pgtable *pt);
 int virt_pgtable_map(struct virt_pgtable *pt, u64 iova, phys_addr_t phys,
 		     u64 size, size_t count, u64 bits, gfp_t gfp,
 		     size_t *mapped, struct list_head *freelist);
+void virt_pgtable_free_tables(struct list_head *freelist);
 size_t virt_pgtable_unmap(struct virt_pgtable *pt, u64 iova, u64 size,
 			  u64 *orders, struct list_head *freelist);
 bool virt_pgtable_find(const struct virt_pgtable *pt, u64 iova,

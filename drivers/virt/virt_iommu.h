@@ -109,6 +109,8 @@ struct virt_iommu {
  * @requesters: Attached to it, or to a domain on top of it
  * @pt: The page table
  * @tlb: What hardware has cached of @pt
+ * @unmapped_lock: @unmapped; a leaf
+ * @unmapped: Tables that unmaps have taken out, until the next sync
  */
 struct virt_domain {
 	struct iommu_domain domain;
@@ -119,6 +121,8 @@ struct virt_domain {
 	struct list_head requesters;
 	struct virt_pgtable pt;
 	struct virt_iotlb tlb;
+	spinlock_t unmapped_lock;
+	struct list_head unmapped;
 };
 
 /**
@@ -157,7 +161,8 @@ static inline struct virt_domain *to_virt_domain(struct iommu_domain *domain)
 }
 
 /* iommu.c */
-extern const struct iommu_ops virt_iommu_ops;
+extern struct iommu_ops virt_iommu_ops;
+extern struct iommu_domain_ops virt_fixed_ops;
 int virt_iommu_register(struct virt_iommu *iommu);
 void virt_iommu_unregister(struct virt_iommu *iommu);
 int virt_iommu_init(void);
@@ -176,9 +181,15 @@ struct virt_requester *virt_requester_find(u32 number);
 int virt_iommu_attach_stages(struct virt_domain *table,
 			     struct iommu_domain *domain, struct device *dev);
 int virt_iommu_attach(struct iommu_domain *domain, struct device *dev);
+int virt_iommu_attach_fixed(struct iommu_domain *domain, struct device *dev);
+struct iommu_domain *virt_iommu_alloc_flags(struct device *dev, u32 flags,
+					    const struct iommu_user_data *user_data);
+
+/* ops.c */
+void virt_ops_init(void);
 
 /* domain.c */
-extern const struct iommu_domain_ops virt_domain_ops;
+extern struct iommu_domain_ops virt_domain_ops;
 struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
 				      bool dirty);
 int virt_domain_translate(struct virt_domain *vdom, bool dirty, u64 iova,
@@ -187,6 +198,8 @@ void virt_domain_flush(struct virt_domain *vdom);
 void virt_domain_drain(struct iommu_domain *domain);
 
 /* nested.c */
+extern struct iommu_domain_ops virt_nested_ops;
+int virt_nested_attach(struct iommu_domain *domain, struct device *dev);
 struct iommu_domain *virt_nested_alloc(struct virt_domain *parent,
 				       const struct iommu_user_data *data);
 struct virt_domain *virt_nested_parent(struct iommu_domain *domain, u64 *iova);

@@ -41,7 +41,7 @@ args=(--variant ours --virt iommus=none:1 --memory 2560 --smp 1
       --file "$out/bench" --file "$here/guest.sh"
       --env "BENCH_MAX_GIB=${MAX:-1024}" --file "$BUILD/tools/vmigrate")
 for m in "${modules[@]}"; do
-	ko=$(grep -m1 "/${m}[.]o$" "$BUILD/upstream/modules.order")
+	ko=$(grep -m1 "/${m}[.]o$" "$BUILD/upstream/modules.list")
 	strip --strip-debug -o "$out/upstream/$m.ko" "${ko%.o}.ko"
 	args+=(--file "$out/upstream/$m.ko:upstream-$m.ko")
 done

@@ -24,7 +24,7 @@ mkdir -p "$out"
 # build DIR CODE TARGET...
 build()
 {
-	make --no-print-directory -j2 -C "$here" OUT="$1" GREATEST_DIR="$BUILD/greatest" \
+	make --no-print-directory -j2 -C "$here" OUT="$1" GREATEST_DIR="$FETCHED/greatest" \
 		CODE_DIR="$2" "${@:3}" >"$out/build.log" 2>&1 || {
 		tail -n 20 "$out/build.log" >&2
 		die "the fuzzers do not build ($out/build.log)"

@@ -14,7 +14,7 @@ list=$TOP/selftests/mutants/mutants.txt
 plan=$TOP/selftests/kselftest/plan.txt
 copy=$BUILD/mutants
 logs=$BUILD/test-logs/mutants
-sources=(build-aux drivers include iommufd kernels uapi vfio Kconfig)
+sources=(build-aux compat drivers include iommufd kernels uapi vfio Kconfig)
 ran=0 bad=0
 
 # The entries, with all words but the script behind one another

@@ -26,7 +26,7 @@ usage: run.sh [options] [--command CMD]
   --gigantic N      set aside N huge pages of 1 GiB, with memory for them
   --iommu intel|amd the machine has this IOMMU, and an edu device behind it
   --kernel KIND     stock, or debug: build/debug-kernel, or kcsan: build/debug-kernel-kcsan
-                    (default: $KERNEL or stock)
+                    (default: $VM_KERNEL or stock)
   --variant NAME    the modules of build/NAME (default: test)
   --icount SHIFT    each instruction takes 2^SHIFT ns of the guest's time, and
                     nothing else does; one processor, and nothing random
@@ -43,7 +43,7 @@ args=("$@")
 name=vm command='' interactive=yes limit=120 memory=2048 smp=2 accel=
 modules='vfio_iommu_type1 vfio-pci iommufd-virt'
 virt=${VIRT-iommus=amd:2}
-kernel=${KERNEL:-stock}
+kernel=${VM_KERNEL:-stock}
 variant=test icount='' gigantic=0
 files=() env=() replaced=()
 iommu=none
@@ -87,7 +87,9 @@ vm=$BUILD/vm
 case $kernel in
 stock)
 	image=$KROOT/boot/vmlinuz-$RELEASE
-	order=$BUILD/$variant/modules.order	base=''
+	# Since 6.19 it is beside the modules
+	[ -r "$image" ] || image=$KROOT/usr/lib/modules/$RELEASE/vmlinuz
+	order=$BUILD/$variant/modules.list	base=''
 	[ -r "$image" ] ||
 		fail "no kernel image for $RELEASE to boot; run \"make setup\""
 	;;
@@ -154,7 +156,7 @@ find_module()
 	if [ -n "$ours" ]; then
 		echo "$base${ours%.o}.ko"
 	elif [ "$kernel" = stock ]; then
-		find "$KROOT/lib/modules/$RELEASE/kernel" -name "$n.ko.xz" -print -quit
+		find "$KROOT"/{,usr/}lib/modules/"$RELEASE/kernel" -name "$n.ko.xz" -print -quit 2>/dev/null || true
 	fi
 }
 
@@ -239,6 +241,7 @@ job_initramfs()
 	mkdir -p "$dir/job/bin"
 	for f in "${files[@]}"; do
 		path=${f%%:*}
+		[[ $path != build/* ]] || path=$BUILD/${path#build/}
 		[ -f "$path" ] || fail "--file $path: no such file"
 		[ "$f" = "$path" ] && f=${path##*/} || f=${f#*:}
 		cp "$path" "$dir/job/bin/$f"
@@ -308,6 +311,8 @@ fi
 # one may still execute the breakpoint of a patch that is complete, and the kernel
 # dies of "Oops: int3". So it boots on one; the guest's init starts the others.
 [ "$accel" = kvm ] || cmdline+=(maxcpus=1)
+# On a busy host no interrupt of the timer may arrive in the time that the kernel waits.
+[ "$accel" = kvm ] || cmdline+=(no_timer_check)
 # TCG emulates "rep movsb" byte by byte; without ERMS the kernel's user copies do
 # not use it, and are several times as fast.
 cpu=max

@@ -32,6 +32,9 @@ if [ -e "$TOP/drivers/virt/Kbuild" ]; then
 	tests=7
 	virt=iommus=none:1
 fi
+# The distribution's own modules, of its kernel
+stock=
+[ "${VM_KERNEL:-stock}" != stock ] || { stock=yes tests=$((tests + 1)); }
 echo "1..$tests"
 
 file=$(mktemp)
@@ -60,4 +63,15 @@ if [ $tests = 7 ]; then
 	out=$(run --virt "$virt" --command \
 		'echo 1 >/sys/module/iommufd_virt/parameters/splat')
 	is "a WARN fails a command that succeeded" $? 125 "$out" 'WARNING: CPU'
+fi
+
+if [ "$stock" ]; then
+	load_kernel
+	find "$KROOT"/{,usr/}lib/modules -name vfio-pci-core.ko.xz -exec xz -dc {} + \
+		2>/dev/null >"$file"
+	# shellcheck disable=SC2016 # for the guest's shell
+	out=$(run --virt off --modules 'vfio irqbypass' --file "$file:theirs.ko" --command \
+		'insmod /job/bin/theirs.ko; s=$?; dmesg | grep vfio_pci_core; exit $s')
+	is "the distribution's vfio-pci-core is refused on our vfio" $? 1 "$out" \
+		'vfio_pci_core: disagrees about version of symbol vfio_|namespace VFIO_DIRTY'
 fi

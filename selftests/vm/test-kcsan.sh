@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # test-kcsan.sh: does kcsan.sh tell our data races from upstream's? And in the KCSAN
-# kernel, if KERNEL is that: does KCSAN find one that is there on purpose, and does
+# kernel, if VM_KERNEL is that: does KCSAN find one that is there on purpose, and does
 # it fail the VM? Prints TAP.
 set -uo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
@@ -66,7 +66,7 @@ object drivers/iommu/iommufd/pages.o iopt_pages_fill
 object lib/xarray.o xas_store
 object mm/gup.o pin_pages
 
-echo "1..$([ "${KERNEL:-}" = kcsan ] && echo 7 || echo 5)"
+echo "1..$([ "${VM_KERNEL:-}" = kcsan ] && echo 7 || echo 5)"
 is "a race of ours with upstream's code" "our_read / pin_pages" \
 	"pin_pages sys" "our_read sys" ours
 is "a race of upstream's, called by us" "pin_pages / pin_pages" \
@@ -84,7 +84,7 @@ is "a race in lib/ is its caller's: upstream's" "xas_store / xas_store" \
 grep -q '^kcsan: 2 reports of our files' "$dir/err" && grep -q '1 reports of others' "$dir/err" &&
 	[ "$(wc -l <"$dir/out")" = 2 ]
 ok "all of a log are counted" $?
-[ "${KERNEL:-}" = kcsan ] || exit 0
+[ "${VM_KERNEL:-}" = kcsan ] || exit 0
 
 out=$(timeout 300 "$TOP/selftests/vm/run.sh" --name kcsan --virt iommus=none:1 --timeout 240 \
 	--command 'echo 1 >/sys/module/iommufd_virt/parameters/race' 2>&1)

@@ -392,6 +392,7 @@ static void __exit cpu_module_exit(void)
 }
 module_exit(cpu_module_exit);
 
-MODULE_IMPORT_NS(IOMMUFD);
+/* As MODULE_IMPORT_NS(), of which only newer kernels take a string */
+MODULE_INFO(import_ns, "IOMMUFD");
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Virtual mediated device that writes memory with the CPU");

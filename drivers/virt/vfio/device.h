@@ -45,6 +45,12 @@ static inline struct virt_vfio_device *to_virt_vfio(struct vfio_device *vdev)
 	return container_of(vdev, struct virt_vfio_device, core.vdev);
 }
 
+/* main.c */
+bool virt_vfio_region(struct vfio_region_info *info);
+
+/* region.c */
+void virt_vfio_region_ops(struct vfio_device_ops *ops);
+
 /* log.c */
 extern const struct vfio_log_ops virt_vfio_log_ops;
 int virt_vfio_log_check(struct virt_vfio_device *vv);

@@ -253,10 +253,11 @@ const struct vfio_log_ops virt_vfio_log_ops = {
  */
 int virt_vfio_log_check(struct virt_vfio_device *vv)
 {
+	void __iomem *bar = vfio_pci_core_get_iomap(&vv->core, VIRT_VFIO_HOST_BAR);
 	u64 id;
-	int ret = vfio_pci_core_setup_barmap(&vv->core, VIRT_VFIO_HOST_BAR);
+	int ret;
 
-	ret = ret ?: get_reg(vv, VIRT_TRACK_ID, &id);
+	ret = IS_ERR(bar) ? PTR_ERR(bar) : get_reg(vv, VIRT_TRACK_ID, &id);
 	if (ret || id == VIRT_TRACK_MAGIC)
 		return ret;
 	pci_err(vv->core.pdev, "BAR %u is not that of a page tracker\n", VIRT_VFIO_HOST_BAR);

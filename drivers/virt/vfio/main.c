@@ -68,34 +68,18 @@ static bool is_hidden(u64 index)
 	return index == VIRT_VFIO_HOST_BAR;
 }
 
-/* As of a BAR that is not there. */
-static long hidden_region(struct vfio_region_info __user *arg)
+/**
+ * virt_vfio_region() - Is a region the host's? Then it is described as a BAR that is not there
+ * @info: What the user asks, and the answer
+ */
+bool virt_vfio_region(struct vfio_region_info *info)
 {
-	size_t minsz = offsetofend(struct vfio_region_info, offset);
-	struct vfio_region_info info;
-
-	if (copy_from_user(&info, arg, minsz))
-		return -EFAULT;
-	if (info.argsz < minsz)
-		return -EINVAL;
-	info.flags = 0;
-	info.size = 0;
-	info.offset = VFIO_PCI_INDEX_TO_OFFSET(info.index);
-	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
-}
-
-static long device_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
-{
-	struct vfio_region_info __user *info = (void __user *)arg;
-	u32 index;
-
-	if (cmd == VFIO_DEVICE_GET_REGION_INFO) {
-		if (get_user(index, &info->index))
-			return -EFAULT;
-		if (is_hidden(index))
-			return hidden_region(info);
-	}
-	return vfio_pci_core_ioctl(vdev, cmd, arg);
+	if (!is_hidden(info->index))
+		return false;
+	info->flags = 0;
+	info->size = 0;
+	info->offset = VFIO_PCI_INDEX_TO_OFFSET(info->index);
+	return true;
 }
 
 static ssize_t device_read(struct vfio_device *vdev, char __user *buf, size_t count,
@@ -121,13 +105,14 @@ static int device_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 	return vfio_pci_core_mmap(vdev, vma);
 }
 
-static const struct vfio_device_ops device_ops = {
+/* More of it: region.c */
+static struct vfio_device_ops device_ops __ro_after_init = {
 	.name = "iommufd-virt-vfio-pci",
 	.init = device_init,
 	.release = vfio_pci_core_release_dev,
 	.open_device = device_open,
 	.close_device = device_close,
-	.ioctl = device_ioctl,
+	.ioctl = vfio_pci_core_ioctl,
 	.device_feature = vfio_pci_core_ioctl_feature,
 	.read = device_read,
 	.write = device_write,
@@ -191,8 +176,21 @@ static struct pci_driver virt_vfio_driver = {
 	.err_handler = &driver_err_handlers,
 	.driver_managed_dma = true,
 };
-module_pci_driver(virt_vfio_driver);
 
-MODULE_IMPORT_NS(IOMMUFD);
+static int __init driver_init_module(void)
+{
+	virt_vfio_region_ops(&device_ops);
+	return pci_register_driver(&virt_vfio_driver);
+}
+module_init(driver_init_module);
+
+static void __exit driver_exit_module(void)
+{
+	pci_unregister_driver(&virt_vfio_driver);
+}
+module_exit(driver_exit_module);
+
+/* As MODULE_IMPORT_NS(), of which only newer kernels take a string */
+MODULE_INFO(import_ns, "IOMMUFD");
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("VFIO driver for virtual DMA devices, with their page tracker");

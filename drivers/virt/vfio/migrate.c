@@ -374,11 +374,11 @@ void virt_vfio_migrate_init(struct virt_vfio_device *vv)
  */
 int virt_vfio_migrate_open(struct virt_vfio_device *vv)
 {
+	void __iomem *bar = vfio_pci_core_get_iomap(&vv->core, VIRT_VFIO_HOST_BAR);
 	u64 id;
-	int ret = vfio_pci_core_setup_barmap(&vv->core, VIRT_VFIO_HOST_BAR);
 
-	if (ret)
-		return ret;
+	if (IS_ERR(bar))
+		return PTR_ERR(bar);
 	id = ioread64(mig_reg(vv, VIRT_MIG_ID));
 	if (id != VIRT_MIG_MAGIC) {
 		pci_err(vv->core.pdev, "BAR %u has no registers for migration\n",

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_DIRTY_GROUP_H
+#define __IOMMUFD_DIRTY_GROUP_H
+
+struct iommufd_device;
+struct iommufd_group;
+
+struct iommufd_device *dirty_group_next(struct iommufd_group *igroup,
+					struct iommufd_device *idev);
+
+#define dirty_group_for_each(idev, igroup)				\
+	for ((idev) = dirty_group_next(igroup, NULL); (idev);		\
+	     (idev) = dirty_group_next(igroup, idev))
+
+#endif
