@@ -17,4 +17,4 @@ deb-test: ## install, use, upgrade and remove them in a Debian of their own (roo
 .PHONY: clean-deb
 clean: clean-deb
 clean-deb:
-	rm -rf $(B)/deb $(B)/deb-again $(B)/.deb.* $(B)/deb-test/root $(B)/deb-test/logs
+	rm -rf $(B)/deb $(B)/deb-again $(B)/.deb.* $(B)/deb-test*/{root,logs,esp,initrd*,vars,keys}

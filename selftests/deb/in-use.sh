@@ -3,19 +3,10 @@
 #
 # In the VM of run.sh, with all packages installed: the modules are used, kept apart from
 # the kernel's own, and removed. Prints lines of TAP.
-n=0 bad=0
+# shellcheck disable=SC1091,SC2154 # tap.sh
+. /deb-test/tap.sh
+. /deb-test/signature.sh
 edu=$(basename "$(grep -l 0x11e8 /sys/bus/pci/devices/*/device | head -n 1 | xargs dirname)")
-
-ok()
-{
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1"
-		bad=1
-	fi
-}
 
 # Is this module loaded, and of ours?
 is_ours()
@@ -137,8 +128,7 @@ modprobe vfio-pci
 
 # For the last test
 mkdir /tmp/kept
-cp "$(modinfo -n iommufd)" /tmp/kept/
-[ ! -e /tmp/kept/iommufd.ko.xz ] || xz -d /tmp/kept/iommufd.ko.xz
+unsigned_copy iommufd /tmp/kept/iommufd.ko
 modprobe vfio_iommu_type1
 bind_edu
 bound && is_ours vfio_pci
@@ -153,6 +143,7 @@ ok "and the device is bound to it" $?
 ls /etc/modprobe.d/iommufd-dirty* /etc/kernel/postinst.d/iommufd-dirty 2>/dev/null
 [ -z "$(find /lib/modules -path '*updates*')" ] && [ -z "$(find /etc -name 'iommufd-dirty*')" ]
 ok "no file of it is left" $?
+
 # ---- Secure Boot's lockdown -------------------------------------------------------------
 
 grep -q none /sys/kernel/security/lockdown && echo integrity >/sys/kernel/security/lockdown
@@ -161,4 +152,4 @@ dmesg -C
 	dmesg | grep -q 'Lockdown: insmod: unsigned module loading is restricted'
 ok "an unsigned module is refused in lockdown, and the log says why" $?
 sed 's/^/# /' /tmp/refused
-exit $bad
+exit "$bad"

@@ -67,3 +67,16 @@ rm "$dir/sys/module/vfio/holders/kvmgt"
 module vfio 1
 said=$(reload | xargs) status=$?
 expect "all is idle" 0 '^rmmod vfio_pci rmmod vfio_pci_core rmmod vfio rmmod iommufd modprobe vfio_pci modprobe vfio_pci_core modprobe vfio modprobe iommufd$'
+
+mkdir -p "$dir/sys/class/vfio-dev/vfio0" "$dir/sys/class/vfio-dev/vfio1"
+module iommufd 1 vfio
+module vfio 2 vfio_pci
+module vfio_pci 0
+said=$(reload | xargs) status=$?
+expect "devices are bound" 0 '^rmmod vfio_pci rmmod vfio rmmod iommufd modprobe vfio_pci modprobe vfio modprobe iommufd$'
+
+module iommufd 1 vfio
+module vfio 3 vfio_pci
+module vfio_pci 0
+said=$(reload) status=$?
+expect "a container is open" 1 'in use: vfio; '

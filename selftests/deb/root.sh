@@ -1,23 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# root.sh: make build/deb-test/root.tar, a Debian of this machine's release as an
+# root.sh [CODENAME]: make build/deb-test/root.tar, a Debian of this machine's release as an
 # administrator has it before our packages: systemd, an older kernel of the newest series
-# with its headers, dkms, and what the packages depend on; and in build/deb-test/debs what
+# with its headers, dkms, and what the packages depend on; in build/deb-test/debs what
 # the test installs besides: the newest kernel of the series, and one that is not
-# supported. Needs the network once, through apt.
+# supported; and in build/deb-test/firmware what a machine with Secure Boot starts with.
+# With CODENAME: make only build/deb-test-CODENAME/root.tar, of that release, with its
+# newest kernel. Needs the network once, through apt.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
 . "$TOP/build-aux/apt.sh"
 
 load_kernel
-dir=$BUILD/deb-test
+dir=$BUILD/deb-test${1:+-$1}
 # shellcheck disable=SC1091
 codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
 
 # Kernels of amd64 that have headers, oldest first: kernels SERIES
 kernels()
 {
+	local release
+
 	apt-cache pkgnames "linux-headers-$1." |
 		sed -n 's/^linux-headers-\([0-9.]*\(+deb[0-9]*\|-[0-9]*\)-amd64\)$/\1/p' | sort -V |
 		while read -r release; do
@@ -48,7 +52,48 @@ sources()
 	done
 }
 
-mkdir -p "$dir/debs"
+# fetch DIR PACKAGE...: as files
+fetch()
+{
+	local to=$1 p
+
+	mkdir -p "$to"
+	for p in "${@:2}"; do
+		! compgen -G "$to/${p}_*.deb" >/dev/null || continue
+		say "fetching $p ..."
+		(cd "$to" && quietly apt-get -q -o APT::Sandbox::User=root download "$p") ||
+			die "could not fetch $p; check the network and run again"
+	done
+}
+
+# make_root CODENAME PACKAGE...
+make_root()
+{
+	# What it is made of may have grown since it was made
+	[ "$(cat "$dir/root.of" 2>/dev/null)" != "$*" ] || return 0
+	rm -rf "$dir/root.tar.new" "$dir/root.of"
+	say "making a Debian $1 (${dir#"$TOP/"}/root.tar) ..."
+	sources | sed "s/\\b$codename\\b/$1/g" >"$dir/sources"
+	# A small initrd, which is quick to make; none is used
+	# shellcheck disable=SC2016 # for the hooks
+	quietly mmdebstrap --mode=root --format=tar --variant=minbase \
+		--aptopt='APT::Sandbox::User "root"' \
+		--essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
+		--essential-hook='echo MODULES=list >"$1/etc/initramfs-tools/conf.d/deb-test"' \
+		--include="$(IFS=,; echo "${*:2}")" \
+		"$1" "$dir/root.tar.new" - <"$dir/sources" ||
+		die "mmdebstrap failed; check the network and run again"
+	mv "$dir/root.tar.new" "$dir/root.tar"
+	echo "$*" >"$dir/root.of"
+}
+
+mkdir -p "$dir"
+packages=(systemd-sysv udev kmod procps dbus initramfs-tools dkms gcc make libc6-dev openssl)
+if [ $# -gt 0 ]; then
+	make_root "$1" "${packages[@]}" linux-image-amd64 linux-headers-amd64
+	exit 0
+fi
+
 # shellcheck disable=SC2153 # of kernel.env
 series=${RELEASE%%.*}.$(cut -d. -f2 <<<"$RELEASE")
 if [ ! -s "$dir/kernels" ]; then
@@ -63,26 +108,18 @@ fi
 . "$dir/kernels"
 [ -n "$OLDER" ] || die "the package lists have no second kernel $series to upgrade from"
 
-# shellcheck disable=SC2153,SC2086
+# shellcheck disable=SC2153
 for release in $NEWER $OTHER; do
-	for p in $(packages_of "$release"); do
-		! compgen -G "$dir/debs/${p}_*.deb" >/dev/null || continue
-		say "fetching $p ..."
-		(cd "$dir/debs" && quietly apt-get -q -o APT::Sandbox::User=root download "$p") ||
-			die "could not fetch $p; check the network and run again"
-	done
+	# shellcheck disable=SC2046 # words
+	fetch "$dir/debs" $(packages_of "$release")
 done
-
-[ ! -e "$dir/root.tar" ] || exit 0
-rm -rf "$dir/root.tar.new"
-say "making a Debian $codename with kernel $OLDER (build/deb-test/root.tar) ..."
-sources >"$dir/sources"
-include=(systemd-sysv udev kmod procps dbus initramfs-tools dkms gcc make libc6-dev
-	 "linux-image-$OLDER" "linux-headers-$OLDER"
-	 libjson-c5 libncurses6 libnl-3-200 libnl-genl-3-200)
-quietly mmdebstrap --mode=root --format=tar --variant=minbase \
-	--aptopt='APT::Sandbox::User "root"' \
-	--include="$(IFS=,; echo "${include[*]}")" \
-	"$codename" "$dir/root.tar.new" - <"$dir/sources" ||
-	die "mmdebstrap failed; check the network and run again"
-mv "$dir/root.tar.new" "$dir/root.tar"
+if [ ! -d "$dir/firmware" ]; then
+	rm -rf "$dir/firmware.new"
+	fetch "$dir/firmware.new" ovmf shim-signed shim-helpers-amd64-signed grub-efi-amd64-signed
+	for p in "$dir"/firmware.new/*.deb; do
+		dpkg-deb -x "$p" "$dir/firmware.new"
+	done
+	mv "$dir/firmware.new" "$dir/firmware"
+fi
+make_root "$codename" "${packages[@]}" mokutil libjson-c5 libncurses6 libnl-3-200 \
+	libnl-genl-3-200 "linux-image-$OLDER" "linux-headers-$OLDER"
