@@ -62,16 +62,33 @@ fault:
 	return -EFAULT;
 }
 
-/* Set all bits of @n words of the caller's bitmap. */
-static int fill_words(struct dirty_read *rd, unsigned long word, unsigned int n)
+/*
+ * Set all bits of @n words of the caller's bitmap, but of the first one only those in
+ * @head and of the last one only those in @tail.
+ */
+static int fill_words(struct dirty_read *rd, unsigned long word, unsigned int n,
+		      unsigned long head, unsigned long tail)
 {
 	u64 __user *to = rd->bitmap + word;
 	unsigned int i;
+	u64 old;
 
 	if (!user_access_begin(to, n * sizeof(u64)))
 		return -EFAULT;
-	for (i = 0; i < n; i++)
+	unsafe_get_user(old, to, fault);
+	unsafe_put_user(old | (n == 1 ? head & tail : head), to, fault);
+	for (i = 1; i + 4 < n; i += 4) {
 		unsafe_put_user(~0ULL, to + i, fault);
+		unsafe_put_user(~0ULL, to + i + 1, fault);
+		unsafe_put_user(~0ULL, to + i + 2, fault);
+		unsafe_put_user(~0ULL, to + i + 3, fault);
+	}
+	for (; i + 1 < n; i++)
+		unsafe_put_user(~0ULL, to + i, fault);
+	if (n > 1) {
+		unsafe_get_user(old, to + n - 1, fault);
+		unsafe_put_user(old | tail, to + n - 1, fault);
+	}
 	user_access_end();
 	return 0;
 fault:
@@ -85,26 +102,19 @@ static int bitmap_run(struct dirty_read *rd, unsigned long first,
 {
 	unsigned long word = first / BITS_PER_LONG;
 	unsigned long last_word = last / BITS_PER_LONG;
-	unsigned long mask = BITMAP_FIRST_WORD_MASK(first);
-	unsigned long bits;
+	unsigned long head = BITMAP_FIRST_WORD_MASK(first);
+	unsigned long tail = BITMAP_LAST_WORD_MASK(last + 1);
 	int rc;
 
-	if (word == last_word) {
-		mask &= BITMAP_LAST_WORD_MASK(last + 1);
-		return or_words(rd, word, &mask, 1, &bits);
-	}
-	rc = or_words(rd, word++, &mask, 1, &bits);
-	while (!rc && word < last_word) {
-		unsigned int n = min(last_word - word, FILL_WORDS);
-
-		rc = fill_words(rd, word, n);
-		word += n;
+	while (last_word - word >= FILL_WORDS) {
+		rc = fill_words(rd, word, FILL_WORDS, head, ~0UL);
+		if (rc)
+			return rc;
+		word += FILL_WORDS;
+		head = ~0UL;
 		cond_resched();
 	}
-	if (rc)
-		return rc;
-	mask = BITMAP_LAST_WORD_MASK(last + 1);
-	return or_words(rd, word, &mask, 1, &bits);
+	return fill_words(rd, word, last_word - word + 1, head, tail);
 }
 
 /* The whole address space is U64_MAX, which has one byte less. */

@@ -131,6 +131,26 @@ TEST fault_between_chunks(void)
 	PASS();
 }
 
+/* A run that is longer than what is filled in one go */
+TEST long_run(void)
+{
+	unsigned long n = 64 * 9000, i;
+	static u64 all[9001];
+	struct dirty_read rd;
+
+	rd = (struct dirty_read){ .last = E(n - 1), .shift = 12, .bitmap = all };
+	shim_user(all, sizeof(all));
+	all[0] = 1;
+	dirty_set_add(&set, B(3), E(n - 2));
+	ASSERT_EQ(0, deliver(&rd));
+	ASSERT_EQ(~6ULL, all[0]);
+	for (i = 1; i < 8999; i++)
+		ASSERT_EQ(~0ULL, all[i]);
+	ASSERT_EQ(~0ULL >> 1, all[8999]);
+	ASSERT_EQ(0ULL, all[9000]);
+	PASS();
+}
+
 /* A 2M page of the user over granules of 4K: once, and then all clean. */
 TEST folded(void)
 {
@@ -317,6 +337,7 @@ int main(int argc, char **argv)
 	RUN_TEST(every_alignment);
 	RUN_TEST(clean_words_are_not_touched);
 	RUN_TEST(fault_between_chunks);
+	RUN_TEST(long_run);
 	RUN_TEST(folded);
 	RUN_TEST(spread);
 	RUN_TEST(ranges_join);
