@@ -213,6 +213,58 @@ static int deliver_runs(struct dirty_read *rd, struct dirty_set *set,
 	return 0;
 }
 
+/* The runs of a block that are in [first, last]; rd->next tells how far it has got. */
+static int deliver_block(struct dirty_read *rd, const struct dirty_set *set,
+			 const struct dirty_block *block, unsigned long first,
+			 unsigned long last)
+{
+	unsigned long granule = BIT(set->shift) - 1;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < block->nr; i++) {
+		unsigned long from = max(first, block->run[i].first << set->shift);
+		unsigned long to = min(last, block->run[i].last << set->shift |
+					     granule);
+
+		if (from > to)
+			continue;
+		rd->next = from;
+		rc = deliver_run(rd, from, to);
+		if (rc)
+			return rc;
+		rd->next = to + 1;
+		if (to != last && fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/*
+ * Runs as the set has them, for a caller whose pages are not larger. What was
+ * delivered is removed at once, so that a block is found and freed as a whole.
+ */
+static int deliver_blocks(struct dirty_read *rd, struct dirty_set *set,
+			  unsigned long first, unsigned long last)
+{
+	struct dirty_block *block;
+	int rc = 0;
+
+	block = dirty_runs_block(&set->runs, first >> set->shift);
+	while (block && block->run[0].first <= last >> set->shift) {
+		rc = deliver_block(rd, set, block, first, last);
+		if (rc)
+			break;
+		block = block->next;
+		cond_resched();
+	}
+	if (rc)
+		last = rd->next - 1;
+	if (dirty_read_clears(rd) && (!rc || rd->next != first))
+		dirty_set_remove(set, first, last);
+	return rc;
+}
+
 /* All of a chunk, to words of the bitmap that begin where its words do */
 static int deliver_whole_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
 			       unsigned long first)
@@ -351,6 +403,9 @@ int dirty_deliver(struct dirty_read *rd, struct dirty_set *set,
 	if (deliver_only_run(rd, set, first, last, &rc))
 		return rc;
 	dirty_set_settle(set);
+	if (!dirty_runs_empty(&set->runs) && !set->nr_coarse &&
+	    rd->shift <= set->shift)
+		return deliver_blocks(rd, set, first, last);
 	if (rd->bitmap && rd->shift == set->shift && !set->nr_coarse)
 		return deliver_chunks(rd, set, first, last);
 	return deliver_runs(rd, set, first, last);
