@@ -43,7 +43,7 @@ END
 	hooks
 
 	step "iommufd: a set of dirty IOVA" $d/dirty_set.[ch] $d/dirty_set_find.c \
-		$d/test.h <<'END'
+		$d/dirty_runs.[ch] $d/test.h <<'END'
 Holds what a harvest has found, and what waits to be delivered. Nothing is allocated
 for clean memory, and adding to it cannot fail: without memory for a bit, a larger
 range that contains it is marked.

@@ -62,16 +62,33 @@ fault:
 	return -EFAULT;
 }
 
-/* Set all bits of @n words of the caller's bitmap. */
-static int fill_words(struct dirty_read *rd, unsigned long word, unsigned int n)
+/*
+ * Set all bits of @n words of the caller's bitmap, but of the first one only those in
+ * @head and of the last one only those in @tail.
+ */
+static int fill_words(struct dirty_read *rd, unsigned long word, unsigned int n,
+		      unsigned long head, unsigned long tail)
 {
 	u64 __user *to = rd->bitmap + word;
 	unsigned int i;
+	u64 old;
 
 	if (!user_access_begin(to, n * sizeof(u64)))
 		return -EFAULT;
-	for (i = 0; i < n; i++)
+	unsafe_get_user(old, to, fault);
+	unsafe_put_user(old | (n == 1 ? head & tail : head), to, fault);
+	for (i = 1; i + 4 < n; i += 4) {
 		unsafe_put_user(~0ULL, to + i, fault);
+		unsafe_put_user(~0ULL, to + i + 1, fault);
+		unsafe_put_user(~0ULL, to + i + 2, fault);
+		unsafe_put_user(~0ULL, to + i + 3, fault);
+	}
+	for (; i + 1 < n; i++)
+		unsafe_put_user(~0ULL, to + i, fault);
+	if (n > 1) {
+		unsafe_get_user(old, to + n - 1, fault);
+		unsafe_put_user(old | tail, to + n - 1, fault);
+	}
 	user_access_end();
 	return 0;
 fault:
@@ -85,26 +102,19 @@ static int bitmap_run(struct dirty_read *rd, unsigned long first,
 {
 	unsigned long word = first / BITS_PER_LONG;
 	unsigned long last_word = last / BITS_PER_LONG;
-	unsigned long mask = BITMAP_FIRST_WORD_MASK(first);
-	unsigned long bits;
+	unsigned long head = BITMAP_FIRST_WORD_MASK(first);
+	unsigned long tail = BITMAP_LAST_WORD_MASK(last + 1);
 	int rc;
 
-	if (word == last_word) {
-		mask &= BITMAP_LAST_WORD_MASK(last + 1);
-		return or_words(rd, word, &mask, 1, &bits);
-	}
-	rc = or_words(rd, word++, &mask, 1, &bits);
-	while (!rc && word < last_word) {
-		unsigned int n = min(last_word - word, FILL_WORDS);
-
-		rc = fill_words(rd, word, n);
-		word += n;
+	while (last_word - word >= FILL_WORDS) {
+		rc = fill_words(rd, word, FILL_WORDS, head, ~0UL);
+		if (rc)
+			return rc;
+		word += FILL_WORDS;
+		head = ~0UL;
 		cond_resched();
 	}
-	if (rc)
-		return rc;
-	mask = BITMAP_LAST_WORD_MASK(last + 1);
-	return or_words(rd, word, &mask, 1, &bits);
+	return fill_words(rd, word, last_word - word + 1, head, tail);
 }
 
 /* The whole address space is U64_MAX, which has one byte less. */
@@ -201,6 +211,58 @@ static int deliver_runs(struct dirty_read *rd, struct dirty_set *set,
 		cond_resched();
 	}
 	return 0;
+}
+
+/* The runs of a block that are in [first, last]; rd->next tells how far it has got. */
+static int deliver_block(struct dirty_read *rd, const struct dirty_set *set,
+			 const struct dirty_block *block, unsigned long first,
+			 unsigned long last)
+{
+	unsigned long granule = BIT(set->shift) - 1;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < block->nr; i++) {
+		unsigned long from = max(first, block->run[i].first << set->shift);
+		unsigned long to = min(last, block->run[i].last << set->shift |
+					     granule);
+
+		if (from > to)
+			continue;
+		rd->next = from;
+		rc = deliver_run(rd, from, to);
+		if (rc)
+			return rc;
+		rd->next = to + 1;
+		if (to != last && fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/*
+ * Runs as the set has them, for a caller whose pages are not larger. What was
+ * delivered is removed at once, so that a block is found and freed as a whole.
+ */
+static int deliver_blocks(struct dirty_read *rd, struct dirty_set *set,
+			  unsigned long first, unsigned long last)
+{
+	struct dirty_block *block;
+	int rc = 0;
+
+	block = dirty_runs_block(&set->runs, first >> set->shift);
+	while (block && block->run[0].first <= last >> set->shift) {
+		rc = deliver_block(rd, set, block, first, last);
+		if (rc)
+			break;
+		block = block->next;
+		cond_resched();
+	}
+	if (rc)
+		last = rd->next - 1;
+	if (dirty_read_clears(rd) && (!rc || rd->next != first))
+		dirty_set_remove(set, first, last);
+	return rc;
 }
 
 /* All of a chunk, to words of the bitmap that begin where its words do */
@@ -341,6 +403,9 @@ int dirty_deliver(struct dirty_read *rd, struct dirty_set *set,
 	if (deliver_only_run(rd, set, first, last, &rc))
 		return rc;
 	dirty_set_settle(set);
+	if (!dirty_runs_empty(&set->runs) && !set->nr_coarse &&
+	    rd->shift <= set->shift)
+		return deliver_blocks(rd, set, first, last);
 	if (rd->bitmap && rd->shift == set->shift && !set->nr_coarse)
 		return deliver_chunks(rd, set, first, last);
 	return deliver_runs(rd, set, first, last);

@@ -3,13 +3,15 @@
  * The sparse set of dirty IOVA; see dirty_set.h for what it is.
  *
  * Addresses at the interface are bytes, and "last" is inclusive; inside they
- * are granules. A granule is found in its chunk, in a chunk that is dirty as a
- * whole (an xarray value: no memory of its own), or in one of a few coarse
- * ranges, which stand in when memory is short: adding must not fail, because
- * unmap and process exit must not, and because the hardware has forgotten the
- * bit already.
+ * are granules. A set begins with runs (dirty_runs.c), and changes to chunks for all it
+ * has when they are dense somewhere, until it is empty again. Then a granule is found in
+ * its chunk, or in a chunk that is dirty as a whole (an xarray value: no memory of its
+ * own). A few coarse ranges stand in when memory is short: adding must not fail, because
+ * unmap and process exit must not, and because the hardware has forgotten the bit
+ * already.
  */
 #include <linux/bitmap.h>
+#include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -18,12 +20,6 @@
 #include "test.h"
 
 #define DIRTY_ALL xa_mk_value(1)
-
-/*
- * There is a fallback, so the allocation fails before it calls the OOM killer, which an
- * allocation of one page would do otherwise.
- */
-#define DIRTY_SET_GFP (GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
 /**
  * dirty_set_init() - Make an empty set
@@ -59,6 +55,7 @@ void dirty_set_destroy(struct dirty_set *set)
 	xa_for_each(&set->chunks, index, entry)
 		chunk_free(set, entry);
 	xa_destroy(&set->chunks);
+	dirty_runs_destroy(&set->runs);
 	set->nr_coarse = 0;
 	set->cur = NULL;
 }
@@ -72,7 +69,7 @@ void dirty_set_destroy(struct dirty_set *set)
 bool dirty_set_empty(const struct dirty_set *set)
 {
 	return !set->nr_coarse && xa_empty(&set->chunks) &&
-	       set->run_first == ULONG_MAX;
+	       dirty_runs_empty(&set->runs) && set->run_first == ULONG_MAX;
 }
 
 /* Needs no memory: joins a range that touches, or else the nearest one. */
@@ -80,11 +77,11 @@ static void coarse_add(struct dirty_set *set, unsigned long first,
 		       unsigned long last)
 {
 	unsigned long best_gap = ULONG_MAX;
-	struct dirty_coarse *best = NULL;
+	struct dirty_run *best = NULL;
 	unsigned int i;
 
 	for (i = 0; i < set->nr_coarse; i++) {
-		struct dirty_coarse *c = &set->coarse[i];
+		struct dirty_run *c = &set->coarse[i];
 		unsigned long gap = 0;
 
 		if (first > c->last)
@@ -98,7 +95,7 @@ static void coarse_add(struct dirty_set *set, unsigned long first,
 	}
 	if (set->nr_coarse < DIRTY_SET_COARSE && (!best || best_gap)) {
 		set->coarse[set->nr_coarse++] =
-			(struct dirty_coarse){ first, last };
+			(struct dirty_run){ first, last };
 		return;
 	}
 	best->first = min(best->first, first);
@@ -111,7 +108,7 @@ static void coarse_remove(struct dirty_set *set, unsigned long first,
 	unsigned int i = 0;
 
 	while (i < set->nr_coarse) {
-		struct dirty_coarse *c = &set->coarse[i];
+		struct dirty_run *c = &set->coarse[i];
 
 		if (last < c->first || first > c->last) {
 			i++;
@@ -127,8 +124,7 @@ static void coarse_remove(struct dirty_set *set, unsigned long first,
 			/* A hole: without room for two ranges it stays dirty */
 			if (set->nr_coarse < DIRTY_SET_COARSE) {
 				set->coarse[set->nr_coarse++] =
-					(struct dirty_coarse){ last + 1,
-							       c->last };
+					(struct dirty_run){ last + 1, c->last };
 				c->last = first - 1;
 			}
 			i++;
@@ -215,19 +211,8 @@ no_memory:
 	coarse_add(set, dirty_chunk_first(index), dirty_chunk_last(index));
 }
 
-/**
- * dirty_set_settle() - Put what was added last where the rest is
- * @set: The set
- *
- * All functions that look at a set do it. May sleep.
- */
-void dirty_set_settle(struct dirty_set *set)
+static void chunks_add(struct dirty_set *set, unsigned long b, unsigned long e)
 {
-	unsigned long b = set->run_first, e = set->run_last;
-
-	if (b == ULONG_MAX)
-		return;
-	set->run_first = ULONG_MAX;
 	for (;;) {
 		unsigned long index = b >> DIRTY_CHUNK_SHIFT;
 		unsigned long end = min(e, dirty_chunk_last(index));
@@ -239,6 +224,55 @@ void dirty_set_settle(struct dirty_set *set)
 		b = end + 1;
 		cond_resched();
 	}
+}
+
+/* Runs become chunks. It is called before anything is put into the chunks of a set. */
+static void set_spill(struct dirty_set *set)
+{
+	struct dirty_runs runs = set->runs;
+	struct dirty_block *block;
+	unsigned int i;
+
+	if (dirty_runs_empty(&runs))
+		return;
+	set->runs = (struct dirty_runs){};
+	for (block = runs.head; block; block = block->next) {
+		for (i = 0; i < block->nr; i++)
+			chunks_add(set, block->run[i].first, block->run[i].last);
+		cond_resched();
+	}
+	dirty_runs_destroy(&runs);
+}
+
+/* Add granules @b to @e: to the runs, unless there are chunks or should be. */
+static void granules_add(struct dirty_set *set, unsigned long b, unsigned long e)
+{
+	int rc = -ENOSPC;
+
+	if (xa_empty(&set->chunks))
+		rc = dirty_runs_add(&set->runs, b, e);
+	if (rc == -ENOSPC) {
+		set_spill(set);
+		chunks_add(set, b, e);
+	} else if (rc) {
+		coarse_add(set, b, e);
+	}
+}
+
+/**
+ * dirty_set_settle() - Put what was added last where the rest is
+ * @set: The set
+ *
+ * All functions that look at a set do it. May sleep.
+ */
+void dirty_set_settle(struct dirty_set *set)
+{
+	unsigned long b = set->run_first;
+
+	if (b == ULONG_MAX)
+		return;
+	set->run_first = ULONG_MAX;
+	granules_add(set, b, set->run_last);
 }
 
 /**
@@ -253,10 +287,23 @@ bool dirty_set_only_run(const struct dirty_set *set, unsigned long *first,
 			unsigned long *last)
 {
 	if (set->run_first == ULONG_MAX || set->nr_coarse ||
-	    !xa_empty(&set->chunks))
+	    !xa_empty(&set->chunks) || !dirty_runs_empty(&set->runs))
 		return false;
 	*first = set->run_first << set->shift;
 	*last = set->run_last << set->shift | ((1UL << set->shift) - 1);
+	return true;
+}
+
+/* Put what was added last into the word of @cur that has it all; false if none has. */
+static bool cur_add(struct dirty_set *set)
+{
+	unsigned long lo = set->run_first % DIRTY_CHUNK_BITS;
+
+	if (!set->cur || set->run_first >> DIRTY_CHUNK_SHIFT != set->cur_index ||
+	    set->run_first / BITS_PER_LONG != set->run_last / BITS_PER_LONG)
+		return false;
+	set->cur->words[lo / BITS_PER_LONG] |=
+		BITMAP_FIRST_WORD_MASK(lo) & BITMAP_LAST_WORD_MASK(set->run_last + 1);
 	return true;
 }
 
@@ -264,13 +311,11 @@ bool dirty_set_only_run(const struct dirty_set *set, unsigned long *first,
 static noinline void begin_run(struct dirty_set *set, unsigned long b,
 			       unsigned long e)
 {
-	/* The usual case where dirty pages are scattered, and nothing but faster */
-	if (set->cur && set->run_first == set->run_last &&
-	    set->run_first >> DIRTY_CHUNK_SHIFT == set->cur_index) {
-		__set_bit(set->run_first % DIRTY_CHUNK_BITS, set->cur->words);
-	} else {
+	/* The usual cases where dirty pages are scattered, and nothing but faster */
+	if (set->run_first == ULONG_MAX ||
+	    (!cur_add(set) &&
+	     !dirty_runs_append(&set->runs, set->run_first, set->run_last)))
 		dirty_set_settle(set);
-	}
 	set->run_first = b;
 	set->run_last = e;
 }
@@ -317,6 +362,24 @@ static void chunk_remove(struct dirty_set *set, unsigned long index,
 		dirty_set_drop_chunk(set, index);
 }
 
+static void granules_remove(struct dirty_set *set, unsigned long b,
+			    unsigned long e)
+{
+	unsigned long index;
+	void *entry;
+
+	if (dirty_runs_remove(&set->runs, b, e) == -ENOSPC)
+		set_spill(set);
+	xa_for_each_range(&set->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
+			  e >> DIRTY_CHUNK_SHIFT) {
+		unsigned long lo = max(b, dirty_chunk_first(index));
+		unsigned long hi = min(e, dirty_chunk_last(index));
+
+		chunk_remove(set, index, entry, lo & (DIRTY_CHUNK_BITS - 1),
+			     hi & (DIRTY_CHUNK_BITS - 1));
+	}
+}
+
 /**
  * dirty_set_remove() - Mark a range clean
  * @set: The set
@@ -332,8 +395,6 @@ void dirty_set_remove(struct dirty_set *set, unsigned long first,
 	unsigned long mask = (1UL << set->shift) - 1;
 	unsigned long b = (first >> set->shift) + !!(first & mask);
 	unsigned long e = last >> set->shift;
-	unsigned long index;
-	void *entry;
 
 	if ((last & mask) != mask) {
 		if (!e)
@@ -345,14 +406,7 @@ void dirty_set_remove(struct dirty_set *set, unsigned long first,
 	dirty_set_settle(set);
 	if (unlikely(set->nr_coarse))
 		coarse_remove(set, b, e);
-	xa_for_each_range(&set->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
-			  e >> DIRTY_CHUNK_SHIFT) {
-		unsigned long lo = max(b, dirty_chunk_first(index));
-		unsigned long hi = min(e, dirty_chunk_last(index));
-
-		chunk_remove(set, index, entry, lo & (DIRTY_CHUNK_BITS - 1),
-			     hi & (DIRTY_CHUNK_BITS - 1));
-	}
+	granules_remove(set, b, e);
 }
 
 /**
@@ -425,7 +479,8 @@ static void set_swap(struct dirty_set *a, struct dirty_set *b)
 void dirty_set_merge(struct dirty_set *dst, struct dirty_set *src)
 {
 	/* The smaller one moves; into an empty set that is nothing */
-	if (src->nr_chunks > dst->nr_chunks)
+	if (src->nr_chunks + src->runs.nr_blocks >
+	    dst->nr_chunks + dst->runs.nr_blocks)
 		set_swap(dst, src);
 	dirty_set_move(dst, src, 0, ULONG_MAX);
 	xa_destroy(&src->chunks);
@@ -470,7 +525,7 @@ static void chunk_split(struct dirty_set *dst, struct dirty_set *src,
 static void coarse_split(struct dirty_set *dst, struct dirty_set *src,
 			 unsigned int i, unsigned long b, unsigned long e)
 {
-	struct dirty_coarse c = src->coarse[i];
+	struct dirty_run c = src->coarse[i];
 
 	coarse_add(dst, max(c.first, b), min(c.last, e));
 	src->coarse[i] = src->coarse[--src->nr_coarse];
@@ -482,7 +537,8 @@ static void coarse_split(struct dirty_set *dst, struct dirty_set *src,
 
 /*
  * Take all of @src, if @dst is empty and every chunk of @src touches granules
- * @b to @e; and give back what of the chunks at the ends lies outside.
+ * @b to @e; and give back what of the chunks at the ends lies outside. Runs must be
+ * inside.
  */
 static bool set_take(struct dirty_set *dst, struct dirty_set *src,
 		     unsigned long b, unsigned long e)
@@ -491,6 +547,9 @@ static bool set_take(struct dirty_set *dst, struct dirty_set *src,
 	void *entry;
 
 	if (!dirty_set_empty(dst) || src->nr_coarse)
+		return false;
+	if (!dirty_runs_empty(&src->runs) &&
+	    !dirty_runs_within(&src->runs, b, e))
 		return false;
 	if (xa_find(&src->chunks, &index, ULONG_MAX, XA_PRESENT) &&
 	    index < b >> DIRTY_CHUNK_SHIFT)
@@ -512,6 +571,35 @@ static bool set_take(struct dirty_set *dst, struct dirty_set *src,
 	return true;
 }
 
+/* Mark in @dst what @src has as runs in granules @b to @e. */
+static void runs_copy(struct dirty_set *dst, struct dirty_set *src,
+		      unsigned long b, unsigned long e)
+{
+	struct dirty_run *run;
+
+	while ((run = dirty_runs_next(&src->runs, b)) && run->first <= e) {
+		granules_add(dst, max(run->first, b), min(run->last, e));
+		if (run->last >= e)
+			break;
+		b = run->last + 1;
+		cond_resched();
+	}
+}
+
+/* All that is dirty is what was added last: see whether that moves as it is. */
+static bool last_run_move(struct dirty_set *dst, struct dirty_set *src,
+			  unsigned long b, unsigned long e)
+{
+	unsigned long first, last;
+
+	if (!dirty_set_only_run(src, &first, &last) || src->run_first < b ||
+	    src->run_last > e)
+		return false;
+	src->run_first = ULONG_MAX;
+	dirty_set_add(dst, first, last);
+	return true;
+}
+
 /**
  * dirty_set_move() - Move what is in a range from one set to another
  * @dst: Where to
@@ -530,9 +618,14 @@ void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 	unsigned int i;
 	void *entry;
 
+	if (last_run_move(dst, src, b, e))
+		return;
 	dirty_set_settle(src);
 	if (set_take(dst, src, b, e))
 		return;
+	runs_copy(dst, src, b, e);
+	if (dirty_runs_remove(&src->runs, b, e) == -ENOSPC)
+		set_spill(src);
 	xa_for_each_range(&src->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
 			  e >> DIRTY_CHUNK_SHIFT) {
 		unsigned long lo = max(b, dirty_chunk_first(index));
@@ -540,6 +633,7 @@ void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 
 		if (!(index % 1024))
 			cond_resched();
+		set_spill(dst);
 		if (hi - lo == DIRTY_CHUNK_BITS - 1)
 			chunk_move(dst, src, index);
 		else
@@ -586,11 +680,14 @@ void dirty_set_copy(struct dirty_set *dst, struct dirty_set *src,
 	void *entry;
 
 	dirty_set_settle(src);
+	runs_copy(dst, src, b, e);
 	xa_for_each_range(&src->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
-			  e >> DIRTY_CHUNK_SHIFT)
+			  e >> DIRTY_CHUNK_SHIFT) {
+		set_spill(dst);
 		chunk_copy(dst, index, entry);
+	}
 	for (i = 0; i < src->nr_coarse; i++) {
-		const struct dirty_coarse *c = &src->coarse[i];
+		const struct dirty_run *c = &src->coarse[i];
 
 		if (c->first <= e && c->last >= b)
 			coarse_add(dst, c->first, c->last);

@@ -14,6 +14,8 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
+#include "dirty_runs.h"
+
 #define DIRTY_CHUNK_SHIFT	12
 #define DIRTY_CHUNK_BITS	(1UL << DIRTY_CHUNK_SHIFT)
 #define DIRTY_CHUNK_WORDS	(DIRTY_CHUNK_BITS / BITS_PER_LONG)
@@ -30,27 +32,18 @@ struct dirty_chunk {
 };
 
 /**
- * struct dirty_coarse - A range that is dirty as a whole, in granules
- * @first: First granule
- * @last: Last granule, inclusive
- */
-struct dirty_coarse {
-	unsigned long first;
-	unsigned long last;
-};
-
-/**
  * struct dirty_set - Sparse set of dirty IOVA
+ * @runs: Dirty pages as runs, until they are dense. Empty while there are @chunks
  * @chunks: Index granule >> DIRTY_CHUNK_SHIFT. Holds a struct dirty_chunk, or
  *	an xarray value when all granules of the chunk are dirty
  * @shift: log2 of the granule in bytes
  * @nr_chunks: Allocated chunks, for accounting
  * @nr_coarse: Entries of @coarse in use
  * @coarse: Dirty pages for which there was no memory, as ranges. Neither sorted nor
- *	disjoint from @chunks
+ *	disjoint from @runs and @chunks
  * @cur_index: Index of @cur
  * @cur: The chunk that was used last, or NULL
- * @run_first: First granule of what was added last and is in no chunk yet;
+ * @run_first: First granule of what was added last and is nowhere else yet;
  *	ULONG_MAX when there is none
  * @run_last: Last granule of it, inclusive
  *
@@ -58,11 +51,12 @@ struct dirty_coarse {
  * with dirty_set_destroy().
  */
 struct dirty_set {
+	struct dirty_runs runs;
 	struct xarray chunks;
 	unsigned int shift;
 	unsigned int nr_coarse;
 	unsigned long nr_chunks;
-	struct dirty_coarse coarse[DIRTY_SET_COARSE];
+	struct dirty_run coarse[DIRTY_SET_COARSE];
 	unsigned long cur_index;
 	struct dirty_chunk *cur;
 	unsigned long run_first;

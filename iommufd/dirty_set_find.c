@@ -18,7 +18,7 @@ static bool coarse_next(const struct dirty_set *set, unsigned long first,
 	unsigned int i;
 
 	for (i = 0; i < set->nr_coarse; i++) {
-		const struct dirty_coarse *c = &set->coarse[i];
+		const struct dirty_run *c = &set->coarse[i];
 		unsigned long start = max(c->first, first);
 
 		if (start > last || c->last < first)
@@ -30,6 +30,19 @@ static bool coarse_next(const struct dirty_set *set, unsigned long first,
 		}
 	}
 	return found;
+}
+
+/* The first run that ends at or after @first, unless it begins after @last. */
+static bool runs_next(struct dirty_set *set, unsigned long first,
+		      unsigned long last, unsigned long *at, unsigned long *end)
+{
+	struct dirty_run *run = dirty_runs_next(&set->runs, first);
+
+	if (!run || run->first > last)
+		return false;
+	*at = run->first;
+	*end = run->last;
+	return true;
 }
 
 /* First dirty granule in chunks, and the last of its run in that chunk. */
@@ -85,7 +98,8 @@ bool dirty_set_next_run(struct dirty_set *set, unsigned long first,
 	bool found;
 
 	dirty_set_settle(set);
-	found = chunks_next(set, b, e, &at, &end);
+	found = runs_next(set, b, e, &at, &end) ||
+		chunks_next(set, b, e, &at, &end);
 	if (unlikely(set->nr_coarse) && coarse_next(set, b, e, &c_at, &c_end) &&
 	    (!found || c_at <= at)) {
 		at = c_at;
@@ -144,6 +158,19 @@ unsigned long dirty_set_bytes(struct dirty_set *set)
 	return bytes;
 }
 
+/* Granules in runs */
+static unsigned long runs_count(const struct dirty_runs *runs)
+{
+	const struct dirty_block *block;
+	unsigned long count = 0;
+	unsigned int i;
+
+	for (block = runs->head; block; block = block->next)
+		for (i = 0; i < block->nr; i++)
+			count += block->run[i].last - block->run[i].first + 1;
+	return count;
+}
+
 /**
  * dirty_set_count() - Count what is dirty, in pieces
  * @set: The set
@@ -161,10 +188,12 @@ bool dirty_set_count(struct dirty_set *set, unsigned long *index,
 	void *entry;
 
 	dirty_set_settle(set);
-	if (!at)
+	if (!at) {
+		*bytes += runs_count(&set->runs) << set->shift;
 		for (i = 0; i < set->nr_coarse; i++)
 			*bytes += (set->coarse[i].last - set->coarse[i].first + 1)
 				  << set->shift;
+	}
 	xa_for_each_start(&set->chunks, at, entry, *index) {
 		struct dirty_chunk *chunk = entry;
 
@@ -181,12 +210,13 @@ bool dirty_set_count(struct dirty_set *set, unsigned long *index,
 }
 
 /**
- * dirty_set_memory() - Memory held by a set's chunks, in bytes
+ * dirty_set_memory() - Memory held by a set's runs and chunks, in bytes
  * @set: The set
  *
  * Return: Bytes, without the nodes of the tree.
  */
 unsigned long dirty_set_memory(const struct dirty_set *set)
 {
-	return set->nr_chunks * sizeof(struct dirty_chunk);
+	return set->nr_chunks * sizeof(struct dirty_chunk) +
+	       set->runs.nr_blocks * sizeof(struct dirty_block);
 }

@@ -191,11 +191,12 @@ static int map_aliases(struct attacker *a, char *ram, size_t size, __u64 step,
 
 #define PIECES 2000ull
 #define STRIDE (16ull << 20)	/* what one chunk of a dirty set covers */
+#define DENSE 64ull		/* dirty pages with a page between them */
 
 /*
  * Dirty pages that no READ takes: scattered ones, and READs that cannot deliver. The
  * pages are the same ones again and again, so nothing but the kernel's own
- * memory grows.
+ * memory grows. Somewhere they are dense, so that a chunk of bits is kept for each.
  */
 static int hoard_dirty_pages(struct attacker *a)
 {
@@ -203,9 +204,14 @@ static int hoard_dirty_pages(struct attacker *a)
 	struct report *r = a->report;
 	struct vdev_job job;
 	__u32 tracker_id;
+	unsigned int i;
 	int rc;
 
 	rc = map_aliases(a, memory(PAGE), PAGE, STRIDE, PIECES);
+	for (i = 0; !rc && i < DENSE; i++)
+		rc = iommufd_ioas_copy(a->fd, a->ioas_id, a->ioas_id,
+				       IOVA + PIECES * STRIDE + i * 2 * PAGE, IOVA,
+				       PAGE, IOMMUFD_MAP_RW);
 	if (!rc)
 		rc = tracker_alloc(a->fd, a->ioas_id, 0, 0, 0, &tracker_id);
 	if (!rc)
@@ -219,8 +225,15 @@ static int hoard_dirty_pages(struct attacker *a)
 	rc = vdev_run(&a->dev, &job, 60000);
 	if (rc)
 		return rc;
+	job.iova = IOVA + PIECES * STRIDE;
+	job.unit = 2 * PAGE;
+	job.length = DENSE * 2 * PAGE;
+	rc = vdev_run(&a->dev, &job, 60000);
+	if (rc)
+		return rc;
 	r->n[0] = number_in(CGROUP "/memory.stat", "slab ");
-	r->rc[0] = tracker_read_bitmap(a->fd, tracker_id, IOVA, PIECES * STRIDE, PAGE,
+	r->rc[0] = tracker_read_bitmap(a->fd, tracker_id, IOVA,
+				       PIECES * STRIDE + DENSE * 2 * PAGE, PAGE,
 				       (void *)8, 0, NULL);
 	r->n[1] = number_in(CGROUP "/memory.stat", "slab ");
 	rc = tracker_info(a->fd, tracker_id, &info, NULL, 0);
@@ -254,7 +267,7 @@ TEST(kernel_memory_for_dirty_pages_is_charged)
 	ASSERT_EQ(0, sysfs_write("/tmp/hostile/cgroup.procs", self));
 	ASSERT_EQ(true, ended_well(pid));
 	EXPECT_EQ(-EFAULT, r->rc[0]);
-	EXPECT_EQ(PIECES * PAGE, r->n[2]);
+	EXPECT_EQ((PIECES + DENSE) * PAGE, r->n[2]);
 	EXPECT_LE(PIECES * 512, r->n[3]);
 	TH_LOG("%llu bytes for dirty pages, slab grew from %llu to %llu", r->n[3], r->n[0],
 	       r->n[1]);

@@ -25,6 +25,11 @@
 #define GIB (1ull << 30)
 /* Mappings of a page, each so far from the next that nothing is shared */
 #define MAPPINGS 2048ull
+/*
+ * Mappings of a page with a page between them: so dense that bits are kept and not runs,
+ * which would need a fiftieth of the memory
+ */
+#define DENSE 64ull
 /* What is left to the group, far less than they need */
 #define LEFT (256 << 10)
 
@@ -123,23 +128,31 @@ static int group_remove(void)
 	return umount(CGROUP) ? -errno : 0;
 }
 
-/* The device has written to each of the mappings, or it is as if it had. */
-static int make_dirty(struct crowd *c, unsigned int device)
+/* The device has written to a page of each unit, or it is as if it had. */
+static int make_dirty_each(struct crowd *c, unsigned int device, __u64 unit,
+			   __u64 units)
 {
 	struct vdev_job job;
 	char command[128];
 
 	if (device != LOG) {
 		snprintf(command, sizeof(command), "%u %#llx %#llx %#llx %llu 0",
-			 device, FAR, MAPPINGS * GIB, GIB, MAPPINGS);
+			 device, FAR, units * unit, unit, units);
 		return parameter_set("iommufd_virt", "set_dirty", command);
 	}
 	vdev_job_init(&job);
 	job.iova = FAR;
-	job.unit = GIB;
+	job.unit = unit;
 	job.size = 8;
-	job.length = MAPPINGS * GIB;
+	job.length = units * unit;
 	return vdev_run(&c->dev[LOG], &job, 60000);
+}
+
+static int make_dirty(struct crowd *c, unsigned int device)
+{
+	int rc = make_dirty_each(c, device, GIB, MAPPINGS);
+
+	return rc ? rc : make_dirty_each(c, device, 2 * PAGE, DENSE);
 }
 
 FIXTURE_SETUP(memory)
@@ -153,6 +166,9 @@ FIXTURE_SETUP(memory)
 		ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id,
 					      self->c.far, PAGE, FAR + i * GIB,
 					      IOMMUFD_MAP_RW));
+	for (i = 1; i < DENSE; i++)
+		ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, self->c.far, PAGE,
+					      FAR + i * 2 * PAGE, IOMMUFD_MAP_RW));
 	if (variant->end == end_detach) {
 		self->hwpt = b->ioas_id;
 		ASSERT_EQ(0, crowd_attach(&self->c, BOTH, b->ioas_id));
@@ -214,10 +230,10 @@ TEST_F(memory, is_not_worth_a_life)
 	EXPECT_EQ(0, number_in(GROUP_DIR "/memory.events", "oom_kill "));
 
 	/* Nothing is lost for that, though more may be reported. */
-	ranges = calloc(2 * MAPPINGS, sizeof(*ranges));
+	ranges = calloc(2 * MAPPINGS + DENSE, sizeof(*ranges));
 	ASSERT_NE(NULL, ranges);
 	rc = tracker_read_ranges(c->b.fd, c->b.tracker_id, FAR, MAPPINGS * GIB, PAGE,
-				 ranges, 2 * MAPPINGS, 0, &out);
+				 ranges, 2 * MAPPINGS + DENSE, 0, &out);
 	ASSERT_LE(1, rc);
 	for (i = 0; i < MAPPINGS; i++) {
 		while (n < (unsigned int)rc &&

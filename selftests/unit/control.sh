@@ -18,7 +18,7 @@ mkdir -p "$dir"
 tests_of()
 {
 	case $1 in
-	dirty_set*) echo test_dirty_set test_dirty_set_random ;;
+	dirty_runs|dirty_set*) echo test_dirty_set test_dirty_set_random ;;
 	deliver)   echo test_deliver test_deliver_random ;;
 	*)         echo "test_$1" ;;
 	esac

@@ -49,7 +49,7 @@ void scene_dirty(struct scene *s, unsigned int runs)
 	}
 }
 
-/* A few chunks for which there is no memory, or granules that alternate. */
+/* A few chunks for which there is no memory, or granules one by one, dense or not. */
 static void odd_dirty_pages(struct scene *s)
 {
 	const struct region *r = &s->m.r[0];
@@ -68,7 +68,7 @@ static void odd_dirty_pages(struct scene *s)
 		model_read(&s->m, &s->set);
 	}
 	if (rnd_chance(20)) {
-		step = rnd_between(2, 70);
+		step = rnd_between(2, rnd_chance(50) ? 70 : 400);
 		n = min(rnd_between(1, 3000), r->n / step);
 		for (i = 0; i < n; i++) {
 			model_mark(&s->m, r->first + i * step,

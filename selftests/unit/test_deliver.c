@@ -92,11 +92,35 @@ TEST every_alignment(void)
 	PASS();
 }
 
+/* Dense granules in the first word, so that the set has chunks */
+static void make_dense(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 32; i++)
+		dirty_set_add(&set, B(1 + 2 * i), E(1 + 2 * i));
+}
+
+#define DENSE_WORD 0xaaaaaaaaaaaaaaaaUL
+
 /* Words without news are not touched: their page may not even be there. */
 TEST clean_words_are_not_touched(void)
 {
 	struct dirty_read rd = bitmap_read(0, E(64 * 512 - 1), 12);
 
+	make_dense();
+	dirty_set_add(&set, B(64 * 300), E(64 * 300));
+	shim.bad = 8;
+	shim.bad_len = 299 * 8;
+	ASSERT_EQ(0, deliver(&rd));
+	ASSERT_EQ(B(33), rd.dirty);
+	ASSERT_EQ(DENSE_WORD, bits[0]);
+	ASSERT_EQ(1UL, bits[300]);
+	ASSERT_EQ(4UL, shim.nr_user);
+	memset(bits, 0, sizeof(bits));
+	shim.nr_user = 0;
+
+	rd = bitmap_read(0, E(64 * 512 - 1), 12);
 	dirty_set_add(&set, B(5), E(5));
 	dirty_set_add(&set, B(64 * 300), E(64 * 300));
 	shim.bad = 8;
@@ -109,8 +133,8 @@ TEST clean_words_are_not_touched(void)
 	PASS();
 }
 
-/* A fault in the second chunk: the first has been delivered, the second stays. */
-TEST fault_between_chunks(void)
+/* A fault in the third run: those before have been delivered, it and the last stay. */
+TEST fault_between_runs(void)
 {
 	struct dirty_read rd = bitmap_read(0, E(3 * CHUNK - 1), 12);
 
@@ -121,13 +145,69 @@ TEST fault_between_chunks(void)
 	shim.bad = CHUNK / 8 + 8;
 	shim.bad_len = 1;
 	ASSERT_EQ(-EFAULT, deliver(&rd));
-	ASSERT_EQ(B(CHUNK), rd.next);
-	ASSERT_EQ(B(1), rd.dirty);
-	ASSERT_EQ(B(3), dirty_set_bytes(&set));
+	ASSERT_EQ(B(CHUNK + 70), rd.next);
+	ASSERT_EQ(B(2), rd.dirty);
+	ASSERT_EQ(B(2), dirty_set_bytes(&set));
 	ASSERT_EQ(2UL, bits[0]);
+	ASSERT_EQ(1UL, bits[CHUNK / 64]);
+	ASSERT_EQ(0UL, bits[2 * CHUNK / 64]);
+	shim.bad_len = 0;
+	ASSERT_EQ(0, dirty_deliver(&rd, &set, rd.next, rd.last));
+	ASSERT_EQ(1UL << 6, bits[CHUNK / 64 + 1]);
+	ASSERT_EQ(1UL, bits[2 * CHUNK / 64]);
+	ASSERT(dirty_set_empty(&set));
+
+	/* In the first: all stay */
+	rd = bitmap_read(0, E(3 * CHUNK - 1), 12);
+	dirty_set_add(&set, 0, 0);
+	dirty_set_add(&set, B(CHUNK), E(CHUNK));
+	shim.bad = 0;
+	shim.bad_len = 1;
+	ASSERT_EQ(-EFAULT, deliver(&rd));
+	ASSERT_EQ(0UL, rd.next);
+	ASSERT_EQ(B(2), dirty_set_bytes(&set));
+	PASS();
+}
+
+/* A fault in the second chunk: the first has been delivered, the second stays. */
+TEST fault_between_chunks(void)
+{
+	struct dirty_read rd = bitmap_read(0, E(3 * CHUNK - 1), 12);
+
+	make_dense();
+	dirty_set_add(&set, B(CHUNK), E(CHUNK));
+	dirty_set_add(&set, B(CHUNK + 70), E(CHUNK + 70));
+	dirty_set_add(&set, B(2 * CHUNK), E(2 * CHUNK));
+	shim.bad = CHUNK / 8 + 8;
+	shim.bad_len = 1;
+	ASSERT_EQ(-EFAULT, deliver(&rd));
+	ASSERT_EQ(B(CHUNK), rd.next);
+	ASSERT_EQ(B(32), rd.dirty);
+	ASSERT_EQ(B(3), dirty_set_bytes(&set));
+	ASSERT_EQ(DENSE_WORD, bits[0]);
 	/* Half of a chunk that failed may be there; it comes again */
 	ASSERT_EQ(1UL, bits[CHUNK / 64]);
 	ASSERT_EQ(0UL, bits[2 * CHUNK / 64]);
+	PASS();
+}
+
+/* A run that is longer than what is filled in one go */
+TEST long_run(void)
+{
+	unsigned long n = 64 * 9000, i;
+	static u64 all[9001];
+	struct dirty_read rd;
+
+	rd = (struct dirty_read){ .last = E(n - 1), .shift = 12, .bitmap = all };
+	shim_user(all, sizeof(all));
+	all[0] = 1;
+	dirty_set_add(&set, B(3), E(n - 2));
+	ASSERT_EQ(0, deliver(&rd));
+	ASSERT_EQ(~6ULL, all[0]);
+	for (i = 1; i < 8999; i++)
+		ASSERT_EQ(~0ULL, all[i]);
+	ASSERT_EQ(~0ULL >> 1, all[8999]);
+	ASSERT_EQ(0ULL, all[9000]);
 	PASS();
 }
 
@@ -316,6 +396,8 @@ int main(int argc, char **argv)
 	SET_TEARDOWN(teardown, NULL);
 	RUN_TEST(every_alignment);
 	RUN_TEST(clean_words_are_not_touched);
+	RUN_TEST(fault_between_runs);
+	RUN_TEST(long_run);
 	RUN_TEST(fault_between_chunks);
 	RUN_TEST(folded);
 	RUN_TEST(spread);

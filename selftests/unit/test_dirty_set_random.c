@@ -49,6 +49,31 @@ static unsigned int pick_shift(void)
 	return shifts[rnd_below(sizeof(shifts) / sizeof(*shifts))];
 }
 
+/* In order, with gaps between them, and in a list that can be walked both ways. */
+static enum greatest_test_res check_runs(const struct dirty_runs *runs)
+{
+	const struct dirty_block *block, *prev = NULL;
+	unsigned long blocks = 0, i, end = 0;
+	bool cur = !runs->cur;
+
+	for (block = runs->head; block; prev = block, block = block->next) {
+		EXPECT_RANDOM(block->prev == prev);
+		EXPECT_RANDOM(block->nr >= 1 && block->nr <= DIRTY_BLOCK_RUNS);
+		for (i = 0; i < block->nr; i++) {
+			EXPECT_RANDOM(block->run[i].first <= block->run[i].last);
+			EXPECT_RANDOM((!blocks && !i) ||
+				      block->run[i].first > end + 1);
+			end = block->run[i].last;
+		}
+		cur |= block == runs->cur;
+		blocks++;
+	}
+	EXPECT_RANDOM(runs->tail == prev);
+	EXPECT_RANDOM(cur);
+	EXPECT(blocks == runs->nr_blocks, "%lu, %lu", blocks, runs->nr_blocks);
+	PASS();
+}
+
 /* What must hold of a set by itself, at any time. */
 static enum greatest_test_res check_shape(struct dirty_set *set)
 {
@@ -56,6 +81,9 @@ static enum greatest_test_res check_shape(struct dirty_set *set)
 	void *entry;
 	unsigned int i;
 
+	CHECK_CALL(check_runs(&set->runs));
+	EXPECT_RANDOM(xa_empty(&set->chunks) || dirty_runs_empty(&set->runs));
+	EXPECT_RANDOM(!set->cur || !xa_empty(&set->chunks));
 	xa_for_each(&set->chunks, index, entry) {
 		struct dirty_chunk *chunk = entry;
 		unsigned long any = 0;
@@ -68,10 +96,25 @@ static enum greatest_test_res check_shape(struct dirty_set *set)
 		EXPECT(any, "chunk %lu is all clear", index);
 	}
 	EXPECT(chunks == set->nr_chunks, "%lu, %lu", chunks, set->nr_chunks);
-	EXPECT_RANDOM(dirty_set_memory(set) == chunks * sizeof(struct dirty_chunk));
+	EXPECT_RANDOM(dirty_set_memory(set) ==
+		      chunks * sizeof(struct dirty_chunk) +
+		      set->runs.nr_blocks * sizeof(struct dirty_block));
 	EXPECT_RANDOM(set->nr_coarse <= DIRTY_SET_COARSE);
 	for (i = 0; i < set->nr_coarse; i++)
 		EXPECT_RANDOM(set->coarse[i].first <= set->coarse[i].last);
+	PASS();
+}
+
+/* The same in pieces, as INFO counts it */
+static enum greatest_test_res check_count(struct dirty_set *set, u64 want)
+{
+	unsigned long index = 0;
+	u64 bytes = 0;
+
+	while (dirty_set_count(set, &index, 3, &bytes))
+		;
+	EXPECT(bytes == want, "%#llx, %#llx", (unsigned long long)bytes,
+	       (unsigned long long)want);
 	PASS();
 }
 
@@ -84,6 +127,8 @@ static enum greatest_test_res check_exact(struct dirty_set *set,
 	CHECK_CALL(check_shape(set));
 	EXPECT_RANDOM(model_same(m, set));
 	EXPECT_RANDOM(overflow || dirty_set_bytes(set) == count << m->shift);
+	if (!overflow)
+		CHECK_CALL(check_count(set, count << m->shift));
 	EXPECT_RANDOM(dirty_set_empty(set) == !count);
 	EXPECT_RANDOM(set->nr_coarse == 0);
 	PASS();
@@ -118,12 +163,39 @@ static enum greatest_test_res check_run(struct dirty_set *set,
 	PASS();
 }
 
-/* The model of dirty_set_copy(): whole chunks. */
-static void copy_chunks(struct model *dst, const struct model *src,
-			unsigned long first, unsigned long last)
+/* dirty_set_copy() and its model: chunks are copied as a whole. */
+static void copy_granules(struct dirty_set *set, struct model *m, unsigned int i,
+			  unsigned long first, unsigned long last)
 {
-	model_also(dst, src, (first >> src->shift) & ~(CHUNK - 1),
-		   (last >> src->shift) | (CHUNK - 1));
+	unsigned long part;
+
+	dirty_set_settle(&set[!i]);
+	part = xa_empty(&set[!i].chunks) ? 0 : CHUNK - 1;
+	dirty_set_copy(&set[i], &set[!i], first, last);
+	model_also(&m[i], &m[!i], (first >> m[i].shift) & ~part,
+		   (last >> m[i].shift) | part);
+}
+
+/* Many short runs, so far from one another that they may stay runs, in any order. */
+static void sprinkle(struct dirty_set *set, struct model *m)
+{
+	const struct region *r = &m->r[rnd_below(m->nr)];
+	unsigned long step = rnd_between(2, rnd_chance(30) ? 150 : 600);
+	unsigned long begin = rnd_below(step), n = rnd_between(1, 400), i;
+	unsigned long stride = rnd_chance(50) ? 1 : 389;
+
+	n = min(n, r->n / step);
+	if (rnd_chance(50))
+		begin += rnd_below(r->n - n * step + 1);
+	for (i = 0; i < n; i++) {
+		unsigned long b = begin + i * stride % n * step;
+
+		if (b >= r->n)
+			continue;
+		b += r->first;
+		dirty_set_add(set, b << m->shift, b << m->shift);
+		model_mark(m, b, b, 1);
+	}
 }
 
 static void move_granules(struct model *dst, struct model *src,
@@ -139,15 +211,16 @@ static void change(struct dirty_set *set, struct model *m)
 	unsigned long first, last;
 
 	pick_range(&m[0], &first, &last);
-	if (what < 55) {
+	if (what < 4) {
+		sprinkle(&set[i], &m[i]);
+	} else if (what < 55) {
 		dirty_set_add(&set[i], first, last);
 		model_add(&m[i], first, last);
 	} else if (what < 90) {
 		dirty_set_remove(&set[i], first, last);
 		model_remove(&m[i], first, last);
 	} else if (what < 92) {
-		dirty_set_copy(&set[i], &set[!i], first, last);
-		copy_chunks(&m[i], &m[!i], first, last);
+		copy_granules(set, m, i, first, last);
 	} else if (what < 95) {
 		dirty_set_move(&set[i], &set[!i], first, last);
 		move_granules(&m[i], &m[!i], first, last);
@@ -157,6 +230,18 @@ static void change(struct dirty_set *set, struct model *m)
 	} else {
 		dirty_set_destroy(&set[i]);
 		model_zero(&m[i]);
+	}
+}
+
+/* Short runs with short gaps */
+static void make_dense(struct dirty_set *set, struct model *m)
+{
+	const struct region *r = &m->r[rnd_below(m->nr)];
+	unsigned long b;
+
+	for (b = r->first; b < r->first + min(4ul * DIRTY_BLOCK_RUNS, r->n); b += 2) {
+		dirty_set_add(set, b << m->shift, b << m->shift);
+		model_mark(m, b, b, 1);
 	}
 }
 
@@ -171,6 +256,10 @@ static void make_pair(struct dirty_set *set, struct model *m)
 		dirty_set_init(&set[i], shift);
 		model_init(&m[i], shift, n);
 	}
+	/* Half of them begin with bits and not with runs */
+	for (i = 0; i < 2; i++)
+		if (rnd_chance(50))
+			make_dense(&set[i], &m[i]);
 }
 
 /* Nothing is left, in the sets or of their memory. */

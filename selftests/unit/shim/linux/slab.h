@@ -17,6 +17,16 @@ static inline void *kzalloc(size_t size, gfp_t gfp)
 	return shim_alloc(size);
 }
 
+static inline void *kmalloc(size_t size, gfp_t gfp)
+{
+	void *p = kzalloc(size, gfp);
+
+	/* What it was before */
+	if (p)
+		memset(p, 0xa5, size);
+	return p;
+}
+
 static inline void kfree(const void *p)
 {
 	shim_free((void *)p);
