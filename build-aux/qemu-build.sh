@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # qemu-build.sh: "make qemu-build". Build Debian 13's QEMU with the patches of
-# contrib/qemu, so that its iommufd backend uses the dirty tracker:
+# contrib/qemu, so that its iommufd backend uses the dirty tracker, and those of
+# contrib/qemu/iommu, so that its intel-iommu can set dirty bits:
 # build/qemu/patched/qemu-system-x86_64. For x86 guests only, and without what a
 # guest on a serial port does not need: seven minutes on two processors.
 #
@@ -21,6 +22,7 @@ work=$BUILD/qemu
 result=$work/patched
 log=$work/build.log
 header=$TOP/uapi/linux/iommufd_dirty.h
+patches=("$TOP"/contrib/qemu/*.patch "$TOP"/contrib/qemu/iommu/*.patch)
 
 # fetch_source: orig and Debian's part, in $work/source
 fetch_source()
@@ -87,7 +89,7 @@ unpack()
 		p=$(find "$tree/debian/patches" -name "$p.patch")
 		[ -z "$p" ] || apply "$p"
 	done
-	for p in "$TOP"/contrib/qemu/*.patch; do
+	for p in "${patches[@]}"; do
 		apply "$p"
 	done
 	# As scripts/update-linux-headers.sh would
@@ -136,7 +138,7 @@ flock -n 6 || {
 	flock 6
 }
 : >"$log"
-identity=$({ cat "$0" "$TOP"/contrib/qemu/*.patch
+identity=$({ cat "$0" "${patches[@]}"
 	gcc -fpreprocessed -dD -E -P "$header"; } | sha256sum)
 if [ "$(cat "$result/.identity" 2>/dev/null)" != "$identity" ]; then
 	fetch_source
