@@ -13,7 +13,7 @@ LIB_TOP := $(LIB_DIR)/../..
 LIB_HDRS := $(OUT)/include/linux/iommufd.h $(OUT)/include/linux/vfio.h
 LIB_CFLAGS := -D_GNU_SOURCE -I$(OUT)/include -I$(LIB_TOP)/uapi \
 	-I$(LIB_TOP)/drivers/virt -I$(LIB_DIR)
-LIB_OBJS := $(addprefix $(OUT)/lib/,feature.o iommufd.o log.o sysfs.o \
+LIB_OBJS := $(addprefix $(OUT)/lib/,edu.o feature.o iommufd.o log.o sysfs.o \
 	truth.o vdev.o vf.o)
 
 $(LIB_HDRS): $(OUT)/include/linux/%.h: $(UAPI)/linux/%.h
