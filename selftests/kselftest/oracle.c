@@ -37,13 +37,47 @@ int oracle_open(struct oracle *o)
 	return o->truth_fd < 0 ? o->truth_fd : 0;
 }
 
+/**
+ * oracle_open_own() - Begin without a log; oracle_wrote() says what was written
+ * @o: The oracle
+ * @leaf: Bytes of the largest leaf
+ */
+int oracle_open_own(struct oracle *o, __u64 leaf)
+{
+	*o = (struct oracle){ .truth_fd = -1, .leaf = leaf };
+	return 0;
+}
+
 /** oracle_close() - Free everything */
 void oracle_close(struct oracle *o)
 {
 	while (o->nr_events)
 		free(o->events[--o->nr_events].bits);
 	free(o->events);
-	close(o->truth_fd);
+	free(o->recs);
+	if (o->truth_fd >= 0)
+		close(o->truth_fd);
+}
+
+/**
+ * oracle_wrote() - Writes by a device that the platform does not know
+ * @recs: The writes; copied
+ * @nr_recs: How many
+ */
+int oracle_wrote(struct oracle *o, const struct virt_truth_rec *recs,
+		 unsigned int nr_recs)
+{
+	struct virt_truth_rec *all;
+
+	if (!nr_recs)
+		return 0;
+	all = realloc(o->recs, (o->nr_recs + nr_recs) * sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	memcpy(all + o->nr_recs, recs, nr_recs * sizeof(*all));
+	o->recs = all;
+	o->nr_recs += nr_recs;
+	return 0;
 }
 
 /** oracle_started() - Call when START has returned */
@@ -568,6 +602,38 @@ static void check_record(struct oracle *o, __u64 **left,
 	}
 }
 
+/* The rest of the leaves that a write made dirty */
+static void explain_leaves(const struct oracle *o, __u64 **left,
+			   const struct virt_truth_rec *rec)
+{
+	__u64 at = rec->iova & ~(o->leaf - 1);
+
+	for (; at < rec->iova + rec->length || at % o->leaf; at += ORACLE_PAGE)
+		explain(o, left, at, rec->begin_ns, rec->end_ns);
+}
+
+/* A CONSERVATIVE unmap; a READ at the same time may take what it marks. */
+static void explain_unmap(const struct oracle *o, __u64 **left,
+			  const struct oracle_event *unmap)
+{
+	__u64 at;
+	unsigned int i;
+
+	for (i = 0; i < o->nr_events; i++) {
+		const struct oracle_event *e = &o->events[i];
+
+		if (!e->bits || e->end_ns < unmap->begin_ns ||
+		    e->begin_ns > unmap->end_ns)
+			continue;
+		for (at = 0; at < unmap->length; at += ORACLE_PAGE) {
+			__u64 page = (unmap->iova + at - e->iova) / ORACLE_PAGE;
+
+			if (covers(e, unmap->iova + at))
+				left[i][page / 64] &= ~(1ull << (page % 64));
+		}
+	}
+}
+
 static __u64 count_bits(const __u64 *bits, __u64 length)
 {
 	__u64 i, n = 0;
@@ -575,6 +641,22 @@ static __u64 count_bits(const __u64 *bits, __u64 length)
 	for (i = 0; i < length / ORACLE_PAGE / 64 + 1; i++)
 		n += __builtin_popcountll(bits[i]);
 	return n;
+}
+
+static void print_stray(struct oracle *o, const struct oracle_event *e,
+			const __u64 *left)
+{
+	__u64 i, n = count_bits(left, e->length);
+
+	if (!o->strays)
+		for (i = 0; i < e->length / ORACLE_PAGE; i++)
+			if (left[i / 64] >> (i % 64) & 1) {
+				printf("# %llu pages that nobody wrote, from 0x%llx on, in a %s\n",
+				       n, e->iova + i * ORACLE_PAGE,
+				       e->unmap ? "UNMAP" : "READ");
+				break;
+			}
+	o->strays += n;
 }
 
 /**
@@ -604,12 +686,24 @@ int oracle_check(struct oracle *o)
 			goto out;
 		memcpy(left[i], e->bits, words * 8);
 	}
-	while ((n = truth_read(o->truth_fd, recs, BATCH)) > 0)
+	for (i = 0; i < o->nr_recs; i++)
+		check_record(o, left, &o->recs[i]);
+	n = 0;
+	while (o->truth_fd >= 0 &&
+	       (n = truth_read(o->truth_fd, recs, BATCH)) > 0)
 		for (i = 0; i < (unsigned int)n; i++)
 			check_record(o, left, &recs[i]);
 	for (i = 0; i < o->nr_events; i++)
 		if (left[i])
 			o->over += count_bits(left[i], o->events[i].length);
+	for (i = 0; o->leaf && i < o->nr_recs; i++)
+		explain_leaves(o, left, &o->recs[i]);
+	for (i = 0; o->leaf && i < o->nr_events; i++)
+		if (o->events[i].unmap && !o->events[i].races)
+			explain_unmap(o, left, &o->events[i]);
+	for (i = 0; o->leaf && i < o->nr_events; i++)
+		if (left[i] && count_bits(left[i], o->events[i].length))
+			print_stray(o, &o->events[i], left[i]);
 out:
 	for (i = 0; left && i < o->nr_events; i++)
 		free(left[i]);

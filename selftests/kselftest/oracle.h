@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <linux/types.h>
 
+#include "virt_dma.h"
+
 #define ORACLE_PAGE 4096ull
 #define ORACLE_READERS 8
 
@@ -50,25 +52,34 @@ struct oracle_event {
 
 /**
  * struct oracle - What was reported, and the verdict
- * @truth_fd: /dev/virt-truth
+ * @truth_fd: /dev/virt-truth, or -1: only what oracle_wrote() gets was written
+ * @leaf: With own records, bytes of the largest leaf, which is dirty as a whole
  * @start_ns: When START had returned
  * @events: READs and UNMAPs; oracle_check() puts them in order of @begin_ns
  * @nr_events: How many
- * @writes: Records checked
+ * @recs: Writes by devices that the platform does not know
+ * @nr_recs: How many
+ * @writes: Pages of records checked
  * @reported: Pages reported, by all READs
  * @over: Of these, pages that were not written since they were last reported
+ * @strays: Of those, with own records, pages in whose leaf nobody had written either,
+ *	without what a CONSERVATIVE unmap reported
  * @lost: Writes that should have been reported
  * @lost_iova: Address of the first of them
  * @lost_begin_ns: When it began
  */
 struct oracle {
 	int truth_fd;
+	__u64 leaf;
 	__u64 start_ns;
 	struct oracle_event *events;
 	unsigned int nr_events;
+	struct virt_truth_rec *recs;
+	unsigned int nr_recs;
 	__u64 writes;
 	__u64 reported;
 	__u64 over;
+	__u64 strays;
 	__u64 lost;
 	__u64 lost_iova;
 	__u64 lost_begin_ns;
@@ -113,6 +124,7 @@ struct oracle_readers {
 
 __u64 oracle_now(void);
 int oracle_open(struct oracle *o);
+int oracle_open_own(struct oracle *o, __u64 leaf);
 void oracle_close(struct oracle *o);
 void oracle_started(struct oracle *o);
 int oracle_unmap(struct oracle *o, int fd, __u32 ioas_id, __u64 iova,
@@ -133,6 +145,8 @@ int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
 		       unsigned int kill_us);
 int oracle_loop_begin(struct oracle_loop *l);
 int oracle_loop_end(struct oracle *o, struct oracle_loop *l);
+int oracle_wrote(struct oracle *o, const struct virt_truth_rec *recs,
+		 unsigned int nr_recs);
 int oracle_check(struct oracle *o);
 
 #endif

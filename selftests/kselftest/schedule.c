@@ -10,8 +10,8 @@
 #include "../lib/iommufd.h"
 #include "../lib/random.h"
 #include "../lib/sysfs.h"
-#include "../lib/vdev.h"
 #include "oracle.h"
+#include "requester.h"
 #include "schedule.h"
 
 #define MAX_DEVICES 8
@@ -29,7 +29,7 @@ struct run {
 	__u32 ioas_id;
 	__u32 tracker_id;
 	struct oracle oracle;
-	struct vdev dev[MAX_DEVICES];
+	struct requester dev[MAX_DEVICES];
 	unsigned int nr_dev;
 	bool attached[MAX_DEVICES];
 	__u32 hwpt_id[MAX_DEVICES];
@@ -102,7 +102,7 @@ static int step_job(struct run *r)
 		n = 1 + n % 200;
 	if (!r->mapped[slot] || !r->attached[i])
 		return 0;
-	rc = vdev_stop(&r->dev[i]);
+	rc = requester_stop(&r->dev[i]);
 	if (rc)
 		return fail(r, "stop", rc);
 	vdev_job_init(&job);
@@ -114,12 +114,13 @@ static int step_job(struct run *r)
 	job.seed = rnd(r, 1u << 30);
 	job.sweeps = 1 + rnd(r, 3);
 	job.rate = rnd(r, 2) ? 0 : 20000;
-	rc = vdev_start(&r->dev[i], &job);
+	rc = requester_start(&r->dev[i], &job, r->ram + slot * SLOT_SIZE +
+						first * ORACLE_PAGE);
 	if (rc)
 		return fail(r, "start job", rc);
 	/* Sometimes let it finish, sometimes let it run into what comes next */
 	if (rnd(r, 2)) {
-		rc = vdev_wait(&r->dev[i], 20000);
+		rc = requester_wait(&r->dev[i], 20000);
 		if (rc)
 			return fail(r, "wait for job", rc);
 	}
@@ -171,8 +172,8 @@ static int step_read(struct run *r)
 /* To a domain that others use too, or to one of its own. */
 static int attach(struct run *r, unsigned int i)
 {
-	int rc = vdev_attach(&r->dev[i],
-			     rnd(r, 3) ? r->ioas_id : r->hwpt_id[i], NULL);
+	int rc = requester_attach(&r->dev[i],
+				  rnd(r, 3) ? r->ioas_id : r->hwpt_id[i]);
 
 	if (rc)
 		return fail(r, "attach", rc);
@@ -188,7 +189,7 @@ static int step_attach(struct run *r)
 	/* Twice means a replace */
 	if (!r->attached[i] || rnd(r, 2))
 		return attach(r, i);
-	rc = vdev_detach(&r->dev[i]);
+	rc = requester_detach(&r->dev[i]);
 	if (rc)
 		return fail(r, "detach", rc);
 	r->attached[i] = false;
@@ -262,12 +263,13 @@ static int delays_set(struct run *r, unsigned int us)
 
 static int hwpt_alloc(struct run *r, unsigned int i)
 {
-	int rc = iommufd_hwpt_alloc(r->fd, r->dev[i].dev_id, r->ioas_id,
+	__u32 dev_id = requester_dev_id(&r->dev[i]);
+	int rc = iommufd_hwpt_alloc(r->fd, dev_id, r->ioas_id,
 				    IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
 				    &r->hwpt_id[i]);
 
 	if (rc == -EOPNOTSUPP)
-		rc = iommufd_hwpt_alloc(r->fd, r->dev[i].dev_id, r->ioas_id, 0,
+		rc = iommufd_hwpt_alloc(r->fd, dev_id, r->ioas_id, 0,
 					&r->hwpt_id[i]);
 	return rc;
 }
@@ -325,7 +327,8 @@ static int set_up(struct run *r)
 		MADV_NOHUGEPAGE);
 	memset(r->ram, 0, SLOTS * SLOT_SIZE);
 
-	rc = oracle_open(&r->oracle);
+	rc = r->s->real ? oracle_open_own(&r->oracle, r->s->leaf) :
+			  oracle_open(&r->oracle);
 	if (rc)
 		return fail(r, "/dev/virt-truth", rc);
 	r->fd = iommufd_open();
@@ -334,6 +337,11 @@ static int set_up(struct run *r)
 	rc = iommufd_ioas_alloc(r->fd, &r->ioas_id);
 	if (rc)
 		return fail(r, "IOAS", rc);
+	if (r->s->small) {
+		rc = iommufd_ioas_small_leaves(r->fd, r->ioas_id, true);
+		if (rc)
+			return fail(r, "small leaves", rc);
+	}
 	for (i = 0; i < SLOTS; i++) {
 		rc = slot_map(r, i);
 		if (rc)
@@ -342,8 +350,11 @@ static int set_up(struct run *r)
 	for (i = 0; i < MAX_DEVICES; i++) {
 		if (!(r->s->devices >> i & 1))
 			continue;
-		rc = vdev_open_driver(&r->dev[r->nr_dev], r->fd, i,
-				      r->s->driver ?: "vfio-pci");
+		if (r->s->real)
+			rc = requester_open_edu(&r->dev[r->nr_dev], r->fd, i);
+		else
+			rc = requester_open(&r->dev[r->nr_dev], r->fd, i,
+					    r->s->driver);
 		if (rc)
 			return fail(r, "open device", rc);
 		rc = hwpt_alloc(r, r->nr_dev);
@@ -374,19 +385,24 @@ static int finish(struct run *r)
 	int rc;
 
 	for (i = 0; i < r->nr_dev; i++) {
-		rc = vdev_stop(&r->dev[i]);
+		rc = requester_stop(&r->dev[i]);
 		if (rc)
 			return fail(r, "stop", rc);
 	}
 	rc = oracle_read(&r->oracle, r->fd, r->tracker_id, BASE, SPAN);
 	if (rc)
 		return fail(r, "last READ", rc);
-	rc = oracle_check(&r->oracle);
+	for (i = 0; !rc && i < r->nr_dev; i++)
+		rc = oracle_wrote(&r->oracle, r->dev[i].writes,
+				  r->dev[i].nr_writes);
+	if (!rc)
+		rc = oracle_check(&r->oracle);
 	if (rc)
 		return fail(r, "ground truth", rc);
 	r->s->writes = r->oracle.writes;
 	r->s->reported = r->oracle.reported;
 	r->s->over = r->oracle.over;
+	r->s->strays = r->oracle.strays;
 	r->s->lost = r->oracle.lost;
 	r->s->lost_iova = r->oracle.lost_iova;
 	return 0;
@@ -417,7 +433,7 @@ int schedule_run(struct schedule *s)
 	if (!rc)
 		rc = finish(r);
 	for (i = 0; i < r->nr_dev; i++)
-		vdev_close(&r->dev[i]);
+		requester_close(&r->dev[i]);
 	if (r->fd >= 0)
 		close(r->fd);
 	if (s->delay_us)

@@ -14,8 +14,11 @@
  * @seed: Everything random comes from it
  * @steps: How many
  * @devices: Bit i: device number i takes part
+ * @real: The devices are QEMU's edu, behind an IOMMU of QEMU's
+ * @small: With @real, IOMMU_OPTION_DIRTY_SMALL_LEAVES
+ * @leaf: With @real, bytes of the largest leaf
  * @driver: PCI driver for the devices; NULL for vfio-pci
- * @policy: enum iommu_dirty_policy
+ * @policy: Enum iommu_dirty_policy
  * @failures: Devices lose their logs, and the tracker is started again
  * @readers: Threads that READ all the time, beside the steps
  * @pause_us: Longest pause between two of their READs; 0 for 2000
@@ -25,6 +28,8 @@
  * @writes: Pages written, and checked
  * @reported: Pages reported
  * @over: Reported without having been written since
+ * @strays: Of these, pages that share no leaf with one that was written, and were
+ *	not reported by a CONSERVATIVE unmap
  * @lost: Written and not reported
  * @lost_iova: The first of those
  */
@@ -32,6 +37,9 @@ struct schedule {
 	__u64 seed;
 	unsigned int steps;
 	unsigned int devices;
+	bool real;
+	bool small;
+	__u64 leaf;
 	const char *driver;
 	__u32 policy;
 	bool failures;
@@ -43,6 +51,7 @@ struct schedule {
 	__u64 writes;
 	__u64 reported;
 	__u64 over;
+	__u64 strays;
 	__u64 lost;
 	__u64 lost_iova;
 };

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/random.h"
+#include "oracle.h"
+#include "requester.h"
+
+/* What edu writes comes from the first half of its memory, which stays zero */
+#define READ_TO (EDU_BUFFER_SIZE / 2)
+/* A transfer of edu takes far longer than an access of a virtual device */
+#define MOST_TRANSFERS 40u
+#define LONGEST 64u
+
+/**
+ * requester_open() - Open a virtual DMA device
+ * @driver: Its VFIO driver; NULL for vfio-pci
+ */
+int requester_open(struct requester *r, int iommufd, unsigned int index,
+		   const char *driver)
+{
+	*r = (struct requester){ .edu.fd = -1 };
+	return vdev_open_driver(&r->vdev, iommufd, index, driver ?: "vfio-pci");
+}
+
+/** requester_open_edu() - Open QEMU's edu device number @index */
+int requester_open_edu(struct requester *r, int iommufd, unsigned int index)
+{
+	*r = (struct requester){ .real = true, .vdev.fd = -1 };
+	return edu_open(&r->edu, iommufd, index);
+}
+
+/** requester_close() - Stop and close it */
+void requester_close(struct requester *r)
+{
+	requester_stop(r);
+	if (r->real)
+		edu_close(&r->edu);
+	else
+		vdev_close(&r->vdev);
+	free(r->writes);
+	r->writes = NULL;
+}
+
+/** requester_dev_id() - Its ID in the iommufd */
+__u32 requester_dev_id(const struct requester *r)
+{
+	return r->real ? r->edu.dev_id : r->vdev.dev_id;
+}
+
+/** requester_attach() - Attach to an IOAS or HWPT */
+int requester_attach(struct requester *r, __u32 pt_id)
+{
+	return r->real ? edu_attach(&r->edu, pt_id, NULL) :
+			 vdev_attach(&r->vdev, pt_id, NULL);
+}
+
+/** requester_detach() - Detach */
+int requester_detach(struct requester *r)
+{
+	return r->real ? edu_detach(&r->edu) : vdev_detach(&r->vdev);
+}
+
+static int note(struct requester *r, __u64 iova, __u32 length, __u64 begin,
+		__u64 end)
+{
+	struct virt_truth_rec *w;
+
+	w = realloc(r->writes, (r->nr_writes + 1) * sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	r->writes = w;
+	w[r->nr_writes++] = (struct virt_truth_rec){
+		.iova = iova, .length = length, .begin_ns = begin, .end_ns = end,
+	};
+	return 0;
+}
+
+/* One write, which may lie in two pages, each translated for itself. */
+static int transfer(struct requester *r, __u64 offset, unsigned int length)
+{
+	volatile __u64 *at = (volatile __u64 *)(r->memory + offset);
+	__u64 iova = r->job.iova + offset, begin, end;
+	unsigned int first = ORACLE_PAGE - iova % ORACLE_PAGE;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < length / 8; i++)
+		at[i] = ~0ull;
+	begin = oracle_now();
+	rc = edu_write(&r->edu, iova, 0, length);
+	end = oracle_now();
+	if (rc)
+		return rc;
+	if (first > length)
+		first = length;
+	if (!at[0])
+		rc = note(r, iova, first, begin, end);
+	if (!rc && first < length && !at[first / 8])
+		rc = note(r, iova + first, length - first, begin, end);
+	return rc;
+}
+
+static void *run(void *arg)
+{
+	struct requester *r = arg;
+	const struct vdev_job *job = &r->job;
+	__u64 pages = job->length / ORACLE_PAGE, random = job->seed + 1;
+	unsigned int n = pages * job->sweeps, i;
+
+	if (n > MOST_TRANSFERS)
+		n = MOST_TRANSFERS;
+	for (i = 0; i < n && !r->stop && !r->rc; i++) {
+		__u64 page = job->pattern == VIRT_DMA_PATTERN_RANDOM ?
+			     random_below(&random, pages) : i % pages;
+		unsigned int length = 8 * (1 + random_below(&random, LONGEST / 8));
+		__u64 offset = page * ORACLE_PAGE + job->offset;
+
+		if (offset + length > job->length)
+			length = 8;
+		/* What a read brings into the IOTLB is not dirty */
+		if (!random_below(&random, 4))
+			r->rc = edu_read(&r->edu, job->iova + offset, READ_TO, 8);
+		if (!r->rc)
+			r->rc = transfer(r, offset, length);
+		if (job->rate)
+			usleep(1000000 / job->rate);
+	}
+	r->done = true;
+	return NULL;
+}
+
+/**
+ * requester_start() - Start a job; a running one is stopped first
+ * @job: What to do; edu takes its iova, length, pattern, offset, sweeps, seed and rate,
+ *	and makes 40 transfers at most
+ * @memory: That is mapped there
+ */
+int requester_start(struct requester *r, const struct vdev_job *job,
+		    void *memory)
+{
+	int rc;
+
+	if (!r->real)
+		return vdev_start(&r->vdev, job);
+	rc = requester_stop(r);
+	if (rc)
+		return rc;
+	r->job = *job;
+	r->memory = memory;
+	r->stop = r->done = false;
+	rc = -pthread_create(&r->thread, NULL, run, r);
+	r->running = !rc;
+	return rc;
+}
+
+/** requester_wait() - Wait until the job is done */
+int requester_wait(struct requester *r, unsigned int timeout_ms)
+{
+	unsigned int ms;
+
+	if (!r->real)
+		return vdev_wait(&r->vdev, timeout_ms);
+	for (ms = 0; r->running && !r->done; ms++) {
+		if (ms == timeout_ms)
+			return -ETIMEDOUT;
+		usleep(1000);
+	}
+	return requester_stop(r);
+}
+
+/** requester_stop() - End the job after what is under way */
+int requester_stop(struct requester *r)
+{
+	if (!r->real)
+		return r->vdev.fd < 0 ? 0 : vdev_stop(&r->vdev);
+	if (r->running) {
+		r->stop = true;
+		pthread_join(r->thread, NULL);
+		r->running = false;
+	}
+	return r->rc;
+}
