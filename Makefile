@@ -70,7 +70,8 @@ modules: setup-build ## build the modules of the product (build/product)
 test-modules: setup-build ## build them with test hooks and the virtual platform (build/test)
 	+@build-aux/modules.sh test
 
-.PHONY: demo test nightly soak fuzz unit model kselftest mutants vm vm-test check qemu qemu-build
+.PHONY: demo test nightly soak fuzz unit model kselftest mutants vm vm-test check qemu qemu-build \
+	real-iommus
 demo: setup-demo ## migrate VFs, and memory that devices keep writing, in a VM
 	+@build-aux/demo.sh
 
@@ -84,8 +85,8 @@ test: setup-test ## all tests that fit into CI; the last line counts them
 
 nightly: setup-test ## the rest: debug kernels, upstream's tests, long soak, full matrix, mutants, packages
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
-		large mutants kernel conformance debug kcsan qemu qemu-tracker deb-test soak fuzz \
-		matrix
+		large mutants kernel conformance debug kcsan qemu qemu-tracker real deb-test \
+		soak fuzz matrix
 
 soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
 	+@SOAK="$(or $(DURATION),600)" selftests/run.sh soak
@@ -113,6 +114,9 @@ qemu: setup-vm ## migrate VFs between two QEMUs in the VM (CASES='name ...', JSO
 
 qemu-build: ## build a QEMU that uses the tracker (contrib/qemu), in seven minutes
 	+@build-aux/qemu-build.sh
+
+real-iommus: setup-vm ## the kernel's own IOMMU drivers, in a QEMU whose IOMMUs set dirty bits
+	+@selftests/run.sh real
 
 vm: setup-vm ## a shell in the VM with everything loaded, or RUN='command'
 	+@build-aux/vm.sh

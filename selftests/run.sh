@@ -10,6 +10,7 @@
 #	model		selftests/model: the protocol, checked by spin
 #	kselftest	selftests/kselftest, in VMs
 #	large		lines of plan.txt that take long, nightly-*
+#	real		lines of plan.txt on the QEMU of contrib/qemu, real-*
 #	mutants		selftests/mutants: all, or only $MUTANTS of them
 #	vm		the VM harness itself
 #	qemu		migrations between QEMUs: cases.txt, or only $QEMU_CASES of it
@@ -206,7 +207,7 @@ run_plan()
 		limit=$((${LIMIT:-${limit//[[:space:]]/}} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
-		[[ $name != nightly-* || -n ${TESTS:-} ]] || continue
+		[[ $name != nightly-* && $name != real-* || -n ${TESTS:-} ]] || continue
 		if [ -n "$only" ]; then
 			taken=
 			for p in $programs; do
@@ -276,6 +277,20 @@ stage_large()
 
 	TESTS=$(sed -n 's/^\(nightly-[a-z-]*\).*/\1/p' "$plan" | paste -sd' ')
 	run_plan
+}
+
+# The drivers that users have, behind IOMMUs of QEMU that set dirty bits
+stage_real()
+{
+	local TESTS=${TESTS:-}
+
+	"$TOP/build-aux/qemu-build.sh"
+	[ -n "$TESTS" ] ||
+		TESTS=$(sed -n 's/^\(real-[a-z-]*\).*/\1/p' "$plan" | paste -sd' ')
+	run_plan
+	sed -n 's/.*seeds [0-9]* to [0-9]*: \([0-9]*\) writes checked.*/\1/p
+		s/.*[: ]\([0-9]*\) writes checked$/\1/p' "$BUILD"/vm/"$prefix"real-*.out |
+		awk '{ n += $1 } END { printf "real: %d writes checked\n", n }'
 }
 
 # long STAGE SECONDS: the entries of long.txt, which share the time

@@ -25,6 +25,9 @@ usage: run.sh [options] [--command CMD]
   --memory MB       default: 2048; --smp N: default 2
   --gigantic N      set aside N huge pages of 1 GiB, with memory for them
   --iommu intel|amd the machine has this IOMMU, and an edu device behind it
+  --iommu intel-dirty|amd-dirty[,PROPERTY=VALUE...]
+                    one that sets dirty bits (the QEMU of "make qemu-build"), with
+                    these properties, and three edu devices
   --kernel KIND     stock, or debug: build/debug-kernel, or kcsan: build/debug-kernel-kcsan
                     (default: $VM_KERNEL or stock)
   --variant NAME    the modules of build/NAME (default: test)
@@ -47,6 +50,7 @@ kernel=${VM_KERNEL:-stock}
 variant=test icount='' gigantic=0
 files=() env=() replaced=()
 iommu=none
+qemu_binary='qemu-system-x86_64'
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -115,8 +119,30 @@ amd)
 	iommu_params=(amd_iommu=on)
 	iommu_devices=(-device amd-iommu,intremap=on -device edu)
 	;;
+intel-dirty* | amd-dirty*)
+	# Whether timer interrupts come is looked at for less time than a busy host
+	# may take to make them
+	iommu_params=("${iommu%%-*}_iommu=on" no_timer_check)
+	case $iommu in
+	intel*)
+		iommu_params[0]+=,sm_on
+		device=intel-iommu,intremap=on,x-scalable-mode=on,x-slads=on
+		;;
+	amd*)
+		device=amd-iommu,intremap=on,hdsup=on
+		;;
+	esac
+	iommu_devices=(-L /usr/share/qemu -L /usr/share/seabios
+		       -device "$device${iommu#*-dirty}")
+	for _ in 1 2 3; do
+		iommu_devices+=(-device edu,dma_mask=0xffffffff,dma_delay=0)
+	done
+	qemu_binary=$BUILD/qemu/patched/qemu-system-x86_64
+	[ -x "$qemu_binary" ] ||
+		fail "no QEMU for --iommu $iommu; run \"make qemu-build\""
+	;;
 *)
-	fail "--iommu $iommu: must be intel or amd"
+	fail "--iommu $iommu: must be intel, amd, intel-dirty or amd-dirty"
 	;;
 esac
 # The virtual platform's memory (memmap= below) must exist.
@@ -344,7 +370,7 @@ machine=(-machine q35 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
 start=$SECONDS status=0
 if [ -n "$interactive" ]; then
 	terminal=$(stty -g 2>/dev/null || true)
-	qemu-system-x86_64 "${machine[@]}" \
+	"$qemu_binary" "${machine[@]}" \
 		-chardev stdio,id=console,mux=on,signal=off -mon chardev=console \
 		-device virtconsole,chardev=console || status=$?
 else
@@ -355,7 +381,7 @@ else
 	tee=$!
 	# If this script is killed without a chance to clean up, so is QEMU.
 	setpriv --pdeathsig KILL timeout --foreground -k 5 "$limit" \
-		setpriv --pdeathsig KILL qemu-system-x86_64 "${machine[@]}" \
+		setpriv --pdeathsig KILL "$qemu_binary" "${machine[@]}" \
 		-chardev null,id=console -device virtconsole,chardev=console \
 		-chardev "file,id=output,path=$job/output" \
 		-device virtserialport,chardev=output,name=output \

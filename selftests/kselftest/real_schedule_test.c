@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Nothing is lost behind a real IOMMU driver: random schedules of QEMU's edu devices,
+ * behind an IOMMU of QEMU that sets dirty bits. See schedules.h for SEED= and the rest.
+ * With MISTAKE=, what QEMU was told to do wrong, something has to be lost.
+ */
+#include "kselftest_harness.h"
+#include "fixture.h"
+#include "../lib/edu.h"
+#include "schedules.h"
+
+FIXTURE(schedule) {
+	struct schedule s;
+};
+
+FIXTURE_VARIANT(schedule) {
+	bool small;
+};
+
+FIXTURE_VARIANT_ADD(schedule, huge) {
+};
+
+FIXTURE_VARIANT_ADD(schedule, small) {
+	.small = true,
+};
+
+FIXTURE_SETUP(schedule)
+{
+	int n = edu_count();
+
+	ASSERT_LT(0, n);
+	self->s = (struct schedule){
+		.real = true,
+		.devices = (1u << n) - 1,
+		.small = variant->small,
+		/*
+		 * Of what a schedule maps at once; small leaves do not last with
+		 * intel-iommu (real_dirty_test:unmap).
+		 */
+		.leaf = 2 * HUGE,
+	};
+}
+
+FIXTURE_TEARDOWN(schedule)
+{
+	parameter_set("iommufd", "dirty_break", "0");
+}
+
+TEST_F_TIMEOUT(schedule, loses_nothing, 100000)
+{
+	if (getenv("MISTAKE"))
+		SKIP(return, "QEMU loses dirt on purpose");
+	schedules_run(_metadata, &self->s, 2);
+}
+
+static __u64 writes_lost(struct __test_metadata *_metadata, struct schedule *s)
+{
+	__u64 writes = 0, lost = 0, seed;
+
+	for (seed = 1; seed <= schedules_env("SCHEDULES", 5); seed++) {
+		s->seed = seed;
+		s->steps = 60;
+		ASSERT_EQ(0, schedule_run(s)) {
+			TH_LOG("seed %llu: %s: %d", seed, s->what, s->rc);
+		}
+		writes += s->writes;
+		lost += s->lost;
+	}
+	TH_LOG("%llu of %llu writes lost", lost, writes);
+	return lost;
+}
+
+TEST_F_TIMEOUT(schedule, notices_what_qemu_loses, 100000)
+{
+	if (!getenv("MISTAKE"))
+		SKIP(return, "QEMU makes no mistake (MISTAKE=)");
+	EXPECT_LT(0, writes_lost(_metadata, &self->s));
+}
+
+/* DIRTY_BREAK_NO_FLUSH: the driver is not asked to flush the IOTLB */
+TEST_F_TIMEOUT(schedule, notices_a_flush_left_out, 100000)
+{
+	if (getenv("MISTAKE"))
+		SKIP(return, "QEMU loses dirt on purpose");
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "4"));
+	EXPECT_LT(0, writes_lost(_metadata, &self->s));
+}
+
+TEST_HARNESS_MAIN
