@@ -145,6 +145,7 @@ report "${inputs[@]}" || status=$?
 if [ $status != 0 ] && [ -n "$quick" ]; then
 	say 'bench: once more, to see whether it was chance ...'
 	measure_again
+	measure_parallel
 	status=0
 	report "${inputs[@]}" || status=$?
 fi
