@@ -160,6 +160,7 @@ TEST_F(real, source_is_the_iommu)
 {
 	struct iommu_dirty_source_info source = {};
 	struct iommu_dirty_tracker_info info;
+
 	ASSERT_EQ(0, tracker_info(self->fd, self->tracker_id, &info, &source, 1));
 	EXPECT_EQ(1, info.nr_sources);
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, source.kind);
