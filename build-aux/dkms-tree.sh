@@ -78,9 +78,9 @@ mkdir -p "$dir/iommufd-dirty" "$dir/iommufd-dirty-virt" "$dir/uapi/linux"
 kernels='' newest='' choice=''
 while read -r series package pattern; do
 	[[ $series != \#* && -n $series ]] || continue
-	# Set up apart, where it is not the series of the other verbs
-	KERNEL_ENV=$BUILD/kernel-$series.env
-	[ -e "$KERNEL_ENV" ] || KERNEL_ENV=$BUILD/kernel.env
+	KERNEL_ENV=$(build_of "$series")/kernel.env
+	[ -e "$KERNEL_ENV" ] ||
+		die "kernel $series of debian/series is not set up; run \"make setup KERNEL=$series\""
 	export KERNEL_ENV
 	load_kernel
 	[[ $RELEASE =~ $pattern ]] ||

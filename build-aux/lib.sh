@@ -7,8 +7,12 @@
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # What is built for a kernel other than the default is beside it.
 KERNEL=${KERNEL:-6.12}
-BUILD=$TOP/build
-[ "$KERNEL" = 6.12 ] || BUILD=$TOP/build/$KERNEL
+# build_of SERIES
+build_of()
+{
+	[ "$1" = 6.12 ] && echo "$TOP/build" || echo "$TOP/build/$1"
+}
+BUILD=$(build_of "$KERNEL")
 # What does not depend on the kernel
 # shellcheck disable=SC2034
 FETCHED=$TOP/build
