@@ -55,7 +55,7 @@ module vfio 1 vfio_pci_core
 module vfio_pci_core 1 vfio_pci
 module vfio_pci 2
 said=$(reload) status=$?
-expect "a device is open" 1 'in use: vfio_pci; .*modprobe -r vfio_pci vfio_pci_core vfio iommufd$'
+expect "a device is open" 1 'in use: vfio_pci; .*rmmod vfio_pci vfio_pci_core vfio iommufd$'
 [ -d "$dir/sys/module/vfio" ] || exit 1
 
 module vfio_pci 0
