@@ -40,6 +40,7 @@ help:
 	@echo "  M=size         with demo: guest memory"
 	@echo "  MAX=gib        with bench: the largest address space (default 1024)"
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
+	@echo "  SUITES='...'   with deb-test: releases of Debian (default: bookworm trixie)"
 	@echo "  DESTDIR=dir    with install"
 
 .PHONY: setup setup-build setup-vm setup-test setup-demo setup-model setup-bench \

@@ -11,10 +11,10 @@ deb: setup-deb ## Debian packages of modules, tools and headers (build/deb)
 deb-check: setup-deb ## build them twice, compare, and ask lintian
 	+@selftests/run.sh deb
 
-deb-test: ## install, use, upgrade and remove them in a Debian of their own (root)
+deb-test: ## install, use, upgrade, remove them in Debians of their own (root; SUITES)
 	+@selftests/run.sh deb-test
 
 .PHONY: clean-deb
 clean: clean-deb
 clean-deb:
-	rm -rf $(B)/deb $(B)/deb-again $(B)/.deb.* $(B)/deb-test*/{root,logs,esp,initrd*,vars,keys}
+	rm -rf $(B)/deb $(B)/deb-again $(B)/.deb.* $(B)/deb-test/*/{root,logs,esp,initrd*,vars,keys}

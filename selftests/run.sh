@@ -16,7 +16,8 @@
 #	qemu		migrations between QEMUs: cases.txt, or only $QEMU_CASES of it
 #	qemu-tracker	the same with the QEMU of contrib/qemu
 #	deb		the Debian packages: built twice, compared, lintian
-#	deb-test	installed, used, upgraded and removed in a Debian of their own
+#	deb-test	installed, used, upgraded and removed in a Debian of their own, of each
+#			release of $SUITES (bookworm trixie)
 #	bench		no ratio of make bench QUICK=1 got worse
 #	soak		random schedules for $SOAK seconds (180)
 #	fuzz		fuzzers on this machine and in VMs for $FUZZ seconds (60)
@@ -398,6 +399,8 @@ stage_deb()
 
 stage_deb-test()
 {
+	local suite
+
 	[ "$(id -u)" = 0 ] || {
 		say "deb-test is skipped: it makes a root file system; run it as root"
 		count 0 0 1
@@ -405,8 +408,10 @@ stage_deb-test()
 	}
 	"$TOP/build-aux/setup.sh" build vm deb deb-test
 	"$TOP/build-aux/deb.sh"
-	"$TOP/selftests/deb/root.sh"
-	tap deb-test "$TOP/selftests/deb/run.sh"
+	for suite in ${SUITES:-bookworm trixie}; do
+		"$TOP/selftests/deb/root.sh" "$suite"
+		tap "deb-test-$suite" "$TOP/selftests/deb/run.sh" "$suite"
+	done
 }
 
 stage_bench()

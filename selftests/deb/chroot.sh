@@ -10,8 +10,9 @@ unpack_root()
 	mkdir -p "$root" "$logs"
 	say "unpacking the Debian that it is tried in ..."
 	tar -xf "$dir/root.tar" -C "$root"
-	# Machine IDs, links to run levels and the like are made once.
-	inside 'systemd-machine-id-setup' >/dev/null 2>&1
+	# What the first boot of any machine makes
+	inside 'systemd-machine-id-setup; systemd-tmpfiles --create --prefix=/var/lib/dbus' \
+		>/dev/null 2>&1
 	list >"$dir/list-first"
 }
 
@@ -89,4 +90,10 @@ installed()
 ours_for()
 {
 	[[ $(inside "modinfo -k $1 -n vfio") == */updates/dkms/* ]]
+}
+
+# Or the kernel's own?
+own_for()
+{
+	[[ $(inside "modinfo -k $1 -n vfio") == */kernel/drivers/* ]]
 }

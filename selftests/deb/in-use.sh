@@ -6,33 +6,7 @@
 # shellcheck disable=SC1091,SC2154 # tap.sh
 . /deb-test/tap.sh
 . /deb-test/signature.sh
-edu=$(basename "$(grep -l 0x11e8 /sys/bus/pci/devices/*/device | head -n 1 | xargs dirname)")
-
-# Is this module loaded, and of ours?
-is_ours()
-{
-	grep -qs O "/sys/module/$1/taint"
-}
-
-# Is it loaded, and the kernel's own?
-is_kernels()
-{
-	[ -d "/sys/module/$1" ] && ! is_ours "$1"
-}
-
-bind_edu()
-{
-	echo vfio-pci >"/sys/bus/pci/devices/$edu/driver_override"
-	[ ! -e "/sys/bus/pci/devices/$edu/driver" ] ||
-		echo "$edu" >"/sys/bus/pci/devices/$edu/driver/unbind"
-	echo "$edu" >/sys/bus/pci/drivers_probe
-}
-
-bound()
-{
-	[ "$(basename "$(readlink "/sys/bus/pci/devices/$edu/driver")")" = vfio-pci ]
-}
-
+. /deb-test/device.sh
 own=/lib/modules/$(uname -r)/kernel/drivers
 for cpu in /sys/devices/system/cpu/cpu*/online; do
 	[ "$(cat "$cpu")" = 1 ] || echo 1 >"$cpu"

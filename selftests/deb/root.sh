@@ -1,31 +1,32 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# root.sh [CODENAME]: make build/deb-test/root.tar, a Debian of this machine's release as an
-# administrator has it before our packages: systemd, an older kernel of the newest series
-# with its headers, dkms, and what the packages depend on; in build/deb-test/debs what
-# the test installs besides: the newest kernel of the series, and one that is not
-# supported; and in build/deb-test/firmware what a machine with Secure Boot starts with.
-# With CODENAME: make only build/deb-test-CODENAME/root.tar, of that release, with its
-# newest kernel. Needs the network once, through apt.
+# root.sh SUITE: make build/deb-test/SUITE/root.tar, a Debian of that release (bookworm,
+# trixie) as an administrator has it before our packages: systemd, an older kernel of the
+# newest series with its headers, dkms, and what the packages depend on; in debs/ beside
+# it what the test installs besides: the newest kernel of the series, and one that is not
+# supported; and in firmware/ what a machine with Secure Boot starts with. Needs the
+# network once, through apt.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
 . "$TOP/build-aux/apt.sh"
 
 load_kernel
-dir=$BUILD/deb-test${1:+-$1}
+suite=$1
+dir=$BUILD/deb-test/$suite
 # shellcheck disable=SC1091
 codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+apt_opts=()
 
 # Kernels of amd64 that have headers, oldest first: kernels SERIES
 kernels()
 {
 	local release
 
-	apt-cache pkgnames "linux-headers-$1." |
-		sed -n 's/^linux-headers-\([0-9.]*\(+deb[0-9]*\|-[0-9]*\)-amd64\)$/\1/p' | sort -V |
+	apt-cache "${apt_opts[@]}" pkgnames "linux-headers-$1." |
+		sed -n 's/^linux-headers-\([0-9.]*\(+deb[0-9.]*\|-[0-9]*\)-amd64\)$/\1/p' | sort -V |
 		while read -r release; do
-			! apt-cache policy "linux-image-$release" | grep 'Candidate: [0-9]' >/dev/null ||
+			! apt-cache "${apt_opts[@]}" policy "linux-image-$release" | grep 'Candidate: [0-9]' >/dev/null ||
 				echo "$release"
 		done
 }
@@ -33,12 +34,23 @@ kernels()
 # packages_of RELEASE
 packages_of()
 {
-	apt-cache depends --recurse --no-suggests --no-recommends --no-conflicts \
+	apt-cache "${apt_opts[@]}" depends --recurse --no-suggests --no-recommends --no-conflicts \
 		--no-breaks --no-replaces --no-enhances "linux-image-$1" "linux-headers-$1" |
-		grep -E '^linux-((image|headers|kbuild)-[0-9]|compiler-)' | grep -v -- -unsigned | sort -u
+		grep -E '^linux-((image|headers|kbuild|base|binary|modules)-[0-9]|compiler-)' |
+		grep -v -- -unsigned | sort -u
 }
 
-# The machine's own sources of its release and of its updates
+# What a kernel of the backports depends on that is of the release
+needs_of_other()
+{
+	[ -n "$OTHER" ] || return 0
+	apt-cache "${apt_opts[@]}" madison linux-base |
+		sed -n "s, *\([^ ]*\) .* $suite-backports/.*,\1/$suite-backports,p"
+	apt-cache "${apt_opts[@]}" depends "linux-headers-$OTHER" |
+		sed -n 's/.*Depends: \(gcc-[0-9]*-for-host\)$/\1/p'
+}
+
+# The machine's own sources of its release and of its updates, for this release
 sources()
 {
 	local f
@@ -52,6 +64,29 @@ sources()
 	done
 }
 
+# Another release than the machine's has a place for apt of its own, with its backports,
+# which have kernels that are not supported.
+use_suite()
+{
+	local parts=$dir/apt/parts
+
+	[ "$suite" != "$codename" ] || return 0
+	apt_options "$dir/apt"
+	[ ! -d "$dir/apt/done" ] || return 0
+	rm -rf "$dir/apt"
+	mkdir -p "$parts" "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial"
+	if grep -q ^Suites: "$dir/sources"; then
+		sed "s/^\\(Suites:.* $suite-updates\\)/\\1 $suite-backports/" "$dir/sources" \
+			>"$parts/copy.sources"
+	else
+		sed "p; s/ $suite-updates / $suite-backports /" "$dir/sources" | sort -u \
+			>"$parts/copy.list"
+	fi
+	say "fetching the package lists of $suite ..."
+	quietly apt-get "${apt_opts[@]}" update || die "could not fetch the lists; check the network"
+	mkdir "$dir/apt/done"
+}
+
 # fetch DIR PACKAGE...: as files
 fetch()
 {
@@ -61,52 +96,55 @@ fetch()
 	for p in "${@:2}"; do
 		! compgen -G "$to/${p}_*.deb" >/dev/null || continue
 		say "fetching $p ..."
-		(cd "$to" && quietly apt-get -q -o APT::Sandbox::User=root download "$p") ||
+		(cd "$to" && quietly apt-get -q "${apt_opts[@]}" -o APT::Sandbox::User=root download "$p") ||
 			die "could not fetch $p; check the network and run again"
 	done
 }
 
-# make_root CODENAME PACKAGE...
+# make_root PACKAGE...
 make_root()
 {
+	local from=$dir/sources
+
 	# What it is made of may have grown since it was made
 	[ "$(cat "$dir/root.of" 2>/dev/null)" != "$*" ] || return 0
 	rm -rf "$dir/root.tar.new" "$dir/root.of"
-	say "making a Debian $1 (${dir#"$TOP/"}/root.tar) ..."
-	sources | sed "s/\\b$codename\\b/$1/g" >"$dir/sources"
+	say "making a Debian $suite (${dir#"$TOP/"}/root.tar) ..."
+	[ "$suite" = "$codename" ] || from=$(echo "$dir"/apt/parts/copy.*)
 	# A small initrd, which is quick to make; none is used
 	# shellcheck disable=SC2016 # for the hooks
 	quietly mmdebstrap --mode=root --format=tar --variant=minbase \
 		--aptopt='APT::Sandbox::User "root"' \
 		--essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
 		--essential-hook='echo MODULES=list >"$1/etc/initramfs-tools/conf.d/deb-test"' \
-		--include="$(IFS=,; echo "${*:2}")" \
-		"$1" "$dir/root.tar.new" - <"$dir/sources" ||
+		--include="$(IFS=,; echo "$*")" \
+		"$suite" "$dir/root.tar.new" - <"$from" ||
 		die "mmdebstrap failed; check the network and run again"
 	mv "$dir/root.tar.new" "$dir/root.tar"
 	echo "$*" >"$dir/root.of"
 }
 
 mkdir -p "$dir"
-packages=(systemd-sysv udev kmod procps dbus initramfs-tools dkms gcc make libc6-dev openssl)
-if [ $# -gt 0 ]; then
-	make_root "$1" "${packages[@]}" linux-image-amd64 linux-headers-amd64
-	exit 0
-fi
+sources | sed "s/\\b$codename\\b/$suite/g" >"$dir/sources"
+use_suite
 
 # shellcheck disable=SC2153 # of kernel.env
 series=${RELEASE%%.*}.$(cut -d. -f2 <<<"$RELEASE")
 if [ ! -s "$dir/kernels" ]; then
-	older=$(kernels "$series" | grep -vxF "$RELEASE" | tail -n 1)
-	other=$(apt-cache pkgnames linux-headers- | sed -n 's/^linux-headers-\([0-9.]*\)-.*-amd64$/\1/p' |
-		cut -d. -f1,2 | sort -uV | grep -vxF "$series" | sed -n 1p)
-	other=$(kernels "$other" | tail -n 1)
-	printf 'OLDER=%s\nNEWER=%s\nOTHER=%s\n' "$older" "$RELEASE" "$other" >"$dir/kernels.new"
+	# The newest is the one that everything else is tested with, where it is for this release.
+	newer=$RELEASE
+	[ "$suite" = "$codename" ] || newer=$(kernels "$series" | tail -n 1)
+	older=$(kernels "$series" | grep -vxF "$newer" | tail -n 1) || true
+	other=$(apt-cache "${apt_opts[@]}" pkgnames linux-headers- |
+		sed -n 's/^linux-headers-\([0-9.]*\)[-+].*amd64$/\1/p' |
+		cut -d. -f1,2 | sort -uV | grep -vxF "$series" | sed -n 1p) || true
+	[ -z "$other" ] || other=$(kernels "$other" | tail -n 1)
+	printf 'OLDER=%s\nNEWER=%s\nOTHER=%s\n' "$older" "$newer" "$other" >"$dir/kernels.new"
 	mv "$dir/kernels.new" "$dir/kernels"
 fi
 # shellcheck disable=SC1091,SC2153
 . "$dir/kernels"
-[ -n "$OLDER" ] || die "the package lists have no second kernel $series to upgrade from"
+[ -n "$OLDER" ] || die "the package lists of $suite have no second kernel $series to upgrade from"
 
 # shellcheck disable=SC2153
 for release in $NEWER $OTHER; do
@@ -121,5 +159,7 @@ if [ ! -d "$dir/firmware" ]; then
 	done
 	mv "$dir/firmware.new" "$dir/firmware"
 fi
-make_root "$codename" "${packages[@]}" mokutil libjson-c5 libncurses6 libnl-3-200 \
-	libnl-genl-3-200 "linux-image-$OLDER" "linux-headers-$OLDER"
+# shellcheck disable=SC2046 # words
+make_root systemd-sysv udev kmod procps dbus initramfs-tools dkms gcc make libc6-dev openssl \
+	mokutil libjson-c5 libncurses6 libnl-3-200 libnl-genl-3-200 \
+	"linux-image-$OLDER" "linux-headers-$OLDER" $(needs_of_other)

@@ -1,23 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run.sh: "make deb-test". Installs the packages as an administrator would, into the
-# Debian that root.sh has made. What compiles runs in a chroot, where it takes minutes and
-# not hours; what needs the modules in a VM that has the same folder as its root (9p),
-# with systemd: first with Secure Boot, then without. Prints TAP; root only. Logs of apt,
-# dkms and the VMs are in build/deb-test/logs.
+# run.sh SUITE: "make deb-test". Installs the packages as an administrator would, into the
+# Debian that root.sh has made of this release. What compiles runs in a chroot, where it
+# takes minutes and not hours; what needs the modules in a VM that has the same folder as
+# its root (9p), with systemd: first with Secure Boot, then without. Prints TAP; root only.
+# Logs of apt, dkms and the VMs are in build/deb-test/SUITE/logs.
 #
 # At last what stood before must stand after: lists of all files are compared.
 #
-# Environment: KEEP=1 leaves the root in build/deb-test/root. UPTO=vm ends before the first
-# VM; FROM=vm, or FROM=in-use, goes on there with the root that was kept. LIMIT=seconds
-# replaces the time limit of a VM.
+# Environment: KEEP=1 leaves the root in build/deb-test/SUITE/root. UPTO=vm ends before
+# the first VM; FROM=vm, in-use or removal goes on there with the root that was kept.
+# LIMIT=seconds replaces the time limit of a VM.
 set -uo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
 . "$TOP/selftests/tap.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
-dir=$BUILD/deb-test root=$BUILD/deb-test/root logs=$BUILD/deb-test/logs
+dir=$BUILD/deb-test/$1
+root=$dir/root logs=$dir/logs
 load_kernel
 [ "$(id -u)" = 0 ] || die "a root file system is made and entered: run this as root"
 # shellcheck disable=SC1091
@@ -58,7 +59,7 @@ broken_build()
 	ok "a build that fails is an error of apt's" $?
 	said broken 'Bad return status for module build on kernel: '
 	ok "and dkms names the kernel" $?
-	[ -z "$(find "$root/lib/modules" -path '*updates*')" ] && ! ours_for "$OLDER"
+	[ -z "$(find "$root/lib/modules" -path '*updates*')" ] && own_for "$OLDER"
 	ok "and the kernel keeps its own vfio" $?
 	cp -p "$dir/vfio.h" "$vfio"
 	step unbroken "apt-get -q -y purge iommufd-dirty-dkms"
@@ -89,7 +90,7 @@ other_kernels()
 		ok "kernel $OTHER can be installed beside them" $?
 		said other "iommufd-dirty: kernel $OTHER is not supported \(supported: "
 		ok "and is refused by name" $?
-		! ours_for "$OTHER"
+		own_for "$OTHER"
 		ok "and keeps its own vfio" $?
 	fi
 	rm -rf "$root/debs"
@@ -130,13 +131,33 @@ secure_boot()
 	boot key-enrolled "${firmware[@]}"
 }
 
+# in-use.sh removes the modules while nothing uses them. Once more, while something does:
+removal_in_use()
+{
+	step again "$apt /debs/iommufd-dirty-dkms_*.deb" && ours_for "$NEWER"
+	ok "iommufd-dirty-dkms is installed again" $?
+	say "booting kernel $NEWER ..."
+	boot_kernel "$NEWER" removal
+}
+
 # ---------------------------------------------------------------------------------
 
-[ -n "${FROM:-}" ] || in_chroot
-[ "${UPTO:-}" != vm ] || exit $bad
-[ "${FROM:-}" = in-use ] || secure_boot
-say "booting kernel $NEWER ..."
-boot_kernel "$NEWER" in-use
+case ${FROM:-chroot} in
+chroot)
+	in_chroot
+	[ "${UPTO:-}" != vm ] || exit $bad
+	;&
+vm)
+	secure_boot
+	;&
+in-use)
+	say "booting kernel $NEWER ..."
+	boot_kernel "$NEWER" in-use
+	;&
+removal)
+	removal_in_use
+	;;
+esac
 
 # ---- And after all of it --------------------------------------------------------
 

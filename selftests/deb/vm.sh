@@ -63,7 +63,7 @@ boot()
 	shift
 	rm -rf "$root/deb-test"
 	mkdir -p "$root/deb-test"
-	cp "$here/$script.sh" "$here/guest.sh" "$here/signature.sh" \
+	cp "$here/$script.sh" "$here"/{guest,signature,device}.sh \
 		"$TOP/selftests/tap.sh" "$root/deb-test/"
 	cp "$here/deb-test.service" "$root/etc/systemd/system/"
 	ln -sf ../deb-test.service "$wants/deb-test.service"
@@ -92,6 +92,7 @@ relay()
 		case $line in
 		"ok "*) ok "${line#ok * }" 0 ;;
 		"not ok "*) ok "${line#not ok * }" 1 ;;
+		"#"*) echo "$line" ;;
 		*) echo "# $line" ;;
 		esac
 	done <"$logs/$1.log"

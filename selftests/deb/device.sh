@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# device.sh: a device of the VM that vfio-pci takes, and whose modules are loaded. Sourced by
+# the scripts that run in the VM.
+edu=$(basename "$(grep -l 0x11e8 /sys/bus/pci/devices/*/device | head -n 1 | xargs dirname)")
+
+# Is this module loaded, and of ours?
+is_ours()
+{
+	grep -qs O "/sys/module/$1/taint"
+}
+
+# Is it loaded, and the kernel's own?
+is_kernels()
+{
+	[ -d "/sys/module/$1" ] && ! is_ours "$1"
+}
+
+bind_edu()
+{
+	echo vfio-pci >"/sys/bus/pci/devices/$edu/driver_override"
+	[ ! -e "/sys/bus/pci/devices/$edu/driver" ] ||
+		echo "$edu" >"/sys/bus/pci/devices/$edu/driver/unbind"
+	echo "$edu" >/sys/bus/pci/drivers_probe
+}
+
+bound()
+{
+	[ "$(basename "$(readlink "/sys/bus/pci/devices/$edu/driver")")" = vfio-pci ]
+}
