@@ -88,7 +88,7 @@ other_kernels()
 		rm -f "$root"/debs/linux-*"${NEWER%-amd64}"*
 		step other "$apt /debs/*.deb"
 		ok "kernel $OTHER can be installed beside them" $?
-		said other "iommufd-dirty: kernel $OTHER is not supported \(supported: "
+		said other "iommufd-dirty: kernel ${OTHER//+/\\+} is not supported \(supported: "
 		ok "and is refused by name" $?
 		own_for "$OTHER"
 		ok "and keeps its own vfio" $?
