@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A domain as a source: what is known of it, and switching its IOMMU's dirty
- * tracking on and off. It calls no other file. Reading dirty bits is harvest.c's,
+ * A domain as a source: what is known of it, switching its IOMMU's dirty tracking on
+ * and off, and what excludes harvests while the hardware enters or leaves it. It calls
+ * no other file. Reading dirty bits is harvest.c's,
  * when a domain is used reconcile.c's.
  */
 #include <linux/iommu.h>
@@ -32,6 +33,7 @@ void dirty_domain_init(struct iommufd_dirty_domain *dd,
 	dd->platform = domain->dirty_ops ? platform : NULL;
 	dd->small = small;
 	spin_lock_init(&dd->lock);
+	init_rwsem(&dd->change);
 	mutex_init(&dd->user_lock);
 	INIT_LIST_HEAD(&dd->steps);
 	init_waitqueue_head(&dd->wait);
@@ -142,6 +144,9 @@ void dirty_domain_failed(struct iommufd_dirty_domain *dd)
  * dirty_domain_enable() - Have the IOMMU set dirty bits
  * @dd: The domain, which can; plan_lock is held
  *
+ * Not while the hardware enters it: intel-iommu refuses a domain with a device that is on
+ * its way in.
+ *
  * Return: -errno when it cannot, and then it has failed.
  */
 int dirty_domain_enable(struct iommufd_dirty_domain *dd)
@@ -151,7 +156,9 @@ int dirty_domain_enable(struct iommufd_dirty_domain *dd)
 	/* Where it is always on, a user may have switched it off */
 	if (dd->tracking && !dd->platform->always_on)
 		return 0;
+	down_write(&dd->change);
 	rc = dd->domain->dirty_ops->set_dirty_tracking(dd->domain, true);
+	up_write(&dd->change);
 	if (rc)
 		dirty_domain_failed(dd);
 	else
@@ -183,4 +190,75 @@ void dirty_domain_reset(struct iommufd_dirty_domain *dd)
 	atomic64_set(&dd->count.harvests, 0);
 	atomic64_set(&dd->count.harvest_ns, 0);
 	atomic64_set(&dd->count.failures, 0);
+}
+
+/* In the order of their addresses, each once; either may be NULL */
+static void down_write_both(struct rw_semaphore *a, struct rw_semaphore *b)
+{
+	if (a > b)
+		swap(a, b);
+	if (a && a != b)
+		down_write(a);
+	if (b)
+		down_write_nested(b, SINGLE_DEPTH_NESTING);
+}
+
+static void up_write_both(struct rw_semaphore *a, struct rw_semaphore *b)
+{
+	if (a && a != b)
+		up_write(a);
+	if (b)
+		up_write(b);
+}
+
+/* What keeps others from mapping in a domain, if its leaves have to stay small */
+static struct rw_semaphore *maps_lock(struct iommufd_dirty_domain *dd)
+{
+	return dd->small ? &dirty_domain_iopt(dd)->domains_rwsem : NULL;
+}
+
+/**
+ * iommufd_dirty_change_begin() - The hardware is about to enter or leave a domain
+ * @hwpt: The HWPT that it is about to use, or has used until now
+ * @old: In a replace, the one that it has used until now; else @hwpt
+ *
+ * A driver may invalidate the IOTLB for the domain's devices only, and count a device
+ * among them when its hardware uses the domain already, or no more when it still does
+ * (intel-iommu). A harvest in between would clear D, not reach the device with its flush,
+ * and miss what that writes next. So there is none until iommufd_dirty_change_end().
+ *
+ * The same driver gives the domain its large leaf sizes back. Where small ones were asked
+ * for, nothing is mapped until they are taken away again.
+ */
+void iommufd_dirty_change_begin(struct iommufd_hw_pagetable *hwpt,
+				struct iommufd_hw_pagetable *old)
+{
+	struct iommufd_dirty_domain *a = &find_hwpt_paging(hwpt)->dirty;
+	struct iommufd_dirty_domain *b = &find_hwpt_paging(old)->dirty;
+
+	down_write_both(maps_lock(a), maps_lock(b));
+	down_write_both(&a->change, &b->change);
+}
+
+static void keep_small(struct iommufd_dirty_domain *dd)
+{
+	if (dd->small)
+		dd->domain->pgsize_bitmap = BIT(__ffs(dd->domain->pgsize_bitmap));
+}
+
+/**
+ * iommufd_dirty_change_end() - It has, or could not
+ * @hwpt: As for iommufd_dirty_change_begin()
+ * @old: As there
+ */
+void iommufd_dirty_change_end(struct iommufd_hw_pagetable *hwpt,
+			      struct iommufd_hw_pagetable *old)
+{
+	struct iommufd_dirty_domain *a = &find_hwpt_paging(hwpt)->dirty;
+	struct iommufd_dirty_domain *b = &find_hwpt_paging(old)->dirty;
+
+	keep_small(a);
+	keep_small(b);
+	up_write_both(&a->change, &b->change);
+	up_write_both(maps_lock(a), maps_lock(b));
 }

@@ -7,7 +7,7 @@
  * Flush. A bit that was cleared means nothing until the IOTLB has forgotten
  * that the page was dirty, because a device that writes through the old entry
  * does not set it again. So harvests return after the flush, with domains_rwsem
- * held until then, and nothing is published before it.
+ * and the domain's change held until then, and nothing is published before it.
  */
 #include <linux/iommu.h>
 #include <linux/jiffies.h>
@@ -84,7 +84,7 @@ static int mapped_step(struct harvest *h, unsigned long first,
 
 /*
  * Harvest [first, *reached] by steps. Ends early, with *reached set, when
- * another task waits for domains_rwsem or the budget is used up.
+ * another task waits for domains_rwsem or change, or the budget is used up.
  */
 static int harvest_steps(struct harvest *h,
 			 int (*one)(struct harvest *h, unsigned long first,
@@ -110,6 +110,7 @@ static int harvest_steps(struct harvest *h,
 			break;
 		first = to + 1;
 		if (rwsem_is_contended(&h->iopt->domains_rwsem) ||
+		    rwsem_is_contended(&h->dd->change) ||
 		    (h->flags & DIRTY_HARVEST_LAST &&
 		     time_after(jiffies, h->deadline))) {
 			*reached = to;
@@ -187,13 +188,29 @@ static void domain_drained(struct harvest *h, unsigned long first,
 	spin_unlock(&dd->lock);
 }
 
+/* Clear [first, *reached] of a domain, flushed */
+static int take_bits(struct harvest *h, unsigned long first, unsigned long *reached)
+{
+	int rc = 0;
+
+	if (h->flags & DIRTY_HARVEST_LAST)
+		down_read(&h->dd->change);
+	else
+		rc = down_read_killable(&h->dd->change);
+	if (rc)
+		return rc;
+	rc = harvest_steps(h, dirty_bits_step, first, reached);
+	dirty_bits_flush(h);
+	up_read(&h->dd->change);
+	return rc;
+}
+
 /* Dirty bits that are not used: what cannot be cleared is reported once more. */
 static int domain_clear(struct harvest *h, unsigned long first,
 			unsigned long *reached)
 {
-	int rc = harvest_steps(h, dirty_bits_step, first, reached);
+	int rc = take_bits(h, first, reached);
 
-	dirty_bits_flush(h);
 	return rc == -EINTR ? rc : 0;
 }
 
@@ -211,8 +228,7 @@ static int harvest_one(struct harvest *h, unsigned long first,
 		return domain_clear(h, first, reached);
 
 	if (bits) {
-		rc = harvest_steps(h, dirty_bits_step, first, reached);
-		dirty_bits_flush(h);
+		rc = take_bits(h, first, reached);
 		if (rc && rc != -EINTR) {
 			domain_degrade(h, rc);
 			rc = 0;
@@ -466,10 +482,12 @@ static void harvest_unmap_domain(struct io_pagetable *iopt,
 
 	harvest_begin(&h, iopt, store, dd, DIRTY_HARVEST_LAST, set);
 	if (domain_has_bits(dd)) {
+		down_read(&dd->change);
 		rc = dirty_bits_read_hidden(&h, area);
 		if (rc)
 			domain_degrade(&h, rc);
 		dirty_bits_flush(&h);
+		up_read(&dd->change);
 	}
 	if (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED)
 		mark_area(&h, area, 0, ULONG_MAX);

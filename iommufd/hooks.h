@@ -13,6 +13,7 @@
 #include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/rbtree_types.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/spinlock_types.h>
 #include <linux/types.h>
@@ -170,6 +171,9 @@ struct iommufd_dirty_counters {
  *	takes out what it has harvested
  * @steps: Harvests under way: struct dirty_step::item
  * @wait: For steps that end
+ * @change: Held for write while the hardware enters or leaves the domain, and while
+ *	tracking is switched on; for read by harvests, from the first D that they
+ *	clear until it is flushed
  * @user_lock: Serialises IOMMU_HWPT_SET_DIRTY_TRACKING; taken before all locks of a
  *	tracker
  * @user: Tracking was switched on by it; under @user_lock
@@ -202,6 +206,7 @@ struct iommufd_dirty_domain {
 	struct dirty_ranges drain;
 	struct list_head steps;
 	wait_queue_head_t wait;
+	struct rw_semaphore change;
 
 	struct mutex user_lock;
 	bool user;
@@ -362,6 +367,10 @@ void iommufd_dirty_detach(struct iommufd_device *idev, ioasid_t pasid);
 int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
 				struct iommufd_device *idev, ioasid_t pasid);
 void iommufd_dirty_replace_end(struct iommufd_device *idev, ioasid_t pasid, int rc);
+void iommufd_dirty_change_begin(struct iommufd_hw_pagetable *hwpt,
+				struct iommufd_hw_pagetable *old);
+void iommufd_dirty_change_end(struct iommufd_hw_pagetable *hwpt,
+			      struct iommufd_hw_pagetable *old);
 bool iommufd_dirty_serves(void);
 u32 iommufd_dirty_alloc_flags(struct iommufd_device *idev, u32 flags);
 int iommufd_dirty_user_set(struct iommufd_ctx *ictx, struct io_pagetable *iopt,
@@ -588,6 +597,16 @@ iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
 
 static inline void iommufd_dirty_replace_end(struct iommufd_device *idev,
 					     ioasid_t pasid, int rc)
+{
+}
+
+static inline void iommufd_dirty_change_begin(struct iommufd_hw_pagetable *hwpt,
+					      struct iommufd_hw_pagetable *old)
+{
+}
+
+static inline void iommufd_dirty_change_end(struct iommufd_hw_pagetable *hwpt,
+					    struct iommufd_hw_pagetable *old)
 {
 }
 

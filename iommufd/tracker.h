@@ -60,11 +60,12 @@ struct file;
  * @reported: What events have reported
  *
  * Lock order, outermost first: vfio's dev_set->lock, a domain's user_lock, runs,
- * ioas->mutex, igroup->lock, plan_lock, domains_rwsem, iova_rwsem, a domain's step,
- * pages->mutex, pins_lock, the store's lock; and as leaves the spinlocks of a
- * log, of a binding, of a domain and of the hidden ranges. User memory is touched
- * with runs (read) alone. A log's driver is called with plan_lock (start), or
- * with nothing (harvest and stop, by the worker).
+ * ioas->mutex, igroup->lock, plan_lock, domains_rwsem, a domain's change,
+ * iova_rwsem, a domain's step, pages->mutex, pins_lock, the store's lock; and as leaves the
+ * spinlocks of a log, of a binding, of a domain and of the hidden ranges. Two domains_rwsem
+ * or changes are taken in the order of their addresses. User memory is touched with runs
+ * (read) alone. A log's driver is called with plan_lock (start), or with nothing (harvest
+ * and stop, by the worker).
  */
 struct iommufd_dirty_tracker {
 	struct iommufd_object obj;

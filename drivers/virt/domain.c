@@ -50,6 +50,12 @@ void virt_domain_flush(struct virt_domain *vdom)
 	flush_range(vdom, 0, ULONG_MAX);
 }
 
+/* cache_tag_flush_range() of the Intel driver: only what has a tag. */
+static bool flush_reaches(struct virt_domain *vdom)
+{
+	return !vdom->personality->tagged || atomic_read(&vdom->tags);
+}
+
 /* Free tables that are no longer linked, once nothing can be reading them. */
 static void free_unlinked(struct virt_domain *vdom, struct list_head *freelist)
 {
@@ -228,7 +234,8 @@ static void virt_domain_sync(struct iommu_domain *domain,
 			     struct iommu_iotlb_gather *gather)
 {
 	struct virt_domain *vdom = to_virt_domain(domain);
-	bool empty = gather->start > gather->end || virt_break_flush();
+	bool empty = gather->start > gather->end || virt_break_flush() ||
+		     !flush_reaches(vdom);
 
 	if (!empty && !vdom->personality->level_hint)
 		flush_range(vdom, gather->start, gather->end);
@@ -239,7 +246,10 @@ static void virt_domain_sync(struct iommu_domain *domain,
 
 static void virt_domain_flush_all(struct iommu_domain *domain)
 {
-	virt_domain_flush(to_virt_domain(domain));
+	struct virt_domain *vdom = to_virt_domain(domain);
+
+	if (flush_reaches(vdom))
+		virt_domain_flush(vdom);
 }
 
 static phys_addr_t virt_domain_iova_to_phys(struct iommu_domain *domain,
@@ -259,6 +269,9 @@ static int virt_domain_set_tracking(struct iommu_domain *domain, bool enable)
 
 	if (vdom->personality->born_dirty)
 		return 0;
+	/* intel_pasid_setup_dirty_tracking() of a device without an entry yet */
+	if (vdom->personality->tagged && atomic_read(&vdom->attaching))
+		return -EOPNOTSUPP;
 	mutex_lock(&vdom->lock);
 	if (vdom->tracking != enable) {
 		virt_requesters_track(vdom, enable);

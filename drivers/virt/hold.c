@@ -95,3 +95,5 @@ module_param_cb(hold_map, &hold_ops, &holds[VIRT_HOLD_MAP], 0644);
 MODULE_PARM_DESC(hold_map, "IOVA: the next call of map_pages with it waits before it begins");
 module_param_cb(hold_attach, &hold_ops, &holds[VIRT_HOLD_ATTACH], 0644);
 MODULE_PARM_DESC(hold_attach, "1 + DEVICE: the next attach of that device waits before the hardware has the new domain");
+module_param_cb(hold_tags, &hold_ops, &holds[VIRT_HOLD_TAGS], 0644);
+MODULE_PARM_DESC(hold_tags, "1 + DEVICE: the next attach or detach of that device (intel) waits while invalidations do not reach it");

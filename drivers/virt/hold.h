@@ -16,6 +16,8 @@
  * @VIRT_HOLD_MAP: map_pages has not begun
  * @VIRT_HOLD_ATTACH: An attach has computed the entry of the device, and has not
  *	written it
+ * @VIRT_HOLD_TAGS: A device uses a domain whose invalidations do not reach it yet, or not
+ *	any more
  * @VIRT_HOLD_POINTS: How many
  */
 enum virt_hold_point {
@@ -24,6 +26,7 @@ enum virt_hold_point {
 	VIRT_HOLD_UNTRACK,
 	VIRT_HOLD_MAP,
 	VIRT_HOLD_ATTACH,
+	VIRT_HOLD_TAGS,
 	VIRT_HOLD_POINTS,
 };
 

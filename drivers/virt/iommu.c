@@ -26,6 +26,8 @@
 
 /* How long DMA is blocked by break before make: enough for a test to see it */
 #define BREAK_US	500
+/* How long an invalidation does not reach a device */
+#define TAG_US		100
 
 static LIST_HEAD(requesters);
 
@@ -242,6 +244,40 @@ static void write_entry(struct virt_requester *rq, unsigned long entry)
 	WRITE_ONCE(rq->alias_entry, entry);
 }
 
+/*
+ * As device_block_translation() and dmar_domain_attach_device() of the Intel driver:
+ * while a domain is entered or left, its invalidations miss the device.
+ */
+static void tag_wait(struct virt_requester *rq)
+{
+	virt_hold(VIRT_HOLD_TAGS, rq->number + 1, rq->number + 1);
+	usleep_range(TAG_US, 2 * TAG_US);
+}
+
+/* domain_update_iommu_cap() */
+static void regain_sizes(struct virt_domain *vdom)
+{
+	vdom->domain.pgsize_bitmap |= vdom->personality->pgsize_bitmap;
+}
+
+static void tag_del(struct virt_requester *rq, struct virt_domain *vdom)
+{
+	if (!vdom->personality->tagged)
+		return;
+	if (atomic_dec_and_test(&vdom->tags))
+		regain_sizes(vdom);
+	tag_wait(rq);
+}
+
+static void tag_add(struct virt_requester *rq, struct virt_domain *vdom)
+{
+	if (!vdom->personality->tagged)
+		return;
+	tag_wait(rq);
+	if (atomic_inc_return(&vdom->tags) == 1)
+		regain_sizes(vdom);
+}
+
 /* To an entry with which it is in the list of @table, or in none. */
 static void switch_entry(struct virt_requester *rq, struct virt_domain *table,
 			 unsigned long new)
@@ -254,7 +290,10 @@ static void switch_entry(struct virt_requester *rq, struct virt_domain *table,
 	if (from) {
 		mutex_lock(&from->lock);
 		list_del(&rq->attached);
+		tag_del(rq, from);
 	}
+	if (table)
+		atomic_inc(&table->attaching);
 	if (rq->iommu->bbm && from) {
 		write_entry(rq, (unsigned long)&virt_blocked_domain);
 		drain_both(old, from);
@@ -268,8 +307,10 @@ static void switch_entry(struct virt_requester *rq, struct virt_domain *table,
 	}
 	rq->table = table;
 	if (table) {
+		tag_add(rq, table);
 		mutex_lock(&table->lock);
 		list_add_tail(&rq->attached, &table->requesters);
+		atomic_dec(&table->attaching);
 		mutex_unlock(&table->lock);
 	}
 }

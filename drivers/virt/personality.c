@@ -160,6 +160,7 @@ static const struct virt_personality personalities[] = {
 		.tracks = true,
 		.merges = true,
 		.gather_pages = true,
+		.tagged = true,
 		.read_dirty = read_by_address,
 	}, {
 		.name = "smmu",

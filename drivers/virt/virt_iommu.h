@@ -50,6 +50,9 @@ struct virt_domain;
  *	entries of leaves of another size survive it, and without pgsize it does
  *	nothing
  * @gather_pages: Unmap gathers by page, so that gather.pgsize is set
+ * @tagged: Invalidations of a domain reach it while it has tags. A detach takes the tag
+ *	before it changes the entry, an attach adds it afterwards. With the first
+ *	tag and the last the domain regains all leaf sizes
  * @by_device: Whether D is set is a bit of each requester's own entry, which an
  *	attach computes and then writes without a lock
  * @read_dirty: iommu_dirty_ops.read_and_clear_dirty
@@ -62,6 +65,7 @@ struct virt_personality {
 	bool born_dirty;
 	bool level_hint;
 	bool gather_pages;
+	bool tagged;
 	bool by_device;
 	int (*read_dirty)(struct virt_domain *vdom, unsigned long iova,
 			  size_t size, unsigned long flags,
@@ -107,6 +111,8 @@ struct virt_iommu {
  *	requesters whose entry says so
  * @lock: @requesters, and setting @tracking
  * @requesters: Attached to it, or to a domain on top of it
+ * @tags: Requesters that invalidations reach
+ * @attaching: Requesters on their way in
  * @pt: The page table
  * @tlb: What hardware has cached of @pt
  * @unmapped_lock: @unmapped; a leaf
@@ -119,6 +125,8 @@ struct virt_domain {
 	bool tracking;
 	struct mutex lock;
 	struct list_head requesters;
+	atomic_t tags;
+	atomic_t attaching;
 	struct virt_pgtable pt;
 	struct virt_iotlb tlb;
 	spinlock_t unmapped_lock;

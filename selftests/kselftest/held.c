@@ -72,7 +72,7 @@ int hold_release_all(void)
 {
 	static const char * const names[] = {
 		"hold_probe", "hold_read", "hold_untrack", "hold_map",
-		"hold_attach", "hold_track",
+		"hold_attach", "hold_tags", "hold_track",
 	};
 	unsigned int i;
 	int rc = 0;

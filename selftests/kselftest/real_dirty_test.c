@@ -147,15 +147,6 @@ static void expect_only(struct __test_metadata *_metadata, FIXTURE_DATA(real) *s
 	}
 }
 
-static bool is_intel(FIXTURE_DATA(real) *self)
-{
-	struct iommu_dirty_source_info source = {};
-	struct iommu_dirty_tracker_info info;
-
-	return !tracker_info(self->fd, self->tracker_id, &info, &source, 1) &&
-	       !strcmp(source.platform, "intel");
-}
-
 TEST_F(real, source_is_the_iommu)
 {
 	struct iommu_dirty_source_info source = {};
@@ -309,8 +300,6 @@ TEST_F(real, unmap)
 		EXPECT_EQ(1, dirty(self, page, 1));
 		large += dirty(self, 0, RAM_PAGES) != pages_of(variant);
 	}
-	if (large && variant->small && is_intel(self))
-		SKIP(return, "known: with intel-iommu small leaves last until an attach");
 	EXPECT_EQ(0, large);
 }
 
@@ -359,10 +348,10 @@ static void *replace(void *arg)
 
 /*
  * Replaces while the device writes. These drivers take the old domain away first, so a
- * write in between is refused; what arrives must be reported. With intel-iommu of 6.12 it
- * is not always: device_block_translation() removes the cache tags of the domain before
- * the PASID entry, and dmar_domain_attach_device() adds them after it, so a flush in
- * between leaves out the device, whose IOTLB goes on to take the page for dirty.
+ * write in between is refused; what arrives must be reported. In intel-iommu
+ * of 6.12 device_block_translation() removes the cache tags of the domain before the PASID
+ * entry, and dmar_domain_attach_device() adds them after it: a harvest in between would
+ * flush without the device, whose IOTLB goes on to take the page for dirty.
  */
 TEST_F(real, replaced_under_dma)
 {
@@ -395,8 +384,6 @@ TEST_F(real, replaced_under_dma)
 	EXPECT_EQ(0, r.rc);
 	TH_LOG("%u replaces, of 300 writes %u refused, %u lost", r.rounds,
 	       refused, lost);
-	if (lost && is_intel(self))
-		SKIP(return, "known: intel-iommu flushes too little during an attach");
 	EXPECT_EQ(0, lost);
 }
 
