@@ -27,8 +27,8 @@
 #define RUN_PIECES 1024
 
 /*
- * OR @n words into the caller's bitmap at word @word, and count their bits; zero
- * words cost nothing.
+ * OR @n words into the caller's bitmap at word @word, and count their bits: outside
+ * of user access, where nothing may be called. Zero words cost nothing.
  */
 static int or_words(struct dirty_read *rd, unsigned long word,
 		    const unsigned long *from, unsigned int n,
@@ -46,15 +46,16 @@ static int or_words(struct dirty_read *rd, unsigned long word,
 		if (!from[i])
 			continue;
 		if (!~from[i]) {
-			count += BITS_PER_LONG;
 			unsafe_put_user(~0ULL, to + i, fault);
 			continue;
 		}
-		count += hweight_long(from[i]);
 		unsafe_get_user(old, to + i, fault);
 		unsafe_put_user(old | from[i], to + i, fault);
 	}
 	user_access_end();
+	for (i = 0; i < n; i++)
+		if (from[i])
+			count += hweight_long(from[i]);
 	*bits = count;
 	return 0;
 fault:
