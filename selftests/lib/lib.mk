@@ -8,9 +8,10 @@
 LIB_DIR := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 LIB_TOP := $(LIB_DIR)/../..
 
-# Only these two, made fit for user space: the libc's own kernel headers go on
-# serving everything else.
-LIB_HDRS := $(OUT)/include/linux/iommufd.h $(OUT)/include/linux/vfio.h
+# Only these, made fit for user space: the libc's own kernel headers go on
+# serving everything else. vfio.h of 7.3 needs a newer stddef.h than Debian 12's.
+LIB_HDRS := $(addprefix $(OUT)/include/linux/,iommufd.h vfio.h \
+	$(notdir $(wildcard $(UAPI)/linux/stddef.h)))
 LIB_CFLAGS := -D_GNU_SOURCE -I$(OUT)/include -I$(LIB_TOP)/uapi \
 	-I$(LIB_TOP)/drivers/virt -I$(LIB_DIR)
 LIB_OBJS := $(addprefix $(OUT)/lib/,edu.o feature.o iommufd.o log.o sysfs.o \
