@@ -132,6 +132,9 @@ static const struct difference {
 	  "vfio's container writes no bits where nothing is mapped; iommufd clears all" },
 	{ GET, BITS_BAD, 0, EFAULT,
 	  "vfio's container writes no bits where nothing is mapped; iommufd clears all" },
+	{ UNMAP, WRAPS, EOVERFLOW, EINVAL, "vfio's container of 7.3 has EOVERFLOW" },
+	{ GET, WRAPS, EOVERFLOW, EINVAL, "vfio's container of 7.3 has EOVERFLOW" },
+	{ GET, TOP, 0, EINVAL, "vfio's container of 7.3 goes up to the last page" },
 };
 
 #define NR_DIFFERENCES (sizeof(differences) / sizeof(*differences))
@@ -487,7 +490,7 @@ static bool find_difference(const struct step *step, int type1, int iommufd)
 			continue;
 		/* With a bitmap it is not upstream's to say */
 		if (step->kind == UNMAP && step->flags & BITMAP &&
-		    d->iommufd != EFAULT)
+		    d->iommufd != EFAULT && d->type1 != EOVERFLOW)
 			continue;
 		used[i]++;
 		return true;
