@@ -33,6 +33,9 @@ exports()
 mkdir -p "$stage/drivers/iommu" "$stage/include"
 cp -rp "$KSRC/drivers/iommu/iommufd" "$KSRC/drivers/iommu/iommu-priv.h" "$stage/drivers/iommu/"
 cp -rp "$KSRC/drivers/vfio" "$stage/drivers/"
+# Headers of page tables that we walk, where the kernel has them
+[ ! -d "$KSRC/drivers/iommu/generic_pt" ] ||
+	cp -rp "$KSRC/drivers/iommu/generic_pt" "$stage/drivers/iommu/"
 # A kernel tree that was built in has objects; they are not sources.
 find "$stage" -name '*.o' -delete -o -name '.*.cmd' -delete -o -name '*.ko' -delete
 

@@ -43,7 +43,8 @@ SOURCE_PARTS=(
 # Others have moved from one series to the next.
 case $SERIES in
 6.12) SOURCE_PARTS+=(scripts/kernel-doc) ;;
-*) SOURCE_PARTS+=(tools/docs/kernel-doc tools/lib/python include/uapi/linux/stddef.h) ;;
+*) SOURCE_PARTS+=(tools/docs/kernel-doc tools/lib/python include/uapi/linux/stddef.h
+		  drivers/iommu/generic_pt) ;;
 esac
 
 want=("$@")

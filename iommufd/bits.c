@@ -20,7 +20,8 @@
  * its flush range [start of the first dirty leaf, end of the last] is then all
  * that can be learned. Looking at small enough blocks without clearing finds the
  * leaves, which are cleared one at a time. Which of the two a driver is shows at the
- * first dirty leaf, looked at without clearing.
+ * first dirty leaf, looked at without clearing. Where the tracker walks the table by
+ * itself (walk.c), it reports like a driver of the first kind.
  *
  * Flush. A bit that was cleared means nothing until the IOTLB has forgotten
  * that the page was dirty, because a device that writes through the old entry
@@ -38,6 +39,7 @@
 #include "test.h"
 #include "trace.h"
 #include "tracker.h"
+#include "walk.h"
 
 /* Looks between two chances for others to run */
 #define GATHER_LOOKS 256
@@ -99,21 +101,18 @@ static void leaf_block(const struct harvest *h, unsigned long first,
 	}
 }
 
-/* One call of the driver; records go to the window and to @gather. */
+/* One call of the driver, or of a walker; records go to the window and to @gather. */
 static int driver_read(struct harvest *h, unsigned long first,
 		       unsigned long last, bool clear,
 		       struct iommu_iotlb_gather *gather)
 {
-	struct iommu_domain *domain = h->domain;
 	struct iommu_dirty_bitmap dirty = {
 		.bitmap = h->window.set ? dirty_window_bitmap(&h->window) : NULL,
 		.gather = gather,
 	};
 
-	return domain->dirty_ops->read_and_clear_dirty(domain, first,
-						       last - first + 1,
-						       clear ? 0 : IOMMU_DIRTY_NO_CLEAR,
-						       &dirty);
+	return dirty_walk_read(h->dd, first, last, clear ? 0 : IOMMU_DIRTY_NO_CLEAR,
+			       &dirty);
 }
 
 /* Where a block of about h->step from @first on ends: at the border of a leaf. */
@@ -368,6 +367,7 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 
 	h->window.first = iopt_area_iova(area);
 	h->window.last = iopt_area_last_iova(area);
+	dirty_walk_choose(dd, first, last);
 	if (h->flags & DIRTY_HARVEST_DISCARD)
 		return driver_read(h, first, last, true, &h->flush);
 

@@ -162,8 +162,9 @@ struct iommufd_dirty_counters {
  * @tracking: Hardware: the IOMMU sets dirty bits; under plan_lock
  * @on: Harvest: its dirty bits are harvested, whatever @kind is. Written like
  *	@kind
- * @record: Harvest: enum iommufd_dirty_record; learned by the first harvest that
- *	sees a dirty leaf
+ * @record: Harvest: enum iommufd_dirty_record; learned by the first harvest, or
+ *	the first that sees a dirty leaf
+ * @distrusted: Harvest: no walker of ours is to read its table
  * @largest: Harvest: largest leaf that was reported dirty, in bytes
  * @count: Harvest: what it has done
  * @lock: Protects the next three
@@ -199,6 +200,7 @@ struct iommufd_dirty_domain {
 	bool tracking;
 	bool on;
 	u8 record;
+	bool distrusted;
 	unsigned long largest;
 	struct iommufd_dirty_counters count;
 

@@ -31,6 +31,7 @@
  * @DIRTY_BREAK_LATE_PUBLISH: The last harvest of a domain publishes at its end
  * @DIRTY_BREAK_LATE_UNPIN: What was pinned is published after the access is given
  *	up
+ * @DIRTY_BREAK_WALK_WRONG: A walker finds leaves one page off
  */
 enum dirty_test_break {
 	DIRTY_BREAK_EARLY_PUBLISH = 1 << 0,
@@ -50,6 +51,7 @@ enum dirty_test_break {
 	DIRTY_BREAK_NO_STALE = 1 << 15,
 	DIRTY_BREAK_LATE_PUBLISH = 1 << 16,
 	DIRTY_BREAK_LATE_UNPIN = 1 << 17,
+	DIRTY_BREAK_WALK_WRONG = 1 << 18,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST

@@ -48,4 +48,5 @@ const struct iommufd_dirty_platform iommufd_dirty_amd = {
 	.iommus = amd_iommus,
 	.usable = amd_usable,
 	.always_on = true,
+	.walker = IS_BUILTIN(CONFIG_IOMMU_PT_AMDV1) ? &iommufd_dirty_amdv1 : NULL,
 };

@@ -14,4 +14,5 @@ static const char *const intel_iommus[] = { "dmar", "vintel", "bbm-vintel", NULL
 const struct iommufd_dirty_platform iommufd_dirty_intel = {
 	.name = "intel",
 	.iommus = intel_iommus,
+	.walker = IS_BUILTIN(CONFIG_IOMMU_PT_VTDSS) ? &iommufd_dirty_vtdss : NULL,
 };

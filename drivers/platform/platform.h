@@ -9,6 +9,8 @@
 #include <linux/types.h>
 
 struct device;
+struct iommu_dirty_bitmap;
+struct iommu_domain;
 
 /**
  * enum iommufd_dirty_record - How a driver's read_and_clear_dirty() reports
@@ -16,11 +18,30 @@ struct device;
  * @IOMMUFD_DIRTY_RECORD_DIRECT: Each leaf goes to iova_bitmap_set()
  * @IOMMUFD_DIRTY_RECORD_GATHER: Only the flush range tells, because the driver
  *	was built without CONFIG_IOMMUFD_DRIVER
+ * @IOMMUFD_DIRTY_RECORD_WALKER: Not asked: a walker reads its table, which reports
+ *	like @IOMMUFD_DIRTY_RECORD_DIRECT
  */
 enum iommufd_dirty_record {
 	IOMMUFD_DIRTY_RECORD_UNKNOWN,
 	IOMMUFD_DIRTY_RECORD_DIRECT,
 	IOMMUFD_DIRTY_RECORD_GATHER,
+	IOMMUFD_DIRTY_RECORD_WALKER,
+};
+
+/**
+ * struct iommufd_dirty_walker - Reads dirty bits out of page tables of one format
+ * @fits: Is the page table of this domain of the format, and can it be walked?
+ * @check: Are the leaves in [first, last], which is mapped, where
+ *	iommu_iova_to_phys() says? Looks at the first few
+ * @read: As iommu_dirty_ops::read_and_clear_dirty, with exact leaves: a dirty one is
+ *	reported and cleared as a whole wherever the range begins
+ */
+struct iommufd_dirty_walker {
+	bool (*fits)(struct iommu_domain *domain);
+	bool (*check)(struct iommu_domain *domain, unsigned long first,
+		      unsigned long last);
+	int (*read)(struct iommu_domain *domain, unsigned long iova, size_t size,
+		    unsigned long flags, struct iommu_dirty_bitmap *dirty);
 };
 
 /**
@@ -34,6 +55,7 @@ enum iommufd_dirty_record {
  *	of the leaves, which iommu_dirty_bitmap_record() does not pass on
  * @always_on: Switch tracking on when the domain is allocated and leave it on: an
  *	attach at the same time as a switch may lose it
+ * @walker: Of the driver's page tables, or NULL
  */
 struct iommufd_dirty_platform {
 	const char *name;
@@ -42,7 +64,11 @@ struct iommufd_dirty_platform {
 	bool born_dirty;
 	bool flush_all;
 	bool always_on;
+	const struct iommufd_dirty_walker *walker;
 };
+
+extern const struct iommufd_dirty_walker iommufd_dirty_amdv1;
+extern const struct iommufd_dirty_walker iommufd_dirty_vtdss;
 
 extern const struct iommufd_dirty_platform iommufd_dirty_amd;
 extern const struct iommufd_dirty_platform iommufd_dirty_intel;

@@ -87,6 +87,7 @@ FIXTURE_SETUP(real)
 
 FIXTURE_TEARDOWN(real)
 {
+	parameter_set("iommufd", "dirty_break", "0");
 	edu_close(&self->dev);
 	close(self->fd);
 	TH_LOG("%u writes checked", self->writes);
@@ -425,6 +426,45 @@ TEST_F(real, refused)
 	write_page(_metadata, self, 0);
 	read_bits(_metadata, self, 0);
 	expect_only(_metadata, self, variant, 0);
+}
+
+/* Does iommufd walk page tables of generic_pt by itself? */
+static bool has_walker(void)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	char line[256];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, " pt_walk_check");
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/*
+ * DIRTY_BREAK_WALK_WRONG: a walker that differs from iommu_iova_to_phys() is not used.
+ * The driver's own read, which is asked then, fails in such a kernel.
+ */
+TEST_F(real, wrong_walker_is_not_used)
+{
+	struct tracker_read_out out = {};
+	__u32 other;
+
+	if (!has_walker())
+		SKIP(return, "the driver reads its dirty bits in this kernel");
+	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "262144"));
+	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id,
+					self->ioas_id,
+					IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+					&other));
+	ASSERT_EQ(0, edu_attach(&self->dev, other, NULL));
+	write_page(_metadata, self, 900);
+	ASSERT_EQ(0, tracker_read_bitmap(self->fd, self->tracker_id, IOVA,
+					 RAM_SIZE, PAGE, self->bits, 0, &out));
+	EXPECT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	EXPECT_EQ(RAM_PAGES, dirty(self, 0, RAM_PAGES));
+	EXPECT_NE(0, out.flags & IOMMU_DIRTY_TRACKER_DEGRADED);
 }
 
 TEST_HARNESS_MAIN

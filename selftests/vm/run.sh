@@ -137,7 +137,7 @@ intel-dirty* | amd-dirty*)
 	for _ in 1 2 3; do
 		iommu_devices+=(-device edu,dma_mask=0xffffffff,dma_delay=0)
 	done
-	qemu_binary=$BUILD/qemu/patched/qemu-system-x86_64
+	qemu_binary=$FETCHED/qemu/patched/qemu-system-x86_64
 	[ -x "$qemu_binary" ] ||
 		fail "no QEMU for --iommu $iommu; run \"make qemu-build\""
 	;;

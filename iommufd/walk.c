@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who reads the dirty bits of a domain: a walker of ours, where there is one for the
+ * format of its page table (drivers/platform/pt_*.c), or the IOMMU driver. A walker has the
+ * exact leaves and needs nothing of the driver. It must know the table's format exactly,
+ * so it is compared with iommu_iova_to_phys() where the domain is read first, and not used
+ * if they differ.
+ */
+#include <linux/iommu.h>
+#include <linux/printk.h>
+
+#include "hooks.h"
+#include "platform/platform.h"
+#include "walk.h"
+
+/**
+ * dirty_walk_choose() - Decide who reads a domain, if that is not decided yet
+ * @dd: The domain
+ * @first: First byte of what is mapped in it and stays so
+ * @last: Last byte, inclusive
+ *
+ * Two callers at the same time come to the same decision.
+ */
+void dirty_walk_choose(struct iommufd_dirty_domain *dd, unsigned long first,
+		       unsigned long last)
+{
+	const struct iommufd_dirty_walker *walker = dd->platform->walker;
+
+	if (READ_ONCE(dd->record) != IOMMUFD_DIRTY_RECORD_UNKNOWN || !walker ||
+	    READ_ONCE(dd->distrusted))
+		return;
+	if (!walker->fits(dd->domain)) {
+		WRITE_ONCE(dd->distrusted, true);
+	} else if (!walker->check(dd->domain, first, last)) {
+		pr_warn_ratelimited("iommufd: page table of the %s driver differs from iommu_iova_to_phys(); its driver reads the dirty bits\n",
+				    dd->platform->name);
+		WRITE_ONCE(dd->distrusted, true);
+	} else {
+		WRITE_ONCE(dd->record, IOMMUFD_DIRTY_RECORD_WALKER);
+	}
+}
+
+/**
+ * dirty_walk_read() - Read dirty bits, and clear them
+ * @dd: The domain
+ * @first: First byte
+ * @last: Last byte, inclusive
+ * @flags: IOMMU_DIRTY_NO_CLEAR or 0
+ * @dirty: Where they go, and what has to be flushed
+ *
+ * Return: 0, or the driver's error.
+ */
+int dirty_walk_read(struct iommufd_dirty_domain *dd, unsigned long first,
+		    unsigned long last, unsigned long flags,
+		    struct iommu_dirty_bitmap *dirty)
+{
+	struct iommu_domain *domain = dd->domain;
+	size_t size = last - first + 1;
+
+	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_WALKER)
+		return dd->platform->walker->read(domain, first, size, flags, dirty);
+	return domain->dirty_ops->read_and_clear_dirty(domain, first, size, flags, dirty);
+}
