@@ -86,8 +86,8 @@ test: setup-test ## all tests that fit into CI; the last line counts them
 
 nightly: setup-test ## the rest: debug kernels, upstream's tests, long soak, full matrix, mutants, packages
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
-		large mutants kernel conformance debug kcsan qemu qemu-tracker real deb-test \
-		soak fuzz matrix
+		large mutants kernel conformance debug kcsan qemu qemu-tracker real newest \
+		deb-test soak fuzz matrix
 
 soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
 	+@SOAK="$(or $(DURATION),600)" selftests/run.sh soak

@@ -26,6 +26,7 @@
 #	conformance	upstream's tests, in the debug kernel
 #	debug		kselftest and vm, in the debug kernel, all of fail_nth
 #	kcsan		what makes threads meet, in the kernel with KCSAN
+#	newest		kselftest and real on the newest kernel of kernels/series
 #
 # Environment: the tests get SEED, SCHEDULES, DELAY_US, and the variables that PASS_ENV
 # names. TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces
@@ -285,7 +286,8 @@ stage_real()
 {
 	local TESTS=${TESTS:-}
 
-	"$TOP/build-aux/qemu-build.sh"
+	# One for all kernels
+	env -u KERNEL "$TOP/build-aux/qemu-build.sh"
 	[ -n "$TESTS" ] ||
 		TESTS=$(sed -n 's/^\(real-[a-z-]*\).*/\1/p' "$plan" | paste -sd' ')
 	run_plan
@@ -386,8 +388,9 @@ stage_qemu()
 
 stage_qemu-tracker()
 {
-	"$TOP/build-aux/qemu-build.sh"
-	QEMU=$BUILD/qemu/patched/qemu-system-x86_64 \
+	# One for all kernels
+	env -u KERNEL "$TOP/build-aux/qemu-build.sh"
+	QEMU=$FETCHED/qemu/patched/qemu-system-x86_64 \
 		tap qemu-tracker "$TOP/selftests/qemu/run.sh"
 }
 
@@ -455,6 +458,17 @@ stage_debug()
 stage_kcsan()
 {
 	KCSAN=1 nested kcsan "$0" races vm
+}
+
+# On the kernel that the code is written for, if the others run on an older one
+stage_newest()
+{
+	local newest
+
+	newest=$(newest_series)
+	[ "$KERNEL" != "$newest" ] || return 0
+	env -u KSRC -u KDIR KERNEL="$newest" "$TOP/build-aux/setup.sh" build vm unit
+	KERNEL=$newest nested newest "$0" kselftest real
 }
 
 stage_races()
