@@ -57,6 +57,7 @@ say "check: calls between files ..."
 
 say "check: hooks ..."
 "$TOP/build-aux/hooks-check.sh" || complain "build-aux/hooks-check.sh"
+"$TOP/build-aux/compat-check.sh" || complain "build-aux/compat-check.sh"
 
 # ---- The series -------------------------------------------------------------
 

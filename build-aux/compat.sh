@@ -4,7 +4,7 @@
 # compat.sh: what older kernels lack (compat/features.list), and how our files do without.
 # Sourced by lib.sh. For the newest kernel of kernels/series nothing of it is used.
 
-# missing_features KSRC: the names of what that kernel source lacks
+# missing_features KSRC [LIST]: the names of what that kernel source lacks
 missing_features()
 {
 	local name file regex
@@ -13,7 +13,7 @@ missing_features()
 		[[ $name != '' && $name != \#* ]] || continue
 		[ -r "$1/$file" ] || die "$1 has no $file, which compat/features.list looks at"
 		grep -qE -e "$regex" "$1/$file" || echo "$name"
-	done <"$TOP/compat/features.list"
+	done <"${2:-$TOP/compat/features.list}"
 }
 
 # features_h: what the kernel that lacks $MISSING has
