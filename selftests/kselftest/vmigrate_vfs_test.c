@@ -22,17 +22,21 @@
 #define COMMON		"--demo --vfs 2 --devices 1 "
 /* Exit status of vmigrate: the migration failed, and the guest continues at the source. */
 #define GOES_ON		3
+/* Seconds after which a vmigrate is taken to hang; most take less than ten. */
+#define RUN_LIMIT	120
 
 /**
  * struct run - A vmigrate that runs
  * @pid: Process
  * @out: What it says
+ * @limit: When it is late, as seconds_now(); 0 once it was killed for that
  * @text: So far
  * @length: Bytes of it
  */
 struct run {
 	pid_t pid;
 	int out;
+	double limit;
 	char text[MAX_OUTPUT + 1];
 	size_t length;
 };
@@ -46,6 +50,7 @@ static int run_start(struct run *r, const char *arguments)
 
 	r->length = 0;
 	r->text[0] = '\0';
+	r->limit = seconds_now() + RUN_LIMIT * (getenv("SLOW") ? 6 : 1);
 	if (pipe(fds))
 		return -1;
 	r->pid = fork();
@@ -66,15 +71,31 @@ static int run_start(struct run *r, const char *arguments)
 	return r->pid < 0 ? -1 : 0;
 }
 
-/* Take what it says until it says @what, if that is not NULL, or ends. */
+/* It hangs: show what the kernel does for its threads, and kill it. */
+static void run_kill(struct run *r)
+{
+	if (system("for p in $(pidof vmigrate); do echo \"# vmigrate, process $p:\";"
+		   " sed 's/^/#   /' /proc/$p/task/*/stack; done >&2"))
+		fprintf(stderr, "# vmigrate: no stacks\n");
+	kill(r->pid, SIGKILL);
+	r->limit = 0;
+}
+
+/* Take what it says until it says @what, if that is not NULL, or ends, or is late. */
 static void run_listen(struct run *r, const char *what)
 {
+	struct pollfd pfd = { .fd = r->out, .events = POLLIN };
 	char rest[512];
 	ssize_t n;
 
 	while (!what || !strstr(r->text, what)) {
 		size_t room = MAX_OUTPUT - r->length;
+		double left = r->limit - seconds_now();
 
+		if (left <= 0 || poll(&pfd, 1, left * 1000) <= 0) {
+			run_kill(r);
+			return;
+		}
 		n = room ? read(r->out, r->text + r->length, room) :
 			   read(r->out, rest, sizeof(rest));
 		if (n <= 0)
@@ -84,12 +105,13 @@ static void run_listen(struct run *r, const char *what)
 	}
 }
 
-/* Its exit status; -1 if it was killed. */
+/* Its exit status; -1 if it was killed, also because it was late. */
 static int run_end(struct run *r)
 {
 	int status;
 
-	run_listen(r, NULL);
+	if (r->limit)
+		run_listen(r, NULL);
 	close(r->out);
 	if (waitpid(r->pid, &status, 0) != r->pid || !WIFEXITED(status))
 		return -1;
@@ -213,6 +235,22 @@ TEST_F(vfs, killed)
 		run_end(&self->run);
 	}
 	/* The other side closes its devices when it notices */
+	sleep(3);
+	EXPECT_EQ(0, run(&self->run, "-m 8M")) {
+		TH_LOG("%s", self->run.text);
+	}
+}
+
+/* The control of the time limit: a migration that stands still ends as a failure. */
+TEST_F(vfs, late)
+{
+	ASSERT_EQ(0, run_start(&self->run, "-m 8M"));
+	run_listen(&self->run, "pass  ");
+	kill(self->run.pid, SIGSTOP);
+	self->run.limit = seconds_now() + 2;
+	EXPECT_EQ(-1, run_end(&self->run));
+	EXPECT_EQ(0, self->run.limit);
+	/* As above */
 	sleep(3);
 	EXPECT_EQ(0, run(&self->run, "-m 8M")) {
 		TH_LOG("%s", self->run.text);
