@@ -545,30 +545,29 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 }
 
 /**
- * dirty_harvest_publish_mapped() - All that is mapped writable in a range is dirty
+ * dirty_harvest_mapped() - All that is mapped writable in a range
  * @tracker: The tracker; runs is held, nothing else
  * @first: First byte
  * @last: Last byte, inclusive
+ * @set: Where it goes
  */
-void dirty_harvest_publish_mapped(struct iommufd_dirty_tracker *tracker,
-				  unsigned long first, unsigned long last)
+void dirty_harvest_mapped(struct iommufd_dirty_tracker *tracker,
+			  unsigned long first, unsigned long last,
+			  struct dirty_set *set)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct dirty_store *store = tracker->store;
 	struct iopt_area *area;
-	struct dirty_set set;
 
-	dirty_set_init(&set, store->shift);
 	down_read(&iopt->iova_rwsem);
 	for (area = iopt_area_iter_first(iopt, first, last); area;
 	     area = iopt_area_iter_next(area, first, last)) {
 		if (area->iommu_prot & IOMMU_WRITE)
-			dirty_store_round(store, &set,
+			dirty_store_round(store, set,
 					  max(first, iopt_area_iova(area)),
 					  min(last, iopt_area_last_iova(area)));
 		cond_resched();
 	}
-	dirty_store_publish(store, &set);
 	up_read(&iopt->iova_rwsem);
 }
 

@@ -50,8 +50,9 @@ void dirty_harvest_last(struct io_pagetable *iopt,
 			struct iommufd_dirty_domain *dd);
 void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 			 struct iopt_area *area);
-void dirty_harvest_publish_mapped(struct iommufd_dirty_tracker *tracker,
-				  unsigned long first, unsigned long last);
+void dirty_harvest_mapped(struct iommufd_dirty_tracker *tracker,
+			  unsigned long first, unsigned long last,
+			  struct dirty_set *set);
 void dirty_harvest_flush_late(struct io_pagetable *iopt);
 
 #endif

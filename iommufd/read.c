@@ -453,11 +453,13 @@ static int unmap_step(struct iommufd_dirty_tracker *tracker,
 	int rc;
 
 	rd->next = first;
-	/* While it is mapped: the unmap hook adds what it finds */
+	dirty_set_init(&set, store->shift);
 	if (flags & IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE)
-		dirty_harvest_publish_mapped(tracker, first, last);
+		dirty_harvest_mapped(tracker, first, last, &set);
 	rc = unmap_range(dirty_tracker_iopt(tracker), first, last, &bytes);
 	*unmapped += bytes;
+	/* Not before: a READ would take it, and miss what is written after that */
+	dirty_store_publish(store, &set);
 	/* Another thread has mapped something since this was looked at */
 	if (rc)
 		return rc == -ENOENT ? -ERANGE : rc;

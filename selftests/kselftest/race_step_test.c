@@ -106,4 +106,58 @@ TEST_F(race_step, unmap)
 	EXPECT_TRUE(reader_has(&r, 4));
 }
 
+struct unmapper {
+	struct call call;
+	struct crowd *c;
+	__u64 bits[RAM_WORDS];
+};
+
+static int unmap_conservative(void *arg)
+{
+	struct unmapper *u = arg;
+	struct iommu_dirty_tracker_unmap cmd = {
+		.flags = IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE,
+		.tracker_id = u->c->b.tracker_id,
+		.iova = IOVA,
+		.length = RAM_SIZE,
+		.page_size = PAGE,
+		.data = (__u64)(uintptr_t)u->bits,
+		.data_len = sizeof(u->bits),
+	};
+
+	return tracker_unmap(u->c->b.fd, &cmd);
+}
+
+/*
+ * What CONSERVATIVE reports because it was mapped, no READ beside it takes: the device
+ * writes until the hardware has unmapped it. The READ waits in the middle of its harvest
+ * until the unmap has begun; the unmap, in the middle of its own, for the write.
+ */
+TEST_F(race_step, read_beside_conservative_unmap)
+{
+	struct crowd *c = &self->c;
+	struct unmapper u = { .c = c };
+	struct reader r;
+
+	ASSERT_EQ(0, crowd_attach(c, GATHER, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_dma(c, GATHER, IOVA + 3 * HUGE, 1));
+	ASSERT_EQ(0, hold_arm("hold_probe", IOVA));
+	ASSERT_EQ(0, reader_begin_bits(&r, c, IOVA, 3 * HUGE));
+	ASSERT_TRUE(hold_is_met("hold_probe", HELD_LONG_MS));
+	ASSERT_EQ(0, hold_arm("hold_read", IOVA + 3 * HUGE));
+	ASSERT_EQ(0, call_begin(&u.call, unmap_conservative, &u));
+	EXPECT_FALSE(call_is_done(&u.call, HELD_SHORT_MS));
+	ASSERT_EQ(0, hold_release("hold_probe"));
+	/* It may also wait for what the unmap has hidden */
+	call_is_done(&r.call, HELD_SHORT_MS);
+	ASSERT_TRUE(hold_is_met("hold_read", HELD_LONG_MS));
+	ASSERT_EQ(0, crowd_dma(c, GATHER, IOVA, 1));
+	ASSERT_EQ(0, hold_release("hold_read"));
+	ASSERT_LE(0, call_end(&r.call));
+	ASSERT_EQ(0, call_end(&u.call));
+	EXPECT_TRUE(u.bits[0] & 1) {
+		TH_LOG("the READ has taken it: %d", reader_has(&r, 0));
+	}
+}
+
 TEST_HARNESS_MAIN
