@@ -35,7 +35,7 @@ shown()
 	local i
 
 	for ((i = 0; i < 240; i++)); do
-		! grep -qaF "$2" "$logs/$1.console" || return 0
+		! grep -qsaF "$2" "$logs/$1.console" || return 0
 		kill -0 "$qemu" 2>/dev/null || break
 		sleep 0.5
 	done

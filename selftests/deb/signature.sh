@@ -19,7 +19,8 @@ take_signature_off()
 	cp -p "$(modinfo -n "$1")" /tmp/signed
 	unsigned_copy "$1" /tmp/unsigned.ko
 	case $(modinfo -n "$1") in
-	*.xz) xz -c /tmp/unsigned.ko >"$(modinfo -n "$1")" ;;
+	# As the kernel can unpack it, which the modprobe of Debian 13 leaves to it
+	*.xz) xz --check=crc32 --lzma2=dict=1MiB -c /tmp/unsigned.ko >"$(modinfo -n "$1")" ;;
 	*) cp /tmp/unsigned.ko "$(modinfo -n "$1")" ;;
 	esac
 	[ -z "$(modinfo -F signer "$1")" ]
