@@ -35,7 +35,7 @@ cp -rp "$KSRC/drivers/iommu/iommufd" "$KSRC/drivers/iommu/iommu-priv.h" "$stage/
 cp -rp "$KSRC/drivers/vfio" "$stage/drivers/"
 # Headers of page tables that we walk, where the kernel has them
 [ ! -d "$KSRC/drivers/iommu/generic_pt" ] ||
-	cp -rp "$KSRC/drivers/iommu/generic_pt" "$stage/drivers/iommu/"
+	cp -rp "$KSRC"/drivers/iommu/{generic_pt,iommu-pages.h} "$stage/drivers/iommu/"
 # A kernel tree that was built in has objects; they are not sources.
 find "$stage" -name '*.o' -delete -o -name '.*.cmd' -delete -o -name '*.ko' -delete
 

@@ -111,7 +111,8 @@ is on and not wanted is found by the next reconcile even if the event that made 
 was lost. In an order in which no write is lost.
 END
 
-	step "iommufd: the dirty tracker" $d/tracker.c $d/flags.c $d/read.c $d/info.[ch] \
+	step "iommufd: the dirty tracker" $d/tracker.c $d/split.[ch] $d/flags.c \
+		$d/read.c $d/info.[ch] \
 		$d/policy.[ch] <<'END'
 The object and its ioctls: START and STOP, READ with resumable progress and
 bounded work under locks, and INFO about who answers for which device.

@@ -44,7 +44,7 @@ SOURCE_PARTS=(
 case $SERIES in
 6.12) SOURCE_PARTS+=(scripts/kernel-doc) ;;
 *) SOURCE_PARTS+=(tools/docs/kernel-doc tools/lib/python include/uapi/linux/stddef.h
-		  drivers/iommu/generic_pt) ;;
+		  drivers/iommu/generic_pt drivers/iommu/iommu-pages.h) ;;
 esac
 
 want=("$@")

@@ -51,11 +51,16 @@ static bool gather_is_empty(const struct iommu_iotlb_gather *gather)
 	return gather->start > gather->end;
 }
 
+/* Which sizes leaves may have: more than what is mapped now gets, during a split */
+static unsigned long leaf_sizes(const struct harvest *h)
+{
+	return h->dd->wide ?: h->domain->pgsize_bitmap;
+}
+
 /* disable_large_pages is refused to an IOAS that has a domain */
 static bool leaves_are_equal(const struct harvest *h)
 {
-	return h->iopt->disable_large_pages ||
-	       is_power_of_2(h->domain->pgsize_bitmap);
+	return h->iopt->disable_large_pages || is_power_of_2(leaf_sizes(h));
 }
 
 /*
@@ -70,7 +75,7 @@ static void leaf_block(const struct harvest *h, unsigned long first,
 		       unsigned long *start, unsigned long *end)
 {
 	struct iommu_domain *domain = h->domain;
-	unsigned long sizes = domain->pgsize_bitmap;
+	unsigned long sizes = leaf_sizes(h);
 	unsigned long differ;
 	phys_addr_t phys;
 
@@ -368,6 +373,14 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 	h->window.first = iopt_area_iova(area);
 	h->window.last = iopt_area_last_iova(area);
 	dirty_walk_choose(dd, first, last);
+	if (h->flags & DIRTY_HARVEST_SPLIT) {
+		struct iommu_dirty_bitmap dirty = {
+			.bitmap = dirty_window_bitmap(&h->window),
+			.gather = &h->flush,
+		};
+
+		return dirty_walk_split(dd, first, last, &dirty);
+	}
 	if (h->flags & DIRTY_HARVEST_DISCARD)
 		return driver_read(h, first, last, true, &h->flush);
 
@@ -388,6 +401,9 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 void dirty_bits_flush(struct harvest *h)
 {
 	struct iommu_domain *domain = h->domain;
+	/* iotlb_sync() may tell hardware that only leaves have changed, not tables */
+	bool all = h->dd->platform->flush_all ||
+		   h->flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_SPLIT);
 
 	/* When tracking begins, others may have cleared bits and not flushed them */
 	if (h->flags & DIRTY_HARVEST_PEEK ||
@@ -395,14 +411,12 @@ void dirty_bits_flush(struct harvest *h)
 		return;
 	if (!dirty_test_break(DIRTY_BREAK_EARLY_PUBLISH | DIRTY_BREAK_NO_FLUSH)) {
 		dirty_test_delay("flush");
-		if (h->dd->platform->flush_all || h->flags & DIRTY_HARVEST_DISCARD)
+		if (all)
 			iommu_flush_iotlb_all(domain);
 		else
 			iommu_iotlb_sync(domain, &h->flush);
-		trace_dirty_flush(dirty_domain_id(h->dd),
-				  h->dd->platform->flush_all ||
-					  h->flags & DIRTY_HARVEST_DISCARD,
-				  h->flush.start, h->flush.end);
+		trace_dirty_flush(dirty_domain_id(h->dd), all, h->flush.start,
+				  h->flush.end);
 	}
 	iommu_iotlb_gather_init(&h->flush);
 }
@@ -437,7 +451,7 @@ static void step_publish(struct harvest *h, const struct dirty_step *step)
 {
 	if (h->flags & (DIRTY_HARVEST_PEEK | DIRTY_HARVEST_DISCARD))
 		return;
-	if (h->flags & DIRTY_HARVEST_LAST) {
+	if (h->flags & (DIRTY_HARVEST_LAST | DIRTY_HARVEST_SPLIT)) {
 		if (dirty_test_break(DIRTY_BREAK_LATE_PUBLISH))
 			return;
 		dirty_bits_flush(h);

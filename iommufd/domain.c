@@ -235,14 +235,18 @@ void iommufd_dirty_change_begin(struct iommufd_hw_pagetable *hwpt,
 {
 	struct iommufd_dirty_domain *a = &find_hwpt_paging(hwpt)->dirty;
 	struct iommufd_dirty_domain *b = &find_hwpt_paging(old)->dirty;
+	struct rw_semaphore *maps_a = maps_lock(a), *maps_b = maps_lock(b);
 
-	down_write_both(maps_lock(a), maps_lock(b));
+	down_write_both(maps_a, maps_b);
 	down_write_both(&a->change, &b->change);
+	/* A split may end in between: what is locked is unlocked */
+	a->maps_locked = maps_a;
+	b->maps_locked = maps_b;
 }
 
 static void keep_small(struct iommufd_dirty_domain *dd)
 {
-	if (dd->small)
+	if (dd->small || dd->wide)
 		dd->domain->pgsize_bitmap = BIT(__ffs(dd->domain->pgsize_bitmap));
 }
 
@@ -256,9 +260,10 @@ void iommufd_dirty_change_end(struct iommufd_hw_pagetable *hwpt,
 {
 	struct iommufd_dirty_domain *a = &find_hwpt_paging(hwpt)->dirty;
 	struct iommufd_dirty_domain *b = &find_hwpt_paging(old)->dirty;
+	struct rw_semaphore *maps_a = a->maps_locked, *maps_b = b->maps_locked;
 
 	keep_small(a);
 	keep_small(b);
 	up_write_both(&a->change, &b->change);
-	up_write_both(maps_lock(a), maps_lock(b));
+	up_write_both(maps_a, maps_b);
 }

@@ -246,6 +246,21 @@ static int harvest_one(struct harvest *h, unsigned long first,
 	return rc;
 }
 
+/* Large leaves of [first, *reached] of a domain; what fails leaves it coarse. */
+static int harvest_split(struct harvest *h, unsigned long first,
+			 unsigned long *reached)
+{
+	struct iommufd_dirty_domain *dd = h->dd;
+	int rc;
+
+	if (!dd->wide || dd->split_failed)
+		return 0;
+	rc = take_bits(h, first, reached);
+	if (rc)
+		dd->split_failed = true;
+	return rc == -EINTR ? rc : 0;
+}
+
 /*
  * Marks: from "everything mapped in this range" to the private set. The mark goes
  * after its areas were walked, under the same hold of iova_rwsem: an unmap in
@@ -340,13 +355,17 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 			continue;
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
 		h.range = range;
-		rc = harvest_one(&h, first, reached);
+		rc = flags & DIRTY_HARVEST_SPLIT ?
+			     harvest_split(&h, first, reached) :
+			     harvest_one(&h, first, reached);
 		*skipped |= h.skipped;
 		if (rc)
 			break;
 		cond_resched();
 	}
-	dd = rc || flags & DIRTY_HARVEST_DISCARD ? NULL : unfilled_domain(tracker);
+	dd = NULL;
+	if (!rc && !(flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_SPLIT)))
+		dd = unfilled_domain(tracker);
 	if (dd) {
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
 		h.unfilled = true;
@@ -360,7 +379,7 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
  * dirty_harvest() - Harvest a range from all domains of a tracker
  * @tracker: The tracker; runs is held, nothing else
  * @range: What to harvest
- * @flags: PEEK or DISCARD of enum dirty_harvest_flags
+ * @flags: PEEK, DISCARD or SPLIT of enum dirty_harvest_flags
  * @set: Private set that dirty pages move to, NULL to discard them. It may get
  *	some from outside of @range, and has what was taken before an error
  *
@@ -388,10 +407,10 @@ int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 		first = reached + 1;
 	}
 	/* After the domains, since one of them may have failed */
-	if (!rc && !(flags & DIRTY_HARVEST_DISCARD))
+	if (!rc && !(flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_SPLIT)))
 		rc = harvest_marks(tracker, range, range->last,
 				   flags & DIRTY_HARVEST_PEEK, set);
-	if (!rc && skipped)
+	if (!rc && skipped && !(flags & DIRTY_HARVEST_SPLIT))
 		rc = dirty_hidden_wait(dirty_tracker_iopt(tracker), range->first,
 				       range->last, range->deadline);
 	return rc;

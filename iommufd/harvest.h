@@ -17,11 +17,14 @@ struct iommufd_dirty_tracker;
  * @DIRTY_HARVEST_DISCARD: Clear and forget
  * @DIRTY_HARVEST_LAST: No READ waits for it: publish each step, do not stop when
  *	killed, mark the rest dirty when the budget is used up
+ * @DIRTY_HARVEST_SPLIT: Of domains that are being split: take large leaves apart, and
+ *	leave dirty bits where they are
  */
 enum dirty_harvest_flags {
 	DIRTY_HARVEST_PEEK = 1 << 0,
 	DIRTY_HARVEST_DISCARD = 1 << 1,
 	DIRTY_HARVEST_LAST = 1 << 2,
+	DIRTY_HARVEST_SPLIT = 1 << 3,
 };
 
 /**

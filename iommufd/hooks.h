@@ -144,7 +144,8 @@ struct iommufd_dirty_counters {
  * @domain: The domain. Set when the HWPT is allocated, like the next two, and
  *	constant from then on
  * @platform: What is known of its IOMMU driver; NULL when it cannot track
- * @small: All its leaves are of one page
+ * @small: All its leaves are of one page. Set when the HWPT is allocated, or by a
+ *	split; written with domains_rwsem and change held for write
  * @item: On iommufd_dirty_iopt::domains, if @listed
  * @listed: It is on that list: from before its first attachment until after its
  *	last harvest
@@ -164,6 +165,9 @@ struct iommufd_dirty_counters {
  *	@kind
  * @record: Harvest: enum iommufd_dirty_record; learned by the first harvest, or
  *	the first that sees a dirty leaf
+ * @wide: Split: the domain's pgsize_bitmap as it was, while its leaves are taken apart;
+ *	else 0. Written with domains_rwsem and change held for write
+ * @split_failed: Split: not all leaves are small; under the tracker's runs
  * @distrusted: Harvest: no walker of ours is to read its table
  * @largest: Harvest: largest leaf that was reported dirty, in bytes
  * @count: Harvest: what it has done
@@ -175,6 +179,7 @@ struct iommufd_dirty_counters {
  * @change: Held for write while the hardware enters or leaves the domain, and while
  *	tracking is switched on; for read by harvests, from the first D that they
  *	clear until it is flushed
+ * @maps_locked: What else who holds @change for write has locked, or NULL
  * @user_lock: Serialises IOMMU_HWPT_SET_DIRTY_TRACKING; taken before all locks of a
  *	tracker
  * @user: Tracking was switched on by it; under @user_lock
@@ -201,6 +206,8 @@ struct iommufd_dirty_domain {
 	bool on;
 	u8 record;
 	bool distrusted;
+	unsigned long wide;
+	bool split_failed;
 	unsigned long largest;
 	struct iommufd_dirty_counters count;
 
@@ -209,6 +216,7 @@ struct iommufd_dirty_domain {
 	struct list_head steps;
 	wait_queue_head_t wait;
 	struct rw_semaphore change;
+	struct rw_semaphore *maps_locked;
 
 	struct mutex user_lock;
 	bool user;

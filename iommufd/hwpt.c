@@ -276,7 +276,8 @@ static void hwpt_retry(struct iommufd_dirty_domain *dd, struct dirty_hwpt *own)
 	if (!mutex_trylock(&dd->user_lock))
 		return;
 	if (dd->tracker == &own->tracker && !own->retried)
-		own->retried = !dirty_tracker_set(&own->tracker, true, NULL);
+		own->retried = !dirty_tracker_set(&own->tracker,
+						  IOMMU_DIRTY_TRACKER_ENABLE, NULL);
 	mutex_unlock(&dd->user_lock);
 }
 

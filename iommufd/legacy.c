@@ -105,7 +105,8 @@ static int legacy_make(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
 	rc = dirty_tracker_setup(&legacy->tracker, ictx, ioas,
 				 IOMMU_DIRTY_POLICY_AUTO, 0, PAGE_SIZE, NULL);
 	if (!rc)
-		rc = dirty_tracker_set(&legacy->tracker, true, NULL);
+		rc = dirty_tracker_set(&legacy->tracker, IOMMU_DIRTY_TRACKER_ENABLE,
+				       NULL);
 	if (rc)
 		legacy_put(legacy);
 	else

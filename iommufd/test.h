@@ -32,6 +32,7 @@
  * @DIRTY_BREAK_LATE_UNPIN: What was pinned is published after the access is given
  *	up
  * @DIRTY_BREAK_WALK_WRONG: A walker finds leaves one page off
+ * @DIRTY_BREAK_SPLIT_CLEAN: Parts of a dirty leaf that is split are clean
  */
 enum dirty_test_break {
 	DIRTY_BREAK_EARLY_PUBLISH = 1 << 0,
@@ -52,6 +53,7 @@ enum dirty_test_break {
 	DIRTY_BREAK_LATE_PUBLISH = 1 << 16,
 	DIRTY_BREAK_LATE_UNPIN = 1 << 17,
 	DIRTY_BREAK_WALK_WRONG = 1 << 18,
+	DIRTY_BREAK_SPLIT_CLEAN = 1 << 19,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST

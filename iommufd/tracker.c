@@ -15,6 +15,7 @@
 #include "log.h"
 #include "policy.h"
 #include "reconcile.h"
+#include "split.h"
 #include "test.h"
 #include "tracker.h"
 
@@ -388,13 +389,13 @@ static int tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
 /**
  * dirty_tracker_set() - START or STOP
  * @tracker: The tracker
- * @enable: START
+ * @flags: ENABLE and SPLIT of enum iommu_dirty_tracker_set_flags
  * @policy: A policy that applies from now on, or NULL. Out: the one before
  *
  * Return: As tracker_start(), -ENOENT when there is no such device, and the policy is
  * as before; -EINTR when killed.
  */
-int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
+int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, u32 flags,
 		      struct dirty_policy *policy)
 {
 	int rc;
@@ -406,7 +407,10 @@ int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
 		rc = tracker_swap_policy(tracker, policy);
 	if (rc)
 		goto out_unlock;
-	if (enable)
+	/* Before the plan, which takes the granule into account, and the walk of START */
+	if (flags & IOMMU_DIRTY_TRACKER_SPLIT)
+		dirty_split(tracker);
+	if (flags & IOMMU_DIRTY_TRACKER_ENABLE)
 		rc = tracker_start(tracker);
 	else
 		tracker_stop(tracker);
@@ -597,13 +601,11 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(tracker);
 	if (has_policy && !policy.dev_id)
 		policy.policy = dirty_policy_of(policy.policy);
-	rc = dirty_tracker_set(tracker, cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE,
-			       has_policy ? &policy : NULL);
+	rc = dirty_tracker_set(tracker, cmd->flags, has_policy ? &policy : NULL);
 	if (!rc) {
 		/* What is stopped gives no answer that there is something to know of */
 		cmd->out_flags = cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE ?
 					 dirty_tracker_out_flags(tracker) : 0;
-		/* No kernel that is supported can split a leaf in place yet */
 		if (cmd->flags & IOMMU_DIRTY_TRACKER_SPLIT &&
 		    !tracker_is_small(tracker))
 			cmd->out_flags |= IOMMU_DIRTY_TRACKER_COARSE;

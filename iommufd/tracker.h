@@ -210,7 +210,7 @@ int dirty_tracker_setup(struct iommufd_dirty_tracker *tracker,
 			struct file *event);
 int dirty_tracker_retire(struct iommufd_dirty_tracker *tracker);
 void dirty_tracker_teardown(struct iommufd_dirty_tracker *tracker);
-int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, bool enable,
+int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, u32 flags,
 		      struct dirty_policy *policy);
 int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker);
 u32 dirty_tracker_out_flags(struct iommufd_dirty_tracker *tracker);

@@ -61,3 +61,34 @@ int dirty_walk_read(struct iommufd_dirty_domain *dd, unsigned long first,
 		return dd->platform->walker->read(domain, first, size, flags, dirty);
 	return domain->dirty_ops->read_and_clear_dirty(domain, first, size, flags, dirty);
 }
+
+/**
+ * dirty_walk_can_split() - Could leaves of a domain be taken apart in place?
+ * @dd: The domain
+ *
+ * Return: false if there is no walker of its format, or it is not trusted.
+ */
+bool dirty_walk_can_split(const struct iommufd_dirty_domain *dd)
+{
+	const struct iommufd_dirty_walker *walker;
+
+	walker = dd->platform ? dd->platform->walker : NULL;
+	return walker && !READ_ONCE(dd->distrusted) && walker->fits(dd->domain);
+}
+
+/**
+ * dirty_walk_split() - Take large leaves of a range apart
+ * @dd: The domain; the range is mapped in it and stays so
+ * @first: First byte
+ * @last: Last byte, inclusive
+ * @dirty: Where what is dirty goes, and what has to be flushed
+ *
+ * Return: 0; -EOPNOTSUPP its table is not to be walked; -ENOMEM some are still large.
+ */
+int dirty_walk_split(struct iommufd_dirty_domain *dd, unsigned long first,
+		     unsigned long last, struct iommu_dirty_bitmap *dirty)
+{
+	if (READ_ONCE(dd->record) != IOMMUFD_DIRTY_RECORD_WALKER)
+		return -EOPNOTSUPP;
+	return dd->platform->walker->split(dd->domain, first, last - first + 1, dirty);
+}

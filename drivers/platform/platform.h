@@ -35,6 +35,9 @@ enum iommufd_dirty_record {
  *	iommu_iova_to_phys() says? Looks at the first few
  * @read: As iommu_dirty_ops::read_and_clear_dirty, with exact leaves: a dirty one is
  *	reported and cleared as a whole wherever the range begins
+ * @split: Take all leaves in the range apart that are larger than the smallest; report
+ *	what has to be reported at once, and have the gather flush all of it. -ENOMEM leaves
+ *	those that are left as they are
  */
 struct iommufd_dirty_walker {
 	bool (*fits)(struct iommu_domain *domain);
@@ -42,6 +45,8 @@ struct iommufd_dirty_walker {
 		      unsigned long last);
 	int (*read)(struct iommu_domain *domain, unsigned long iova, size_t size,
 		    unsigned long flags, struct iommu_dirty_bitmap *dirty);
+	int (*split)(struct iommu_domain *domain, unsigned long iova, size_t size,
+		     struct iommu_dirty_bitmap *dirty);
 };
 
 /**

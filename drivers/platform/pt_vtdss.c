@@ -11,6 +11,7 @@
 #define PT_SUPPORTED_FEATURES						\
 	(BIT(PT_FEAT_FLUSH_RANGE) | BIT(PT_FEAT_VTDSS_FORCE_COHERENCE) |\
 	 BIT(PT_FEAT_VTDSS_FORCE_WRITEABLE) | BIT(PT_FEAT_DMA_INCOHERENT))
+#define PT_WALK_DIRTY VTDSS_FMT_D
 #define PT_WALK_UPSTREAM pt_iommu_vtdss_read_and_clear_dirty
 
 #include "../../../generic_pt/fmt/defs_vtdss.h"
@@ -19,11 +20,13 @@
 #include "../../../generic_pt/pt_common.h"
 
 #include "pt_walk.h"
+#include "pt_split.h"
 
 const struct iommufd_dirty_walker iommufd_dirty_vtdss = {
 	.fits = pt_walk_fits,
 	.check = pt_walk_check,
 	.read = pt_walk_read,
+	.split = pt_split,
 };
 
 MODULE_IMPORT_NS("GENERIC_PT_IOMMU");

@@ -160,7 +160,8 @@ enum iommu_dirty_tracker_out_flags {
  * has not been read. Both may be repeated.
  *
  * SPLIT is best effort: the answer has COARSE where a HWPT whose dirty bits are
- * used still has large leaves. No kernel of 6.12 can split a leaf in place; there, use
+ * used still has large leaves. Leaves can be split in place from 7.x on, behind AMD's
+ * IOMMU and VT-d, and stay so after a stop. Elsewhere, use
  * IOMMU_OPTION_DIRTY_SMALL_LEAVES and a second HWPT.
  *
  * POLICY changes the sources of a running tracker without a gap: READs harvest the old
