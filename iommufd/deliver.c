@@ -27,8 +27,8 @@
 #define RUN_PIECES 1024
 
 /*
- * OR @n words into the caller's bitmap at word @word, and count their bits: outside
- * of user access, where nothing may be called. Zero words cost nothing.
+ * OR @n words into the caller's bitmap at word @word, and count their bits, of partial
+ * words outside of user access, where nothing may be called. Zero words cost nothing.
  */
 static int or_words(struct dirty_read *rd, unsigned long word,
 		    const unsigned long *from, unsigned int n,
@@ -36,6 +36,7 @@ static int or_words(struct dirty_read *rd, unsigned long word,
 {
 	u64 __user *to = rd->bitmap + word;
 	unsigned long count = 0;
+	bool partial = false;
 	unsigned int i;
 
 	if (!user_access_begin(to, n * sizeof(u64)))
@@ -46,15 +47,17 @@ static int or_words(struct dirty_read *rd, unsigned long word,
 		if (!from[i])
 			continue;
 		if (!~from[i]) {
+			count += BITS_PER_LONG;
 			unsafe_put_user(~0ULL, to + i, fault);
 			continue;
 		}
+		partial = true;
 		unsafe_get_user(old, to + i, fault);
 		unsafe_put_user(old | from[i], to + i, fault);
 	}
 	user_access_end();
-	for (i = 0; i < n; i++)
-		if (from[i])
+	for (i = 0; partial && i < n; i++)
+		if (from[i] && ~from[i])
 			count += hweight_long(from[i]);
 	*bits = count;
 	return 0;
