@@ -612,26 +612,39 @@ static void explain_leaves(const struct oracle *o, __u64 **left,
 		explain(o, left, at, rec->begin_ns, rec->end_ns);
 }
 
-/* A CONSERVATIVE unmap; a READ at the same time may take what it marks. */
-static void explain_unmap(const struct oracle *o, __u64 **left,
-			  const struct oracle_event *unmap)
+/* One page of a CONSERVATIVE unmap; see explain_unmap() */
+static void explain_unmapped(const struct oracle *o, __u64 **left,
+			     const struct oracle_event *unmap, __u64 iova)
 {
-	__u64 at;
+	bool given_back = false;
 	unsigned int i;
 
 	for (i = 0; i < o->nr_events; i++) {
 		const struct oracle_event *e = &o->events[i];
+		__u64 page = (iova - e->iova) / ORACLE_PAGE;
 
 		if (!e->bits || e->end_ns < unmap->begin_ns ||
 		    e->begin_ns > unmap->end_ns)
 			continue;
-		for (at = 0; at < unmap->length; at += ORACLE_PAGE) {
-			__u64 page = (unmap->iova + at - e->iova) / ORACLE_PAGE;
-
-			if (covers(e, unmap->iova + at))
-				left[i][page / 64] &= ~(1ull << (page % 64));
-		}
+		if (covers(e, iova))
+			left[i][page / 64] &= ~(1ull << (page % 64));
+		given_back |= gave_back(e, iova);
 	}
+	if (given_back)
+		explain(o, left, iova, unmap->begin_ns, unmap->end_ns);
+}
+
+/*
+ * A CONSERVATIVE unmap; a READ at the same time may take what it marks, or give it back
+ * for the next one.
+ */
+static void explain_unmap(const struct oracle *o, __u64 **left,
+			  const struct oracle_event *unmap)
+{
+	__u64 at;
+
+	for (at = 0; at < unmap->length; at += ORACLE_PAGE)
+		explain_unmapped(o, left, unmap, unmap->iova + at);
 }
 
 static __u64 count_bits(const __u64 *bits, __u64 length)
