@@ -294,14 +294,13 @@ static void *split_thread(void *arg)
 static void *map_thread(void *arg)
 {
 	struct beside *b = arg;
-	FIXTURE_DATA(split) *self = b->self;
 	__u64 iova = IOVA + SPAN;
 
 	while (!b->stop && !b->rc) {
-		b->rc = iommufd_ioas_map(self->fd, self->ioas_id, self->ram, RAM_SIZE,
+		b->rc = iommufd_ioas_map(b->self->fd, b->self->ioas_id, b->self->ram, RAM_SIZE,
 					 iova, IOMMUFD_MAP_RW);
 		if (!b->rc)
-			b->rc = iommufd_ioas_unmap(self->fd, self->ioas_id, iova,
+			b->rc = iommufd_ioas_unmap(b->self->fd, b->self->ioas_id, iova,
 						   RAM_SIZE, NULL);
 		b->maps++;
 	}
