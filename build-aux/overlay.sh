@@ -44,6 +44,9 @@ if [ "$kind" = upstream ]; then
 else
 	apply_hooks "$stage" "kernel $RELEASE ($KSRC)"
 	copy_all_ours "$stage"
+	# Walkers need those headers.
+	[ -d "$stage/drivers/iommu/generic_pt" ] ||
+		rm "$stage"/drivers/iommu/iommufd/dirty/platform/pt_*
 	# Ours has the name of upstream's, and nothing of it.
 	rm -rf "$stage/drivers/vfio/pci/mlx5"
 	copy_ours drivers/mlx5 "$stage" drivers/vfio/pci/mlx5
