@@ -111,13 +111,17 @@ static int driver_read(struct harvest *h, unsigned long first,
 		       unsigned long last, bool clear,
 		       struct iommu_iotlb_gather *gather)
 {
+	struct iommu_domain *domain = h->domain;
 	struct iommu_dirty_bitmap dirty = {
 		.bitmap = h->window.set ? dirty_window_bitmap(&h->window) : NULL,
 		.gather = gather,
 	};
+	unsigned long flags = clear ? 0 : IOMMU_DIRTY_NO_CLEAR;
 
-	return dirty_walk_read(h->dd, first, last, clear ? 0 : IOMMU_DIRTY_NO_CLEAR,
-			       &dirty);
+	if (dirty_walk_is_ours(h->dd))
+		return dirty_walk_read(h->dd, first, last, flags, &dirty);
+	return domain->dirty_ops->read_and_clear_dirty(domain, first, last - first + 1,
+						       flags, &dirty);
 }
 
 /* Where a block of about h->step from @first on ends: at the border of a leaf. */

@@ -41,25 +41,20 @@ void dirty_walk_choose(struct iommufd_dirty_domain *dd, unsigned long first,
 }
 
 /**
- * dirty_walk_read() - Read dirty bits, and clear them
- * @dd: The domain
+ * dirty_walk_read() - Read dirty bits, and clear them, by a walker
+ * @dd: The domain; dirty_walk_is_ours()
  * @first: First byte
  * @last: Last byte, inclusive
  * @flags: IOMMU_DIRTY_NO_CLEAR or 0
  * @dirty: Where they go, and what has to be flushed
  *
- * Return: 0, or the driver's error.
+ * Return: 0, or the walker's error.
  */
 int dirty_walk_read(struct iommufd_dirty_domain *dd, unsigned long first,
 		    unsigned long last, unsigned long flags,
 		    struct iommu_dirty_bitmap *dirty)
 {
-	struct iommu_domain *domain = dd->domain;
-	size_t size = last - first + 1;
-
-	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_WALKER)
-		return dd->platform->walker->read(domain, first, size, flags, dirty);
-	return domain->dirty_ops->read_and_clear_dirty(domain, first, size, flags, dirty);
+	return dd->platform->walker->read(dd->domain, first, last - first + 1, flags, dirty);
 }
 
 /**

@@ -5,8 +5,10 @@
 #ifndef __IOMMUFD_DIRTY_WALK_H
 #define __IOMMUFD_DIRTY_WALK_H
 
+#include "hooks.h"
+#include "platform/platform.h"
+
 struct iommu_dirty_bitmap;
-struct iommufd_dirty_domain;
 
 void dirty_walk_choose(struct iommufd_dirty_domain *dd, unsigned long first,
 		       unsigned long last);
@@ -16,5 +18,12 @@ int dirty_walk_read(struct iommufd_dirty_domain *dd, unsigned long first,
 bool dirty_walk_can_split(const struct iommufd_dirty_domain *dd);
 int dirty_walk_split(struct iommufd_dirty_domain *dd, unsigned long first,
 		     unsigned long last, struct iommu_dirty_bitmap *dirty);
+
+/* Does a walker read the domain? Nothing is asked where the kernel has no such tables. */
+static inline bool dirty_walk_is_ours(const struct iommufd_dirty_domain *dd)
+{
+	return (IS_ENABLED(CONFIG_IOMMU_PT_AMDV1) || IS_ENABLED(CONFIG_IOMMU_PT_VTDSS)) &&
+	       READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_WALKER;
+}
 
 #endif

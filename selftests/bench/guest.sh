@@ -61,7 +61,7 @@ groups()
 		[ $# = 0 ] || shift
 		unload_platform
 		load "$from" "$prefix" iommufd-virt memmap_start=0x70000000 \
-			"$platform"
+			tag_us=0 "$platform"
 		mdev -s
 		# shellcheck disable=SC2086 # several words
 		bench "$way" $quick $list || exit 1
