@@ -19,10 +19,14 @@ bool dirty_walk_can_split(const struct iommufd_dirty_domain *dd);
 int dirty_walk_split(struct iommufd_dirty_domain *dd, unsigned long first,
 		     unsigned long last, struct iommu_dirty_bitmap *dirty);
 
-/* Does a walker read the domain? Nothing is asked where the kernel has no such tables. */
+/* The kernel has tables that we can walk; where it has none, nothing is asked at run time */
+#define DIRTY_HAS_WALKERS (IS_ENABLED(CONFIG_IOMMU_PT_AMDV1) ||		\
+			   IS_ENABLED(CONFIG_IOMMU_PT_VTDSS))
+
+/* Does a walker read the domain? */
 static inline bool dirty_walk_is_ours(const struct iommufd_dirty_domain *dd)
 {
-	return (IS_ENABLED(CONFIG_IOMMU_PT_AMDV1) || IS_ENABLED(CONFIG_IOMMU_PT_VTDSS)) &&
+	return DIRTY_HAS_WALKERS &&
 	       READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_WALKER;
 }
 
