@@ -595,7 +595,10 @@ TEST_F(huge, peek)
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, &source, 1));
 	EXPECT_EQ(0, info.out_pending_bytes);
 	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_EQ(512, testbed_count(b));
+	/* Two huge pages may by chance be neighbours, and one leaf of an AMD table */
+	EXPECT_LE(512, testbed_count(b));
+	EXPECT_TRUE(testbed_bit(b, 512));
+	EXPECT_TRUE(testbed_bit(b, 1023));
 }
 
 /* The same, from the middle of one leaf to the middle of the next. */
