@@ -200,3 +200,17 @@ double seconds_now(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
+
+/** iommufd_has_walker() - Does iommufd walk page tables of generic_pt by itself? */
+bool iommufd_has_walker(void)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	char line[256];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, " pt_walk_check");
+	if (f)
+		fclose(f);
+	return found;
+}

@@ -428,20 +428,6 @@ TEST_F(real, refused)
 	expect_only(_metadata, self, variant, 0);
 }
 
-/* Does iommufd walk page tables of generic_pt by itself? */
-static bool has_walker(void)
-{
-	FILE *f = fopen("/proc/kallsyms", "r");
-	char line[256];
-	bool found = false;
-
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = strstr(line, " pt_walk_check");
-	if (f)
-		fclose(f);
-	return found;
-}
-
 /*
  * DIRTY_BREAK_WALK_WRONG: a walker that differs from iommu_iova_to_phys() is not used.
  * The driver's own read, which is asked then, fails in such a kernel.
@@ -451,7 +437,7 @@ TEST_F(real, wrong_walker_is_not_used)
 	struct tracker_read_out out = {};
 	__u32 other;
 
-	if (!has_walker())
+	if (!iommufd_has_walker())
 		SKIP(return, "the driver reads its dirty bits in this kernel");
 	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "262144"));
 	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id,

@@ -19,19 +19,6 @@
 #define SPLIT (IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT)
 #define SPLIT_CLEAN "524288"
 
-static bool has_walker(void)
-{
-	FILE *f = fopen("/proc/kallsyms", "r");
-	char line[256];
-	bool found = false;
-
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = strstr(line, " pt_walk_check");
-	if (f)
-		fclose(f);
-	return found;
-}
-
 FIXTURE(split) {
 	int fd;
 	struct edu dev;
@@ -101,7 +88,7 @@ FIXTURE_SETUP(split)
 {
 	char *map;
 
-	if (!has_walker())
+	if (!iommufd_has_walker())
 		SKIP(return, "no leaf can be split in place in this kernel");
 	self->fd = iommufd_open();
 	ASSERT_LE(0, self->fd);
