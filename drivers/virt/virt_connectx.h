@@ -40,7 +40,7 @@
 #define VIRT_CX_UNIT		0x028	/* distance of writes: power of two, 8 to 2^30; reset: 4K */
 #define VIRT_CX_RATE		0x030	/* writes per second; 0: no limit */
 #define VIRT_CX_KEY		0x038	/* part of the values written */
-#define VIRT_CX_POSITION	0x040	/* number of the next write */
+#define VIRT_CX_POSITION	0x040	/* number of the next write; RO while RUNNING */
 #define VIRT_CX_END		0x048	/* stop at this position; 0 = never */
 #define VIRT_CX_IRQ		0x050	/* MSI-X vector 0 after so many writes each; 0 = never */
 

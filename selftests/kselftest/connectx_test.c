@@ -140,6 +140,23 @@ TEST_F(connectx, migrates)
 	EXPECT_EQ(0, vf_read(dst, VIRT_CX_POSITION));
 }
 
+/* A start while an earlier one still runs begins with the first write all the same. */
+TEST_F(connectx, starts_over)
+{
+	struct pair *p = &self->p;
+	__u64 rate = p->job.rate, position;
+	int i;
+
+	p->job.rate = 0;
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, vf_stop(&p->src));
+	p->job.rate = rate;
+	position = vf_read(&p->src, VIRT_CX_POSITION);
+	EXPECT_LT(0, position);
+	EXPECT_EQ(0, vf_wrong(p->ram, &p->job, position));
+}
+
 /* And back, and again: what is left of a migration does not disturb the next. */
 TEST_F(connectx, migrates_to_and_fro)
 {

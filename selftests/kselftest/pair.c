@@ -156,6 +156,16 @@ void pair_truth(const struct vf *vf, int truth, __u64 *bits)
 		}
 }
 
+/* What the two sides disagree in, for whoever reads the log. */
+static int differs(const char *what, __u64 is, __u64 wanted)
+{
+	if (is == wanted)
+		return 0;
+	printf("# the migrated VF has %s %#llx, and not %#llx\n", what,
+	       (unsigned long long)is, (unsigned long long)wanted);
+	return -EILSEQ;
+}
+
 static int append(struct pair *p, int data_fd, int *end)
 {
 	p->length += (size_t)vf_stream_read(data_fd, p->stream + p->length,
@@ -252,9 +262,11 @@ int pair_migrate(struct pair *p, bool precopy)
 	rc = pair_load(p);
 	if (rc)
 		return rc;
-	if (vf_read(&p->dst, VIRT_CX_POSITION) != position ||
-	    vf_read(&p->dst, VIRT_CX_STATE_SUM) != sum)
-		return -EILSEQ;
+	rc = differs("position", vf_read(&p->dst, VIRT_CX_POSITION), position);
+	if (!rc)
+		rc = differs("sum of the state", vf_read(&p->dst, VIRT_CX_STATE_SUM), sum);
+	if (rc)
+		return rc;
 	rc = vf_set_state(&p->dst, VFIO_DEVICE_STATE_RUNNING, NULL);
 	if (rc)
 		return rc;
@@ -264,9 +276,11 @@ int pair_migrate(struct pair *p, bool precopy)
 	if (rc)
 		return rc;
 	position = vf_read(&p->dst, VIRT_CX_POSITION);
-	if (vf_read(&p->dst, VIRT_CX_FAULTS) ||
-	    vf_wrong(p->ram, &p->job, position))
-		return -EILSEQ;
+	rc = differs("faults", vf_read(&p->dst, VIRT_CX_FAULTS), 0);
+	if (!rc)
+		rc = differs("wrong words in memory", vf_wrong(p->ram, &p->job, position), 0);
+	if (rc)
+		return rc;
 	return vf_reset(&p->src);
 }
 

@@ -279,7 +279,16 @@ static int doorbell(struct vf *vf, __u64 command)
 }
 
 /**
- * vf_start() - Let the generator begin with write number 0
+ * vf_stop() - Stop the generator; when it returns, nothing is in flight
+ * @vf: The VF, RUNNING
+ */
+int vf_stop(struct vf *vf)
+{
+	return doorbell(vf, VIRT_CX_CTRL_STOP);
+}
+
+/**
+ * vf_start() - Stop the generator, and let it begin with write number 0
  * @vf: The VF, RUNNING
  * @job: What to do
  */
@@ -287,6 +296,12 @@ int vf_start(struct vf *vf, const struct vf_job *job)
 {
 	int rc;
 
+	/* Else it writes POSITION, too */
+	if (vf_read(vf, VIRT_CX_STATUS) & VIRT_CX_STATUS_RUNNING) {
+		rc = vf_stop(vf);
+		if (rc)
+			return rc;
+	}
 	vf_write(vf, VIRT_CX_BASE, job->base);
 	vf_write(vf, VIRT_CX_LENGTH, job->length);
 	vf_write(vf, VIRT_CX_UNIT, job->unit);
@@ -299,15 +314,6 @@ int vf_start(struct vf *vf, const struct vf_job *job)
 	if (!rc && vf_read(vf, VIRT_CX_STATUS) & VIRT_CX_STATUS_FAULT)
 		rc = -EINVAL;
 	return rc;
-}
-
-/**
- * vf_stop() - Stop the generator; when it returns, nothing is in flight
- * @vf: The VF, RUNNING
- */
-int vf_stop(struct vf *vf)
-{
-	return doorbell(vf, VIRT_CX_CTRL_STOP);
 }
 
 /**
