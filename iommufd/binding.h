@@ -26,6 +26,7 @@ struct iommufd_dirty_source_desc;
  * @item: On dirty_store::bindings, under the store's lock: from the log's start
  *	until the driver has stopped it, whatever happens to the attachment, the
  *	device or the tracker
+ * @number: Counts the bindings of the store, in the order of the list; from 1
  * @store: Where dirty pages go; a reference
  * @iopt_lock: Protects @iopt
  * @iopt: What is mapped: what to ask the log for. NULL when the tracker is going
@@ -53,6 +54,7 @@ struct iommufd_dirty_source_desc;
  */
 struct dirty_binding {
 	struct list_head item;
+	u64 number;
 	struct dirty_store *store;
 	struct mutex iopt_lock;
 	struct io_pagetable *iopt;

@@ -380,6 +380,7 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 	mutex_lock(&store->lock);
 	dirty_set_init(&b->stale, store->shift);
 	/* Together: who finds it listed may ask it, and end it */
+	b->number = ++store->bound;
 	list_add_tail(&b->item, &store->bindings);
 	spin_lock(&log->lock);
 	/* With the binding, for those who look without the lock */

@@ -72,6 +72,7 @@ enum dirty_store_flags {
  * @mark: Everything mapped writable in these ranges is dirty, once
  * @marks: Counts what was added to @mark
  * @bindings: Logs that are on: struct dirty_binding::item
+ * @bound: How many were ever on
  */
 struct dirty_store {
 	struct kref ref;
@@ -89,6 +90,7 @@ struct dirty_store {
 	struct dirty_ranges mark;
 	unsigned int marks;
 	struct list_head bindings;
+	u64 bound;
 };
 
 struct dirty_store *dirty_store_alloc(unsigned int shift, unsigned int finest,

@@ -197,29 +197,22 @@ static bool all_is_mapped(struct iommufd_dirty_tracker *tracker)
 	return mapped;
 }
 
-static int read_windows(struct iommufd_dirty_tracker *tracker,
-			struct dirty_read *rd)
+/* Window by window, as far as @reqs have been answered. */
+static int read_requested(struct iommufd_dirty_tracker *tracker,
+			  struct dirty_read *rd, struct dirty_requests *reqs)
 {
 	unsigned long first = rd->iova, last;
-	struct dirty_requests reqs;
 	struct dirty_set set;
 	bool found;
 	int rc;
 
-	rc = read_reconcile(tracker);
-	if (!rc)
-		rc = dirty_requests_make(tracker->store, &reqs,
-					 all_is_mapped(tracker), rd->iova,
-					 rd->last);
-	if (rc)
-		return rc;
 	dirty_set_init(&set, tracker->store->shift);
 	/* At once if that costs nothing, else window by window */
 	if (dirty_read_clears(rd))
 		dirty_store_take(tracker->store, &set, rd->iova, rd->last);
 	for (;;) {
 		rd->next = first;
-		rc = next_window(tracker, rd, &set, &reqs, &first, &last, &found);
+		rc = next_window(tracker, rd, &set, reqs, &first, &last, &found);
 		if (rc || !found)
 			break;
 		rd->next = first;
@@ -229,8 +222,24 @@ static int read_windows(struct iommufd_dirty_tracker *tracker,
 			break;
 		first = last + 1;
 	}
-	dirty_requests_free(&reqs);
 	dirty_store_publish(tracker->store, &set);
+	return rc;
+}
+
+static int read_windows(struct iommufd_dirty_tracker *tracker,
+			struct dirty_read *rd)
+{
+	struct dirty_requests reqs;
+	int rc;
+
+	rc = read_reconcile(tracker);
+	if (rc)
+		return rc;
+	rc = dirty_requests_make(tracker->store, &reqs, all_is_mapped(tracker),
+				 rd->iova, rd->last, rd->deadline);
+	if (!rc)
+		rc = read_requested(tracker, rd, &reqs);
+	dirty_requests_free(&reqs);
 	if (!rc)
 		rd->next = rd->last + 1;
 	if (dirty_read_clears(rd))
@@ -426,10 +435,9 @@ static int unmap_join_logs(struct iommufd_dirty_tracker *tracker,
 	struct dirty_requests reqs;
 	int rc;
 
-	rc = dirty_requests_make(tracker->store, &reqs, false, rd->iova, rd->last);
-	if (rc)
-		return rc;
-	rc = dirty_requests_wait(&reqs, rd->last, 0);
+	rc = dirty_requests_make(tracker->store, &reqs, false, rd->iova, rd->last, 0);
+	if (!rc)
+		rc = dirty_requests_wait(&reqs, rd->last, 0);
 	dirty_requests_free(&reqs);
 	return rc;
 }

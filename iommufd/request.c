@@ -10,6 +10,7 @@
 #include "log.h"
 #include "pending.h"
 #include "request.h"
+#include "test.h"
 #include "wait.h"
 
 static void request_add(struct dirty_request *req, struct dirty_log *log,
@@ -36,52 +37,61 @@ static bool binding_is_needed(struct dirty_binding *b)
 	       !dirty_set_empty(&b->stale);
 }
 
-static void requests_release(struct dirty_requests *reqs)
+/* Take back what was asked, done or not. */
+static void requests_drop(struct dirty_requests *reqs)
 {
-	if (reqs->request != reqs->few)
-		kfree(reqs->request);
-	reqs->request = NULL;
+	while (reqs->nr) {
+		struct dirty_request *req = &reqs->request[--reqs->nr];
+		struct dirty_binding *b = &req->log->binding;
+
+		spin_lock(&b->lock);
+		list_del_init(&req->item);
+		spin_unlock(&b->lock);
+		dirty_log_drop(req->log);
+	}
 }
 
-/**
- * dirty_requests_make() - Ask all logs for a range
- * @store: The tracker's store
- * @reqs: Out: the requests, to be freed with dirty_requests_free()
- * @mapped: All that is mapped is reported anyway: ask only logs that know of more
- * @first: First byte
- * @last: Last byte, inclusive
- *
- * What the logs report goes to pending, whether the caller waits or not.
- *
- * Return: -ENOMEM, with nothing asked.
+/* Make room for @nr requests, or without memory for a few. Returns for how many. */
+static unsigned int requests_room(struct dirty_requests *reqs, unsigned int nr)
+{
+	reqs->request = reqs->few;
+	if (nr <= DIRTY_REQUESTS_FEW)
+		return DIRTY_REQUESTS_FEW;
+	if (!dirty_test_break(DIRTY_BREAK_NO_REQUESTS))
+		reqs->allocated = kvcalloc(nr, sizeof(*reqs->request),
+					   GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
+						   __GFP_NOWARN);
+	if (!reqs->allocated)
+		return DIRTY_REQUESTS_FEW;
+	reqs->request = reqs->allocated;
+	return nr;
+}
+
+/*
+ * Ask the logs behind number @after, in the order in which they were started, as far
+ * as there is room. Returns true if there are more; @after is then the last one asked.
  */
-int dirty_requests_make(struct dirty_store *store, struct dirty_requests *reqs,
-			bool mapped, unsigned long first, unsigned long last)
+static bool requests_ask(struct dirty_store *store, struct dirty_requests *reqs,
+			 unsigned int room, bool mapped, u64 *after,
+			 unsigned long first, unsigned long last)
 {
 	struct dirty_binding *b;
-	unsigned int room;
+	bool more = false;
 
-	*reqs = (struct dirty_requests){ .request = reqs->few };
-	room = ARRAY_SIZE(reqs->few);
 	mutex_lock(&store->lock);
-	while (list_count_nodes(&store->bindings) > room) {
-		room = list_count_nodes(&store->bindings);
-		mutex_unlock(&store->lock);
-		requests_release(reqs);
-		reqs->request = kcalloc(room, sizeof(*reqs->request),
-					GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
-						__GFP_NOWARN);
-		if (!reqs->request)
-			return -ENOMEM;
-		mutex_lock(&store->lock);
+	list_for_each_entry(b, &store->bindings, item) {
+		if (b->number <= *after || (mapped && !binding_is_needed(b)))
+			continue;
+		more = reqs->nr == room;
+		if (more)
+			break;
+		request_add(&reqs->request[reqs->nr++],
+			    container_of(b, struct dirty_log, binding), first,
+			    last);
+		*after = b->number;
 	}
-	list_for_each_entry(b, &store->bindings, item)
-		if (!mapped || binding_is_needed(b))
-			request_add(&reqs->request[reqs->nr++],
-				    container_of(b, struct dirty_log, binding),
-				    first, last);
 	mutex_unlock(&store->lock);
-	return 0;
+	return more;
 }
 
 static bool request_is_past(const struct dirty_request *req, unsigned long last)
@@ -115,22 +125,48 @@ int dirty_requests_wait(struct dirty_requests *reqs, unsigned long last,
 }
 
 /**
+ * dirty_requests_make() - Ask all logs for a range
+ * @store: The tracker's store
+ * @reqs: Out: the requests, to be freed with dirty_requests_free() in any case
+ * @mapped: All that is mapped is reported anyway: ask only logs that know of more
+ * @first: First byte
+ * @last: Last byte, inclusive
+ * @deadline: When to give up, in jiffies; 0 never
+ *
+ * What the logs report goes to pending, whether the caller waits or not. Without memory
+ * for a request to each log, a few are asked at a time, and all but the last few have
+ * reported when this returns.
+ *
+ * Return: -EINTR when killed, -ETIME.
+ */
+int dirty_requests_make(struct dirty_store *store, struct dirty_requests *reqs,
+			bool mapped, unsigned long first, unsigned long last,
+			unsigned long deadline)
+{
+	unsigned int nr, room;
+	u64 after = 0;
+	int rc;
+
+	*reqs = (struct dirty_requests){};
+	mutex_lock(&store->lock);
+	nr = list_count_nodes(&store->bindings);
+	mutex_unlock(&store->lock);
+	room = requests_room(reqs, nr);
+	while (requests_ask(store, reqs, room, mapped, &after, first, last)) {
+		rc = dirty_requests_wait(reqs, last, deadline);
+		if (rc)
+			return rc;
+		requests_drop(reqs);
+	}
+	return 0;
+}
+
+/**
  * dirty_requests_free() - Take requests back, done or not
  * @reqs: The requests
  */
 void dirty_requests_free(struct dirty_requests *reqs)
 {
-	unsigned int i;
-
-	for (i = 0; i < reqs->nr; i++) {
-		struct dirty_request *req = &reqs->request[i];
-		struct dirty_binding *b = &req->log->binding;
-
-		spin_lock(&b->lock);
-		list_del_init(&req->item);
-		spin_unlock(&b->lock);
-		dirty_log_drop(req->log);
-	}
-	requests_release(reqs);
+	requests_drop(reqs);
+	kvfree(reqs->allocated);
 }
-

@@ -24,6 +24,8 @@
  * @DIRTY_BREAK_NO_OUTSIDE: Take what a log cannot hold for clean
  * @DIRTY_BREAK_NO_ACCESS: Take what the CPU writes for clean
  * @DIRTY_BREAK_NO_LENGTH: Do not look how much fits into the caller's bitmap
+ * @DIRTY_BREAK_NO_REQUESTS: A READ has no memory for its requests to many logs; this
+ *	must cost time and nothing else
  * @DIRTY_BREAK_NO_STEP: Let harvests of the same range of a domain overlap
  * @DIRTY_BREAK_NO_HIDDEN: A READ does not wait for unmaps under way
  * @DIRTY_BREAK_EARLY_UNHIDE: An unmap lets READs go before it has published
@@ -46,6 +48,7 @@ enum dirty_test_break {
 	DIRTY_BREAK_NO_OUTSIDE = 1 << 8,
 	DIRTY_BREAK_NO_ACCESS = 1 << 9,
 	DIRTY_BREAK_NO_LENGTH = 1 << 10,
+	DIRTY_BREAK_NO_REQUESTS = 1 << 11,
 	DIRTY_BREAK_NO_STEP = 1 << 12,
 	DIRTY_BREAK_NO_HIDDEN = 1 << 13,
 	DIRTY_BREAK_EARLY_UNHIDE = 1 << 14,

@@ -20,6 +20,7 @@
 
 /* enum dirty_test_break */
 #define NO_OUTSIDE "256"
+#define NO_REQUESTS "2048"
 #define NO_STALE "32768"
 
 FIXTURE(source) {
@@ -126,6 +127,32 @@ TEST_F(source, cannot_peek)
 	EXPECT_EQ(9, testbed_count(&self->s.b));
 	EXPECT_EQ(9, sources_read(&self->s, NULL));
 	EXPECT_EQ(0, sources_read(&self->s, NULL));
+}
+
+/* A READ that gets no memory for its requests asks few logs at a time, and all of them. */
+TEST_F(source, many_logs_without_memory)
+{
+	static const unsigned int devices[] = { BOTH, BOTH_2, LOG, LOG_2, NARROW, MIDDLING };
+	const unsigned int nr = ARRAY_SIZE(devices);
+	unsigned int i, round;
+
+	for (i = 0; i < nr; i++)
+		ASSERT_EQ(0, source_attach(&self->s, devices[i]));
+	ASSERT_EQ(0, sources_start(&self->s, IOMMU_DIRTY_POLICY_DEVICE, 0));
+	ASSERT_EQ(0, sources_break(NO_REQUESTS));
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < nr; i++) {
+			EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE,
+				  source_kind(&self->s, devices[i]));
+			ASSERT_EQ(0, source_dma(&self->s, devices[i],
+						IOVA + 8 * i * PAGE, i + 1));
+		}
+		EXPECT_EQ(nr * (nr + 1) / 2, sources_read(&self->s, NULL));
+		for (i = 0; i < nr; i++)
+			EXPECT_EQ(i + 1, sources_reported(&self->s, 8 * i, i + 1));
+		EXPECT_EQ(0, sources_read(&self->s, NULL));
+	}
+	ASSERT_EQ(0, sources_break("0"));
 }
 
 /* A READ of a part takes only that out of the log. */
@@ -457,6 +484,7 @@ FIXTURE_VARIANT(mix) {
 	unsigned int devices;
 	__u32 policy;
 	bool failures;
+	const char *broken;
 };
 
 FIXTURE_VARIANT_ADD(mix, logs) {
@@ -483,8 +511,16 @@ FIXTURE_VARIANT_ADD(mix, everything) {
 	.failures = true,
 };
 
+FIXTURE_VARIANT_ADD(mix, without_memory) {
+	.devices = DEV(NR) - 1,
+	.policy = IOMMU_DIRTY_POLICY_DEVICE,
+	.broken = NO_REQUESTS,
+};
+
 FIXTURE_SETUP(mix)
 {
+	if (variant->broken)
+		ASSERT_EQ(0, sources_break(variant->broken));
 }
 
 FIXTURE_TEARDOWN(mix)
