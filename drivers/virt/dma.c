@@ -30,13 +30,13 @@
 #define MSIX_PBA	0x800
 
 /* Should the access that is under way be dropped? */
-static bool interrupted(struct virt_dma *dma)
+static bool dma_is_interrupted(struct virt_dma *dma)
 {
 	return virt_dma_get(dma, VIRT_DMA_CTRL) || virt_function_interrupted(&dma->fn);
 }
 
 /* A Feistel network, walked until it falls on a unit that there is. */
-static u64 permute(const struct virt_dma *dma, u64 x)
+static u64 dma_permute(const struct virt_dma *dma, u64 x)
 {
 	u64 mask = BIT_ULL(dma->half_bits) - 1;
 
@@ -60,7 +60,7 @@ static u64 next_unit(const struct virt_dma *dma)
 {
 	switch (dma->run.pattern) {
 	case VIRT_DMA_PATTERN_RANDOM:
-		return permute(dma, dma->step);
+		return dma_permute(dma, dma->step);
 	case VIRT_DMA_PATTERN_STRIDE:
 		return dma->step * dma->run.stride;
 	default:
@@ -128,14 +128,14 @@ static bool do_access(struct virt_dma *dma)
 		}
 		iova += len;
 		left -= len;
-		if (left && interrupted(dma))
+		if (left && dma_is_interrupted(dma))
 			return false;
 	}
 	dma->done++;
 	return true;
 }
 
-static void publish(struct virt_dma *dma)
+static void dma_publish(struct virt_dma *dma)
 {
 	virt_dma_set(dma, VIRT_DMA_DONE, dma->done);
 	virt_dma_set(dma, VIRT_DMA_FAULTS, dma->faults);
@@ -148,7 +148,7 @@ static void publish(struct virt_dma *dma)
 static void end_run(struct virt_dma *dma)
 {
 	dma->running = false;
-	publish(dma);
+	dma_publish(dma);
 	if (virt_dma_get(dma, VIRT_DMA_IRQ) & 1)
 		virt_msix_raise(&dma->fn, 0);
 }
@@ -272,7 +272,7 @@ static void take_command(struct virt_dma *dma)
 	 */
 	if (readq(ctrl) & VIRT_DMA_CTRL_START) {
 		begin_run(dma);
-		publish(dma);
+		dma_publish(dma);
 		start = true;
 	}
 	command = xchg((__force u64 *)ctrl, 0);
@@ -284,7 +284,7 @@ static void take_command(struct virt_dma *dma)
 }
 
 /* Is the next access due? */
-static bool due(const struct virt_dma *dma)
+static bool dma_is_due(const struct virt_dma *dma)
 {
 	u64 elapsed;
 
@@ -306,11 +306,11 @@ static bool virt_dma_poll(struct virt_function *fn)
 		take_command(dma);
 	if (dma->no_dma)
 		return false;
-	while (dma->running && !interrupted(dma) &&
+	while (dma->running && !dma_is_interrupted(dma) &&
 	       !virt_tracker_wants(dma->tracker) &&
 	       time_before_eq(jiffies, end)) {
-		if (!due(dma)) {
-			publish(dma);
+		if (!dma_is_due(dma)) {
+			dma_publish(dma);
 			return false;
 		}
 		if (!do_access(dma))

@@ -19,7 +19,7 @@ static void __iomem *mig_reg(struct virt_dma *dma, unsigned int reg)
 	return dma->fn.bar[VIRT_DMA_BAR_HOST] + reg;
 }
 
-static void save(struct virt_dma *dma, struct virt_dma_image *image)
+static void image_save(struct virt_dma *dma, struct virt_dma_image *image)
 {
 	unsigned int i;
 
@@ -39,7 +39,7 @@ static void save(struct virt_dma *dma, struct virt_dma_image *image)
 }
 
 /* What is wrong with an image, or NULL. */
-static const char *check(const struct virt_dma_image *image)
+static const char *image_check(const struct virt_dma_image *image)
 {
 	struct virt_dma *test;
 	const char *wrong;
@@ -70,7 +70,7 @@ static const char *check(const struct virt_dma_image *image)
 	return wrong;
 }
 
-static void load(struct virt_dma *dma, const struct virt_dma_image *image)
+static void image_load(struct virt_dma *dma, const struct virt_dma_image *image)
 {
 	unsigned int i;
 
@@ -101,25 +101,25 @@ static u64 move_image(struct virt_dma *dma, u64 command)
 	if (!image)
 		return VIRT_MIG_BAD_STATE;
 	if (command == VIRT_MIG_SAVE) {
-		save(dma, image);
+		image_save(dma, image);
 		memcpy_toio(mig_reg(dma, VIRT_MIG_IMAGE), image, sizeof(*image));
 		goto out;
 	}
 	memcpy_fromio(image, mig_reg(dma, VIRT_MIG_IMAGE), sizeof(*image));
-	wrong = check(image);
+	wrong = image_check(image);
 	if (wrong) {
 		pr_info_ratelimited("DMA device %u: image refused because of its %s\n",
 				    dma->index, wrong);
 		result = VIRT_MIG_BAD_IMAGE;
 	} else {
-		load(dma, image);
+		image_load(dma, image);
 	}
 out:
 	kfree(image);
 	return result;
 }
 
-static u64 execute(struct virt_dma *dma, u64 command)
+static u64 migration_execute(struct virt_dma *dma, u64 command)
 {
 	bool *what = command == VIRT_MIG_SUSPEND_DMA ||
 		     command == VIRT_MIG_RESUME_DMA ? &dma->no_dma :
@@ -164,7 +164,7 @@ void virt_dma_migrate_poll(struct virt_dma *dma)
 
 	if (likely(!command))
 		return;
-	writeq(execute(dma, command), mig_reg(dma, VIRT_MIG_RESULT));
+	writeq(migration_execute(dma, command), mig_reg(dma, VIRT_MIG_RESULT));
 	writeq((dma->no_dma ? STATE_NO_DMA : 0) |
 	       (dma->no_regs ? STATE_NO_REGS : 0),
 	       mig_reg(dma, VIRT_MIG_STATE));

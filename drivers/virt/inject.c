@@ -45,7 +45,7 @@ static struct virt_requester inject_requester;
 static bool ready;
 
 /* Unit number @n of a permutation of @units, a power of two, that @*x walks. */
-static u64 scatter(u64 *x, u64 units, u64 n, u64 seed)
+static u64 writes_scatter(u64 *x, u64 units, u64 n, u64 seed)
 {
 	unsigned int bits = ilog2(units);
 	u64 mask = units - 1, y;
@@ -73,7 +73,7 @@ static int dirty_units(struct virt_requester *whose, const struct injection *d)
 		if (!vdom || !READ_ONCE(vdom->tracking))
 			err = -EINVAL;
 		for (; !err && n < end; n++) {
-			u64 at = scatter(&x, units, n, d->seed) * d->unit;
+			u64 at = writes_scatter(&x, units, n, d->seed) * d->unit;
 
 			if (!virt_pgtable_access(&vdom->pt, d->iova + at, true,
 						 true, &leaf))

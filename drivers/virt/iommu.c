@@ -72,8 +72,8 @@ static unsigned long load_entry(const struct virt_requester *rq)
 }
 
 /* Say that @rq uses the domain of @whose, and return the entry with that. */
-static unsigned long announce(struct virt_requester *rq,
-			      const struct virt_requester *whose)
+static unsigned long requester_announce(struct virt_requester *rq,
+					const struct virt_requester *whose)
 {
 	unsigned long entry = load_entry(whose);
 
@@ -107,7 +107,7 @@ static struct iommu_domain *announce_parent(struct virt_requester *rq,
 	if (!parent)
 		return domain;
 	WRITE_ONCE(rq->using, &parent->domain);
-	smp_mb();	/* as in announce() */
+	smp_mb();	/* as in requester_announce() */
 	return &parent->domain;
 }
 
@@ -127,7 +127,7 @@ static struct iommu_domain *announce_parent(struct virt_requester *rq,
 int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
 			 phys_addr_t *phys)
 {
-	unsigned long entry = announce(rq, rq);
+	unsigned long entry = requester_announce(rq, rq);
 	struct iommu_domain *domain =
 		announce_parent(rq, entry_domain(entry), iova);
 
@@ -154,7 +154,7 @@ struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
 					  const struct virt_requester *whose)
 {
 	struct iommu_domain *domain =
-		announce_parent(rq, entry_domain(announce(rq, whose)), NULL);
+		announce_parent(rq, entry_domain(requester_announce(rq, whose)), NULL);
 
 	return domain->type & __IOMMU_DOMAIN_PAGING ? to_virt_domain(domain) :
 						      NULL;

@@ -107,8 +107,8 @@ static bool may_send(struct virt_function *fn, void __iomem *entry, u8 control)
 }
 
 /* Returns false when it has to stay pending. */
-static bool send(struct virt_function *fn, void __iomem *entry,
-		 unsigned int vector)
+static bool msix_send(struct virt_function *fn, void __iomem *entry,
+		      unsigned int vector)
 {
 	u32 address = readl(entry + PCI_MSIX_ENTRY_LOWER_ADDR);
 	u32 data = readl(entry + PCI_MSIX_ENTRY_DATA);
@@ -158,7 +158,7 @@ void virt_msix_retry(struct virt_function *fn)
 
 		if (!(pending & BIT(v)) || !may_send(fn, entry, control))
 			continue;
-		if (send(fn, entry, v))
+		if (msix_send(fn, entry, v))
 			pending &= ~BIT(v);
 	}
 	fn->msix_pending = pending;

@@ -30,8 +30,8 @@
 /* As MODULE_IMPORT_NS(), of which only newer kernels take a string */
 MODULE_INFO(import_ns, "IOMMUFD");
 
-static void record(struct virt_domain *vdom, struct iommu_dirty_bitmap *dirty,
-		   unsigned long iova, unsigned long size)
+static void dirty_record(struct virt_domain *vdom, struct iommu_dirty_bitmap *dirty,
+			 unsigned long iova, unsigned long size)
 {
 	if (virt_drop_record())
 		return;
@@ -75,7 +75,7 @@ static int read_by_address(struct virt_domain *vdom, unsigned long iova,
 		if (virt_pgtable_find(&vdom->pt, iova, &leaf)) {
 			visits++;
 			if (take_dirty(leaf.first, leaf.count, clear))
-				record(vdom, dirty, iova, leaf.size);
+				dirty_record(vdom, dirty, iova, leaf.size);
 		}
 		iova += leaf.size;
 	} while (iova < last);
@@ -120,8 +120,8 @@ static int read_table(struct table_walk *walk, u64 *table, int level)
 		}
 		walk->visits++;
 		if (take_dirty(&table[i], 1, walk->clear))
-			record(walk->vdom, walk->dirty, walk->addr,
-			       1ul << virt_level_shift(level));
+			dirty_record(walk->vdom, walk->dirty, walk->addr,
+				     1ul << virt_level_shift(level));
 		walk->addr += 1ull << virt_level_shift(level);
 	}
 	return 0;

@@ -81,7 +81,7 @@ static void set_reg(struct virt_tracker *t, unsigned int reg, u64 value)
 
 /* ---- The log ---- */
 
-static void lose(struct virt_tracker *t)
+static void pagelog_lose(struct virt_tracker *t)
 {
 	t->lost = true;
 	xa_destroy(&t->log);
@@ -90,7 +90,7 @@ static void lose(struct virt_tracker *t)
 
 static void end_log(struct virt_tracker *t)
 {
-	lose(t);
+	pagelog_lose(t);
 	kfree(t->ranges);
 	t->ranges = NULL;
 	t->range_count = 0;
@@ -125,7 +125,7 @@ void virt_tracker_write(struct virt_tracker *t, u64 iova, size_t len)
 		return;
 	if (t->logged == t->limits.log ||
 	    xa_is_err(xa_store(&t->log, page, xa_mk_value(1), GFP_KERNEL)))
-		lose(t);
+		pagelog_lose(t);
 	else
 		t->logged++;
 }
@@ -149,7 +149,7 @@ static u64 check_ranges(const struct virt_tracker *t)
 	return VIRT_TRACK_OK;
 }
 
-static u64 start(struct virt_tracker *t)
+static u64 pagelog_start(struct virt_tracker *t)
 {
 	u64 page_size = get_reg(t, VIRT_TRACK_PAGE_SIZE);
 	u64 count = get_reg(t, VIRT_TRACK_NR_RANGES);
@@ -183,7 +183,7 @@ static u64 start(struct virt_tracker *t)
 	return VIRT_TRACK_OK;
 }
 
-static u64 stop(struct virt_tracker *t)
+static u64 pagelog_stop(struct virt_tracker *t)
 {
 	end_log(t);
 	return VIRT_TRACK_OK;
@@ -217,7 +217,7 @@ static void take_pages(struct virt_tracker *t, u64 start, u64 last)
 	set_reg(t, VIRT_TRACK_LOOKED_AT, next - start);
 }
 
-static u64 report(struct virt_tracker *t)
+static u64 pagelog_report(struct virt_tracker *t)
 {
 	u64 iova = get_reg(t, VIRT_TRACK_IOVA);
 	u64 length = get_reg(t, VIRT_TRACK_LENGTH);
@@ -226,7 +226,7 @@ static u64 report(struct virt_tracker *t)
 	if (!t->tracking)
 		return VIRT_TRACK_NO_LOG;
 	if (virt_lose_track(t->fn->dma.number))
-		lose(t);
+		pagelog_lose(t);
 	if (t->lost)
 		return VIRT_TRACK_LOST;
 	if (!length || check_add_overflow(iova, length - 1, &last))
@@ -237,21 +237,21 @@ static u64 report(struct virt_tracker *t)
 	return VIRT_TRACK_OK;
 }
 
-static u64 execute(struct virt_tracker *t)
+static u64 pagelog_execute(struct virt_tracker *t)
 {
 	switch (t->command) {
 	case VIRT_TRACK_CTRL_START:
-		return start(t);
+		return pagelog_start(t);
 	case VIRT_TRACK_CTRL_STOP:
-		return stop(t);
+		return pagelog_stop(t);
 	case VIRT_TRACK_CTRL_REPORT:
-		return report(t);
+		return pagelog_report(t);
 	default:
 		return VIRT_TRACK_BAD_ARGUMENT;
 	}
 }
 
-static bool due(const struct virt_tracker *t)
+static bool pagelog_is_due(const struct virt_tracker *t)
 {
 	return t->command != VIRT_TRACK_CTRL_REPORT ||
 	       virt_track_due(t->fn->dma.number, t->began_ns);
@@ -270,7 +270,7 @@ bool virt_tracker_wants(struct virt_tracker *t)
 	if (!t)
 		return false;
 	command = get_reg(t, VIRT_TRACK_CTRL);
-	return command && (command != t->command || due(t));
+	return command && (command != t->command || pagelog_is_due(t));
 }
 
 /**
@@ -287,8 +287,8 @@ void virt_tracker_poll(struct virt_tracker *t)
 	if (command != t->command) {
 		t->command = command;
 		t->began_ns = ktime_get_ns();
-		t->result = execute(t);
-		if (!due(t))
+		t->result = pagelog_execute(t);
+		if (!pagelog_is_due(t))
 			return;
 	}
 	set_reg(t, VIRT_TRACK_RESULT, t->result);

@@ -8,7 +8,7 @@
 #include "quirks.h"
 #include "tracker.h"
 
-static void general(struct cx_vhca *vhca, void *caps)
+static void caps_general(struct cx_vhca *vhca, void *caps)
 {
 	MLX5_SET(cmd_hca_cap, caps, vhca_id, vhca->vhca_id);
 	MLX5_SET(cmd_hca_cap, caps, device_frequency_khz, 1000000);
@@ -55,7 +55,7 @@ static void general_2(struct cx_vhca *vhca, void *caps)
 }
 
 /* Users may ask for the event that tells of a tracker's change of state. */
-static void events(void *caps)
+static void caps_events(void *caps)
 {
 	MLX5_SET64(device_event_cap, caps, user_affiliated_events[0],
 		   BIT_ULL(MLX5_EVENT_TYPE_OBJECT_CHANGE));
@@ -81,7 +81,7 @@ u8 cx_query_hca_cap(struct cx_command *cmd)
 		if (vhca == cmd->vhca && vhca->caps_set && !maximum)
 			memcpy(caps, vhca->caps, sizeof(vhca->caps));
 		else
-			general(vhca, caps);
+			caps_general(vhca, caps);
 		break;
 	case MLX5_CAP_GENERAL_2:
 		general_2(vhca, caps);
@@ -92,7 +92,7 @@ u8 cx_query_hca_cap(struct cx_command *cmd)
 		cx_tracker_caps(caps);
 		break;
 	case MLX5_CAP_DEV_EVENT:
-		events(caps);
+		caps_events(caps);
 		break;
 	default:
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;

@@ -226,7 +226,7 @@ static const struct cx_command_ops posted_ops = {
 };
 
 /* Execute a command, unless @delivery says otherwise, and answer it, now or later. */
-static void serve(struct posted *posted, u8 delivery)
+static void command_serve(struct posted *posted, u8 delivery)
 {
 	if (!delivery)
 		delivery = alloc_buffers(&posted->cmd);
@@ -245,7 +245,7 @@ static void serve(struct posted *posted, u8 delivery)
 }
 
 /* The firmware has died: it says so, and serves nothing until it is reset. */
-static void die(struct cx_vhca *vhca)
+static void vhca_die(struct cx_vhca *vhca)
 {
 	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
 
@@ -260,13 +260,13 @@ static void die(struct cx_vhca *vhca)
  * The faults that a command suffers before it is executed. Returns true if it is not
  * answered now. @delivery: set when it is answered and not executed.
  */
-static bool suffers(struct cx_vhca *vhca, unsigned int slot, u16 opcode,
-		    u8 *delivery)
+static bool command_has_fault(struct cx_vhca *vhca, unsigned int slot, u16 opcode,
+			      u8 *delivery)
 {
 	struct cx_cmdq *cmdq = &vhca->cmdq;
 
 	if (cx_fault_fatal(opcode)) {
-		die(vhca);
+		vhca_die(vhca);
 		return true;
 	}
 	if (cx_fault_deliver(opcode, delivery))
@@ -314,7 +314,7 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 		cmdq->refused &= ~BIT(slot);
 	else if (cmdq->held & BIT(slot))
 		cmdq->held &= ~BIT(slot);
-	else if (suffers(vhca, slot, opcode, &delivery))
+	else if (command_has_fault(vhca, slot, opcode, &delivery))
 		return;
 	if (cx_fault_flip(opcode, &byte))
 		((u8 *)&entry)[byte % sizeof(entry)] ^= 0x10;
@@ -329,11 +329,11 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 	posted->slot = slot;
 	/* The command that makes the events of commands has none itself. */
 	posted->event = cx_eq_takes(vhca, MLX5_EVENT_TYPE_CMD);
-	serve(posted, delivery);
+	command_serve(posted, delivery);
 }
 
 /* Which entries belong to the firmware? */
-static int look(struct cx_vhca *vhca, u32 *owned)
+static int doorbell_look(struct cx_vhca *vhca, u32 *owned)
 {
 	struct mlx5_cmd_layout entries[CX_SLOTS / 4];
 	unsigned int slot;
@@ -359,7 +359,7 @@ static u32 take_bell(struct cx_vhca *vhca)
 	return be32_to_cpu((__force __be32)xchg((__force u32 *)&iseg->cmd_dbell, 0));
 }
 
-static void nothing(struct work_struct *work)
+static void work_nothing(struct work_struct *work)
 {
 }
 
@@ -383,7 +383,7 @@ static void wait_for_cpus(void)
 	struct work_struct work;
 	unsigned int cpu;
 
-	INIT_WORK_ONSTACK(&work, nothing);
+	INIT_WORK_ONSTACK(&work, work_nothing);
 	cpus_read_lock();
 	for_each_online_cpu(cpu) {
 		queue_work_on(cpu, system_highpri_wq, &work);
@@ -425,7 +425,7 @@ static u32 never_rung(struct cx_cmdq *cmdq, u32 stale, u32 waiting)
 }
 
 /* Which entries have been rung? See the top of this file. */
-static u32 rung(struct cx_vhca *vhca, u32 owned)
+static u32 slots_rung(struct cx_vhca *vhca, u32 owned)
 {
 	struct cx_cmdq *cmdq = &vhca->cmdq;
 	u32 bell = take_bell(vhca) | cmdq->early;
@@ -491,11 +491,11 @@ bool cx_cmdq_poll(struct cx_vhca *vhca)
 
 	take_address(vhca);
 	if (!cmdq->address || !virt_function_bus_master(&vhca->fn) ||
-	    look(vhca, &owned))
+	    doorbell_look(vhca, &owned))
 		return false;
 	cmdq->held &= owned;
 	cmdq->refused &= owned;
-	todo = rung(vhca, owned);
+	todo = slots_rung(vhca, owned);
 	for (slot = 0; slot < CX_SLOTS; slot++) {
 		if (!(todo & BIT(slot)))
 			continue;

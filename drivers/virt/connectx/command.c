@@ -121,7 +121,7 @@ module_param_cb(connectx_unknown, &counter_ops, &unknown, 0444);
 MODULE_PARM_DESC(connectx_unknown, "firmware commands with an unknown opcode");
 
 /* Does a command belong to a capability that is missing? */
-static bool lacks(u16 opcode)
+static bool opcode_is_missing(u16 opcode)
 {
 	switch (opcode) {
 	case MLX5_CMD_OP_SUSPEND_VHCA:
@@ -137,7 +137,7 @@ static bool lacks(u16 opcode)
 	}
 }
 
-static u8 execute(struct cx_command *cmd, u16 opcode)
+static u8 command_execute(struct cx_command *cmd, u16 opcode)
 {
 	unsigned int i;
 	u8 status;
@@ -149,7 +149,7 @@ static u8 execute(struct cx_command *cmd, u16 opcode)
 			continue;
 		if (entry->pf && !cx_is_pf(cmd->vhca))
 			return MLX5_CMD_STAT_BAD_OP_ERR;
-		if (lacks(opcode))
+		if (opcode_is_missing(opcode))
 			return cx_invalid(cmd, MLX5_CMD_STAT_BAD_OP_ERR,
 					  "without the capability");
 		if (cmd->in_len < entry->in)
@@ -190,6 +190,6 @@ void cx_command_run(struct cx_command *cmd)
 	cmd->op_mod = MLX5_GET(mbox_in, cmd->in, op_mod);
 	atomic_inc(&commands);
 	if (!cx_fault_fail(opcode, &status))
-		status = execute(cmd, opcode);
+		status = command_execute(cmd, opcode);
 	cx_command_status(cmd, status);
 }

@@ -83,7 +83,7 @@ static void reset_vf(struct cx_vhca *vhca)
 	mutex_unlock(&vhca->lock);
 }
 
-static void reset(struct virt_function *fn)
+static void vhca_reset(struct virt_function *fn)
 {
 	struct cx_vhca *vhca = to_cx_vhca(fn);
 	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
@@ -100,7 +100,7 @@ static void reset(struct virt_function *fn)
 		reset_vf(vhca);
 }
 
-static void beat(struct cx_vhca *vhca)
+static void health_beat(struct cx_vhca *vhca)
 {
 	struct mlx5_init_seg __iomem *iseg = cx_iseg(vhca);
 	u64 now = ktime_get_ns();
@@ -139,20 +139,20 @@ static bool poll_vf(struct cx_vhca *vhca)
 	return cx_generator_poll(vhca) || more;
 }
 
-static bool poll(struct virt_function *fn)
+static bool vhca_poll(struct virt_function *fn)
 {
 	struct cx_vhca *vhca = to_cx_vhca(fn);
 
 	if (!virt_function_decodes(fn))
 		return false;
-	beat(vhca);
+	health_beat(vhca);
 	return cx_is_pf(vhca) ? poll_pf(vhca) : poll_vf(vhca);
 }
 
 static const struct virt_function_ops connectx_ops = {
-	.reset = reset,
+	.reset = vhca_reset,
 	.config_write = config_write,
-	.poll = poll,
+	.poll = vhca_poll,
 };
 
 static int init_vhca(struct connectx *cx, unsigned int id)
@@ -184,7 +184,7 @@ static void destroy_vhcas(struct connectx *cx)
 }
 
 /* Configuration space and BARs. */
-static int describe(struct connectx *cx)
+static int hca_describe(struct connectx *cx)
 {
 	struct virt_function *pf = &cx->vhca[0].fn;
 	struct virt_function *vfs[CX_MAX_VFS];
@@ -234,7 +234,7 @@ struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 	for (i = 0; i <= vfs && !err; i++)
 		err = init_vhca(cx, i);
 	if (!err)
-		err = describe(cx);
+		err = hca_describe(cx);
 	/* Functions that are on the bus leave it with virt_bus_remove(). */
 	for (; added <= vfs && !err; added++) {
 		struct virt_function *fn = &cx->vhca[added].fn;

@@ -94,7 +94,7 @@ static struct cx_eq *eq_of_type(struct cx_vhca *vhca, u8 type)
 	return NULL;
 }
 
-static void post(struct cx_vhca *vhca, struct cx_eq *eq, struct mlx5_eqe *eqe)
+static void eq_post(struct cx_vhca *vhca, struct cx_eq *eq, struct mlx5_eqe *eqe)
 {
 	u32 entry = eq->produced & (BIT(eq->log_size) - 1);
 	u64 offset = (u64)entry * sizeof(*eqe);
@@ -140,7 +140,7 @@ bool cx_eq_event(struct cx_vhca *vhca, u8 type, const void *data, size_t len)
 	if (!eq)
 		return false;
 	memcpy(&eqe.data, data, len);
-	post(vhca, eq, &eqe);
+	eq_post(vhca, eq, &eqe);
 	return true;
 }
 
@@ -158,5 +158,5 @@ void cx_eq_completion(struct cx_vhca *vhca, u32 eqn, u32 cqn)
 	if (!object)
 		return;
 	eqe.data.comp.cqn = cpu_to_be32(cqn);
-	post(vhca, to_eq(object), &eqe);
+	eq_post(vhca, to_eq(object), &eqe);
 }

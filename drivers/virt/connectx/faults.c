@@ -91,7 +91,7 @@ static unsigned int generation;
 static DEFINE_SPINLOCK(lock);		/* all of them */
 
 /* Does this command suffer this? Counts it down. */
-static bool take(u16 opcode, enum action action, u32 *argument)
+static bool fault_take(u16 opcode, enum action action, u32 *argument)
 {
 	bool hit = false;
 	unsigned int i;
@@ -127,7 +127,7 @@ bool cx_fault_fail(u16 opcode, u8 *status)
 {
 	u32 argument;
 
-	if (!take(opcode, FAIL, &argument))
+	if (!fault_take(opcode, FAIL, &argument))
 		return false;
 	*status = argument;
 	return true;
@@ -144,7 +144,7 @@ bool cx_fault_deliver(u16 opcode, u8 *status)
 {
 	u32 argument;
 
-	if (!take(opcode, DELIVER, &argument))
+	if (!fault_take(opcode, DELIVER, &argument))
 		return false;
 	*status = argument;
 	return true;
@@ -159,7 +159,7 @@ bool cx_fault_deliver(u16 opcode, u8 *status)
  */
 bool cx_fault_flip(u16 opcode, u32 *byte)
 {
-	return take(opcode, FLIP, byte);
+	return fault_take(opcode, FLIP, byte);
 }
 
 /**
@@ -172,7 +172,7 @@ bool cx_fault_drop(u16 opcode)
 {
 	u32 argument;
 
-	return take(opcode, DROP, &argument);
+	return fault_take(opcode, DROP, &argument);
 }
 
 /**
@@ -198,7 +198,7 @@ bool cx_fault_delay(u16 opcode, unsigned long *due)
 {
 	u32 argument;
 
-	if (!take(opcode, LATE, &argument))
+	if (!fault_take(opcode, LATE, &argument))
 		return false;
 	*due = jiffies + msecs_to_jiffies(argument);
 	return true;
@@ -215,7 +215,7 @@ u32 cx_fault_cut(u16 opcode, u32 size)
 {
 	u32 argument;
 
-	if (!take(opcode, CUT, &argument))
+	if (!fault_take(opcode, CUT, &argument))
 		return size;
 	return size - min(size, argument);
 }
@@ -229,7 +229,7 @@ u32 cx_fault_cut(u16 opcode, u32 size)
  */
 bool cx_fault_corrupt(u16 opcode, u32 *offset)
 {
-	return take(opcode, CORRUPT, offset);
+	return fault_take(opcode, CORRUPT, offset);
 }
 
 /**
@@ -242,7 +242,7 @@ bool cx_fault_fatal(u16 opcode)
 {
 	u32 argument;
 
-	return take(opcode, FATAL, &argument);
+	return fault_take(opcode, FATAL, &argument);
 }
 
 /**
@@ -254,7 +254,7 @@ bool cx_fault_fatal(u16 opcode)
  */
 bool cx_fault_lose(u16 opcode, u32 *after)
 {
-	return take(opcode, LOSE, after);
+	return fault_take(opcode, LOSE, after);
 }
 
 /**
@@ -266,7 +266,7 @@ bool cx_fault_lose(u16 opcode, u32 *after)
  */
 bool cx_fault_event(u16 opcode, u32 *type)
 {
-	return take(opcode, EVENT, type);
+	return fault_take(opcode, EVENT, type);
 }
 
 /**
@@ -278,7 +278,7 @@ bool cx_fault_event(u16 opcode, u32 *type)
  */
 bool cx_fault_overrun(u16 opcode, u32 *entries)
 {
-	return take(opcode, OVERRUN, entries);
+	return fault_take(opcode, OVERRUN, entries);
 }
 
 /* Cut "@NTH" and "*TIMES" off; the number, @missing if it is not there. */

@@ -29,7 +29,7 @@ static void set_reg(struct cx_vhca *vhca, unsigned int reg, u64 value)
 	writeq(value, vhca->fn.bar[0] + CX_BAR_GENERATOR + reg);
 }
 
-static void publish(struct cx_vhca *vhca)
+static void generator_publish(struct cx_vhca *vhca)
 {
 	const struct cx_generator_registers *r = &vhca->generator.r;
 
@@ -84,10 +84,10 @@ void cx_generator_loaded(struct cx_vhca *vhca)
 	set_reg(vhca, VIRT_CX_KEY, r->key);
 	set_reg(vhca, VIRT_CX_END, r->end);
 	set_reg(vhca, VIRT_CX_IRQ, r->irq);
-	publish(vhca);
+	generator_publish(vhca);
 }
 
-static void start(struct cx_vhca *vhca)
+static void generator_start(struct cx_vhca *vhca)
 {
 	struct cx_generator_registers *r = &vhca->generator.r;
 
@@ -125,15 +125,15 @@ static void take_command(struct cx_vhca *vhca)
 	if (!command)
 		return;
 	if (command & VIRT_CX_CTRL_START)
-		start(vhca);
+		generator_start(vhca);
 	else if (command & VIRT_CX_CTRL_STOP)
 		vhca->generator.r.running = false;
-	publish(vhca);
+	generator_publish(vhca);
 	/* A command that was written since is taken at the next look. */
 	cmpxchg((__force u64 *)ctrl, command, 0);
 }
 
-static bool due(const struct cx_generator *generator)
+static bool generator_is_due(const struct cx_generator *generator)
 {
 	u64 elapsed;
 
@@ -188,10 +188,10 @@ bool cx_generator_poll(struct cx_vhca *vhca)
 		if (!vhca->no_responder)
 			take_command(vhca);
 		more = generator->r.running && !vhca->no_initiator &&
-		       due(generator);
+		       generator_is_due(generator);
 		if (more) {
 			write_next(vhca);
-			publish(vhca);
+			generator_publish(vhca);
 		}
 		mutex_unlock(&vhca->lock);
 	}

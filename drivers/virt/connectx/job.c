@@ -83,7 +83,7 @@ module_param_cb(connectx_aborts, &counter_ops, &aborts, 0444);
 MODULE_PARM_DESC(connectx_aborts, "SAVEs and LOADs aborted by a reset of their function");
 
 /* How many bytes may have moved by now? */
-static u64 allowed(const struct cx_job *job)
+static u64 job_allowed(const struct cx_job *job)
 {
 	u64 rate = (u64)READ_ONCE(connectx_rate) * SZ_1M;
 
@@ -186,7 +186,7 @@ static bool poll_job(struct cx_vhca *pf, struct cx_job *job)
 	struct cx_command *cmd;
 
 	while (!status && !READ_ONCE(job->aborted) && job->moved < job->size &&
-	       job->moved < allowed(job)) {
+	       job->moved < job_allowed(job)) {
 		if (time_after(jiffies, end) ||
 		    virt_function_interrupted(&pf->fn))
 			return true;

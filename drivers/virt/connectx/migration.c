@@ -273,7 +273,7 @@ static u8 save_header(struct save *save, u32 *left)
 }
 
 /* Cut the image or change a byte of it, if a test has asked for that. */
-static u32 spoil(struct save *save, u32 size)
+static u32 image_spoil(struct save *save, u32 size)
 {
 	struct cx_vhca *pf = save->job.cmd->vhca;
 	u32 offset;
@@ -328,7 +328,7 @@ static u8 save_finish(struct cx_job *job)
 	if (status)
 		return save_failed(save, status);
 	MLX5_SET(save_vhca_state_out, out, actual_image_size,
-		 spoil(save, save->header.length));
+		 image_spoil(save, save->header.length));
 	if (left && !save->track && cx_save_in_chunks())
 		MLX5_SET(save_vhca_state_out, out, next_required_umem_size,
 			 size_of_next(left));

@@ -38,7 +38,7 @@ u8 cx_query_pages(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-static u8 give(struct cx_pages *pages, struct cx_command *cmd, u32 count)
+static u8 pages_give(struct cx_pages *pages, struct cx_command *cmd, u32 count)
 {
 	u32 room = (cmd->in_len - MLX5_ST_SZ_BYTES(manage_pages_in)) /
 		   MLX5_FLD_SZ_BYTES(manage_pages_in, pas[0]);
@@ -64,7 +64,7 @@ static u8 give(struct cx_pages *pages, struct cx_command *cmd, u32 count)
 	return MLX5_CMD_STAT_OK;
 }
 
-static u8 take(struct cx_pages *pages, struct cx_command *cmd, u32 count)
+static u8 pages_take(struct cx_pages *pages, struct cx_command *cmd, u32 count)
 {
 	u32 room = (cmd->out_len - MLX5_ST_SZ_BYTES(manage_pages_out)) /
 		   MLX5_FLD_SZ_BYTES(manage_pages_out, pas[0]);
@@ -102,10 +102,10 @@ u8 cx_manage_pages(struct cx_command *cmd)
 			vhca->pages.want = vhca->pages.count;
 		return MLX5_CMD_STAT_OK;
 	case 1:
-		status = give(&vhca->pages, cmd, count);
+		status = pages_give(&vhca->pages, cmd, count);
 		break;
 	case 2:
-		status = take(&vhca->pages, cmd, count);
+		status = pages_take(&vhca->pages, cmd, count);
 		break;
 	default:
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;

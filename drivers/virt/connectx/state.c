@@ -32,7 +32,7 @@ MODULE_PARM_DESC(connectx_fill,
 		 "device state that was never written is not zero, but follows from its place");
 
 /* What a word contributes to the sum: nothing when it is zero. */
-static u64 share(u64 index, u64 word)
+static u64 sum_share(u64 index, u64 word)
 {
 	return word ? virt_connectx_value(word, index, 0) : 0;
 }
@@ -43,7 +43,7 @@ static u64 share_of_page(u32 index, const u64 *words)
 	unsigned int i;
 
 	for (i = 0; i < CX_STATE_WORDS; i++)
-		sum ^= share((u64)index * CX_STATE_WORDS + i, words[i]);
+		sum ^= sum_share((u64)index * CX_STATE_WORDS + i, words[i]);
 	return sum;
 }
 
@@ -142,8 +142,8 @@ int cx_state_write(struct cx_state *state, u64 position, u64 value)
 	words = get_page_words(state, index);
 	if (!words)
 		return -ENOMEM;
-	state->sum ^= share((u64)index * CX_STATE_WORDS + word, words[word]) ^
-		      share((u64)index * CX_STATE_WORDS + word, value);
+	state->sum ^= sum_share((u64)index * CX_STATE_WORDS + word, words[word]) ^
+		      sum_share((u64)index * CX_STATE_WORDS + word, value);
 	words[word] = value;
 	set_changed(state, index);
 	return 0;

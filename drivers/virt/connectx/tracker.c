@@ -200,7 +200,7 @@ static bool may_create(struct cx_vhca *pf)
 	return count < max_trackers();
 }
 
-static bool within(unsigned int value, unsigned int low, unsigned int high)
+static bool is_within(unsigned int value, unsigned int low, unsigned int high)
 {
 	return value >= low && value <= high;
 }
@@ -238,10 +238,10 @@ static u8 take_context(struct cx_command *cmd, struct tracker *tracker,
 				      log_addr_space_size);
 	tracker->qpn = MLX5_GET(page_track, context, reporting_qpn);
 	tracker->range_count = MLX5_GET(page_track, context, num_ranges);
-	if (!within(tracker->log_page, LOG_MIN_PAGE, LOG_MAX_PAGE) ||
-	    !within(log_message, LOG_MIN_MESSAGE, max_message()) ||
-	    !within(tracker->log_space, min_space(), max_space()) ||
-	    !within(tracker->range_count, 1, connectx_ranges) ||
+	if (!is_within(tracker->log_page, LOG_MIN_PAGE, LOG_MAX_PAGE) ||
+	    !is_within(log_message, LOG_MIN_MESSAGE, max_message()) ||
+	    !is_within(tracker->log_space, min_space(), max_space()) ||
+	    !is_within(tracker->range_count, 1, connectx_ranges) ||
 	    MLX5_GET(page_track, context, track_type) != TRACK_DIRTY)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "limits");
 	tracker->message_size = BIT(log_message);
@@ -262,7 +262,7 @@ static u8 take_pages(struct cx_vhca *pf, struct tracker *tracker)
 	return MLX5_CMD_STAT_OK;
 }
 
-static u8 create(struct cx_command *cmd, struct tracker *tracker)
+static u8 tracker_create(struct cx_command *cmd, struct tracker *tracker)
 {
 	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
 				     obj_context);
@@ -340,7 +340,7 @@ u8 cx_create_tracker(struct cx_command *cmd)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
 	}
 	INIT_LIST_HEAD(&tracker->entry);
-	status = create(cmd, tracker);
+	status = tracker_create(cmd, tracker);
 	if (status) {
 		cx_object_discard(cmd->vhca, &tracker->object);
 		return status;
@@ -367,7 +367,7 @@ static struct tracker *find_tracker(struct cx_command *cmd)
 	return object && !to_tracker(object)->cmd ? to_tracker(object) : NULL;
 }
 
-static void lose(struct tracker *tracker)
+static void tracker_lose(struct tracker *tracker)
 {
 	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR)
 		return;
@@ -425,7 +425,7 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 		if (cx_fault_lose(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT,
 				  &tracker->lose_after) &&
 		    !tracker->lose_after)
-			lose(tracker);
+			tracker_lose(tracker);
 	} else {
 		cx_qp_send(cmd->vhca, tracker->qpn, NULL, 0,
 			   (u32)MLX5_PAGE_TRACK_STATE_ERROR << STATUS_SHIFT);
@@ -466,7 +466,7 @@ u8 cx_destroy_tracker(struct cx_command *cmd)
 	return cx_object_destroy(cmd, CX_PAGE_TRACK, tracker->object.id);
 }
 
-static void record(struct tracker *tracker, unsigned long page)
+static void tracker_record(struct tracker *tracker, unsigned long page)
 {
 	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR ||
 	    xa_load(&tracker->log, page))
@@ -474,7 +474,7 @@ static void record(struct tracker *tracker, unsigned long page)
 	if (tracker->logged >= READ_ONCE(connectx_log) ||
 	    xa_is_err(xa_store(&tracker->log, page, xa_mk_value(1),
 			       GFP_KERNEL)))
-		lose(tracker);
+		tracker_lose(tracker);
 	else
 		tracker->logged++;
 }
@@ -493,11 +493,11 @@ void cx_tracker_written(struct cx_vhca *vhca, u64 iova)
 		for (i = 0; i < tracker->range_count; i++)
 			if (iova >= tracker->ranges[i].start &&
 			    iova <= tracker->ranges[i].last)
-				record(tracker, iova >> tracker->log_page);
+				tracker_record(tracker, iova >> tracker->log_page);
 }
 
 /* Change a byte of a message or cut it, if a test has asked for that. */
-static void spoil(struct tracker *tracker)
+static void tracker_spoil(struct tracker *tracker)
 {
 	u8 *bytes = (u8 *)tracker->message;
 	u32 offset;
@@ -530,7 +530,7 @@ static u32 add_odd(struct tracker *tracker, u32 count, u32 room)
 }
 
 /* Move pages from the log to a message. */
-static void build(struct tracker *tracker)
+static void report_build(struct tracker *tracker)
 {
 	u32 room = tracker->message_size / sizeof(*tracker->message);
 	unsigned long page = tracker->cursor;
@@ -558,12 +558,12 @@ static void build(struct tracker *tracker)
 	count = add_odd(tracker, count, room);
 	tracker->ready = count * sizeof(*tracker->message);
 	if (count)
-		spoil(tracker);
+		tracker_spoil(tracker);
 	tracker->built = true;
 }
 
 /* Send the message, or the empty one before it. */
-static int send(struct cx_vhca *pf, struct tracker *tracker, bool *last)
+static int report_send(struct cx_vhca *pf, struct tracker *tracker, bool *last)
 {
 	bool empty = cx_quirk(CX_EMPTY_MESSAGE) && !tracker->empty;
 	int err;
@@ -593,7 +593,7 @@ static bool lose_now(struct cx_vhca *pf, struct tracker *tracker, bool last)
 }
 
 /* Send the next message of a report. Returns false when it has to wait. */
-static bool report(struct cx_vhca *pf, struct tracker *tracker)
+static bool tracker_report(struct cx_vhca *pf, struct tracker *tracker)
 {
 	u32 delay = READ_ONCE(connectx_report_us);
 	bool last;
@@ -602,14 +602,14 @@ static bool report(struct cx_vhca *pf, struct tracker *tracker)
 	if (delay && ktime_get_ns() < tracker->due_ns)
 		return false;
 	if (!tracker->built)
-		build(tracker);
-	err = send(pf, tracker, &last);
+		report_build(tracker);
+	err = report_send(pf, tracker, &last);
 	if (err == -EAGAIN)
 		return false;
 	tracker->due_ns = ktime_get_ns() + (u64)delay * NSEC_PER_USEC;
 	mutex_lock(&tracker->vhca->lock);
 	if (err || lose_now(pf, tracker, last))
-		lose(tracker);
+		tracker_lose(tracker);
 	else if (last && tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
 		tracker->state = MLX5_PAGE_TRACK_STATE_TRACKING;
 	mutex_unlock(&tracker->vhca->lock);
@@ -694,7 +694,7 @@ bool cx_tracker_poll(struct cx_vhca *pf)
 		if (READ_ONCE(tracker->unsent))
 			tracker_send_error(pf, tracker);
 		if (READ_ONCE(tracker->state) == MLX5_PAGE_TRACK_STATE_REPORTING)
-			more |= report(pf, tracker);
+			more |= tracker_report(pf, tracker);
 	}
 	return more;
 }

@@ -58,7 +58,7 @@ static int result_to_errno(u64 result)
 }
 
 /* Give a command, with its arguments in place, and wait for its end. */
-static int command(struct virt_vfio_device *vv, u64 what)
+static int log_command(struct virt_vfio_device *vv, u64 what)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(READ_ONCE(timeout_ms));
 	u64 value;
@@ -118,8 +118,8 @@ static int set_ranges(struct virt_vfio_device *vv, struct rb_root_cached *ranges
 	return ret ?: set_reg(vv, VIRT_TRACK_NR_RANGES, nranges);
 }
 
-static int start(struct virt_vfio_device *vv, struct rb_root_cached *ranges, u32 nranges,
-		 u64 *page_size)
+static int ranges_start(struct virt_vfio_device *vv, struct rb_root_cached *ranges, u32 nranges,
+			u64 *page_size)
 {
 	u64 size = *page_size;
 	int ret;
@@ -129,10 +129,10 @@ static int start(struct virt_vfio_device *vv, struct rb_root_cached *ranges, u32
 	ret = choose_page_size(vv, &size);
 	ret = ret ?: set_reg(vv, VIRT_TRACK_PAGE_SIZE, size);
 	ret = ret ?: set_ranges(vv, ranges, nranges);
-	ret = ret ?: command(vv, VIRT_TRACK_CTRL_START);
+	ret = ret ?: log_command(vv, VIRT_TRACK_CTRL_START);
 	if (ret == -ETIMEDOUT)
 		/* It may start yet. */
-		command(vv, VIRT_TRACK_CTRL_STOP);
+		log_command(vv, VIRT_TRACK_CTRL_STOP);
 	if (ret)
 		return ret;
 	vv->logging = true;
@@ -148,7 +148,7 @@ static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges, u3
 	int ret;
 
 	mutex_lock(&vv->log_lock);
-	ret = start(vv, ranges, nranges, page_size);
+	ret = ranges_start(vv, ranges, nranges, page_size);
 	mutex_unlock(&vv->log_lock);
 	return ret;
 }
@@ -160,7 +160,7 @@ static int log_stop(struct vfio_device *vdev)
 
 	mutex_lock(&vv->log_lock);
 	if (vv->logging) {
-		ret = command(vv, VIRT_TRACK_CTRL_STOP);
+		ret = log_command(vv, VIRT_TRACK_CTRL_STOP);
 		vv->logging = ret != 0;
 	}
 	mutex_unlock(&vv->log_lock);
@@ -195,8 +195,8 @@ static int record_pages(struct virt_vfio_device *vv, u64 iova, u64 last,
 }
 
 /* One REPORT: of @length bytes, or of as many as @looked_at says. */
-static int report(struct virt_vfio_device *vv, u64 iova, u64 length, struct iova_bitmap *bitmap,
-		  u64 *looked_at)
+static int log_report(struct virt_vfio_device *vv, u64 iova, u64 length, struct iova_bitmap *bitmap,
+		      u64 *looked_at)
 {
 	int ret;
 
@@ -204,7 +204,7 @@ static int report(struct virt_vfio_device *vv, u64 iova, u64 length, struct iova
 	ret = ret ?: set_reg(vv, VIRT_TRACK_LENGTH, length);
 	if (ret)
 		return ret;
-	ret = command(vv, VIRT_TRACK_CTRL_REPORT);
+	ret = log_command(vv, VIRT_TRACK_CTRL_REPORT);
 	if (ret == -ETIMEDOUT)
 		vv->log_broken = true;
 	if (ret)
@@ -231,7 +231,7 @@ static int log_read_and_clear(struct vfio_device *vdev, unsigned long iova,
 	while (!ret && length) {
 		u64 looked_at = 0;
 
-		ret = vv->log_broken ? -EIO : report(vv, iova, length, bitmap, &looked_at);
+		ret = vv->log_broken ? -EIO : log_report(vv, iova, length, bitmap, &looked_at);
 		iova += looked_at;
 		length -= looked_at;
 	}

@@ -83,8 +83,8 @@ static int wait_for_result(struct virt_vfio_device *vv)
 }
 
 /* Give a command. @image: for SAVE and LOAD. */
-static int command(struct virt_vfio_device *vv, u64 what,
-		   struct virt_dma_image *image)
+static int migration_command(struct virt_vfio_device *vv, u64 what,
+			     struct virt_dma_image *image)
 {
 	u16 saved = memory_begin(vv);
 	int ret;
@@ -224,7 +224,7 @@ static struct file *data_arc(struct virt_vfio_device *vv,
 		if (IS_ERR(file) || to != VFIO_DEVICE_STATE_STOP_COPY)
 			return file;
 		s = file->private_data;
-		ret = command(vv, VIRT_MIG_SAVE, &s->image);
+		ret = migration_command(vv, VIRT_MIG_SAVE, &s->image);
 		if (!ret)
 			return file;
 		fput(file);
@@ -233,7 +233,7 @@ static struct file *data_arc(struct virt_vfio_device *vv,
 		mutex_lock(&s->lock);
 		/* One that was never begun can be left. */
 		if (s->done == sizeof(s->image))
-			ret = command(vv, VIRT_MIG_LOAD, &s->image);
+			ret = migration_command(vv, VIRT_MIG_LOAD, &s->image);
 		else if (s->done)
 			ret = -EINVAL;
 		mutex_unlock(&s->lock);
@@ -265,7 +265,7 @@ static struct file *take_arc(struct virt_vfio_device *vv,
 		what = VIRT_MIG_RESUME_DMA;
 	else
 		return data_arc(vv, from, to);
-	return ERR_PTR(command(vv, what, NULL));
+	return ERR_PTR(migration_command(vv, what, NULL));
 }
 
 static void after_reset(struct virt_vfio_device *vv)

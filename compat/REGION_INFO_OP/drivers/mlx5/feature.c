@@ -13,7 +13,7 @@
 /* The VFs whose user has set it, by their address */
 static DEFINE_XARRAY(reinit);
 
-static int feature(struct vfio_device *vdev, u32 flags, void __user *arg, size_t argsz)
+static int feature_ioctl(struct vfio_device *vdev, u32 flags, void __user *arg, size_t argsz)
 {
 	int ret;
 
@@ -32,7 +32,7 @@ static int feature(struct vfio_device *vdev, u32 flags, void __user *arg, size_t
 
 void __init mlx5vf_feature_ops(struct vfio_device_ops *ops)
 {
-	ops->device_feature = feature;
+	ops->device_feature = feature_ioctl;
 }
 
 bool mlx5vf_feature_reinit(struct mlx5vf_device *mv)
