@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Page trackers: general objects of the PF that record which pages a virtual
- * function writes, and report them on request in messages through a QP.
- *
- * The log holds the pages that were written and not reported yet; a page is taken out
- * when it is put into a message. A write is either visible before that, or puts the page
- * into the log again. When the log is full the tracker is in error for good, which the
- * driver learns from an event, a query, or the next report.
- *
- * The lock of the tracked function protects log and state; the PF's thread has the rest.
+ * function writes, and report them on request in messages through a QP. This file
+ * has the commands about them, and their limits; pagelog.c has the pages.
  */
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
 #include "check.h"
 #include "connectx.h"
 #include "faults.h"
 #include "object.h"
+#include "pagelog.h"
 #include "quirks.h"
 #include "tracker.h"
 
@@ -28,7 +22,6 @@
 #define LOG_MAX_PAGE		20
 #define TRACK_DIRTY		1	/* track_type: pages that are written */
 #define MODIFY_STATE_AND_RANGE	3	/* modify_field_select */
-#define STATUS_SHIFT		28	/* of the state in immediate data */
 
 static uint connectx_ranges = 4;
 module_param(connectx_ranges, uint, 0444);
@@ -52,81 +45,9 @@ module_param(connectx_message, uint, 0444);
 MODULE_PARM_DESC(connectx_message,
 		 "log2 of the bytes of a page tracker's message at most, 12 to 16");
 
-static uint connectx_log = 1 << 20;
-module_param(connectx_log, uint, 0644);
-MODULE_PARM_DESC(connectx_log, "dirty pages that the log of a page tracker holds");
-
-static uint connectx_report_us;
-module_param(connectx_report_us, uint, 0644);
-MODULE_PARM_DESC(connectx_report_us,
-		 "microseconds that a page tracker takes for each message");
-
-struct span {
-	u64 start;
-	u64 last;
-};
-
-/**
- * struct tracker - A page tracker
- * @object: Its number is the obj_id
- * @entry: In the trackers of @vhca
- * @vhca: The function that is tracked
- * @cmd: Its CREATE, which waits for pages of the host; or NULL
- * @pages: How many of them it needs
- * @qpn: QP that sends the messages
- * @log_page: log2 of the size of a page
- * @log_space: log2 of the address space
- * @message_size: Bytes of a message at most
- * @ranges: What is tracked
- * @range_count: How many
- * @state: MLX5_PAGE_TRACK_STATE_*
- * @unsent: The state has become an error, and the driver has got no event yet
- * @log: The pages that were written, by number
- * @logged: How many they are
- * @first: First page of the report
- * @cursor: First page that the report has not looked at
- * @last: Its last page
- * @message: The message to send next
- * @ready: Its bytes; those of an empty one are 0
- * @built: There is one
- * @more: There are pages for another
- * @empty: An empty one was sent before it
- * @lose_after: So many messages of this report, on purpose; 0 never
- * @due_ns: Not before this time
- */
-struct tracker {
-	struct cx_object object;
-	struct list_head entry;
-	struct cx_vhca *vhca;
-	struct cx_command *cmd;
-	u32 pages;
-	u32 qpn;
-	unsigned int log_page;
-	unsigned int log_space;
-	u32 message_size;
-	struct span *ranges;
-	u32 range_count;
-
-	u8 state;
-	bool unsent;
-	struct xarray log;
-	u32 logged;
-
-	unsigned long first;
-	unsigned long cursor;
-	unsigned long last;
-	__be64 *message;
-	u32 ready;
-	bool built;
-	bool more;
-	bool empty;
-	u32 lose_after;
-	u64 due_ns;
-};
-
-static struct tracker *to_tracker(struct cx_object *object)
+static struct cx_tracker *to_tracker(struct cx_object *object)
 {
-	return container_of(object, struct tracker, object);
+	return container_of(object, struct cx_tracker, object);
 }
 
 static unsigned int max_trackers(void)
@@ -176,7 +97,7 @@ void cx_tracker_caps(void *caps)
 
 static void release_tracker(struct cx_vhca *pf, struct cx_object *object)
 {
-	struct tracker *tracker = to_tracker(object);
+	struct cx_tracker *tracker = to_tracker(object);
 
 	if (tracker->cmd)
 		tracker->cmd->ops->forget(tracker->cmd);
@@ -205,7 +126,7 @@ static bool is_within(unsigned int value, unsigned int low, unsigned int high)
 	return value >= low && value <= high;
 }
 
-static u8 take_ranges(struct cx_command *cmd, struct tracker *tracker,
+static u8 take_ranges(struct cx_command *cmd, struct cx_tracker *tracker,
 		      const void *context)
 {
 	const void *range = MLX5_ADDR_OF(page_track, context, track_range);
@@ -228,7 +149,7 @@ static u8 take_ranges(struct cx_command *cmd, struct tracker *tracker,
 }
 
 /* Check the limits and take everything but the ranges. */
-static u8 take_context(struct cx_command *cmd, struct tracker *tracker,
+static u8 take_context(struct cx_command *cmd, struct cx_tracker *tracker,
 		       const void *context)
 {
 	unsigned int log_message = MLX5_GET(page_track, context, log_msg_size);
@@ -252,7 +173,7 @@ static u8 take_context(struct cx_command *cmd, struct tracker *tracker,
 						     MLX5_CMD_STAT_NO_RES_ERR;
 }
 
-static u8 take_pages(struct cx_vhca *pf, struct tracker *tracker)
+static u8 take_pages(struct cx_vhca *pf, struct cx_tracker *tracker)
 {
 	u32 count = cx_pages_of_tracker(tracker->log_space);
 
@@ -262,7 +183,7 @@ static u8 take_pages(struct cx_vhca *pf, struct tracker *tracker)
 	return MLX5_CMD_STAT_OK;
 }
 
-static u8 tracker_create(struct cx_command *cmd, struct tracker *tracker)
+static u8 tracker_create(struct cx_command *cmd, struct cx_tracker *tracker)
 {
 	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
 				     obj_context);
@@ -287,7 +208,7 @@ static u8 tracker_create(struct cx_command *cmd, struct tracker *tracker)
 }
 
 /* OBJECT_CHANGE: of the tracker (@own), or of another object with its number. */
-static void send_event(struct cx_vhca *pf, struct tracker *tracker, bool own)
+static void send_event(struct cx_vhca *pf, struct cx_tracker *tracker, bool own)
 {
 	struct mlx5_eqe_obj_change change = {
 		.obj_type = cpu_to_be16(own ? MLX5_OBJ_TYPE_PAGE_TRACK :
@@ -299,7 +220,7 @@ static void send_event(struct cx_vhca *pf, struct tracker *tracker, bool own)
 }
 
 /* From here on the function's thread sees it, and all of it is there. */
-static void begin_tracking(struct tracker *tracker, struct cx_command *cmd)
+static void begin_tracking(struct cx_tracker *tracker, struct cx_command *cmd)
 {
 	mutex_lock(&tracker->vhca->lock);
 	list_add_tail(&tracker->entry, &tracker->vhca->trackers);
@@ -316,7 +237,7 @@ u8 cx_create_tracker(struct cx_command *cmd)
 {
 	void *context = MLX5_ADDR_OF(create_page_track_obj_in, cmd->in,
 				     obj_context);
-	struct tracker *tracker;
+	struct cx_tracker *tracker;
 	u8 status;
 
 	if (MLX5_GET(general_obj_in_cmd_hdr, cmd->in, obj_type) !=
@@ -353,7 +274,7 @@ u8 cx_create_tracker(struct cx_command *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
-static struct tracker *find_tracker(struct cx_command *cmd)
+static struct cx_tracker *find_tracker(struct cx_command *cmd)
 {
 	struct cx_object *object;
 
@@ -367,18 +288,10 @@ static struct tracker *find_tracker(struct cx_command *cmd)
 	return object && !to_tracker(object)->cmd ? to_tracker(object) : NULL;
 }
 
-static void tracker_lose(struct tracker *tracker)
-{
-	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR)
-		return;
-	tracker->state = MLX5_PAGE_TRACK_STATE_ERROR;
-	tracker->unsent = true;
-}
-
 /* MODIFY_GENERAL_OBJECT: begin a report */
 u8 cx_modify_tracker(struct cx_command *cmd)
 {
-	struct tracker *tracker = find_tracker(cmd);
+	struct cx_tracker *tracker = find_tracker(cmd);
 	u64 start, length;
 	void *context;
 	u32 event;
@@ -409,15 +322,9 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 		cx_qp_event(cmd->vhca, tracker->qpn, event);
 	if (cx_fault_overrun(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &event))
 		cx_qp_limit(cmd->vhca, tracker->qpn, event);
-	tracker->first = start >> tracker->log_page;
-	tracker->cursor = tracker->first;
-	tracker->last = (start + length - 1) >> tracker->log_page;
-	tracker->built = false;
-	tracker->empty = false;
+	cx_pagelog_begin(tracker, start, start + length - 1);
 	if (cx_quirk(CX_EVENTS))
 		send_event(cmd->vhca, tracker, false);
-	tracker->due_ns = ktime_get_ns() +
-			  (u64)READ_ONCE(connectx_report_us) * NSEC_PER_USEC;
 	mutex_lock(&tracker->vhca->lock);
 	tracker->lose_after = 0;
 	if (tracker->state == MLX5_PAGE_TRACK_STATE_TRACKING) {
@@ -425,10 +332,9 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 		if (cx_fault_lose(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT,
 				  &tracker->lose_after) &&
 		    !tracker->lose_after)
-			tracker_lose(tracker);
+			cx_pagelog_lose(tracker);
 	} else {
-		cx_qp_send(cmd->vhca, tracker->qpn, NULL, 0,
-			   (u32)MLX5_PAGE_TRACK_STATE_ERROR << STATUS_SHIFT);
+		cx_pagelog_send_error(cmd->vhca, tracker);
 	}
 	mutex_unlock(&tracker->vhca->lock);
 	return MLX5_CMD_STAT_OK;
@@ -437,7 +343,7 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 /* QUERY_GENERAL_OBJECT */
 u8 cx_query_tracker(struct cx_command *cmd)
 {
-	struct tracker *tracker = find_tracker(cmd);
+	struct cx_tracker *tracker = find_tracker(cmd);
 	void *context;
 
 	if (!tracker)
@@ -459,164 +365,14 @@ u8 cx_query_tracker(struct cx_command *cmd)
 /* DESTROY_GENERAL_OBJECT */
 u8 cx_destroy_tracker(struct cx_command *cmd)
 {
-	struct tracker *tracker = find_tracker(cmd);
+	struct cx_tracker *tracker = find_tracker(cmd);
 
 	if (!tracker)
 		return MLX5_CMD_STAT_BAD_RES_ERR;
 	return cx_object_destroy(cmd, CX_PAGE_TRACK, tracker->object.id);
 }
 
-static void tracker_record(struct tracker *tracker, unsigned long page)
-{
-	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR ||
-	    xa_load(&tracker->log, page))
-		return;
-	if (tracker->logged >= READ_ONCE(connectx_log) ||
-	    xa_is_err(xa_store(&tracker->log, page, xa_mk_value(1),
-			       GFP_KERNEL)))
-		tracker_lose(tracker);
-	else
-		tracker->logged++;
-}
-
-/**
- * cx_tracker_written() - A virtual function has written memory
- * @vhca: The function; with its lock
- * @iova: Where, within a page
- */
-void cx_tracker_written(struct cx_vhca *vhca, u64 iova)
-{
-	struct tracker *tracker;
-	u32 i;
-
-	list_for_each_entry(tracker, &vhca->trackers, entry)
-		for (i = 0; i < tracker->range_count; i++)
-			if (iova >= tracker->ranges[i].start &&
-			    iova <= tracker->ranges[i].last)
-				tracker_record(tracker, iova >> tracker->log_page);
-}
-
-/* Change a byte of a message or cut it, if a test has asked for that. */
-static void tracker_spoil(struct tracker *tracker)
-{
-	u8 *bytes = (u8 *)tracker->message;
-	u32 offset;
-
-	if (cx_fault_corrupt(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &offset))
-		bytes[offset % tracker->ready] ^= 0x10;
-	tracker->ready = cx_fault_cut(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT,
-				      tracker->ready);
-}
-
-/* Add what is legal and rare, where there is room. */
-static u32 add_odd(struct tracker *tracker, u32 count, u32 room)
-{
-	u32 i, pages = count;
-
-	if (cx_quirk(CX_ENDLESS)) {
-		while (count < room)
-			tracker->message[count++] =
-				cpu_to_be64((u64)tracker->first << tracker->log_page);
-		tracker->more = true;
-	}
-	for (i = 0; cx_quirk(CX_DUPLICATES) && i < pages && count < room - 1; i++)
-		tracker->message[count++] = tracker->message[i];
-	if (cx_quirk(CX_OUTSIDE) && !tracker->more && tracker->first &&
-	    count < room - 1)
-		tracker->message[count++] =
-			cpu_to_be64((u64)(tracker->first - 1) <<
-				    tracker->log_page);
-	return count;
-}
-
-/* Move pages from the log to a message. */
-static void report_build(struct tracker *tracker)
-{
-	u32 room = tracker->message_size / sizeof(*tracker->message);
-	unsigned long page = tracker->cursor;
-	u32 count = 0;
-	void *entry;
-
-	tracker->more = false;
-	mutex_lock(&tracker->vhca->lock);
-	xa_for_each_range(&tracker->log, page, entry, tracker->cursor,
-			  tracker->last) {
-		if (count == room) {
-			tracker->more = true;
-			break;
-		}
-		xa_erase(&tracker->log, page);
-		tracker->logged--;
-		tracker->message[count++] =
-			cpu_to_be64((u64)page << tracker->log_page);
-		tracker->cursor = page + 1;
-	}
-	mutex_unlock(&tracker->vhca->lock);
-	/* A full message is not the last: an empty one follows. */
-	if (count == room && !cx_quirk(CX_FULL_LAST))
-		tracker->more = true;
-	count = add_odd(tracker, count, room);
-	tracker->ready = count * sizeof(*tracker->message);
-	if (count)
-		tracker_spoil(tracker);
-	tracker->built = true;
-}
-
-/* Send the message, or the empty one before it. */
-static int report_send(struct cx_vhca *pf, struct tracker *tracker, bool *last)
-{
-	bool empty = cx_quirk(CX_EMPTY_MESSAGE) && !tracker->empty;
-	int err;
-
-	*last = !tracker->more && !empty;
-	err = cx_qp_send(pf, tracker->qpn, tracker->message,
-			 empty ? 0 : tracker->ready,
-			 (u32)(*last ? MLX5_PAGE_TRACK_STATE_TRACKING :
-				       MLX5_PAGE_TRACK_STATE_REPORTING) <<
-			 STATUS_SHIFT);
-	if (err != -EAGAIN) {
-		tracker->empty = empty;
-		tracker->built = empty;
-	}
-	return err;
-}
-
-/* Is it lost after this message? One in the middle of a report says so. */
-static bool lose_now(struct cx_vhca *pf, struct tracker *tracker, bool last)
-{
-	if (!tracker->lose_after || --tracker->lose_after)
-		return false;
-	if (!last)
-		cx_qp_send(pf, tracker->qpn, NULL, 0,
-			   (u32)MLX5_PAGE_TRACK_STATE_ERROR << STATUS_SHIFT);
-	return true;
-}
-
-/* Send the next message of a report. Returns false when it has to wait. */
-static bool tracker_report(struct cx_vhca *pf, struct tracker *tracker)
-{
-	u32 delay = READ_ONCE(connectx_report_us);
-	bool last;
-	int err;
-
-	if (delay && ktime_get_ns() < tracker->due_ns)
-		return false;
-	if (!tracker->built)
-		report_build(tracker);
-	err = report_send(pf, tracker, &last);
-	if (err == -EAGAIN)
-		return false;
-	tracker->due_ns = ktime_get_ns() + (u64)delay * NSEC_PER_USEC;
-	mutex_lock(&tracker->vhca->lock);
-	if (err || lose_now(pf, tracker, last))
-		tracker_lose(tracker);
-	else if (last && tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
-		tracker->state = MLX5_PAGE_TRACK_STATE_TRACKING;
-	mutex_unlock(&tracker->vhca->lock);
-	return true;
-}
-
-static void tracker_send_error(struct cx_vhca *pf, struct tracker *tracker)
+static void tracker_send_error(struct cx_vhca *pf, struct cx_tracker *tracker)
 {
 	tracker->unsent = false;
 	if (!cx_quirk(CX_LOST_EVENTS))
@@ -631,7 +387,7 @@ static void tracker_send_error(struct cx_vhca *pf, struct tracker *tracker)
  */
 bool cx_tracker_reports(struct cx_vhca *vhca)
 {
-	struct tracker *tracker;
+	struct cx_tracker *tracker;
 
 	/* Only this thread changes the list. */
 	list_for_each_entry(tracker, &vhca->trackers, entry)
@@ -641,7 +397,7 @@ bool cx_tracker_reports(struct cx_vhca *vhca)
 }
 
 /* Continue a CREATE once its pages are there. */
-static bool poll_create(struct cx_vhca *pf, struct tracker *tracker)
+static bool poll_create(struct cx_vhca *pf, struct cx_tracker *tracker)
 {
 	struct cx_command *cmd = tracker->cmd;
 	bool there;
@@ -685,7 +441,7 @@ bool cx_tracker_poll(struct cx_vhca *pf)
 	u32 id = 0;
 
 	while ((object = cx_object_next(pf, CX_PAGE_TRACK, &id))) {
-		struct tracker *tracker = to_tracker(object);
+		struct cx_tracker *tracker = to_tracker(object);
 
 		if (tracker->cmd) {
 			more |= poll_create(pf, tracker);
@@ -694,7 +450,7 @@ bool cx_tracker_poll(struct cx_vhca *pf)
 		if (READ_ONCE(tracker->unsent))
 			tracker_send_error(pf, tracker);
 		if (READ_ONCE(tracker->state) == MLX5_PAGE_TRACK_STATE_REPORTING)
-			more |= tracker_report(pf, tracker);
+			more |= cx_pagelog_send(pf, tracker);
 	}
 	return more;
 }

@@ -15,7 +15,6 @@ u8 cx_create_tracker(struct cx_command *cmd);
 u8 cx_modify_tracker(struct cx_command *cmd);
 u8 cx_query_tracker(struct cx_command *cmd);
 u8 cx_destroy_tracker(struct cx_command *cmd);
-void cx_tracker_written(struct cx_vhca *vhca, u64 iova);
 bool cx_tracker_reports(struct cx_vhca *vhca);
 bool cx_tracker_poll(struct cx_vhca *pf);
 void cx_trackers_cancel(struct cx_vhca *pf);
