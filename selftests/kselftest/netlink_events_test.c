@@ -16,6 +16,27 @@
 #include "../lib/sysfs.h"
 #include "../lib/vdev.h"
 
+/* Three READs of @tracker: of 3, 2 and 1 pages that @dev has written. */
+static void read_thrice(struct __test_metadata *_metadata, struct vdev *dev, int fd,
+			__u32 tracker)
+{
+	struct tracker_read_out out;
+	struct vdev_job job;
+	unsigned int i;
+	__u64 bits[4];
+
+	vdev_job_init(&job);
+	job.iova = IOVA;
+	for (i = 0; i < 3; i++) {
+		job.length = (3 - i) * PAGE;
+		ASSERT_EQ(0, vdev_run(dev, &job, 20000));
+		memset(bits, 0, sizeof(bits));
+		ASSERT_EQ(0, tracker_read_bitmap(fd, tracker, IOVA, SIZE, PAGE, bits, 0,
+						 &out));
+		EXPECT_EQ((3 - i) * PAGE, out.dirty_bytes);
+	}
+}
+
 /* What happens to a tracker, in order, with the names of the objects. */
 TEST_F(netlink, events)
 {
@@ -25,33 +46,21 @@ TEST_F(netlink, events)
 		IOMMUFD_DIRTY_EVENT_TYPE_READ, IOMMUFD_DIRTY_EVENT_TYPE_STOPPED,
 		IOMMUFD_DIRTY_EVENT_TYPE_DESTROYED,
 	};
-	struct tracker_read_out out;
 	const struct peer_entry *e;
 	uint64_t seq, bytes = 0;
-	struct vdev_job job;
 	struct peer events;
 	struct vdev dev;
 	struct peer_answer a;
-	__u32 tracker;
-	__u64 bits[4];
 	unsigned int i;
+	__u32 tracker;
 
 	ASSERT_EQ(0, vdev_open(&dev, self->fd, DEVICE));
 	ASSERT_EQ(0, vdev_attach(&dev, self->ioas_id, NULL));
 	ASSERT_EQ(0, peer_listen(&events));
 	ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id, 0, 0, 0, &tracker));
 	ASSERT_EQ(0, tracker_set(self->fd, tracker, IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL));
-	vdev_job_init(&job);
-	job.iova = IOVA;
 	/* The first has its event at once, those that follow with the next, or at the end */
-	for (i = 0; i < 3; i++) {
-		job.length = (3 - i) * PAGE;
-		ASSERT_EQ(0, vdev_run(&dev, &job, 20000));
-		memset(bits, 0, sizeof(bits));
-		ASSERT_EQ(0, tracker_read_bitmap(self->fd, tracker, IOVA, SIZE, PAGE, bits,
-						 0, &out));
-		EXPECT_EQ((3 - i) * PAGE, out.dirty_bytes);
-	}
+	read_thrice(_metadata, &dev, self->fd, tracker);
 	ASSERT_EQ(0, tracker_set(self->fd, tracker, 0, NULL, NULL));
 	ASSERT_EQ(0, iommufd_destroy(self->fd, tracker));
 

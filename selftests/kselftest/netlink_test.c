@@ -94,20 +94,16 @@ TEST_F(netlink, pinned)
 	vdev_close(&dev);
 }
 
-/* HWPT, device, tracker and sources are those that this process has made. */
+/* HWPT and device are those that this process has made. */
 TEST_F(netlink, objects)
 {
-	struct iommu_dirty_source_info source;
-	struct iommu_dirty_tracker_info info;
 	const struct peer_entry *e;
-	__u32 tracker, hwpt;
-	struct vdev dev;
 	struct peer_answer a;
+	struct vdev dev;
+	__u32 hwpt;
 
 	ASSERT_EQ(0, vdev_open(&dev, self->fd, DEVICE));
 	ASSERT_EQ(0, vdev_attach(&dev, self->ioas_id, &hwpt));
-	ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id, IOMMU_DIRTY_POLICY_IOMMU,
-				   IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE, 0, &tracker));
 
 	ASSERT_EQ(0, peer_dump(&self->p, IOMMUFD_DIRTY_CMD_HWPT_GET, self->context, &a));
 	ASSERT_EQ(1, a.nr);
@@ -127,7 +123,23 @@ TEST_F(netlink, objects)
 	EXPECT_EQ(hwpt, a.entries->value[IOMMUFD_DIRTY_A_HWPT]);
 	EXPECT_STREQ(dev.name, a.entries->string[1]);
 	peer_answer_free(&a);
+	vdev_close(&dev);
+}
 
+/* The same of a tracker and its sources. */
+TEST_F(netlink, tracker)
+{
+	struct iommu_dirty_source_info source;
+	struct iommu_dirty_tracker_info info;
+	const struct peer_entry *e;
+	struct peer_answer a;
+	struct vdev dev;
+	__u32 tracker;
+
+	ASSERT_EQ(0, vdev_open(&dev, self->fd, DEVICE));
+	ASSERT_EQ(0, vdev_attach(&dev, self->ioas_id, NULL));
+	ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id, IOMMU_DIRTY_POLICY_IOMMU,
+				   IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE, 0, &tracker));
 	ASSERT_EQ(0, peer_get(&self->p, IOMMUFD_DIRTY_CMD_TRACKER_GET, self->context,
 			 IOMMUFD_DIRTY_A_TRACKER, tracker, &a));
 	ASSERT_EQ(1, a.nr);

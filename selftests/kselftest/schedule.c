@@ -309,12 +309,8 @@ static int loops_end(struct run *r)
 	return ret;
 }
 
-static int set_up(struct run *r)
+static int ram_alloc(struct run *r)
 {
-	unsigned int i;
-	int rc;
-
-	r->random = r->s->seed * 0x9e3779b97f4a7c15ull + 1;
 	r->ram = mmap(NULL, SLOTS * SLOT_SIZE + (2 << 20),
 		      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (r->ram == MAP_FAILED)
@@ -326,7 +322,43 @@ static int set_up(struct run *r)
 	madvise(r->ram + SLOTS / 2 * SLOT_SIZE, SLOTS / 2 * SLOT_SIZE,
 		MADV_NOHUGEPAGE);
 	memset(r->ram, 0, SLOTS * SLOT_SIZE);
+	return 0;
+}
 
+static int devices_open(struct run *r)
+{
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < MAX_DEVICES; i++) {
+		if (!(r->s->devices >> i & 1))
+			continue;
+		if (r->s->real)
+			rc = requester_open_edu(&r->dev[r->nr_dev], r->fd, i);
+		else
+			rc = requester_open(&r->dev[r->nr_dev], r->fd, i,
+					    r->s->driver);
+		if (rc)
+			return fail(r, "open device", rc);
+		rc = hwpt_alloc(r, r->nr_dev);
+		if (rc)
+			return fail(r, "HWPT", rc);
+		rc = attach(r, r->nr_dev++);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int set_up(struct run *r)
+{
+	unsigned int i;
+	int rc;
+
+	r->random = r->s->seed * 0x9e3779b97f4a7c15ull + 1;
+	rc = ram_alloc(r);
+	if (rc)
+		return rc;
 	rc = r->s->real ? oracle_open_own(&r->oracle, r->s->leaf) :
 			  oracle_open(&r->oracle);
 	if (rc)
@@ -347,23 +379,9 @@ static int set_up(struct run *r)
 		if (rc)
 			return rc;
 	}
-	for (i = 0; i < MAX_DEVICES; i++) {
-		if (!(r->s->devices >> i & 1))
-			continue;
-		if (r->s->real)
-			rc = requester_open_edu(&r->dev[r->nr_dev], r->fd, i);
-		else
-			rc = requester_open(&r->dev[r->nr_dev], r->fd, i,
-					    r->s->driver);
-		if (rc)
-			return fail(r, "open device", rc);
-		rc = hwpt_alloc(r, r->nr_dev);
-		if (rc)
-			return fail(r, "HWPT", rc);
-		rc = attach(r, r->nr_dev++);
-		if (rc)
-			return rc;
-	}
+	rc = devices_open(r);
+	if (rc)
+		return rc;
 	rc = tracker_alloc(r->fd, r->ioas_id, r->s->policy, 0, 0,
 			   &r->tracker_id);
 	if (rc)

@@ -157,6 +157,25 @@ static __u64 slot_iova(unsigned int slot)
 	return BASE + slot * STRIDE;
 }
 
+/* The bytes of a bitmap for the range, or what is wrong with them. */
+static __u64 make_bytes(const struct step *step)
+{
+	__u64 bytes = (step->range.size / PAGE + 63) / 64 * 8;
+
+	switch (step->odd) {
+	case BYTES_SHORT:
+		return bytes - 1;
+	case BYTES_0:
+		return 0;
+	case BYTES_MORE:
+		return bytes + 1 + one_of(4096);
+	case BYTES_MAX:
+		return (256ull << 20) + 1;
+	default:
+		return bytes;
+	}
+}
+
 static void make_range(struct step *step)
 {
 	static const __u64 sizes[] = { 2048, 1, 8192, 65536, 1ull << 63, 3 };
@@ -206,23 +225,7 @@ static void make_range(struct step *step)
 	default:
 		break;
 	}
-	r->bytes = (r->size / PAGE + 63) / 64 * 8;
-	switch (step->odd) {
-	case BYTES_SHORT:
-		r->bytes -= 1;
-		break;
-	case BYTES_0:
-		r->bytes = 0;
-		break;
-	case BYTES_MORE:
-		r->bytes += 1 + one_of(4096);
-		break;
-	case BYTES_MAX:
-		r->bytes = (256ull << 20) + 1;
-		break;
-	default:
-		break;
-	}
+	r->bytes = make_bytes(step);
 }
 
 static void make_map(struct step *step, char *mem)

@@ -291,9 +291,6 @@ TEST_F(uapi, info)
 	struct testbed *b = &self->b;
 	struct iommu_dirty_source_info source[2] = {};
 	struct iommu_dirty_tracker_info info = { .size = sizeof(info) };
-	__u64 small[4] = { ~0ull, ~0ull, ~0ull, ~0ull };
-	__u64 large[sizeof(*source) / 8 + 5];
-	unsigned int i;
 
 	EXPECT_EQ(-ENOENT, tracker_info(b->fd, b->ioas_id, &info, source, 2));
 	info = (struct iommu_dirty_tracker_info){ .size = sizeof(info),
@@ -331,8 +328,18 @@ TEST_F(uapi, info)
 	EXPECT_EQ(1, source[0].harvests);
 	EXPECT_LT(0, source[0].harvest_ns);
 	EXPECT_EQ(0, source[0].failures);
+}
 
-	/* What could not be delivered is pending; a peek sees it, and leaves it */
+/* What could not be delivered is pending; a peek sees it, and leaves it. */
+TEST_F(uapi, info_pending)
+{
+	struct iommu_dirty_source_info source[2] = {};
+	struct iommu_dirty_tracker_info info;
+	struct testbed *b = &self->b;
+	unsigned int i;
+
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 0, 5));
 	EXPECT_EQ(-EFAULT, tracker_read_bitmap(b->fd, b->tracker_id, IOVA, 5 * PAGE,
 					       PAGE, (void *)8, 0, NULL));
 	for (i = 0; i < 2; i++) {
@@ -348,8 +355,17 @@ TEST_F(uapi, info)
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, source, 2));
 	EXPECT_EQ(0, info.out_pending_bytes);
 	EXPECT_EQ(0, info.out_memory);
+}
 
-	/* Without room, and with entries of another age */
+/* Without room, and with entries of another size. */
+TEST_F(uapi, info_sizes)
+{
+	__u64 large[sizeof(struct iommu_dirty_source_info) / 8 + 5];
+	__u64 small[4] = { ~0ull, ~0ull, ~0ull, ~0ull };
+	struct iommu_dirty_tracker_info info;
+	struct testbed *b = &self->b;
+	unsigned int i;
+
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, NULL, 0));
 	EXPECT_EQ(1, info.nr_sources);
 	info = (struct iommu_dirty_tracker_info){
@@ -370,7 +386,7 @@ TEST_F(uapi, info)
 	info.source_size = sizeof(large) - 8;
 	EXPECT_EQ(0, call(b->fd, IOMMU_DIRTY_TRACKER_INFO, &info));
 	EXPECT_EQ(b->dev.dev_id, (__u32)large[0]);
-	for (i = sizeof(*source) / 8; i < ARRAY_SIZE(large) - 1; i++)
+	for (i = sizeof(struct iommu_dirty_source_info) / 8; i < ARRAY_SIZE(large) - 1; i++)
 		EXPECT_EQ(0, large[i]);
 	EXPECT_EQ(~0ull, large[ARRAY_SIZE(large) - 1]);
 	info.sources = (__u64)(uintptr_t)small;

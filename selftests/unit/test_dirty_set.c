@@ -351,22 +351,29 @@ TEST chunk_without_memory_is_full(void)
 	PASS();
 }
 
+/* With no memory: chunks 10, 20, 30 and 40 have a range each. */
+static void make_coarse(struct dirty_set *set)
+{
+	unsigned long i;
+
+	make_dense(set);
+	dirty_set_add(set, B(5), E(5));
+	dirty_set_remove(set, B(FAR * CHUNK), ~0UL);
+	shim.fail_mask = SHIM_FAIL_ANY;
+	shim.fail_permille = 1000;
+	for (i = 10; i <= 40; i += 10)
+		dirty_set_add(set, B(i * CHUNK + 3), E(i * CHUNK + 3));
+}
+
 TEST coarse_ranges(void)
 {
 	struct dirty_set set, other;
-	unsigned long i;
 
 	dirty_set_init(&set, 12);
 	dirty_set_init(&other, 12);
-	make_dense(&set);
-	dirty_set_add(&set, B(5), E(5));
-	dirty_set_remove(&set, B(FAR * CHUNK), ~0UL);
-	shim.fail_mask = SHIM_FAIL_ANY;
-	shim.fail_permille = 1000;
-	/* Chunks 10, 20, 30 and 40 have a range each; 11 joins 10; 29 joins 30 */
-	for (i = 10; i <= 40; i += 10)
-		dirty_set_add(&set, B(i * CHUNK + 3), E(i * CHUNK + 3));
+	make_coarse(&set);
 	ASSERT_EQ(4U, coarse(&set));
+	/* 11 joins 10; 29 joins 30 */
 	dirty_set_add(&set, B(11 * CHUNK), E(11 * CHUNK));
 	dirty_set_add(&set, B(29 * CHUNK), E(29 * CHUNK));
 	ASSERT_EQ(4U, coarse(&set));
