@@ -372,11 +372,10 @@ static void granules_remove(struct dirty_set *set, unsigned long b,
 		set_spill(set);
 	xa_for_each_range(&set->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
 			  e >> DIRTY_CHUNK_SHIFT) {
-		unsigned long lo = max(b, dirty_chunk_first(index));
-		unsigned long hi = min(e, dirty_chunk_last(index));
+		unsigned int lo, hi;
 
-		chunk_remove(set, index, entry, lo & (DIRTY_CHUNK_BITS - 1),
-			     hi & (DIRTY_CHUNK_BITS - 1));
+		dirty_chunk_clip(index, b, e, &lo, &hi);
+		chunk_remove(set, index, entry, lo, hi);
 	}
 }
 
@@ -628,18 +627,16 @@ void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 		set_spill(src);
 	xa_for_each_range(&src->chunks, index, entry, b >> DIRTY_CHUNK_SHIFT,
 			  e >> DIRTY_CHUNK_SHIFT) {
-		unsigned long lo = max(b, dirty_chunk_first(index));
-		unsigned long hi = min(e, dirty_chunk_last(index));
+		unsigned int lo, hi;
 
+		dirty_chunk_clip(index, b, e, &lo, &hi);
 		if (!(index % 1024))
 			cond_resched();
 		set_spill(dst);
 		if (hi - lo == DIRTY_CHUNK_BITS - 1)
 			chunk_move(dst, src, index);
 		else
-			chunk_split(dst, src, index, entry,
-				    lo % DIRTY_CHUNK_BITS,
-				    hi % DIRTY_CHUNK_BITS);
+			chunk_split(dst, src, index, entry, lo, hi);
 	}
 	/* What a range leaves behind lies outside, so it is not met again */
 	for (i = src->nr_coarse; i-- > 0;)

@@ -11,6 +11,7 @@
 #define __IOMMUFD_DIRTY_SET_H
 
 #include <linux/bits.h>
+#include <linux/minmax.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
@@ -72,6 +73,14 @@ static inline unsigned long dirty_chunk_first(unsigned long index)
 static inline unsigned long dirty_chunk_last(unsigned long index)
 {
 	return dirty_chunk_first(index) | (DIRTY_CHUNK_BITS - 1);
+}
+
+/* The granules of a chunk, by their numbers in it, that are among @b to @e: some are. */
+static inline void dirty_chunk_clip(unsigned long index, unsigned long b, unsigned long e,
+				    unsigned int *lo, unsigned int *hi)
+{
+	*lo = max(b, dirty_chunk_first(index)) % DIRTY_CHUNK_BITS;
+	*hi = min(e, dirty_chunk_last(index)) % DIRTY_CHUNK_BITS;
 }
 
 void dirty_set_init(struct dirty_set *set, unsigned int shift);
