@@ -5,7 +5,6 @@
  * specification 48882, 2.2.3.2 Host Dirty Support): they are ORed, and all cleared.
  */
 #include <linux/generic_pt/common.h>
-#include <linux/module.h>
 
 #define PT_FMT amdv1
 #define PTPFX iommufd_dirty_amdv1_
@@ -17,6 +16,7 @@
 #define PT_FORCE_ENABLED_FEATURES					\
 	(BIT(PT_FEAT_DYNAMIC_TOP) | BIT(PT_FEAT_AMDV1_ENCRYPT_TABLES) |	\
 	 BIT(PT_FEAT_AMDV1_FORCE_COHERENCE))
+#define PT_WALKER iommufd_dirty_amdv1
 #define PT_WALK_DIRTY AMDV1PT_FMT_D
 #define PT_WALK_UPSTREAM pt_iommu_amdv1_read_and_clear_dirty
 
@@ -25,14 +25,4 @@
 #include "../../../generic_pt/fmt/amdv1.h"
 #include "../../../generic_pt/pt_common.h"
 
-#include "pt_walk.h"
-#include "pt_split.h"
-
-const struct iommufd_dirty_walker iommufd_dirty_amdv1 = {
-	.fits = pt_walk_fits,
-	.check = pt_walk_check,
-	.read = pt_walk_read,
-	.split = pt_split,
-};
-
-MODULE_IMPORT_NS("GENERIC_PT_IOMMU");
+#include "pt_walker.h"

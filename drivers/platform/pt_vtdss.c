@@ -4,13 +4,13 @@
  * one entry, of any level (VT-d specification, 3.7.2 and 9.8), with one D bit.
  */
 #include <linux/generic_pt/common.h>
-#include <linux/module.h>
 
 #define PT_FMT vtdss
 #define PTPFX iommufd_dirty_vtdss_
 #define PT_SUPPORTED_FEATURES						\
 	(BIT(PT_FEAT_FLUSH_RANGE) | BIT(PT_FEAT_VTDSS_FORCE_COHERENCE) |\
 	 BIT(PT_FEAT_VTDSS_FORCE_WRITEABLE) | BIT(PT_FEAT_DMA_INCOHERENT))
+#define PT_WALKER iommufd_dirty_vtdss
 #define PT_WALK_DIRTY VTDSS_FMT_D
 #define PT_WALK_UPSTREAM pt_iommu_vtdss_read_and_clear_dirty
 
@@ -19,14 +19,4 @@
 #include "../../../generic_pt/fmt/vtdss.h"
 #include "../../../generic_pt/pt_common.h"
 
-#include "pt_walk.h"
-#include "pt_split.h"
-
-const struct iommufd_dirty_walker iommufd_dirty_vtdss = {
-	.fits = pt_walk_fits,
-	.check = pt_walk_check,
-	.read = pt_walk_read,
-	.split = pt_split,
-};
-
-MODULE_IMPORT_NS("GENERIC_PT_IOMMU");
+#include "pt_walker.h"

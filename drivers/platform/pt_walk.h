@@ -2,7 +2,7 @@
 /*
  * A walker of page tables that drivers/iommu/generic_pt has made: a template, like
  * iommu_pt.h there. A format's file defines PT_FMT, PTPFX, PT_SUPPORTED_FEATURES and
- * what else iommu_FORMAT.c defines, includes the format's headers, and then this.
+ * what else iommu_FORMAT.c defines, includes the format's headers, and then pt_walker.h.
  *
  * The walk is that of generic_pt's read_and_clear_dirty(), which a kernel without
  * CONFIG_IOMMUFD_DRIVER has compiled to -EOPNOTSUPP: each dirty leaf is reported as a
