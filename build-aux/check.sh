@@ -125,7 +125,7 @@ say "check: mutants ..."
 # ---- kernel-doc ------------------------------------------------------------
 
 say "check: kernel-doc ..."
-if perl "$KSRC/scripts/kernel-doc" -none "${in_kernel[@]}" 2>&1 | grep . >&2; then
+if perl "$KSRC/scripts/kernel-doc" -Wreturn -none "${in_kernel[@]}" 2>&1 | grep . >&2; then
 	complain "kernel-doc"
 fi
 

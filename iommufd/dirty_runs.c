@@ -135,6 +135,8 @@ struct dirty_run *dirty_runs_next(struct dirty_runs *runs, unsigned long first)
  * @runs: The runs, at least one
  * @first: First granule of the range
  * @last: Last granule of it, inclusive
+ *
+ * Return: true if so.
  */
 bool dirty_runs_within(const struct dirty_runs *runs, unsigned long first,
 		       unsigned long last)

@@ -32,13 +32,22 @@ static void log_free(struct kref *ref)
 	dirty_test_object(-1);
 }
 
-/* Another reference */
+/**
+ * dirty_log_get() - Take another reference
+ * @log: The log
+ *
+ * Return: @log.
+ */
 struct dirty_log *dirty_log_get(struct dirty_log *log)
 {
 	kref_get(&log->ref);
 	return log;
 }
 
+/**
+ * dirty_log_drop() - Give up a reference
+ * @log: The log, which the last reference frees
+ */
 void dirty_log_drop(struct dirty_log *log)
 {
 	kref_put(&log->ref, log_free);

@@ -45,7 +45,11 @@ bool dirty_test_break(unsigned int what)
 	return READ_ONCE(dirty_break) & what;
 }
 
-/** dirty_test_fail_alloc() - Should this allocation fail? */
+/**
+ * dirty_test_fail_alloc() - Should this allocation fail?
+ *
+ * Return: true for each n-th, if dirty_fail_alloc is n.
+ */
 bool dirty_test_fail_alloc(void)
 {
 	unsigned int n = READ_ONCE(dirty_fail_alloc);

@@ -20,6 +20,8 @@ void __init mlx5vf_feature_ops(struct vfio_device_ops *ops)
 /**
  * mlx5vf_feature_reinit() - Does the user take VFIO_PRECOPY_INFO_REINIT?
  * @mv: The VF
+ *
+ * Return: true if so.
  */
 bool mlx5vf_feature_reinit(struct mlx5vf_device *mv)
 {

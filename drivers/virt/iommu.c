@@ -323,6 +323,8 @@ static void switch_entry(struct virt_requester *rq, struct virt_domain *table,
  * virt_iommu_attach_fixed() - Attach a domain without a table: identity or blocked
  * @domain: The domain
  * @dev: A device of the virtual bus
+ *
+ * Return: 0.
  */
 int virt_iommu_attach_fixed(struct iommu_domain *domain, struct device *dev)
 {

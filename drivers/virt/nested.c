@@ -38,6 +38,8 @@ static struct virt_nested *to_virt_nested(struct iommu_domain *domain)
  * virt_nested_attach() - Attach a nested domain
  * @domain: The domain
  * @dev: A device of the virtual bus
+ *
+ * Return: 0, or an error of virt_iommu_attach_stages().
  */
 int virt_nested_attach(struct iommu_domain *domain, struct device *dev)
 {

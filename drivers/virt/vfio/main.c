@@ -71,6 +71,8 @@ static bool is_hidden(u64 index)
 /**
  * virt_vfio_region() - Is a region the host's? Then it is described as a BAR that is not there
  * @info: What the user asks, and the answer
+ *
+ * Return: true if so.
  */
 bool virt_vfio_region(struct vfio_region_info *info)
 {
