@@ -84,7 +84,7 @@ test: setup-test ## all tests that fit into CI; the last line counts them
 	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two MUTANTS="$(mutants)" \
 		selftests/run.sh unit model kselftest mutants vm qemu deb fuzz soak bench+matrix
 
-nightly: setup-test ## the rest: debug kernels, upstream's tests, long soak, full matrix, mutants, packages
+nightly: setup-test ## the rest: debug kernels, upstream's tests, full matrix, mutants, packages
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
 		large mutants kernel conformance debug kcsan qemu qemu-tracker real newest \
 		deb-test soak fuzz matrix
@@ -148,7 +148,8 @@ install: ## install the modules that "make modules" built (root; see DESTDIR)
 clean: ## remove what was built; keep what was fetched
 	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench \
 		$(B)/check $(B)/docs $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model $(B)/mutants \
-		$(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* $(B)/.stage.* $(B)/.log.*
+		$(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* \
+		$(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched
 	rm -rf $(B)

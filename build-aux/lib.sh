@@ -47,10 +47,10 @@ lock_build()
 	flock 9
 }
 
-# What setup.sh decided: RELEASE (as in uname -r), KDIR, KSRC, KROOT (the
-# unpacked image, may be empty), TOOLS (programs for PATH, may be empty); and SERIES, whose hooks KSRC takes, and MISSING, what of
-# compat/features.list it lacks. KERNEL_DIR, if that is set, is KDIR; KERNEL_ENV is another
-# file of such decisions.
+# What setup.sh decided: RELEASE (as in uname -r), KDIR, KSRC, KROOT (the unpacked image,
+# may be empty), TOOLS (programs for PATH, may be empty); and SERIES, whose hooks KSRC
+# takes, and MISSING, what of compat/features.list it lacks. KERNEL_DIR, if that is set, is
+# KDIR; KERNEL_ENV is another file of such decisions.
 load_kernel()
 {
 	[ -r "${KERNEL_ENV:-$BUILD/kernel.env}" ] || die "nothing is set up; run \"make setup\""

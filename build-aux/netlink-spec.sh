@@ -39,7 +39,11 @@ awk '
 
 # The same from the header; the compiler knows the values
 awk '
-	/^ \* @IOMMUFD_DIRTY_A_[A-Z_0-9]+: / { sub(":", "", $2); sub(";", "", $3); type[substr($2, 2)] = $3 }
+	/^ \* @IOMMUFD_DIRTY_A_[A-Z_0-9]+: / {
+		sub(":", "", $2)
+		sub(";", "", $3)
+		type[substr($2, 2)] = $3
+	}
 	/^\tIOMMUFD_DIRTY_[A-Z_0-9]+( = 1)?,/ { sub(",", "", $1); print $1, type[$1] }
 ' "$header" | sort >"$work/header"
 

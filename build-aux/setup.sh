@@ -13,8 +13,8 @@
 # second run needs no network. Every step is made in a temporary place and
 # renamed, so an interrupted run is repaired by the next.
 #
-# Environment: KERNEL= the series, of kernels/series; KDIR= headers and KSRC= kernel source to take instead of the
-# packages'; UPDATE=1 to move to the newest kernel.
+# Environment: KERNEL= the series, of kernels/series; KDIR= headers and KSRC= kernel source
+# to take instead of the packages'; UPDATE=1 to move to the newest kernel.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apt.sh"

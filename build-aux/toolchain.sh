@@ -31,7 +31,8 @@ wrapper()
 	shift 4
 	cat >"$file.new" <<-END
 		#!/bin/sh
-		exec $root/lib64/ld-linux-x86-64.so.2 --library-path $root/lib/x86_64-linux-gnu --argv0 $name $program $* "\$@"
+		exec $root/lib64/ld-linux-x86-64.so.2 --library-path $root/lib/x86_64-linux-gnu \\
+			--argv0 $name $program $* "\$@"
 	END
 	chmod 755 "$file.new"
 	mv "$file.new" "$file"

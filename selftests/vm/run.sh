@@ -395,7 +395,8 @@ fi
 
 # ---- What came of it ------------------------------------------------------
 
-splats='\] (WARNING: |BUG: |Oops|INFO: task .* blocked for more than|INFO: possible recursive|INFO: lockdep)
+splats='\] (WARNING: |BUG: |Oops)
+\] INFO: (task .* blocked for more than|possible recursive|lockdep)
 cut here \]
 blocked for more than
 refcount_t:
