@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# layers.sh VARIANT: does each file call only files that are below it in the tables of
+# layers.sh [VARIANT]: does each file call only files that are below it in the tables of
 # Documentation/design.rst, "Files"? Compares the tables with the symbols that the
-# objects in build/VARIANT define and use, so calls, addresses and variables all
+# objects in build/VARIANT (check) define and use, so calls, addresses and variables all
 # count, and those that a header's inline functions make count for their users. The
 # programs of tools/ are compiled for it.
 #
-# And is no file too long, no function and no name? Both are tried on planted
-# mistakes too, and fail when they do not notice one.
+# And is no file too long, no function, no name and no line, and does each function of the
+# kernel name what it is about? All of it is tried on planted mistakes too, and fails when it
+# does not notice one.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-objects=$BUILD/$1
+objects=$BUILD/${1:-check}
 bad=0
 
 complain()
@@ -112,6 +113,52 @@ sizes()
 	}' "$@"
 }
 
+# verbs FILE...: prints functions of the kernel whose name is a single word, which in a
+# backtrace or a trace does not say what is started, reported or lost
+verbs()
+{
+	awk '/^static [^=;]*[ *][a-z0-9]+\(/ && match($0, /[ *][a-z0-9]+\(/) &&
+			!/^static [^(]*_[a-z0-9]*\(/ {
+		print FILENAME ": " substr($0, RSTART + 1, RLENGTH - 2) "() names no object"
+	}' "$@"
+}
+
+# columns FILE...: prints lines of more than 100 columns, but not
+#  - a row of a table in Markdown
+#  - in code, what is as long because of one string, which is easier to find in one piece
+columns()
+{
+	awk '
+	function columns_of(s,	n, at)
+	{
+		n = 0
+		while ((at = index(s, "\t")) > 0) {
+			n += at - 1
+			n += 8 - n % 8
+			s = substr(s, at + 1)
+		}
+		return n + length(s)
+	}
+	# The line without its longest string
+	function stripped(s,	rest, longest, at)
+	{
+		rest = s
+		longest = ""
+		while (match(rest, /"([^"\\]|\\.)*"|\047[^\047]*\047/)) {
+			if (RLENGTH > length(longest))
+				longest = substr(rest, RSTART, RLENGTH)
+			rest = substr(rest, RSTART + RLENGTH)
+		}
+		at = index(s, longest)
+		return substr(s, 1, at - 1) substr(s, at + length(longest))
+	}
+	FNR == 1 { code = FILENAME !~ /\.(md|rst)$/ }
+	length($0) <= 12 || /^\|/ { next }
+	columns_of($0) > 100 && (!code || columns_of(stripped($0)) > 100) {
+		print FILENAME ":" FNR " (" columns_of($0) " columns, at most 100)"
+	}' "$@"
+}
+
 # noticed WHAT PATTERN: a planted mistake is in what was printed
 noticed()
 {
@@ -122,6 +169,7 @@ noticed()
 
 cd "$TOP"
 rst=Documentation/design.rst
+[ -d "$objects" ] || die "layers: $objects has no objects; run \"make check\""
 "$TOP/build-aux/programs.sh" tools
 mkdir -p "$objects/tools"
 for folder in $(tables $rst | sed -n 's,^\(tools/[a-z]*\) .*,\1,p' | sort -u); do
@@ -129,9 +177,18 @@ for folder in $(tables $rst | sed -n 's,^\(tools/[a-z]*\) .*,\1,p' | sort -u); d
 done
 found=$(calls $rst "$objects")
 [ -z "$found" ] || complain "$found"
-mapfile -t sources < <(find iommufd vfio drivers include uapi tools \
+mapfile -t sources < <(find compat drivers include iommufd selftests tools uapi vfio \
 	-name '*.[ch]' | sort)
 found=$(sizes "${sources[@]}")
+[ -z "$found" ] || complain "$found"
+mapfile -t sources < <(find compat drivers iommufd vfio -name '*.[ch]' | sort)
+found=$(verbs "${sources[@]}")
+[ -z "$found" ] || complain "$found"
+# Not patches, whose lines are mostly upstream's, nor lists with an entry in each line
+mapfile -t texts < <(find . \( -path ./build -o -path ./.git -o -path ./kernels \
+	-o -path ./debian -o -path ./selftests/deb -o -name corpus \) -prune -o -type f \
+	! -name '*.patch' ! -name '*.svg' ! -name '*.txt' -printf '%P\n' | sort)
+found=$(columns "${texts[@]}")
 [ -z "$found" ] || complain "$found"
 
 # ---- Planted mistakes ------------------------------------------------------
@@ -180,6 +237,18 @@ sizes "$plant/long.c" >"$plant/found"
 noticed "a long name" a_name_of_three_and_thirty_letters <"$plant/found"
 noticed "a long function" 'function.*61' <"$plant/found"
 noticed "a long file" 'of the file (704' <"$plant/found"
+echo 'static unsigned long *lose(void)' >"$plant/verb.c"
+verbs "$plant/verb.c" | noticed "a bare verb" 'verb.c: lose()'
+{
+	printf '\treturn %086d;\n' 1
+	printf '\tputs("%090d");\n' 1
+} >"$plant/wide.c"
+columns "$plant/wide.c" >"$plant/found"
+noticed "a long line" 'wide.c:1 (102 columns' <"$plant/found"
+! grep 'wide.c:2' "$plant/found" || complain "a string was taken for a long line"
+printf "It's not code, and so it isn't a string between two apostrophes: %040d\n" 1 \
+	>"$plant/wide.rst"
+columns "$plant/wide.rst" | noticed "a long line of text" 'wide.rst:1 (105 columns'
 
 [ $bad = 0 ] || die "files, functions or calls are not as Documentation/design.rst has them"
 tables $rst | cut -d ' ' -f 1 | uniq -c | while read -r n folder; do
