@@ -155,6 +155,26 @@ sed 's/^        name: ioas$/        name: hwpt/;t;s/^        name: hwpt$/       
 	complain "a wrong netlink specification is not noticed"
 rm -f "$BUILD/exchanged.yaml"
 
+# ---- Coverage ---------------------------------------------------------------
+
+say "check: the functions that selftests/unreached.txt names ..."
+# unreached LIST: its rows about what is not there
+unreached()
+{
+	local file name reason
+
+	while read -r file name reason; do
+		[[ $file && $file != \#* ]] || continue
+		[ -n "$reason" ] && grep -qs '' "$file" &&
+			{ [ "$name" = '*' ] || grep -qE "\b$name\\(" "$file"; } ||
+			echo "$file $name"
+	done <"$1"
+}
+found=$(unreached selftests/unreached.txt)
+[ -z "$found" ] || complain "selftests/unreached.txt names what is not there: $found"
+[ -n "$(unreached <(echo "iommufd/plan.c planted a reason"))" ] ||
+	complain "a function that is not there is not noticed in selftests/unreached.txt"
+
 # ---- Pitfalls --------------------------------------------------------------
 
 # PROGRAM:TEST or :VARIANT of a fixture, unit/PROGRAM:TEST, fuzz/PROGRAM
