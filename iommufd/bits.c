@@ -415,7 +415,8 @@ void dirty_bits_flush(struct harvest *h)
 	if (h->flags & DIRTY_HARVEST_PEEK ||
 	    (gather_is_empty(&h->flush) && !(h->flags & DIRTY_HARVEST_DISCARD)))
 		return;
-	if (!dirty_test_break(DIRTY_BREAK_EARLY_PUBLISH | DIRTY_BREAK_NO_FLUSH)) {
+	if (!dirty_test_break(DIRTY_BREAK_EARLY_PUBLISH) &&
+	    !dirty_test_break(DIRTY_BREAK_NO_FLUSH)) {
 		dirty_test_delay("flush");
 		if (all)
 			iommu_flush_iotlb_all(domain);

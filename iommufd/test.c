@@ -8,12 +8,57 @@
 #include <linux/module.h>
 #include <linux/random.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 
 #include "test.h"
 
-static unsigned int dirty_break;
-module_param(dirty_break, uint, 0644);
-MODULE_PARM_DESC(dirty_break, "Break the dirty tracker: bits of enum dirty_test_break");
+static const char * const break_names[] = {
+	[DIRTY_BREAK_NOTHING] = "nothing",
+	[DIRTY_BREAK_EARLY_PUBLISH] = "early_publish",
+	[DIRTY_BREAK_MID_LEAF] = "mid_leaf",
+	[DIRTY_BREAK_NO_FLUSH] = "no_flush",
+	[DIRTY_BREAK_LOSE_UNDELIVERED] = "lose_undelivered",
+	[DIRTY_BREAK_NO_UNMAP] = "no_unmap",
+	[DIRTY_BREAK_NO_LAST_HARVEST] = "no_last_harvest",
+	[DIRTY_BREAK_LATE_SOURCE] = "late_source",
+	[DIRTY_BREAK_NO_MARK] = "no_mark",
+	[DIRTY_BREAK_NO_OUTSIDE] = "no_outside",
+	[DIRTY_BREAK_NO_ACCESS] = "no_access",
+	[DIRTY_BREAK_NO_LENGTH] = "no_length",
+	[DIRTY_BREAK_NO_REQUESTS] = "no_requests",
+	[DIRTY_BREAK_NO_STEP] = "no_step",
+	[DIRTY_BREAK_NO_HIDDEN] = "no_hidden",
+	[DIRTY_BREAK_EARLY_UNHIDE] = "early_unhide",
+	[DIRTY_BREAK_NO_STALE] = "no_stale",
+	[DIRTY_BREAK_LATE_PUBLISH] = "late_publish",
+	[DIRTY_BREAK_LATE_UNPIN] = "late_unpin",
+	[DIRTY_BREAK_WALK_WRONG] = "walk_wrong",
+	[DIRTY_BREAK_SPLIT_CLEAN] = "split_clean",
+};
+
+static enum dirty_test_break dirty_break;
+
+static int break_set(const char *value, const struct kernel_param *kp)
+{
+	int what = sysfs_match_string(break_names, value);
+
+	if (what < 0)
+		return what;
+	WRITE_ONCE(dirty_break, what);
+	return 0;
+}
+
+static int break_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", break_names[READ_ONCE(dirty_break)]);
+}
+
+static const struct kernel_param_ops break_ops = {
+	.set = break_set,
+	.get = break_get,
+};
+module_param_cb(dirty_break, &break_ops, NULL, 0644);
+MODULE_PARM_DESC(dirty_break, "Break the dirty tracker: a name of enum dirty_test_break, or nothing");
 
 static unsigned int dirty_fail_alloc;
 module_param(dirty_fail_alloc, uint, 0644);
@@ -36,13 +81,13 @@ static atomic_t objects = ATOMIC_INIT(0);
 
 /**
  * dirty_test_break() - Should this be broken?
- * @what: Bits of enum dirty_test_break
+ * @what: What
  *
- * Return: true if the test has asked for one of @what.
+ * Return: true if the test has asked for it.
  */
-bool dirty_test_break(unsigned int what)
+bool dirty_test_break(enum dirty_test_break what)
 {
-	return READ_ONCE(dirty_break) & what;
+	return READ_ONCE(dirty_break) == what;
 }
 
 /**

@@ -11,7 +11,9 @@
 #include <linux/types.h>
 
 /**
- * enum dirty_test_break - What to break (module parameter iommufd.dirty_break)
+ * enum dirty_test_break - What to break (module parameter iommufd.dirty_break, which
+ *	takes the name in small letters: no_flush)
+ * @DIRTY_BREAK_NOTHING: The parameter's default
  * @DIRTY_BREAK_EARLY_PUBLISH: Deliver first, flush the IOTLB later
  * @DIRTY_BREAK_MID_LEAF: Let a domain harvest begin inside a leaf
  * @DIRTY_BREAK_NO_FLUSH: Do not flush the IOTLB at all
@@ -37,36 +39,37 @@
  * @DIRTY_BREAK_SPLIT_CLEAN: Parts of a dirty leaf that is split are clean
  */
 enum dirty_test_break {
-	DIRTY_BREAK_EARLY_PUBLISH = 1 << 0,
-	DIRTY_BREAK_MID_LEAF = 1 << 1,
-	DIRTY_BREAK_NO_FLUSH = 1 << 2,
-	DIRTY_BREAK_LOSE_UNDELIVERED = 1 << 3,
-	DIRTY_BREAK_NO_UNMAP = 1 << 4,
-	DIRTY_BREAK_NO_LAST_HARVEST = 1 << 5,
-	DIRTY_BREAK_LATE_SOURCE = 1 << 6,
-	DIRTY_BREAK_NO_MARK = 1 << 7,
-	DIRTY_BREAK_NO_OUTSIDE = 1 << 8,
-	DIRTY_BREAK_NO_ACCESS = 1 << 9,
-	DIRTY_BREAK_NO_LENGTH = 1 << 10,
-	DIRTY_BREAK_NO_REQUESTS = 1 << 11,
-	DIRTY_BREAK_NO_STEP = 1 << 12,
-	DIRTY_BREAK_NO_HIDDEN = 1 << 13,
-	DIRTY_BREAK_EARLY_UNHIDE = 1 << 14,
-	DIRTY_BREAK_NO_STALE = 1 << 15,
-	DIRTY_BREAK_LATE_PUBLISH = 1 << 16,
-	DIRTY_BREAK_LATE_UNPIN = 1 << 17,
-	DIRTY_BREAK_WALK_WRONG = 1 << 18,
-	DIRTY_BREAK_SPLIT_CLEAN = 1 << 19,
+	DIRTY_BREAK_NOTHING,
+	DIRTY_BREAK_EARLY_PUBLISH,
+	DIRTY_BREAK_MID_LEAF,
+	DIRTY_BREAK_NO_FLUSH,
+	DIRTY_BREAK_LOSE_UNDELIVERED,
+	DIRTY_BREAK_NO_UNMAP,
+	DIRTY_BREAK_NO_LAST_HARVEST,
+	DIRTY_BREAK_LATE_SOURCE,
+	DIRTY_BREAK_NO_MARK,
+	DIRTY_BREAK_NO_OUTSIDE,
+	DIRTY_BREAK_NO_ACCESS,
+	DIRTY_BREAK_NO_LENGTH,
+	DIRTY_BREAK_NO_REQUESTS,
+	DIRTY_BREAK_NO_STEP,
+	DIRTY_BREAK_NO_HIDDEN,
+	DIRTY_BREAK_EARLY_UNHIDE,
+	DIRTY_BREAK_NO_STALE,
+	DIRTY_BREAK_LATE_PUBLISH,
+	DIRTY_BREAK_LATE_UNPIN,
+	DIRTY_BREAK_WALK_WRONG,
+	DIRTY_BREAK_SPLIT_CLEAN,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST
-bool dirty_test_break(unsigned int what);
+bool dirty_test_break(enum dirty_test_break what);
 bool dirty_test_fail_alloc(void);
 void dirty_test_delay(const char *where);
 void dirty_test_object(int n);
 int dirty_test_objects(void);
 #else
-static inline bool dirty_test_break(unsigned int what)
+static inline bool dirty_test_break(enum dirty_test_break what)
 {
 	return false;
 }

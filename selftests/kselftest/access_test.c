@@ -13,8 +13,6 @@
 #include "mediated.h"
 #include "virt_cpu.h"
 
-/* enum dirty_test_break */
-#define NO_ACCESS "512"
 /* As in plan.txt: has no log, and no IOMMU that tracks */
 #define UNTRACKED 0
 
@@ -37,7 +35,7 @@ FIXTURE_SETUP(access)
 
 FIXTURE_TEARDOWN(access)
 {
-	EXPECT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	EXPECT_EQ(0, tracker_break("nothing"));
 	EXPECT_EQ(0, parameter_set("iommufd_virt_vfio_pci", "scope_last", "0"));
 	close(self->cpu);
 	testbed_close(&self->b);
@@ -100,7 +98,7 @@ TEST_F(access, is_in_info)
 
 TEST_F(access, writes_control)
 {
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", NO_ACCESS));
+	ASSERT_EQ(0, tracker_break("no_access"));
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 5, 7));
 	EXPECT_EQ(0, read_ram(self));
@@ -127,7 +125,7 @@ TEST_F(access, write_pins_are_dirty)
 
 TEST_F(access, write_pins_control)
 {
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", NO_ACCESS));
+	ASSERT_EQ(0, tracker_break("no_access"));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
@@ -255,7 +253,7 @@ TEST_F(access, pins_older_than_the_tracker)
 
 TEST_F(access, older_pins_control)
 {
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", NO_ACCESS));
+	ASSERT_EQ(0, tracker_break("no_access"));
 	ASSERT_EQ(0, pin_and_make_tracker(self));
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));

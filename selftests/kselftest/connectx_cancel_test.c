@@ -11,11 +11,6 @@
 
 #define S(name) VFIO_DEVICE_STATE_##name
 
-static int virt_set(const char *name, const char *value)
-{
-	return parameter_set("iommufd_virt", name, value);
-}
-
 static unsigned long virt_get(const char *name)
 {
 	return parameter_get("iommufd_virt", name);

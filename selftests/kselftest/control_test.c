@@ -16,8 +16,8 @@ FIXTURE(control) {
 };
 
 FIXTURE_VARIANT(control) {
-	const char *module;
-	const char *parameter;
+	const char *broken;
+	const char *fault;
 	const char *value;
 	unsigned int devices;
 	const char *delay_at;
@@ -27,67 +27,61 @@ FIXTURE_VARIANT(control) {
 
 /* The IOTLB keeps what it knows of dirty pages. */
 FIXTURE_VARIANT_ADD(control, iommu_does_not_flush) {
-	.module = "iommufd_virt", .parameter = "break_flush", .value = "1",
-	.devices = DEV(AMD_0),
+	.fault = "break_flush", .value = "1", .devices = DEV(AMD_0),
 };
 
 /* A leaf's dirty bit is cleared and not recorded. */
 FIXTURE_VARIANT_ADD(control, iommu_drops_a_record) {
-	.module = "iommufd_virt", .parameter = "drop_record", .value = "40",
-	.devices = DEV(AMD_0),
+	.fault = "drop_record", .value = "40", .devices = DEV(AMD_0),
 };
 
-/* enum dirty_test_break in iommufd/test.h */
 FIXTURE_VARIANT_ADD(control, harvest_from_mid_leaf) {
-	.module = "iommufd", .parameter = "dirty_break", .value = "2",
-	.devices = DEV(AMD_0),
+	.broken = "mid_leaf", .devices = DEV(AMD_0),
 };
 
 FIXTURE_VARIANT_ADD(control, no_flush) {
-	.module = "iommufd", .parameter = "dirty_break", .value = "4",
-	.devices = DEV(INTEL),
+	.broken = "no_flush", .devices = DEV(INTEL),
 };
 
 FIXTURE_VARIANT_ADD(control, no_flush_gather) {
-	.module = "iommufd", .parameter = "dirty_break", .value = "4",
-	.devices = DEV(INTEL_GATHER),
+	.broken = "no_flush", .devices = DEV(INTEL_GATHER),
 };
 
 FIXTURE_VARIANT_ADD(control, undelivered_is_forgotten) {
-	.module = "iommufd", .parameter = "dirty_break", .value = "8",
-	.devices = DEV(AMD_0),
+	.broken = "lose_undelivered", .devices = DEV(AMD_0),
 };
 
 FIXTURE_VARIANT_ADD(control, unmap_is_not_harvested) {
-	.module = "iommufd", .parameter = "dirty_break", .value = "16",
-	.devices = DEV(AMD_0),
+	.broken = "no_unmap", .devices = DEV(AMD_0),
 };
 
 /* Mistakes in the order of steps, with a delay at the point where it matters */
 FIXTURE_VARIANT_ADD(control, harvests_overlap) {
-	.module = "iommufd", .parameter = "dirty_break", .value = "4096",
+	.broken = "no_step",
 	.devices = DEV(AMD_0), .delay_at = "step", .one_in = "4", .pause_us = 2000,
 };
 
 FIXTURE_VARIANT_ADD(control, read_does_not_wait_for_unmap) {
-	.module = "iommufd", .parameter = "dirty_break", .value = "8192",
+	.broken = "no_hidden",
 	.devices = DEV(AMD_0), .delay_at = "hidden", .one_in = "1", .pause_us = 20000,
 };
 
 FIXTURE_VARIANT_ADD(control, unhidden_before_published) {
-	.module = "iommufd", .parameter = "dirty_break", .value = "16384",
+	.broken = "early_unhide",
 	.devices = DEV(AMD_0), .delay_at = "unmap", .one_in = "1", .pause_us = 20000,
 };
 
 FIXTURE_VARIANT_ADD(control, last_harvest_publishes_late) {
-	.module = "iommufd", .parameter = "dirty_break", .value = "65536",
+	.broken = "late_publish",
 	.devices = DEV(AMD_0) | DEV(AMD_1), .delay_at = "last", .one_in = "1", .pause_us = 20000,
 };
 
 FIXTURE_SETUP(control)
 {
-	ASSERT_EQ(0, parameter_set(variant->module, variant->parameter,
-				   variant->value));
+	if (variant->broken)
+		ASSERT_EQ(0, tracker_break(variant->broken));
+	if (variant->fault)
+		ASSERT_EQ(0, virt_set(variant->fault, variant->value));
 	if (variant->delay_at) {
 		ASSERT_EQ(0, parameter_set("iommufd", "dirty_delay_at",
 					   variant->delay_at));
@@ -98,7 +92,9 @@ FIXTURE_SETUP(control)
 
 FIXTURE_TEARDOWN(control)
 {
-	parameter_set(variant->module, variant->parameter, "0");
+	tracker_break("nothing");
+	if (variant->fault)
+		virt_set(variant->fault, "0");
 	parameter_set("iommufd", "dirty_delay_at", "\n");
 	parameter_set("iommufd", "dirty_delay_one_in", "4");
 }
@@ -191,9 +187,9 @@ TEST(published_after_the_flush)
 
 TEST(published_before_the_flush_is_noticed)
 {
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "1"));
+	ASSERT_EQ(0, tracker_break("early_publish"));
 	EXPECT_LT(0, publish_rounds(_metadata));
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	ASSERT_EQ(0, tracker_break("nothing"));
 }
 
 /* And unbroken, the same schedules lose nothing: see schedule_test. */

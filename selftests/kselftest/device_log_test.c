@@ -94,11 +94,6 @@ static int use(FIXTURE_DATA(device_log) *self, unsigned int device)
 	return rc ? rc : vdev_attach(&self->dev, self->ioas_id, NULL);
 }
 
-static int fault(const char *name, const char *value)
-{
-	return parameter_set("iommufd_virt", name, value);
-}
-
 /* START on all of RAM in units of a page, or what is closest. */
 static int start(FIXTURE_DATA(device_log) *self)
 {
@@ -432,20 +427,20 @@ TEST_F(device_log, overflow)
 TEST_F(device_log, fails_and_recovers)
 {
 	ASSERT_EQ(0, use(self, FULL));
-	ASSERT_EQ(0, fault("fail_track_start", "1"));
+	ASSERT_EQ(0, virt_set("fail_track_start", "1"));
 	EXPECT_EQ(-EIO, start(self));
 	ASSERT_EQ(0, start(self));
 
 	/* For once */
 	ASSERT_EQ(0, write_pages(self, 5, 2));
-	ASSERT_EQ(0, fault("fail_track_report", "1"));
+	ASSERT_EQ(0, virt_set("fail_track_report", "1"));
 	EXPECT_EQ(-EIO, report(self));
 	ASSERT_EQ(0, report(self));
 	EXPECT_EQ(2, count(self->reported));
 
 	/* For good */
 	ASSERT_EQ(0, write_pages(self, 5, 2));
-	ASSERT_EQ(0, fault("lose_track", "1"));
+	ASSERT_EQ(0, virt_set("lose_track", "1"));
 	EXPECT_EQ(-EIO, report(self));
 	EXPECT_EQ(-EIO, report(self));
 	ASSERT_EQ(0, log_stop(self->dev.fd));
@@ -454,10 +449,10 @@ TEST_F(device_log, fails_and_recovers)
 	EXPECT_EQ(0, count(self->reported));
 
 	/* Another device is meant */
-	ASSERT_EQ(0, fault("tracker_devices", "0x2"));
-	ASSERT_EQ(0, fault("lose_track", "1"));
-	ASSERT_EQ(0, fault("fail_track_report", "1"));
-	ASSERT_EQ(0, fault("hold_track", "1"));
+	ASSERT_EQ(0, virt_set("tracker_devices", "0x2"));
+	ASSERT_EQ(0, virt_set("lose_track", "1"));
+	ASSERT_EQ(0, virt_set("fail_track_report", "1"));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
 	EXPECT_EQ(0, report(self));
 }
 
@@ -512,7 +507,7 @@ TEST_F(device_log, slow)
 	job.iova = IOVA + 10 * PAGE;
 	job.length = 10 * PAGE;
 	job.sweeps = 0;
-	ASSERT_EQ(0, fault("slow_track_ms", "1000"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "1000"));
 	ASSERT_EQ(0, vdev_start(&self->dev, &job));
 	done = vdev_read64(&self->dev, VIRT_DMA_DONE);
 	begin = now_ms();
@@ -522,7 +517,7 @@ TEST_F(device_log, slow)
 	/* DMA does not wait for it, and what it writes is not forgotten */
 	EXPECT_LT(done, vdev_read64(&self->dev, VIRT_DMA_DONE));
 	ASSERT_EQ(0, vdev_stop(&self->dev));
-	ASSERT_EQ(0, fault("slow_track_ms", "0"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "0"));
 	ASSERT_EQ(0, report(self));
 	EXPECT_EQ(10, count(self->reported));
 }
@@ -536,12 +531,12 @@ TEST_F(device_log, silent)
 	ASSERT_EQ(0, use(self, FULL));
 	ASSERT_EQ(0, start(self));
 	ASSERT_EQ(0, write_pages(self, 0, 4));
-	ASSERT_EQ(0, fault("hold_track", "1"));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
 	begin = now_ms();
 	EXPECT_EQ(-ETIMEDOUT, report(self));
 	EXPECT_LE(500, now_ms() - begin);
 	EXPECT_EQ(-EIO, report(self));
-	ASSERT_EQ(0, fault("hold_track", "0"));
+	ASSERT_EQ(0, virt_set("hold_track", "0"));
 	EXPECT_EQ(-EIO, report(self));
 	ASSERT_EQ(0, log_stop(self->dev.fd));
 	ASSERT_EQ(0, start(self));
@@ -558,7 +553,7 @@ TEST_F(device_log, stubborn)
 
 	ASSERT_EQ(0, use(self, FULL));
 	ASSERT_EQ(0, start(self));
-	ASSERT_EQ(0, fault("hold_track", "1"));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
 	pid = fork();
 	if (!pid)
 		_exit(report(self) ? 1 : 0);
@@ -567,7 +562,7 @@ TEST_F(device_log, stubborn)
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	usleep(500000);
 	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
-	ASSERT_EQ(0, fault("hold_track", "0"));
+	ASSERT_EQ(0, virt_set("hold_track", "0"));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
 }
@@ -581,7 +576,7 @@ TEST_F(device_log, reset_while_reporting)
 	ASSERT_EQ(0, use(self, FULL));
 	ASSERT_EQ(0, start(self));
 	ASSERT_EQ(0, write_pages(self, 0, 4));
-	ASSERT_EQ(0, fault("hold_track", "1"));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
 	pid = fork();
 	if (!pid)
 		_exit(report(self) == -EIO ? 0 : 1);
@@ -636,7 +631,7 @@ TEST_F(device_log, dropped_page_is_noticed)
 {
 	ASSERT_EQ(0, use(self, FULL));
 	ASSERT_EQ(0, start(self));
-	ASSERT_EQ(0, fault("drop_track", "100"));
+	ASSERT_EQ(0, virt_set("drop_track", "100"));
 	ASSERT_EQ(0, write_pages(self, 0, 1000));
 	ASSERT_EQ(1000, take_truth(self));
 	ASSERT_EQ(0, report(self));

@@ -35,11 +35,6 @@ FIXTURE_TEARDOWN(end)
 	EXPECT_EQ(0, crowd_close(&self->c));
 }
 
-static int fault(const char *name, const char *value)
-{
-	return parameter_set("iommufd_virt", name, value);
-}
-
 /* @n mappings, one in a GiB each: @n steps of a harvest. */
 static int map_parts(struct crowd *c, unsigned int n)
 {
@@ -98,9 +93,9 @@ TEST_F(end, close_asks_while_there_is_time)
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 3));
-	ASSERT_EQ(0, fault("slow_track_ms", "50"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "50"));
 	vdev_close(&c->dev[LOG]);
-	ASSERT_EQ(0, fault("slow_track_ms", "0"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "0"));
 	EXPECT_EQ(5, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 	EXPECT_EQ(3, crowd_read(c, c->b.tracker_id, FAR, FAR_SIZE));
 }
@@ -112,7 +107,7 @@ TEST_F(end, written_between_loss_and_close)
 
 	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
-	ASSERT_EQ(0, fault("lose_track", "1"));
+	ASSERT_EQ(0, virt_set("lose_track", "1"));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 1));
 	EXPECT_EQ(RAM_PAGES, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 6));
@@ -130,7 +125,7 @@ TEST_F(end, attach_waits_for_the_log_alone)
 
 	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
-	ASSERT_EQ(0, fault("slow_track_ms", "20"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "20"));
 	for (i = 0; i < 10; i++) {
 		ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 2));
 		ASSERT_EQ(0, crowd_detach(c, LOG));
@@ -254,7 +249,7 @@ static void unmap_cannot_be_read(struct __test_metadata *_metadata, struct crowd
 	ASSERT_EQ(0, crowd_attach(c, n, b->ioas_id));
 	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
 	ASSERT_EQ(0, crowd_dma(c, n, IOVA, 3));
-	ASSERT_EQ(0, fault("fail_read", "1"));
+	ASSERT_EQ(0, virt_set("fail_read", "1"));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
 	memset(b->bits, 0, sizeof(b->bits));
 	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, IOVA, RAM_SIZE, PAGE,

@@ -161,7 +161,14 @@ int testbed_kind(struct testbed *b, __u32 dev_id)
 	return rc ? rc : (int)source.kind;
 }
 
-/** parameter_set() - Set a module parameter */
+/**
+ * parameter_set() - Set a module parameter
+ * @module: The module's name
+ * @name: The parameter's
+ * @value: Its new value
+ *
+ * Return: 0, or -errno.
+ */
 int parameter_set(const char *module, const char *name, const char *value)
 {
 	char path[128];
@@ -169,6 +176,30 @@ int parameter_set(const char *module, const char *name, const char *value)
 	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module,
 		 name);
 	return sysfs_write(path, value);
+}
+
+/**
+ * virt_set() - Set a parameter of the virtual platform
+ * @name: Its name
+ * @value: Its new value
+ *
+ * Return: 0, or -errno.
+ */
+int virt_set(const char *name, const char *value)
+{
+	/* A write of nothing does not reach the kernel */
+	return parameter_set("iommufd_virt", name, *value ? value : "\n");
+}
+
+/**
+ * tracker_break() - Break the tracker on purpose
+ * @what: A name of enum dirty_test_break in iommufd/test.h, or "nothing"
+ *
+ * Return: 0; -EINVAL if the tracker has no such name.
+ */
+int tracker_break(const char *what)
+{
+	return parameter_set("iommufd", "dirty_break", what);
 }
 
 /**

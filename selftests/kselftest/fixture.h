@@ -61,6 +61,8 @@ int testbed_source(struct testbed *b, __u32 dev_id,
 		   struct iommu_dirty_source_info *source);
 int testbed_kind(struct testbed *b, __u32 dev_id);
 int parameter_set(const char *module, const char *name, const char *value);
+int virt_set(const char *name, const char *value);
+int tracker_break(const char *what);
 bool iommufd_has_walker(void);
 bool waits_in_ioctl(pid_t pid);
 double seconds_now(void);

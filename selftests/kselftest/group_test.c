@@ -25,10 +25,6 @@ enum {
 	NR
 };
 
-/* enum dirty_test_break */
-#define LATE_SOURCE "64"
-#define NO_MARK "128"
-
 FIXTURE(group) {
 	struct testbed b;
 	struct vdev dev[NR];
@@ -59,7 +55,7 @@ FIXTURE_TEARDOWN(group)
 	testbed_close(&self->b);
 	oracle_close(&self->o);
 	EXPECT_EQ(0, parameter_set("iommufd_virt", "drop_record", "0"));
-	EXPECT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	EXPECT_EQ(0, tracker_break("nothing"));
 }
 
 /* The second of a group has a driver that knows of no log. */
@@ -88,11 +84,6 @@ static int start(FIXTURE_DATA(group) *self, __u32 policy, __u32 flags)
 		rc = testbed_start(b);
 	oracle_started(&self->o);
 	return rc;
-}
-
-static int broken(const char *value)
-{
-	return parameter_set("iommufd", "dirty_break", value);
 }
 
 static int kind(FIXTURE_DATA(group) *self, unsigned int n)
@@ -323,7 +314,7 @@ TEST_F(group, log_in_company)
 
 TEST_F(group, control_log_in_company)
 {
-	ASSERT_EQ(0, broken(NO_MARK));
+	ASSERT_EQ(0, tracker_break("no_mark"));
 	EXPECT_EQ(8, in_company(self));
 }
 
@@ -384,7 +375,7 @@ TEST_F(group, second_domain)
 
 TEST_F(group, control_second_domain)
 {
-	ASSERT_EQ(0, broken(LATE_SOURCE));
+	ASSERT_EQ(0, tracker_break("late_source"));
 	EXPECT_EQ(6, second_domain(self));
 }
 

@@ -36,7 +36,7 @@ FIXTURE_SETUP(hwpt)
 
 FIXTURE_TEARDOWN(hwpt)
 {
-	parameter_set("iommufd", "dirty_break", "0");
+	tracker_break("nothing");
 	parameter_set("iommufd_virt", "fail_read", "0");
 	testbed_close(&self->b);
 }
@@ -107,7 +107,7 @@ TEST_F(hwpt, control_unmapped)
 {
 	struct testbed *b = &self->b;
 
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "16"));
+	ASSERT_EQ(0, tracker_break("no_unmap"));
 	ASSERT_EQ(0, testbed_write(b, 50, 6));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
 	EXPECT_EQ(0, get(b, 0));

@@ -23,11 +23,6 @@ FIXTURE_SETUP(report)
 	ASSERT_EQ(0, pair_open(&self->p));
 }
 
-static int virt_set(const char *name, const char *value)
-{
-	return parameter_set("iommufd_virt", name, value);
-}
-
 FIXTURE_TEARDOWN(report)
 {
 	EXPECT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports", "Y"));

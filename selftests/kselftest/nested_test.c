@@ -30,11 +30,6 @@ enum {
 /* The device writes so many pages below the IOVA, in what is mapped as well. */
 #define SHIFT 64
 
-/* enum dirty_test_break */
-#define NO_FLUSH "4"
-#define NO_LAST_HARVEST "32"
-#define NO_MARK "128"
-
 struct stages {
 	struct testbed b;
 	struct vdev dev[NR];
@@ -70,12 +65,7 @@ static int stages_close(struct stages *s)
 	testbed_close(&s->b);
 	oracle_close(&s->o);
 	return parameter_set("iommufd_virt", "drop_record", "0") ?:
-	       parameter_set("iommufd", "dirty_break", "0");
-}
-
-static int broken(const char *value)
-{
-	return parameter_set("iommufd", "dirty_break", value);
+	       tracker_break("nothing");
 }
 
 static int make_nested(struct stages *s, unsigned int n, __u64 offset, __u32 *hwpt)
@@ -228,7 +218,7 @@ TEST_F(tracked, control_not_recorded)
 /* What is behind the stage 1 is cached, and must be flushed. */
 TEST_F(tracked, control_not_flushed)
 {
-	ASSERT_EQ(0, broken(NO_FLUSH));
+	ASSERT_EQ(0, tracker_break("no_flush"));
 	EXPECT_EQ(5, write_twice(&self->s, variant->device));
 }
 
@@ -395,7 +385,7 @@ TEST_F(untracked, there_and_back)
 
 TEST_F(untracked, control_there_and_back)
 {
-	ASSERT_EQ(0, broken(NO_MARK));
+	ASSERT_EQ(0, tracker_break("no_mark"));
 	EXPECT_EQ(3, log_there_and_back(&self->s));
 }
 

@@ -199,12 +199,11 @@ TEST_F(race_cpu, late_unpin_is_noticed)
 	bool missed = false;
 	unsigned int i;
 
-	/* DIRTY_BREAK_LATE_UNPIN of iommufd/test.h */
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "131072"));
+	ASSERT_EQ(0, tracker_break("late_unpin"));
 	for (i = 0; i < 10 && !missed; i++)
 		missed = unpin_is_missed(_metadata, &self->b, self->cpu,
 					 "forgotten");
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	ASSERT_EQ(0, tracker_break("nothing"));
 	EXPECT_TRUE(missed);
 }
 

@@ -32,11 +32,6 @@ FIXTURE_TEARDOWN(race_end)
 	EXPECT_EQ(0, crowd_close(&self->c));
 }
 
-static int fault(const char *name, const char *value)
-{
-	return parameter_set("iommufd_virt", name, value);
-}
-
 static int unmap_far(void *arg)
 {
 	struct crowd *c = arg;
@@ -66,7 +61,7 @@ static int kill_a_read(struct crowd *c)
 {
 	pid_t pid;
 
-	if (fault("hold_track", "1"))
+	if (virt_set("hold_track", "1"))
 		return -1;
 	pid = fork();
 	if (!pid)
@@ -157,12 +152,12 @@ static void end_of_device(struct __test_metadata *_metadata, struct crowd *c,
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 300 * GIB, 5));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
-	ASSERT_EQ(0, fault("slow_track_ms", "20"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "20"));
 	begin = seconds_now();
 	ASSERT_EQ(0, end(&c->dev[LOG]));
 	TH_LOG("took %.2f s", seconds_now() - begin);
 	EXPECT_GT(2, seconds_now() - begin);
-	ASSERT_EQ(0, fault("slow_track_ms", "0"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "0"));
 	/* What could not be asked in time is dirty */
 	ASSERT_LE(5, reader_read(c, c->b.tracker_id, IOVA, 5 * PAGE));
 	EXPECT_EQ(5, reader_read(c, c->b.tracker_id, FAR + 300 * GIB, 5 * PAGE));
@@ -209,13 +204,13 @@ TEST_F(race_end, exit_does_not_ask_for_ever)
 	ASSERT_EQ(1, write(down[1], "", 1));
 	ASSERT_EQ(1, read(up[0], &x, 1));
 	ASSERT_EQ(0, x);
-	ASSERT_EQ(0, fault("slow_track_ms", "20"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "20"));
 	begin = seconds_now();
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	TH_LOG("took %.2f s", seconds_now() - begin);
 	EXPECT_GT(2, seconds_now() - begin);
-	ASSERT_EQ(0, fault("slow_track_ms", "0"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "0"));
 	EXPECT_EQ(5, reader_read(c, c->b.tracker_id, IOVA, 5 * PAGE));
 	EXPECT_EQ(5, reader_read(c, c->b.tracker_id, FAR + 300 * GIB, 5 * PAGE));
 }

@@ -33,11 +33,6 @@ FIXTURE_TEARDOWN(race_log)
 	EXPECT_EQ(0, crowd_close(&self->c));
 }
 
-static int fault(const char *name, const char *value)
-{
-	return parameter_set("iommufd_virt", name, value);
-}
-
 static int unmap_far(void *arg)
 {
 	struct crowd *c = arg;
@@ -173,7 +168,7 @@ TEST_F(race_log, unmap_and_map_again)
 	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	oracle_started(&o);
-	ASSERT_EQ(0, fault("slow_track_ms", "20"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "20"));
 	ASSERT_EQ(0, crowd_write_on(c, LOG, IOVA, RAM_SIZE, 3000));
 	for (i = 0; i < 20; i++) {
 		struct reader r;
@@ -224,7 +219,7 @@ TEST_F(race_log, other_tracker_asks_while_read_waits)
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	/* Only LOG_2 is slow, and the first READ waits for it */
 	snprintf(mask, sizeof(mask), "%u", 1 << LOG_2);
-	ASSERT_EQ(0, fault("tracker_devices", mask));
+	ASSERT_EQ(0, virt_set("tracker_devices", mask));
 	ASSERT_EQ(0, reader_begin_held(&r, c, c->b.tracker_id, IOVA, RAM_SIZE));
 	a = (struct attacher){ .dev = &c->dev[LOG], .pt_id = ioas };
 	ASSERT_EQ(0, attacher_begin(&a));

@@ -87,7 +87,7 @@ FIXTURE_SETUP(real)
 
 FIXTURE_TEARDOWN(real)
 {
-	parameter_set("iommufd", "dirty_break", "0");
+	tracker_break("nothing");
 	edu_close(&self->dev);
 	close(self->fd);
 	TH_LOG("%u writes checked", self->writes);
@@ -429,7 +429,7 @@ TEST_F(real, refused)
 }
 
 /*
- * DIRTY_BREAK_WALK_WRONG: a walker that differs from iommu_iova_to_phys() is not used.
+ * A walker that differs from iommu_iova_to_phys() is not used.
  * The driver's own read, which is asked then, fails in such a kernel.
  */
 TEST_F(real, wrong_walker_is_not_used)
@@ -439,7 +439,7 @@ TEST_F(real, wrong_walker_is_not_used)
 
 	if (!iommufd_has_walker())
 		SKIP(return, "the driver reads its dirty bits in this kernel");
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "262144"));
+	ASSERT_EQ(0, tracker_break("walk_wrong"));
 	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id,
 					self->ioas_id,
 					IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
@@ -448,7 +448,7 @@ TEST_F(real, wrong_walker_is_not_used)
 	write_page(_metadata, self, 900);
 	ASSERT_EQ(0, tracker_read_bitmap(self->fd, self->tracker_id, IOVA,
 					 RAM_SIZE, PAGE, self->bits, 0, &out));
-	EXPECT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	EXPECT_EQ(0, tracker_break("nothing"));
 	EXPECT_EQ(RAM_PAGES, dirty(self, 0, RAM_PAGES));
 	EXPECT_NE(0, out.flags & IOMMU_DIRTY_TRACKER_DEGRADED);
 }

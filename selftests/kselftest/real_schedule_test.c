@@ -43,7 +43,7 @@ FIXTURE_SETUP(schedule)
 
 FIXTURE_TEARDOWN(schedule)
 {
-	parameter_set("iommufd", "dirty_break", "0");
+	tracker_break("nothing");
 }
 
 TEST_F_TIMEOUT(schedule, loses_nothing, 100000)
@@ -77,12 +77,12 @@ TEST_F_TIMEOUT(schedule, notices_what_qemu_loses, 100000)
 	EXPECT_LT(0, writes_lost(_metadata, &self->s));
 }
 
-/* DIRTY_BREAK_NO_FLUSH: the driver is not asked to flush the IOTLB */
+/* The driver is not asked to flush the IOTLB */
 TEST_F_TIMEOUT(schedule, notices_a_flush_left_out, 100000)
 {
 	if (getenv("MISTAKE"))
 		SKIP(return, "QEMU loses dirt on purpose");
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "4"));
+	ASSERT_EQ(0, tracker_break("no_flush"));
 	EXPECT_LT(0, writes_lost(_metadata, &self->s));
 }
 

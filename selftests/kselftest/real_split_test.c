@@ -17,7 +17,6 @@
 #define SPAN (ALIASES * RAM_SIZE)
 #define WORDS (SPAN / PAGE / 64)
 #define SPLIT (IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT)
-#define SPLIT_CLEAN "524288"
 
 FIXTURE(split) {
 	int fd;
@@ -114,7 +113,7 @@ FIXTURE_SETUP(split)
 
 FIXTURE_TEARDOWN(split)
 {
-	parameter_set("iommufd", "dirty_break", "0");
+	tracker_break("nothing");
 	parameter_set("iommufd", "dirty_fail_alloc", "0");
 	edu_close(&self->dev);
 	close(self->fd);
@@ -206,7 +205,7 @@ TEST_F(split, pages)
 	expect_pages(_metadata, self);
 }
 
-/* DIRTY_BREAK_SPLIT_CLEAN: what was dirty before is forgotten. */
+/* What was dirty before is forgotten. */
 TEST_F(split, notices_what_is_lost)
 {
 	__u64 page;
@@ -216,7 +215,7 @@ TEST_F(split, notices_what_is_lost)
 	read_bits(_metadata, self);
 	if (largest(self) == PAGE)
 		SKIP(return, "with VT-d such mappings have small leaves");
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", SPLIT_CLEAN));
+	ASSERT_EQ(0, tracker_break("split_clean"));
 	for (page = 7; page < SPAN / PAGE; page += 4099)
 		write_page(_metadata, self, page);
 	EXPECT_EQ(0, split(_metadata, self));

@@ -13,14 +13,6 @@
 
 #define DIRTY IOMMU_HWPT_ALLOC_DIRTY_TRACKING
 
-/* enum dirty_test_break */
-#define NO_UNMAP "16"
-#define NO_LAST_HARVEST "32"
-#define LATE_SOURCE "64"
-#define NO_MARK "128"
-#define NO_OUTSIDE "256"
-#define NO_STALE "32768"
-
 FIXTURE(serve) {
 	struct testbed b;
 	struct vdev dev[NR];
@@ -30,16 +22,6 @@ FIXTURE(serve) {
 static inline int serve(bool on)
 {
 	return parameter_set("iommufd", "serve_hwpt_ioctls", on ? "Y" : "N");
-}
-
-static inline int fault(const char *name, const char *value)
-{
-	return parameter_set("iommufd_virt", name, value);
-}
-
-static inline int broken(const char *value)
-{
-	return parameter_set("iommufd", "dirty_break", value);
 }
 
 FIXTURE_SETUP(serve)
@@ -58,11 +40,11 @@ FIXTURE_TEARDOWN(serve)
 	unsigned int i;
 
 	EXPECT_EQ(0, serve(false));
-	EXPECT_EQ(0, fault("lose_track", "0"));
-	EXPECT_EQ(0, fault("drop_track", "0"));
-	EXPECT_EQ(0, fault("hold_track", "0"));
+	EXPECT_EQ(0, virt_set("lose_track", "0"));
+	EXPECT_EQ(0, virt_set("drop_track", "0"));
+	EXPECT_EQ(0, virt_set("hold_track", "0"));
 	EXPECT_EQ(0, delay_at("", 0));
-	EXPECT_EQ(0, broken("0"));
+	EXPECT_EQ(0, tracker_break("nothing"));
 	for (i = 0; i < NR; i++) {
 		if (self->dev[i].fd < 0)
 			continue;

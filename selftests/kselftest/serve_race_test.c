@@ -37,7 +37,7 @@ static int moved_while_stopping(FIXTURE_DATA(serve) *self)
 	if (make(self, LOG) || set(self, LOG, true))
 		return -1;
 	/* The last harvest for the first takes long */
-	if (fault("hold_track", "1") ||
+	if (virt_set("hold_track", "1") ||
 	    vdev_attach(&self->dev[LOG], self->hwpt[LOG], NULL))
 		return -1;
 	self->hwpt[LOG_2] = self->hwpt[LOG];
@@ -45,7 +45,7 @@ static int moved_while_stopping(FIXTURE_DATA(serve) *self)
 	if (delay_at("let_go", 4000000) || call_begin(&off, set_off, self))
 		return -1;
 	usleep(100000);
-	if (fault("hold_track", "0"))
+	if (virt_set("hold_track", "0"))
 		return -1;
 	/* Until the second has the log */
 	while (tries-- && get(self, LOG_2) == RAM_PAGES)

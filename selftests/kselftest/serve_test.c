@@ -111,7 +111,7 @@ TEST_F(serve, log)
 TEST_F(serve, log_control)
 {
 	ASSERT_EQ(0, start(self, LOG));
-	ASSERT_EQ(0, fault("drop_track", "1"));
+	ASSERT_EQ(0, virt_set("drop_track", "1"));
 	ASSERT_EQ(0, dma(self, LOG, 7, 3));
 	EXPECT_GT(3, get(self, LOG));
 }
@@ -172,7 +172,7 @@ TEST_F(serve, above_the_log)
 
 TEST_F(serve, above_the_log_control)
 {
-	ASSERT_EQ(0, broken(NO_OUTSIDE));
+	ASSERT_EQ(0, tracker_break("no_outside"));
 	EXPECT_EQ(5, above_the_log(self));
 }
 
@@ -205,7 +205,7 @@ TEST_F(serve, mixed)
 
 TEST_F(serve, mixed_control)
 {
-	ASSERT_EQ(0, fault("drop_track", "1"));
+	ASSERT_EQ(0, virt_set("drop_track", "1"));
 	EXPECT_LT(0, mixed(self));
 }
 
@@ -259,7 +259,7 @@ TEST_F(serve, detach)
 
 TEST_F(serve, detach_control)
 {
-	ASSERT_EQ(0, broken(NO_LAST_HARVEST));
+	ASSERT_EQ(0, tracker_break("no_last_harvest"));
 	EXPECT_EQ(6, detached(self));
 }
 
@@ -281,7 +281,7 @@ TEST_F(serve, attach)
 
 TEST_F(serve, attach_control)
 {
-	ASSERT_EQ(0, broken(LATE_SOURCE));
+	ASSERT_EQ(0, tracker_break("late_source"));
 	EXPECT_EQ(6, attached_late(self));
 }
 
@@ -314,7 +314,7 @@ TEST_F(serve, replace)
 
 TEST_F(serve, replace_control)
 {
-	ASSERT_EQ(0, broken(NO_LAST_HARVEST));
+	ASSERT_EQ(0, tracker_break("no_last_harvest"));
 	EXPECT_LE(6, replaced(self));
 }
 
@@ -338,7 +338,7 @@ TEST_F(serve, unmap)
 
 TEST_F(serve, unmap_control)
 {
-	ASSERT_EQ(0, broken(NO_STALE));
+	ASSERT_EQ(0, tracker_break("no_stale"));
 	EXPECT_EQ(6, unmapped(self, LOG));
 }
 
@@ -350,7 +350,7 @@ TEST_F(serve, unmap_iommu)
 
 TEST_F(serve, unmap_iommu_control)
 {
-	ASSERT_EQ(0, broken(NO_UNMAP));
+	ASSERT_EQ(0, tracker_break("no_unmap"));
 	EXPECT_EQ(6, unmapped(self, BOTH));
 }
 
@@ -369,7 +369,7 @@ TEST_F(serve, keeps_what_was_not_delivered)
 
 static int lost_log(FIXTURE_DATA(serve) *self)
 {
-	if (start(self, LOG) || dma(self, LOG, 33, 4) || fault("lose_track", "1") ||
+	if (start(self, LOG) || dma(self, LOG, 33, 4) || virt_set("lose_track", "1") ||
 	    get(self, LOG) < 0)
 		return -1;
 	return 4 - reported(self, 33, 4);
@@ -389,7 +389,7 @@ TEST_F(serve, lost_log_is_retried_once)
 	EXPECT_EQ(0, lost_log(self));
 	EXPECT_EQ(RAM_PAGES, get(self, LOG));
 	ASSERT_EQ(0, dma(self, LOG, 33, 4));
-	ASSERT_EQ(0, fault("lose_track", "1"));
+	ASSERT_EQ(0, virt_set("lose_track", "1"));
 	EXPECT_EQ(RAM_PAGES, get(self, LOG));
 	/* Nothing else tracks it until tracking is switched on again */
 	EXPECT_EQ(RAM_PAGES, get(self, LOG));
@@ -401,7 +401,7 @@ TEST_F(serve, lost_log_is_retried_once)
 
 TEST_F(serve, lost_log_control)
 {
-	ASSERT_EQ(0, broken(NO_MARK));
+	ASSERT_EQ(0, tracker_break("no_mark"));
 	EXPECT_EQ(4, lost_log(self));
 }
 

@@ -14,11 +14,6 @@
 #include "kselftest_harness.h"
 #include "sources.h"
 
-/* enum dirty_test_break */
-#define NO_LAST_HARVEST "32"
-#define LATE_SOURCE "64"
-#define NO_MARK "128"
-
 FIXTURE(source_events) {
 	struct sources s;
 };
@@ -54,7 +49,7 @@ TEST_F(source_events, detach)
 
 TEST_F(source_events, detach_control)
 {
-	ASSERT_EQ(0, sources_break(NO_LAST_HARVEST));
+	ASSERT_EQ(0, tracker_break("no_last_harvest"));
 	EXPECT_EQ(6, detach_with_dirty_pages(&self->s));
 }
 
@@ -82,7 +77,7 @@ TEST_F(source_events, close)
 
 TEST_F(source_events, close_control)
 {
-	ASSERT_EQ(0, sources_break(NO_LAST_HARVEST));
+	ASSERT_EQ(0, tracker_break("no_last_harvest"));
 	EXPECT_EQ(6, close_with_dirty_pages(&self->s));
 }
 
@@ -104,7 +99,7 @@ TEST_F(source_events, attach)
 
 TEST_F(source_events, attach_control)
 {
-	ASSERT_EQ(0, sources_break(LATE_SOURCE));
+	ASSERT_EQ(0, tracker_break("late_source"));
 	EXPECT_EQ(6, attach_while_tracking(&self->s));
 }
 
@@ -188,7 +183,7 @@ TEST_F(source_events, unmap_and_peek)
 
 TEST_F(source_events, visit_control)
 {
-	ASSERT_EQ(0, sources_break(NO_MARK));
+	ASSERT_EQ(0, tracker_break("no_mark"));
 	EXPECT_EQ(6, visit(&self->s));
 }
 
@@ -303,7 +298,7 @@ static int lose_what_is_gone(struct sources *s)
 	if (source_attach(s, LOG) || sources_start(s, 0, 0) ||
 	    source_dma(s, LOG, IOVA, 6) ||
 	    iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL) ||
-	    sources_fault("lose_track", "1") || sources_read(s, NULL) < 0)
+	    virt_set("lose_track", "1") || sources_read(s, NULL) < 0)
 		return -1;
 	return 6 - sources_reported(s, 0, 6);
 }
@@ -315,7 +310,7 @@ TEST_F(source_events, lost_after_unmap)
 
 TEST_F(source_events, lost_after_unmap_control)
 {
-	ASSERT_EQ(0, sources_break(NO_MARK));
+	ASSERT_EQ(0, tracker_break("no_mark"));
 	EXPECT_EQ(6, lose_what_is_gone(&self->s));
 }
 
@@ -324,7 +319,7 @@ TEST_F(source_events, lost_after_unmap_control)
 static int lose(struct sources *s, __u32 *flags)
 {
 	if (source_attach(s, LOG) || sources_start(s, 0, 0) ||
-	    source_dma(s, LOG, IOVA, 6) || sources_fault("lose_track", "1") ||
+	    source_dma(s, LOG, IOVA, 6) || virt_set("lose_track", "1") ||
 	    sources_read(s, flags) < 0)
 		return -1;
 	return 6 - sources_reported(s, 0, 6);
@@ -374,7 +369,7 @@ TEST_F(source_events, degrades_control)
 {
 	__u32 flags;
 
-	ASSERT_EQ(0, sources_break(NO_MARK));
+	ASSERT_EQ(0, tracker_break("no_mark"));
 	EXPECT_EQ(6, lose(&self->s, &flags));
 }
 
@@ -386,7 +381,7 @@ TEST_F(source_events, another_stands_in)
 	ASSERT_EQ(0, source_attach(&self->s, BOTH));
 	ASSERT_EQ(0, sources_start(&self->s, IOMMU_DIRTY_POLICY_DEVICE, 0));
 	ASSERT_EQ(0, source_dma(&self->s, BOTH, IOVA, 6));
-	ASSERT_EQ(0, sources_fault("lose_track", "1"));
+	ASSERT_EQ(0, virt_set("lose_track", "1"));
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, flags);
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
@@ -406,12 +401,12 @@ TEST_F(source_events, cannot_start)
 
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
 	/* Every range that is tried */
-	ASSERT_EQ(0, sources_fault("fail_track_start", "100"));
+	ASSERT_EQ(0, virt_set("fail_track_start", "100"));
 	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, flags);
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, source_kind(&self->s, LOG));
-	ASSERT_EQ(0, sources_fault("fail_track_start", "0"));
+	ASSERT_EQ(0, virt_set("fail_track_start", "0"));
 	ASSERT_EQ(0, testbed_start(&self->s.b));
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, NULL));
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 2));
@@ -430,7 +425,7 @@ TEST_F(source_events, lost_at_detach)
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, HIGH,
 				      IOMMUFD_MAP_RW));
-	ASSERT_EQ(0, sources_fault("lose_track", "1"));
+	ASSERT_EQ(0, virt_set("lose_track", "1"));
 	ASSERT_EQ(0, vdev_detach(&self->s.dev[LOG]));
 	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, NULL));
 	memset(b->bits, 0, sizeof(b->bits));
@@ -449,7 +444,7 @@ TEST_F(source_events, killed_while_waiting)
 	ASSERT_EQ(0, source_attach(&self->s, LOG));
 	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 6));
-	ASSERT_EQ(0, sources_fault("hold_track", "1"));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child)
@@ -468,7 +463,7 @@ TEST_F(source_events, killed_while_waiting)
 				      PAGE, HIGH, IOMMUFD_MAP_RW));
 	ASSERT_EQ(0, iommufd_ioas_unmap(self->s.b.fd, self->s.b.ioas_id, HIGH, PAGE,
 					NULL));
-	ASSERT_EQ(0, sources_fault("hold_track", "0"));
+	ASSERT_EQ(0, virt_set("hold_track", "0"));
 	EXPECT_EQ(6, sources_read(&self->s, NULL));
 	EXPECT_EQ(0, sources_read(&self->s, NULL));
 }

@@ -18,11 +18,6 @@
 
 #define FAR (IOVA + (1ull << 26))
 
-/* enum dirty_test_break */
-#define NO_OUTSIDE "256"
-#define NO_REQUESTS "2048"
-#define NO_STALE "32768"
-
 FIXTURE(source) {
 	struct sources s;
 };
@@ -139,7 +134,7 @@ TEST_F(source, many_logs_without_memory)
 	for (i = 0; i < nr; i++)
 		ASSERT_EQ(0, source_attach(&self->s, devices[i]));
 	ASSERT_EQ(0, sources_start(&self->s, IOMMU_DIRTY_POLICY_DEVICE, 0));
-	ASSERT_EQ(0, sources_break(NO_REQUESTS));
+	ASSERT_EQ(0, tracker_break("no_requests"));
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < nr; i++) {
 			EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE,
@@ -152,7 +147,7 @@ TEST_F(source, many_logs_without_memory)
 			EXPECT_EQ(i + 1, sources_reported(&self->s, 8 * i, i + 1));
 		EXPECT_EQ(0, sources_read(&self->s, NULL));
 	}
-	ASSERT_EQ(0, sources_break("0"));
+	ASSERT_EQ(0, tracker_break("nothing"));
 }
 
 /* A READ of a part takes only that out of the log. */
@@ -222,7 +217,7 @@ TEST_F(source, outside_control)
 {
 	__u32 flags;
 
-	ASSERT_EQ(0, sources_break(NO_OUTSIDE));
+	ASSERT_EQ(0, tracker_break("no_outside"));
 	EXPECT_EQ(128, write_outside(&self->s, &flags));
 }
 
@@ -514,20 +509,20 @@ FIXTURE_VARIANT_ADD(mix, everything) {
 FIXTURE_VARIANT_ADD(mix, without_memory) {
 	.devices = DEV(NR) - 1,
 	.policy = IOMMU_DIRTY_POLICY_DEVICE,
-	.broken = NO_REQUESTS,
+	.broken = "no_requests",
 };
 
 FIXTURE_SETUP(mix)
 {
 	if (variant->broken)
-		ASSERT_EQ(0, sources_break(variant->broken));
+		ASSERT_EQ(0, tracker_break(variant->broken));
 }
 
 FIXTURE_TEARDOWN(mix)
 {
-	sources_fault("lose_track", "0");
-	sources_fault("drop_track", "0");
-	sources_break("0");
+	virt_set("lose_track", "0");
+	virt_set("drop_track", "0");
+	tracker_break("nothing");
 }
 
 TEST_F_TIMEOUT(mix, loses_nothing, 100000)
@@ -563,17 +558,17 @@ static __u64 mix_losses(struct __test_metadata *_metadata)
 /* The device forgets every 40th page: that is noticed. */
 TEST(mix_control)
 {
-	ASSERT_EQ(0, sources_fault("drop_track", "40"));
+	ASSERT_EQ(0, virt_set("drop_track", "40"));
 	EXPECT_LT(0, mix_losses(_metadata));
-	ASSERT_EQ(0, sources_fault("drop_track", "0"));
+	ASSERT_EQ(0, virt_set("drop_track", "0"));
 }
 
 /* What is unmapped and may be in a log is forgotten: that, too. */
 TEST(mix_control_stale)
 {
-	ASSERT_EQ(0, sources_break(NO_STALE));
+	ASSERT_EQ(0, tracker_break("no_stale"));
 	EXPECT_LT(0, mix_losses(_metadata));
-	ASSERT_EQ(0, sources_break("0"));
+	ASSERT_EQ(0, tracker_break("nothing"));
 }
 
 TEST_HARNESS_MAIN

@@ -38,8 +38,8 @@ int sources_close(struct sources *s)
 	int rc = 0;
 
 	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
-		rc = sources_fault(faults[i], "0") ?: rc;
-	rc = sources_break("0") ?: rc;
+		rc = virt_set(faults[i], "0") ?: rc;
+	rc = tracker_break("nothing") ?: rc;
 	rc = delay_at("", 0) ?: rc;
 	for (i = 0; i < NR; i++) {
 		if (s->dev[i].fd < 0)
@@ -49,29 +49,6 @@ int sources_close(struct sources *s)
 	}
 	testbed_close(&s->b);
 	return rc;
-}
-
-/**
- * sources_fault() - Set a fault of the virtual platform
- * @name: Of the parameter
- * @value: "0" for none
- *
- * Return: 0, or -errno.
- */
-int sources_fault(const char *name, const char *value)
-{
-	return parameter_set("iommufd_virt", name, value);
-}
-
-/**
- * sources_break() - Break the tracker
- * @value: Bits of enum dirty_test_break, in decimal
- *
- * Return: 0, or -errno.
- */
-int sources_break(const char *value)
-{
-	return parameter_set("iommufd", "dirty_break", value);
 }
 
 /**

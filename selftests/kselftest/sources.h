@@ -38,8 +38,6 @@ struct sources {
 
 int sources_open(struct sources *s);
 int sources_close(struct sources *s);
-int sources_fault(const char *name, const char *value);
-int sources_break(const char *value);
 
 int source_open(struct sources *s, unsigned int n);
 int source_attach(struct sources *s, unsigned int n);

@@ -37,11 +37,6 @@ FIXTURE_TEARDOWN(virt)
 	testbed_close(&self->b);
 }
 
-static int set(const char *name, const char *value)
-{
-	return parameter_set("iommufd_virt", name, value);
-}
-
 static unsigned long counter(const char *name)
 {
 	return parameter_get("iommufd_virt", name);
@@ -54,7 +49,7 @@ TEST_F(virt, truth_overflows)
 	int fd;
 
 	ASSERT_EQ(1048576, counter("truth_records"));
-	ASSERT_EQ(0, set("truth_records", "16"));
+	ASSERT_EQ(0, virt_set("truth_records", "16"));
 	fd = truth_open();
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-EBUSY, truth_open());
@@ -71,7 +66,7 @@ TEST_F(virt, truth_overflows)
 	EXPECT_EQ(IOVA + 100 * PAGE, recs[0].iova);
 	close(fd);
 
-	ASSERT_EQ(0, set("truth_records", "0"));
+	ASSERT_EQ(0, virt_set("truth_records", "0"));
 	EXPECT_EQ(-EINVAL, truth_open());
 }
 
@@ -87,7 +82,7 @@ TEST_F(virt, iotlb_is_small)
 	EXPECT_EQ(walks, counter("walks"));
 
 	testbed_close(b);
-	ASSERT_EQ(0, set("iotlb_entries", "8"));
+	ASSERT_EQ(0, virt_set("iotlb_entries", "8"));
 	ASSERT_EQ(0, testbed_open(b, AMD_0, false));
 	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, testbed_write(b, 0, 64));
@@ -124,13 +119,13 @@ TEST_F(virt, injected_dirty_bits)
 	unsigned int i;
 
 	/* The first ones */
-	ASSERT_EQ(0, set("set_dirty", "0 0x10000000 0x1000000 0x1000 40 0"));
+	ASSERT_EQ(0, virt_set("set_dirty", "0 0x10000000 0x1000000 0x1000 40 0"));
 	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 	EXPECT_EQ(40, testbed_count(b));
 	for (i = 0; i < 40; i++)
 		EXPECT_TRUE(testbed_bit(b, i));
 	/* Any, with gaps, each once; the same ones each time */
-	ASSERT_EQ(0, set("set_dirty", "0 0x10000000 0x1000000 0x2000 700 5"));
+	ASSERT_EQ(0, virt_set("set_dirty", "0 0x10000000 0x1000000 0x2000 700 5"));
 	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 	EXPECT_EQ(700, testbed_count(b));
 	EXPECT_NE(~0ull / 3, b->bits[0]);
@@ -140,15 +135,15 @@ TEST_F(virt, injected_dirty_bits)
 	EXPECT_EQ(0, testbed_count(b));
 
 	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
-		EXPECT_EQ(-EINVAL, set("set_dirty", wrong[i])) {
+		EXPECT_EQ(-EINVAL, virt_set("set_dirty", wrong[i])) {
 			TH_LOG("\"%s\"", wrong[i]);
 		}
 	}
-	EXPECT_EQ(-ENODEV, set("set_dirty", "77 0x10000000 0x1000 0x1000 1 0"));
+	EXPECT_EQ(-ENODEV, virt_set("set_dirty", "77 0x10000000 0x1000 0x1000 1 0"));
 	/* Not mapped; and AMD is always tracked */
-	EXPECT_EQ(-EFAULT, set("set_dirty", "0 0x20000000 0x1000 0x1000 1 0"));
+	EXPECT_EQ(-EFAULT, virt_set("set_dirty", "0 0x20000000 0x1000 0x1000 1 0"));
 	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
-	EXPECT_EQ(0, set("set_dirty", "0 0x10000000 0x1000 0x1000 1 0"));
+	EXPECT_EQ(0, virt_set("set_dirty", "0 0x10000000 0x1000 0x1000 1 0"));
 }
 
 static bool says(const char *path, const char *expected)

@@ -69,9 +69,9 @@ TEST_F(unkind, smmu_keeps_what_is_not_flushed)
 	int rc;
 
 	/* DIRTY_BREAK_NO_FLUSH */
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "4"));
+	ASSERT_EQ(0, tracker_break("no_flush"));
 	rc = second_write(&self->c, SMMU);
-	ASSERT_EQ(0, parameter_set("iommufd", "dirty_break", "0"));
+	ASSERT_EQ(0, tracker_break("nothing"));
 	EXPECT_EQ(0, rc);
 }
 

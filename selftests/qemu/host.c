@@ -126,7 +126,7 @@ int host_prepare(const struct qcase *c)
 	if (!rc)
 		rc = parameter_number("iommufd_virt", "drop_record", c->drop);
 	if (!rc)
-		rc = parameter("iommufd", "dirty_break", *c->breaks ? c->breaks : "0");
+		rc = parameter("iommufd", "dirty_break", *c->breaks ? c->breaks : "nothing");
 	if (!rc && !access(SERVE, F_OK))
 		rc = sysfs_write(SERVE, c->serve ? "1" : "0");
 	return rc ? rc : container(c->legacy && !c->type1);

@@ -57,7 +57,7 @@ bool dirty_test_fail_alloc(void)
 	return fail(SHIM_FAIL_HOOK);
 }
 
-bool dirty_test_break(unsigned int what)
+bool dirty_test_break(enum dirty_test_break what)
 {
 	(void)what;
 	return false;
