@@ -56,11 +56,7 @@ gcov_of()
 
 ours()
 {
-	sed -e "s,^.*/coverage/drivers/iommu/iommufd/dirty/platform/,drivers/platform/," \
-		-e "s,^.*/coverage/drivers/iommu/iommufd/dirty/,iommufd/," \
-		-e "s,^.*/coverage/drivers/iommu/iommufd/virt/,drivers/virt/," \
-		-e "s,^.*/coverage/drivers/vfio/dirty/,vfio/," \
-		-e "s,^.*/coverage/drivers/vfio/pci/mlx5/,drivers/mlx5/,"
+	sed "$(our_folders '^.*/coverage')"
 }
 
 say "coverage: counting ..."

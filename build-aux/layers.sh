@@ -26,11 +26,9 @@ complain()
 object_dir()
 {
 	case $1 in
-	iommufd) echo drivers/iommu/iommufd/dirty ;;
-	drivers/mlx5) echo drivers/vfio/pci/mlx5 ;;
-	drivers/virt/connectx) echo drivers/iommu/iommufd/virt/connectx ;;
+	drivers/virt/*) echo "$(kernel_folder drivers/virt)${1#drivers/virt}" ;;
 	tools/*) echo "$1" ;;
-	*) die "layers: $1 has a table in design.rst and no objects" ;;
+	*) kernel_folder "$1" ;;
 	esac
 }
 

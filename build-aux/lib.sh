@@ -102,13 +102,41 @@ copy_ours()
 	add_compat "$@"
 }
 
+# Our folders and where they are in a kernel's tree; a folder in another one before it
+FOLDERS='drivers/platform drivers/iommu/iommufd/dirty/platform
+iommufd drivers/iommu/iommufd/dirty
+drivers/virt drivers/iommu/iommufd/virt
+vfio drivers/vfio/dirty
+drivers/mlx5 drivers/vfio/pci/mlx5
+uapi include/uapi
+include include'
+
+# kernel_folder FOLDER: where it is in a kernel's tree
+kernel_folder()
+{
+	awk -v folder="$1" '$1 == folder { print $2 }' <<<"$FOLDERS"
+}
+
+# our_folders PREFIX: a script for sed that makes names below PREFIX, a folder with a
+# kernel's tree, those of this one
+our_folders()
+{
+	local here there
+
+	while read -r here there; do
+		echo "s#$1/$there/#$here/#g"
+	done <<<"$FOLDERS"
+}
+
+# copy_all_ours TREE
 copy_all_ours()
 {
-	copy_ours iommufd "$1" drivers/iommu/iommufd/dirty
-	copy_ours drivers/platform "$1" drivers/iommu/iommufd/dirty/platform
-	copy_ours drivers/virt "$1" drivers/iommu/iommufd/virt
-	copy_ours vfio "$1" drivers/vfio/dirty
-	copy_ours include "$1" include
-	copy_ours uapi "$1" include/uapi
+	local here there
+
+	# It has the name of upstream's, and nothing of it.
+	rm -rf "${1:?}/$(kernel_folder drivers/mlx5)"
+	while read -r here there; do
+		copy_ours "$here" "$1" "$there"
+	done <<<"$FOLDERS"
 }
 

@@ -52,11 +52,5 @@ if env -u M -u KBUILD_EXTMOD make "${jobs[@]}" --no-print-directory -C "$KDIR" \
 # Newer ones have no $dir before them.
 fi | sed -u -e "s#\(^\|[[:space:]]\)\(drivers/iommu/iommufd/\(dirty\|virt\)/\)#\1$dir/\2#g" \
 	-e "s#\(^\|[[:space:]]\)\(drivers/vfio/\)#\1$dir/\2#g" \
-	-e "s#$dir/drivers/iommu/iommufd/dirty/platform/#drivers/platform/#g" \
-	-e "s#$dir/drivers/iommu/iommufd/dirty/#iommufd/#g" \
-	-e "s#$dir/drivers/vfio/dirty/#vfio/#g" \
-	-e "s#$dir/drivers/iommu/iommufd/virt/#drivers/virt/#g" \
-	-e "s#$dir/include/uapi/#uapi/#g" \
-	-e "s#$dir/include/#include/#g" \
-	-e "s#$dir/#build/$variant/#g"
+	-e "$(our_folders "$dir")" -e "s#$dir/#build/$variant/#g"
 [ -e "$dir/.built" ] || die "the $variant modules did not build"

@@ -8,14 +8,8 @@
 # and then only the files that differ are copied over, so that kbuild compiles
 # only what changed. (kbuild writes its objects beside the sources: no links.)
 #
-#	kernel source	drivers/iommu/iommufd, drivers/vfio, lib/interval_tree.c
-#	iommufd/	drivers/iommu/iommufd/dirty/	with kernels/SERIES/hooks
-#	drivers/platform/	drivers/iommu/iommufd/dirty/platform/
-#	vfio/		drivers/vfio/dirty/		with kernels/SERIES/hooks
-#	drivers/virt/	drivers/iommu/iommufd/virt/
-#	drivers/mlx5/	drivers/vfio/pci/mlx5/		instead of upstream's
-#	include/	include/
-#	uapi/		include/uapi/
+# Of the kernel's source it takes drivers/iommu/iommufd, drivers/vfio and
+# lib/interval_tree.c; lib.sh says where our folders go (FOLDERS).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -40,16 +34,13 @@ cp -rp "$KSRC/drivers/vfio" "$stage/drivers/"
 find "$stage" -name '*.o' -delete -o -name '.*.cmd' -delete -o -name '*.ko' -delete
 
 if [ "$kind" = upstream ]; then
-	copy_ours drivers/virt "$stage" drivers/iommu/iommufd/virt
+	copy_ours drivers/virt "$stage" "$(kernel_folder drivers/virt)"
 else
 	apply_hooks "$stage" "kernel $RELEASE ($KSRC)"
 	copy_all_ours "$stage"
 	# Walkers need those headers.
 	[ -d "$stage/drivers/iommu/generic_pt" ] ||
 		rm "$stage"/drivers/iommu/iommufd/dirty/platform/pt_*
-	# Ours has the name of upstream's, and nothing of it.
-	rm -rf "$stage/drivers/vfio/pci/mlx5"
-	copy_ours drivers/mlx5 "$stage" drivers/vfio/pci/mlx5
 fi
 
 cat >"$stage/Kbuild" <<-'END'

@@ -78,11 +78,7 @@ done
 
 apply_hooks "$stage" "$name"
 copy_all_ours "$stage"
-if [ -e "$TOP/drivers/mlx5/Kconfig" ]; then
-	rm -rf "${stage:?}/$mlx5"
-	copy_ours drivers/mlx5 "$stage" "$mlx5"
-	cp "$TOP/drivers/mlx5/Kconfig" "$stage/$mlx5/"
-fi
+cp "$TOP/drivers/mlx5/Kconfig" "$stage/$mlx5/"
 cp "$TOP/Kconfig" "$stage/drivers/iommu/iommufd/dirty/Kconfig"
 echo "$source_line" >>"$stage/$kconfig"
 

@@ -181,7 +181,6 @@ collect()
 	mkdir -p "$1"
 	copy_all_ours "$1"
 	cp "$TOP/Kconfig" "$1/$d/Kconfig"
-	copy_ours drivers/mlx5 "$1" "$mlx5"
 	cp "$TOP/drivers/mlx5/Kconfig" "$1/$mlx5/"
 }
 
