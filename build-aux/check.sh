@@ -32,7 +32,7 @@ mapfile -t scripts < <(find . -path ./build -prune -o -path ./.git -prune -o \
 # ---- W=1 and sparse -------------------------------------------------------
 
 say "check: modules at W=1 and sparse ..."
-# What was compiled before is silent now: compile ours anew.
+# What was compiled before has no warnings now: compile ours again.
 find "$BUILD/check" \( -path '*/dirty/*' -o -path '*/iommufd/virt/*' \) \
 	-name '*.o' -delete 2>/dev/null || true
 "$TOP/build-aux/modules.sh" check W=1 C=1 \

@@ -49,7 +49,7 @@ gcov_of()
 	if ! (cd "$BUILD/debug-kernel" && gcov -t "$work/x.gcda" 2>"$work/why"); then
 		cat "$work/why" >&2
 		rm -rf "$work"
-		die "$data does not go with the modules in $dir: make coverage, without COUNT=1, counts anew"
+		die "$data does not go with the modules in $dir: make coverage, without COUNT=1, counts again"
 	fi
 	rm -rf "$work"
 }
@@ -126,7 +126,7 @@ awk -v top="$TOP" '
 		}
 	}' "$TOP/selftests/unreached.txt" "$lines" | sort -t"$(printf '\t')" -k1,1 -k3,3V >"$lines.why"
 awk -F'\t' '
-	$1 != why { why = $1; print "\n" (why == "?" ? "Not reached, and nobody said why:" : \
+	$1 != why { why = $1; print "\n" (why == "?" ? "Not reached, without a reason:" : \
 					  "Not reached: " why) }
 	{ print "  " $3 ": " $2 ": " $4 }' "$lines.why" >>"$BUILD/coverage.txt"
 say "coverage: $(wc -l <"$lines.why") lines were not reached, of which $(grep -c '^?' "$lines.why" || true) have no reason in selftests/unreached.txt (build/coverage.txt)"

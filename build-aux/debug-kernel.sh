@@ -24,7 +24,7 @@ fi
 fragments=("$TOP/selftests/vm/debug.config" "$TOP/selftests/vm/$checkers.config")
 mkdir -p "$dir"
 
-# Not the lock of build/: that one is needed meanwhile.
+# Not the lock of build/, which other commands need while this runs.
 exec 6>"$BUILD/.lock-kernel"
 flock -n 6 || {
 	say "waiting for another build of the debug kernel ..."

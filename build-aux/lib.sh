@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # What every script of the build shares: where things are, how to talk to the
-# person, one lock. Sourced, with the scripts' own "set -eu" in force.
+# person, one lock. Sourced by scripts that have said "set -eu".
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # What is built for a kernel other than the default is beside it.

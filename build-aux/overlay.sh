@@ -4,7 +4,7 @@
 # overlay.sh DIR [upstream]: bring DIR up to date with upstream + our hooks + our
 # files; or with upstream as it is, and of ours only the virtual platform.
 #
-# Everything is put together anew from pristine sources in a temporary place,
+# Everything is assembled from pristine sources in a temporary place,
 # and then only the files that differ are copied over, so that kbuild compiles
 # only what changed. (kbuild writes its objects beside the sources: no links.)
 #

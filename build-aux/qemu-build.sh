@@ -8,7 +8,7 @@
 # guest on a serial port does not need: seven minutes on two processors.
 #
 # Nothing is done if neither the patches nor the uAPI header (its comments aside) have
-# changed; when they have, the source is patched anew and all of it is built again.
+# changed; when they have, the source is patched and built again as a whole.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apt.sh"
@@ -131,7 +131,7 @@ build()
 
 "$TOP/build-aux/setup.sh" build qemu-build
 mkdir -p "$work"
-# Not the lock of build/, which others need meanwhile
+# Not the lock of build/, which other commands need while this runs
 exec 6>"$work/.lock-build"
 flock -n 6 || {
 	say "waiting for another build of QEMU ..."

@@ -14,7 +14,7 @@ test=$BUILD/test dir=$BUILD/upstream-mlx5
 [ -e "$test/.built" ] || die "upstream.sh: needs the test modules; run \"make test-modules\""
 
 mkdir -p "$dir"
-# Only what differs, or all would be compiled anew.
+# Only what differs, or all would be compiled again.
 for f in "$KSRC"/drivers/vfio/pci/mlx5/*; do
 	case $f in
 	*.[ch] | */Makefile) cmp -s "$f" "$dir/${f##*/}" || cp "$f" "$dir/" ;;

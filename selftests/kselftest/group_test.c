@@ -358,7 +358,7 @@ TEST_F(group, is_not_precise)
 	EXPECT_EQ(0, lost(self, 3));
 }
 
-/* The plan is in force before the hardware is, for the second domain too. */
+/* The plan applies before the hardware enters the domain, for the second one too. */
 static int second_domain(FIXTURE_DATA(group) *self)
 {
 	if (attach(self, ALONE) || start(self, 0, 0) || attach(self, BLIND) ||

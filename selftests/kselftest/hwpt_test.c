@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Upstream's IOMMU_HWPT_SET_DIRTY_TRACKING and GET_DIRTY_BITMAP, behind every kind of
- * IOMMU: a VMM that knows no tracker must get what the device wrote.
+ * IOMMU: a VMM without support for the tracker must get what the device wrote.
  */
 #include <errno.h>
 #include <string.h>

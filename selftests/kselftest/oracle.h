@@ -62,7 +62,7 @@ struct oracle_event {
  * @writes: Pages of records checked
  * @reported: Pages reported, by all READs
  * @over: Of these, pages that were not written since they were last reported
- * @strays: Of those, with own records, pages in whose leaf nobody had written either,
+ * @strays: Of those, with own records, pages in whose leaf no page had been written either,
  *	without what a CONSERVATIVE unmap reported
  * @lost: Writes that should have been reported
  * @lost_iova: Address of the first of them

@@ -209,7 +209,7 @@ static void print_stray(struct oracle *o, const struct oracle_event *e,
 	if (!o->strays)
 		for (i = 0; i < e->length / ORACLE_PAGE; i++)
 			if (left[i / 64] >> (i % 64) & 1) {
-				printf("# %llu pages that nobody wrote, from 0x%llx on, in a %s\n",
+				printf("# %llu pages that were not written, from 0x%llx on, in a %s\n",
 				       n, e->iova + i * ORACLE_PAGE,
 				       e->unmap ? "UNMAP" : "READ");
 				break;

@@ -156,7 +156,7 @@ void pair_truth(const struct vf *vf, int truth, __u64 *bits)
 		}
 }
 
-/* What the two sides disagree in, for whoever reads the log. */
+/* What the two sides disagree in, for the reader of the log. */
 static int differs(const char *what, __u64 is, __u64 wanted)
 {
 	if (is == wanted)

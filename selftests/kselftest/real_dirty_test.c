@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The dirty tracker on a real IOMMU driver whose IOMMU sets dirty bits, which QEMU's
- * does with the patches of contrib/qemu/iommu, and on a device that nobody here wrote,
+ * does with the patches of contrib/qemu/iommu, and on a device that is not ours,
  * QEMU's edu. Each transfer is commanded here, so what was written is known.
  */
 #include <pthread.h>
@@ -263,7 +263,7 @@ TEST_F(real, parts)
 }
 
 /*
- * Dirt of what is unmapped, by the tracker and by IOAS_UNMAP. What is mapped then has
+ * Dirty pages of what is unmapped, by the tracker and by IOAS_UNMAP. What is mapped then has
  * leaves as the IOAS was told, but not with intel-iommu of 6.12: its
  * domain_update_iommu_cap() adds the large sizes to the domain's at each attach.
  */
@@ -304,7 +304,7 @@ TEST_F(real, unmap)
 	EXPECT_EQ(0, large);
 }
 
-/* Dirt of a domain that the device leaves, and what it writes in the next */
+/* Dirty pages of a domain that the device leaves, and what it writes in the next */
 TEST_F(real, attach_and_detach)
 {
 	__u32 other;
@@ -352,7 +352,7 @@ static void *replace(void *arg)
  * write in between is refused; what arrives must be reported. In intel-iommu
  * of 6.12 device_block_translation() removes the cache tags of the domain before the PASID
  * entry, and dmar_domain_attach_device() adds them after it: a harvest in between would
- * flush without the device, whose IOTLB goes on to take the page for dirty.
+ * flush without the device, whose IOTLB entry still says that the page is dirty.
  */
 TEST_F(real, replaced_under_dma)
 {

@@ -49,7 +49,7 @@ FIXTURE_TEARDOWN(schedule)
 TEST_F_TIMEOUT(schedule, loses_nothing, 100000)
 {
 	if (getenv("MISTAKE"))
-		SKIP(return, "QEMU loses dirt on purpose");
+		SKIP(return, "QEMU loses dirty bits on purpose");
 	schedules_run(_metadata, &self->s, 2);
 }
 
@@ -81,7 +81,7 @@ TEST_F_TIMEOUT(schedule, notices_what_qemu_loses, 100000)
 TEST_F_TIMEOUT(schedule, notices_a_flush_left_out, 100000)
 {
 	if (getenv("MISTAKE"))
-		SKIP(return, "QEMU loses dirt on purpose");
+		SKIP(return, "QEMU loses dirty bits on purpose");
 	ASSERT_EQ(0, tracker_break("no_flush"));
 	EXPECT_LT(0, writes_lost(_metadata, &self->s));
 }

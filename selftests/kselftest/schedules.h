@@ -52,7 +52,7 @@ static inline void schedules_run(struct __test_metadata *_metadata,
 		}
 		/* READs at the same time may take parts of a leaf from one another */
 		EXPECT_EQ(0, s.readers ? 0 : s.strays) {
-			TH_LOG("seed %llu: %llu pages reported in whose leaf nobody wrote",
+			TH_LOG("seed %llu: %llu pages reported in whose leaf none was written",
 			       seed, s.strays);
 		}
 		writes += s.writes;

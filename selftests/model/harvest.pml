@@ -10,7 +10,7 @@
  *
  * Two READs, of ranges that overlap, share no more than a leaf, or neither, harvest a
  * step each; a step is widened to whole leaves and excludes steps that overlap. The
- * HWPT is destroyed meanwhile: hardware, last harvest step by step, unlisted,
+ * HWPT is destroyed at the same time: hardware, last harvest step by step, unlisted,
  * tracking off.
  *
  * Somebody else clears a D bit once, without a step, and puts the page where it

@@ -24,8 +24,8 @@ mtype = { ON, ENDING, OFF };
 mtype binding = ON;
 bool log_on = true;	/* the driver records */
 bool logged;		/* the page is in the log */
-bool broken;		/* the log has failed, and nobody knows it yet */
-bool counts_mapped;	/* every READ takes what is mapped for dirty */
+bool broken;		/* the log has failed, and no harvest has noticed yet */
+bool counts_mapped;	/* every READ reports what is mapped */
 bool mastering = true;	/* the device can write */
 bool mapped = true;
 bool stale;		/* unmapped since its last harvest */

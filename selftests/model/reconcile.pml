@@ -33,7 +33,7 @@ typedef recorder {
 mtype plan;
 recorder iommu, log;
 bool log_after[2];	/* what this READ harvests of the log comes after its mark */
-bool broken;		/* D bits cannot be read, and nobody knows it yet */
+bool broken;		/* D bits cannot be read, and no harvest has noticed yet */
 bool failed;		/* somebody does: counts as MAPPED */
 byte debt;		/* halves where what is mapped is dirty once more */
 bool mapped = true;

@@ -4,7 +4,7 @@
  *
  * An unmap hides the area under the write side of iova_rwsem, harvests it, flushes,
  * publishes, ends the hiding, and only then takes the leaves away. Steps do not
- * matter to it: nobody else walks a hidden area. A READ that finds the area hidden
+ * matter to it: no other harvest walks a hidden area. A READ that finds the area hidden
  * waits for its end. The same IOVA is mapped again afterwards.
  *
  * A CPU that pins the page for writing writes until it unpins. What is pinned counts

@@ -209,7 +209,7 @@ for m in $modules; do
 	add_module "$m"
 done
 
-# The VM has no interrupt remapping; nobody in it is to be protected.
+# The VM has no interrupt remapping, and no user who needs its protection.
 virt_memory=0x70000000
 
 params_of()

@@ -152,7 +152,7 @@ static u64 bytes_by(const struct note *note, u32 id)
 /*
  * What a source has reported since the note before. Dirty bits are reported by COUNT and
  * again by the READ that follows, so only what READ adds is new; a log gives what it has
- * to whoever asks first.
+ * to the first that asks.
  */
 static u64 bytes_since(const struct history *h, const struct iommu_dirty_source_info *src,
 		       u64 counted)

@@ -61,8 +61,8 @@ enum iommu_dirty_policy {
  * @IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE: Never fall back to "everything that is
  *	mapped writable is dirty": a START, attach or map that would need it
  *	fails with ENXIO
- * @IOMMU_DIRTY_TRACKER_EVENTFD: Signal @event_fd when INFO has changed: the plan is
- *	another, a source has failed, or a source has become free
+ * @IOMMU_DIRTY_TRACKER_EVENTFD: Signal @event_fd when INFO has changed: the plan has
+ *	changed, a source has failed, or a source has become free
  */
 enum iommu_dirty_tracker_alloc_flags {
 	IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE = 1 << 0,
