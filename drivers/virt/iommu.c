@@ -2,10 +2,10 @@
 /*
  * Instances of the virtual IOMMU, and which domain a requester uses.
  *
- * What a paging domain does is in domain.c, a nested one in nested.c, what is
- * special to a kind of IOMMU in personality.c. All personalities share one
- * struct iommu_ops, so the core lets any domain come to virt_iommu_attach(),
- * which refuses what would not work on hardware.
+ * Accesses of a requester are in requester.c; what a paging domain does is in domain.c,
+ * a nested one in nested.c, what is special to a kind of IOMMU in personality.c. All
+ * personalities share one struct iommu_ops, so the core lets any domain come to
+ * virt_iommu_attach(), which refuses what would not work on hardware.
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
 
@@ -32,213 +32,12 @@ module_param(tag_us, uint, 0644);
 MODULE_PARM_DESC(tag_us,
 		 "how long an intel device that is attached or detached is out of reach of invalidations, in microseconds");
 
-static LIST_HEAD(requesters);
-
-static struct iommu_domain virt_blocked_domain;
-static struct iommu_domain virt_identity_domain;
-
-/**
- * virt_domain_drain() - Wait until accesses that are under way have finished
- * @domain: The domain that they may use
- *
- * An access that begins during the call is not waited for: it sees what the
- * caller changed before. May sleep.
- */
-void virt_domain_drain(struct iommu_domain *domain)
-{
-	struct virt_requester *rq;
-
-	might_sleep();
-	smp_mb();	/* pairs with virt_requester_begin() */
-	list_for_each_entry(rq, &requesters, list) {
-		unsigned long accesses = READ_ONCE(rq->accesses);
-
-		/* Pairs with virt_requester_end(): its memory is written. */
-		while (smp_load_acquire(&rq->using) == domain &&
-		       READ_ONCE(rq->accesses) == accesses)
-			usleep_range(10, 50);
-	}
-}
-
-static struct iommu_domain *entry_domain(unsigned long entry)
-{
-	return (struct iommu_domain *)(entry & ~VIRT_ENTRY_DIRTY);
-}
-
-/* What the IOMMU looks at for a request of @rq. */
-static unsigned long load_entry(const struct virt_requester *rq)
-{
-	return READ_ONCE(*(rq->iommu->alias ? &rq->alias_entry : &rq->entry));
-}
-
-/* Say that @rq uses the domain of @whose, and return the entry with that. */
-static unsigned long requester_announce(struct virt_requester *rq,
-					const struct virt_requester *whose)
-{
-	unsigned long entry = load_entry(whose);
-
-	WRITE_ONCE(rq->accesses, rq->accesses + 1);
-	for (;;) {
-		unsigned long now;
-
-		WRITE_ONCE(rq->using, entry_domain(entry));
-		/*
-		 * Either virt_domain_drain() sees that the domain is used, or
-		 * what follows sees what was changed before the drain.
-		 */
-		smp_mb();
-		now = load_entry(whose);
-		if (likely(now == entry))
-			return entry;
-		entry = now;
-	}
-}
-
-/*
- * The paging domain below what @rq has announced, announced in turn: a task that
- * changes its table waits for that access, or has changed the table before it.
- */
-static struct iommu_domain *announce_parent(struct virt_requester *rq,
-					    struct iommu_domain *domain,
-					    u64 *iova)
-{
-	struct virt_domain *parent = virt_nested_parent(domain, iova);
-
-	if (!parent)
-		return domain;
-	WRITE_ONCE(rq->using, &parent->domain);
-	smp_mb();	/* as in requester_announce() */
-	return &parent->domain;
-}
-
-/**
- * virt_requester_begin() - Begin an access and translate its address
- * @rq: The requester; from its only thread
- * @iova: First byte; the access does not cross a 4 KiB page. Becomes the IOVA, if
- *	the device does not send IOVAs because there is a stage 1
- * @write: Memory will be written
- * @phys: Where @iova is
- *
- * Until virt_requester_end(), which must follow even after an error, a flush
- * waits for the access.
- *
- * Return: 0 with @phys set, or -EACCES if the access is refused.
- */
-int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
-			 phys_addr_t *phys)
-{
-	unsigned long entry = requester_announce(rq, rq);
-	struct iommu_domain *domain =
-		announce_parent(rq, entry_domain(entry), iova);
-
-	if (domain->type == IOMMU_DOMAIN_BLOCKED)
-		return -EACCES;
-	if (domain->type == IOMMU_DOMAIN_IDENTITY) {
-		*phys = *iova;
-		return 0;
-	}
-	return virt_domain_translate(to_virt_domain(domain),
-				     entry & VIRT_ENTRY_DIRTY, *iova, write, phys);
-}
-
-/**
- * virt_requester_borrow() - Look at the domain of another requester
- * @rq: The requester that looks; from its only thread
- * @whose: The other one
- *
- * The domain stays until virt_requester_end(@rq), which must follow.
- *
- * Return: The domain, or NULL when it has no page table.
- */
-struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
-					  const struct virt_requester *whose)
-{
-	struct iommu_domain *domain =
-		announce_parent(rq, entry_domain(requester_announce(rq, whose)), NULL);
-
-	return domain->type & __IOMMU_DOMAIN_PAGING ? to_virt_domain(domain) :
-						      NULL;
-}
-
-/**
- * virt_requester_end() - The access is complete, memory has been written
- * @rq: The requester
- */
-void virt_requester_end(struct virt_requester *rq)
-{
-	/* Pairs with virt_domain_drain(). */
-	smp_store_release(&rq->using, NULL);
-}
-
-/**
- * virt_requester_add() - Put a requester behind an instance
- * @rq: The requester; blocked until the core attaches a domain
- * @iommu: The instance
- * @number: In ground truth
- */
-void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
-			u32 number)
-{
-	rq->iommu = iommu;
-	rq->number = number;
-	rq->entry = (unsigned long)&virt_blocked_domain;
-	rq->alias_entry = rq->entry;
-	list_add_tail(&rq->list, &requesters);
-}
-
-/**
- * virt_requester_del() - After the bus was removed
- * @rq: The requester
- */
-void virt_requester_del(struct virt_requester *rq)
-{
-	list_del(&rq->list);
-}
-
-/**
- * virt_requester_find() - A requester by its number
- * @number: As given to virt_requester_add()
- *
- * Return: The requester, or NULL when there is none.
- */
-struct virt_requester *virt_requester_find(u32 number)
-{
-	struct virt_requester *rq;
-
-	list_for_each_entry(rq, &requesters, list)
-		if (rq->number == number)
-			return rq;
-	return NULL;
-}
-
 /* Wait until no access uses @domain, nor @table by way of it. */
 static void drain_both(struct iommu_domain *domain, struct virt_domain *table)
 {
 	virt_domain_drain(domain);
 	if (table && &table->domain != domain)
 		virt_domain_drain(&table->domain);
-}
-
-/**
- * virt_requesters_track() - set_dirty_tracking of a domain with by_device
- * @vdom: The domain, locked; the caller flushes it
- * @enable: Hardware sets D
- *
- * Not the entries of their aliases: amd_iommu_set_dirty_tracking() has no
- * clone_aliases(). Nor that of a requester that is being attached, and is about to
- * write what it has computed before.
- */
-void virt_requesters_track(struct virt_domain *vdom, bool enable)
-{
-	struct virt_requester *rq;
-
-	lockdep_assert_held(&vdom->lock);
-	list_for_each_entry(rq, &vdom->requesters, attached) {
-		if (enable)
-			set_bit(VIRT_ENTRY_DIRTY_BIT, &rq->entry);
-		else
-			clear_bit(VIRT_ENTRY_DIRTY_BIT, &rq->entry);
-	}
 }
 
 static void write_entry(struct virt_requester *rq, unsigned long entry)
@@ -286,7 +85,7 @@ static void tag_add(struct virt_requester *rq, struct virt_domain *vdom)
 static void switch_entry(struct virt_requester *rq, struct virt_domain *table,
 			 unsigned long new)
 {
-	struct iommu_domain *old = entry_domain(rq->entry);
+	struct iommu_domain *old = virt_entry_domain(rq->entry);
 	struct virt_domain *from = rq->table;
 
 	if (rq->entry == new && rq->alias_entry == new)
@@ -340,7 +139,7 @@ static struct iommu_domain virt_identity_domain = {
 	.ops = &virt_fixed_ops,
 };
 
-static struct iommu_domain virt_blocked_domain = {
+struct iommu_domain virt_blocked_domain = {
 	.type = IOMMU_DOMAIN_BLOCKED,
 	.ops = &virt_fixed_ops,
 };

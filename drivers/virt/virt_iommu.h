@@ -168,14 +168,28 @@ static inline struct virt_domain *to_virt_domain(struct iommu_domain *domain)
 	return container_of(domain, struct virt_domain, domain);
 }
 
+/* The domain of virt_requester.entry */
+static inline struct iommu_domain *virt_entry_domain(unsigned long entry)
+{
+	return (struct iommu_domain *)(entry & ~VIRT_ENTRY_DIRTY);
+}
+
 /* iommu.c */
 extern struct iommu_ops virt_iommu_ops;
 extern struct iommu_domain_ops virt_fixed_ops;
+extern struct iommu_domain virt_blocked_domain;
 int virt_iommu_register(struct virt_iommu *iommu);
 void virt_iommu_unregister(struct virt_iommu *iommu);
 int virt_iommu_init(void);
 void virt_iommu_exit(void);
+int virt_iommu_attach_stages(struct virt_domain *table,
+			     struct iommu_domain *domain, struct device *dev);
+int virt_iommu_attach(struct iommu_domain *domain, struct device *dev);
+int virt_iommu_attach_fixed(struct iommu_domain *domain, struct device *dev);
+struct iommu_domain *virt_iommu_alloc_flags(struct device *dev, u32 flags,
+					    const struct iommu_user_data *user_data);
 
+/* requester.c */
 void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 			u32 number);
 void virt_requester_del(struct virt_requester *rq);
@@ -186,12 +200,7 @@ struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
 void virt_requester_end(struct virt_requester *rq);
 void virt_requesters_track(struct virt_domain *vdom, bool enable);
 struct virt_requester *virt_requester_find(u32 number);
-int virt_iommu_attach_stages(struct virt_domain *table,
-			     struct iommu_domain *domain, struct device *dev);
-int virt_iommu_attach(struct iommu_domain *domain, struct device *dev);
-int virt_iommu_attach_fixed(struct iommu_domain *domain, struct device *dev);
-struct iommu_domain *virt_iommu_alloc_flags(struct device *dev, u32 flags,
-					    const struct iommu_user_data *user_data);
+void virt_domain_drain(struct iommu_domain *domain);
 
 /* ops.c */
 void virt_ops_init(void);
@@ -203,7 +212,6 @@ struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
 int virt_domain_translate(struct virt_domain *vdom, bool dirty, u64 iova,
 			  bool write, phys_addr_t *phys);
 void virt_domain_flush(struct virt_domain *vdom);
-void virt_domain_drain(struct iommu_domain *domain);
 
 /* nested.c */
 extern struct iommu_domain_ops virt_nested_ops;
