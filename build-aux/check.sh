@@ -128,6 +128,11 @@ say "check: kernel-doc ..."
 if perl "$KSRC/scripts/kernel-doc" -Wreturn -none "${in_kernel[@]}" 2>&1 | grep . >&2; then
 	complain "kernel-doc"
 fi
+# In programs, what only repeats the type of a parameter is left out.
+if perl "$KSRC/scripts/kernel-doc" -Wreturn -none "${in_user[@]}" 2>&1 |
+	grep 'return value' >&2; then
+	complain "kernel-doc"
+fi
 
 # ---- shellcheck, licences -------------------------------------------------
 

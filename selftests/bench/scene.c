@@ -52,6 +52,8 @@ __u64 parameter_read(const char *name)
  * scene_max() - Largest address space that is to be measured
  *
  * iommufd looks at each page of 4 KiB that it maps, so 1 TiB takes minutes.
+ *
+ * Return: Bytes.
  */
 __u64 scene_max(void)
 {

@@ -96,6 +96,8 @@ int crowd_kind(struct crowd *c, unsigned int n)
 /**
  * crowd_hwpt() - Make an HWPT for a device, opened if need be, with dirty tracking if
  *	its IOMMU has that
+ *
+ * Return: 0, or -errno.
  */
 int crowd_hwpt(struct crowd *c, unsigned int n, __u32 ioas_id, __u32 *hwpt_id)
 {

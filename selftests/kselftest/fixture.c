@@ -18,6 +18,8 @@
  * @huge: RAM and leaves of 2 MiB; without, leaves of 4 KiB
  *
  * RAM is not mapped: see testbed_map().
+ *
+ * Return: 0, or -errno.
  */
 int testbed_open_empty(struct testbed *b, bool huge)
 {
@@ -54,6 +56,8 @@ int testbed_map(struct testbed *b)
  * @b: The testbed; closed by testbed_close() also when this fails
  * @device: Number of the device
  * @huge: As for testbed_open_empty()
+ *
+ * Return: 0, or -errno.
  */
 int testbed_open(struct testbed *b, unsigned int device, bool huge)
 {

@@ -14,6 +14,8 @@
  * fuzz_open() - Begin
  * @f: Closed by fuzz_close()
  * @seed: Of everything that follows
+ *
+ * Return: 0, or -errno.
  */
 int fuzz_open(struct fuzz *f, __u64 seed)
 {

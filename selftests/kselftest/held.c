@@ -96,6 +96,8 @@ long virt_counter(const char *name)
  * delay_at() - Delay the tracker at one delay point, each time that it is passed
  * @where: The point's name; "" ends it
  * @us: Longest delay, in microseconds; 0 for none
+ *
+ * Return: 0, or -errno.
  */
 int delay_at(const char *where, unsigned int us)
 {

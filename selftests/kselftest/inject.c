@@ -99,6 +99,8 @@ bool inject_all(void)
  * @n: The last
  * @each: So many at the beginning are all tried, since they differ; of the many
  *	later ones some
+ *
+ * Return: Its number, from 1.
  */
 unsigned int inject_next(unsigned int n, unsigned int each)
 {

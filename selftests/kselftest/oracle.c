@@ -28,6 +28,8 @@ __u64 oracle_now(void)
 /**
  * oracle_open() - Begin with an empty log of ground truth
  * @o: The oracle
+ *
+ * Return: 0, or -errno.
  */
 int oracle_open(struct oracle *o)
 {
@@ -40,6 +42,8 @@ int oracle_open(struct oracle *o)
  * oracle_open_own() - Begin without a log; oracle_wrote() says what was written
  * @o: The oracle
  * @leaf: Bytes of the largest leaf
+ *
+ * Return: 0.
  */
 int oracle_open_own(struct oracle *o, __u64 leaf)
 {
@@ -62,6 +66,8 @@ void oracle_close(struct oracle *o)
  * oracle_wrote() - Writes by a device that the platform does not know
  * @recs: The writes; copied
  * @nr_recs: How many
+ *
+ * Return: 0, or -errno.
  */
 int oracle_wrote(struct oracle *o, const struct virt_truth_rec *recs,
 		 unsigned int nr_recs)
@@ -188,6 +194,8 @@ static void mark_ranges(struct oracle_event *e,
  * oracle_read_ranges() - READ as ranges until the whole range is done, noted as
  *	one READ for each time the buffer was filled
  * @nr_ranges: Room in the buffer
+ *
+ * Return: 0, or -errno.
  */
 int oracle_read_ranges(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		       __u64 length, unsigned int nr_ranges)
@@ -228,7 +236,7 @@ int oracle_read_ranges(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
  *	what arrived
  * @good_pages: Pages of the bitmap that exist
  *
- * Returns 0 when the READ failed with EFAULT or did not get that far.
+ * Return: 0 when the READ failed with EFAULT or did not get that far.
  */
 int oracle_read_fault(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,
 		      __u64 length, size_t good_pages)
@@ -292,6 +300,8 @@ static int reader_note(struct oracle *o, const struct shared_read *read,
  * oracle_readers_begin() - Begin to READ by several processes at a time
  * @r: The READs, to be ended with oracle_readers_end() whatever this returns
  * @readers: How many, at most ORACLE_READERS
+ *
+ * Return: 0, or -errno.
  */
 int oracle_readers_begin(struct oracle_readers *r, int fd, __u32 tracker_id,
 			 __u64 iova, __u64 length, unsigned int readers)
@@ -333,7 +343,7 @@ int oracle_readers_begin(struct oracle_readers *r, int fd, __u32 tracker_id,
  * @r: The READs
  * @kill_us: After so many microseconds the first of them is killed; 0: it is not
  *
- * Returns 0, or -EIO when a READ failed.
+ * Return: 0, or -EIO when a READ failed.
  */
 int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
 		       unsigned int kill_us)
@@ -426,7 +436,7 @@ static void *loop_run(void *arg)
  * oracle_loop_begin() - Begin to READ, until oracle_loop_end()
  * @l: Filled in up to @pause_us, the rest 0
  *
- * Returns 0 or -errno.
+ * Return: 0 or -errno.
  */
 int oracle_loop_begin(struct oracle_loop *l)
 {
@@ -437,7 +447,7 @@ int oracle_loop_begin(struct oracle_loop *l)
  * oracle_loop_end() - End the loop, and note its READs
  * @l: What oracle_loop_begin() has begun
  *
- * Returns 0, or the error of the READ that failed.
+ * Return: 0, or the error of the READ that failed.
  */
 int oracle_loop_end(struct oracle *o, struct oracle_loop *l)
 {

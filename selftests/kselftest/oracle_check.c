@@ -220,7 +220,7 @@ static void print_stray(struct oracle *o, const struct oracle_event *e,
 /**
  * oracle_check() - Give the verdict in @o, after the last READ of everything
  *
- * Returns 0 when it could be given, whatever it is.
+ * Return: 0 when it could be given, whatever it is.
  */
 int oracle_check(struct oracle *o)
 {

@@ -30,6 +30,8 @@ static void *memory(size_t size)
  * @p: The pair
  * @vf: &@p->src or &@p->dst, closed
  * @n: Number of the VF, from 1
+ *
+ * Return: 0, or -errno.
  */
 int pair_open_vf(struct pair *p, struct vf *vf, unsigned int n)
 {
@@ -44,6 +46,8 @@ int pair_open_vf(struct pair *p, struct vf *vf, unsigned int n)
 /**
  * pair_open() - Make a pair; anything left of an earlier one is put right
  * @p: Filled in; closed by pair_close() also when this fails
+ *
+ * Return: 0, or -errno.
  */
 int pair_open(struct pair *p)
 {
@@ -103,6 +107,8 @@ void pair_close(struct pair *p)
  *
  * With values of its own each time, so that what an earlier run wrote stands in for
  * nothing.
+ *
+ * Return: 0, or -errno.
  */
 int pair_run(struct pair *p, struct vf *vf)
 {
@@ -287,6 +293,8 @@ int pair_migrate(struct pair *p, bool precopy)
 /**
  * pair_sound() - After whatever was done to them: reset both and migrate
  * @p: The pair
+ *
+ * Return: 0, or -errno.
  */
 int pair_sound(struct pair *p)
 {
@@ -321,6 +329,8 @@ int driver_limit(const char *parameter, unsigned int ms)
 /**
  * driver_use() - Have this module drive the VFs, and no other
  * @path: Its file; DRIVER_OURS or DRIVER_UPSTREAM
+ *
+ * Return: 0, or -errno.
  */
 int driver_use(const char *path)
 {

@@ -58,6 +58,8 @@ static int set_number(const char *name, unsigned int value)
 /**
  * personality_use() - From now on the firmware is this one
  * @p: Which; NULL for the one that it is without parameters
+ *
+ * Return: 0, or -errno.
  */
 int personality_use(const struct personality *p)
 {

@@ -17,6 +17,8 @@
 /**
  * requester_open() - Open a virtual DMA device
  * @driver: Its VFIO driver; NULL for vfio-pci
+ *
+ * Return: 0, or -errno.
  */
 int requester_open(struct requester *r, int iommufd, unsigned int index,
 		   const char *driver)
@@ -137,6 +139,8 @@ static void *run(void *arg)
  * @job: What to do; edu takes its iova, length, pattern, offset, sweeps, seed and rate,
  *	and makes 40 transfers at most
  * @memory: That is mapped there
+ *
+ * Return: 0, or -errno.
  */
 int requester_start(struct requester *r, const struct vdev_job *job,
 		    void *memory)

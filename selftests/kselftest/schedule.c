@@ -430,7 +430,7 @@ static int finish(struct run *r)
  * schedule_run() - Run one schedule
  * @s: Input and result
  *
- * Returns 0 when it ran to its end, whatever was lost, and left nothing pinned.
+ * Return: 0 when it ran to its end, whatever was lost, and left nothing pinned.
  */
 int schedule_run(struct schedule *s)
 {

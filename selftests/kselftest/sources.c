@@ -164,6 +164,8 @@ int sources_read(struct sources *s, __u32 *flags)
  * @s: The machine
  * @page: First page
  * @pages: How many
+ *
+ * Return: How many.
  */
 unsigned int sources_reported(const struct sources *s, __u64 page, __u64 pages)
 {

@@ -59,6 +59,8 @@ static int device_open(struct type1 *t)
  * @t: Closed by type1_close() also when this fails
  * @container: TYPE1_VFIO or TYPE1_IOMMUFD
  * @type: VFIO_TYPE1v2_IOMMU or VFIO_TYPE1_IOMMU
+ *
+ * Return: 0, or -errno.
  */
 int type1_open(struct type1 *t, const char *container, int type)
 {
@@ -125,6 +127,8 @@ static struct vfio_bitmap bitmap_of(const struct type1_range *range)
  * @t: The container
  * @flags: VFIO_DMA_UNMAP_FLAG_*
  * @range: What to unmap; its size is what the kernel says was unmapped
+ *
+ * Return: 0, or -errno.
  */
 int type1_unmap(struct type1 *t, __u32 flags, struct type1_range *range)
 {
@@ -151,6 +155,8 @@ int type1_unmap(struct type1 *t, __u32 flags, struct type1_range *range)
  * @t: The container
  * @flags: TYPE1_START, TYPE1_STOP, TYPE1_GET, or a wrong combination
  * @range: For TYPE1_GET; else NULL will do
+ *
+ * Return: 0, or -errno.
  */
 int type1_dirty(struct type1 *t, __u32 flags, const struct type1_range *range)
 {

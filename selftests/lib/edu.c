@@ -51,6 +51,8 @@ int edu_count(void)
  * @e: Filled in
  * @iommufd: To bind it to; must stay open as long as the device
  * @index: Which of them, in order of their PCI address, from 0
+ *
+ * Return: 0, or -errno.
  */
 int edu_open(struct edu *e, int iommufd, unsigned int index)
 {
@@ -102,6 +104,8 @@ void edu_close(struct edu *e)
  * edu_attach() - Attach to an IOAS or an HWPT, or replace what it is attached to
  * @pt_id: The IOAS or HWPT
  * @out_hwpt: The HWPT that it is attached to now; may be NULL
+ *
+ * Return: 0, or -errno.
  */
 int edu_attach(struct edu *e, __u32 pt_id, __u32 *out_hwpt)
 {
@@ -196,6 +200,8 @@ int edu_wait(struct edu *e)
  * @iova: First byte written
  * @from: Offset in the device's memory
  * @count: Bytes
+ *
+ * Return: 0, or -errno.
  */
 int edu_write(struct edu *e, __u64 iova, unsigned int from, unsigned int count)
 {
@@ -208,6 +214,8 @@ int edu_write(struct edu *e, __u64 iova, unsigned int from, unsigned int count)
  * @iova: First byte read
  * @to: Offset in the device's memory
  * @count: Bytes
+ *
+ * Return: 0, or -errno.
  */
 int edu_read(struct edu *e, __u64 iova, unsigned int to, unsigned int count)
 {

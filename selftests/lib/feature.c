@@ -13,6 +13,8 @@
  * @flags: Number of the feature, and VFIO_DEVICE_FEATURE_GET, _SET or _PROBE
  * @data: Goes in, and comes back
  * @size: Bytes of it, at most 120
+ *
+ * Return: 0, or -errno; -EINVAL also for more than 120 bytes.
  */
 int vfio_feature(int fd, __u32 flags, void *data, size_t size)
 {

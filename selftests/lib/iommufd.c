@@ -34,6 +34,8 @@ int iommufd_open(void)
  * iommufd_destroy() - Destroy any object
  * @fd: iommufd
  * @id: The object
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_destroy(int fd, __u32 id)
 {
@@ -46,6 +48,8 @@ int iommufd_destroy(int fd, __u32 id)
  * iommufd_ioas_alloc() - Make an IOAS
  * @fd: iommufd
  * @out_ioas_id: The new IOAS
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_ioas_alloc(int fd, __u32 *out_ioas_id)
 {
@@ -67,6 +71,8 @@ int iommufd_ioas_alloc(int fd, __u32 *out_ioas_id)
  * @iova: First IOVA
  * @flags: IOMMU_IOAS_MAP_READABLE and IOMMU_IOAS_MAP_WRITEABLE, or
  *	IOMMUFD_MAP_RW for both
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_ioas_map(int fd, __u32 ioas_id, void *va, __u64 length, __u64 iova,
 		     __u32 flags)
@@ -90,6 +96,8 @@ int iommufd_ioas_map(int fd, __u32 ioas_id, void *va, __u64 length, __u64 iova,
  * @iova: First IOVA; with @length UINT64_MAX and 0 here, everything
  * @length: Bytes
  * @out_unmapped: Bytes that were mapped and are not any more
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_ioas_unmap(int fd, __u32 ioas_id, __u64 iova, __u64 length,
 		       __u64 *out_unmapped)
@@ -116,6 +124,8 @@ int iommufd_ioas_unmap(int fd, __u32 ioas_id, __u64 iova, __u64 length,
  * @src_iova: First IOVA of the old one
  * @length: Bytes of the old one, all of it
  * @flags: As for iommufd_ioas_map()
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_ioas_copy(int fd, __u32 dst_ioas_id, __u32 src_ioas_id,
 		      __u64 dst_iova, __u64 src_iova, __u64 length,
@@ -139,6 +149,8 @@ int iommufd_ioas_copy(int fd, __u32 dst_ioas_id, __u32 src_ioas_id,
  * @fd: iommufd
  * @ioas_id: An IOAS without mappings
  * @enable: False for leaves of PAGE_SIZE only
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_ioas_huge_pages(int fd, __u32 ioas_id, bool enable)
 {
@@ -158,6 +170,8 @@ int iommufd_ioas_huge_pages(int fd, __u32 ioas_id, bool enable)
  * @fd: iommufd
  * @ioas_id: The IOAS
  * @enable: True for leaves of one page
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_ioas_small_leaves(int fd, __u32 ioas_id, bool enable)
 {
@@ -179,6 +193,8 @@ int iommufd_ioas_small_leaves(int fd, __u32 ioas_id, bool enable)
  * @pt_id: The IOAS
  * @flags: Combination of enum iommufd_hwpt_alloc_flags
  * @out_hwpt_id: The new HWPT
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
 		       __u32 *out_hwpt_id)
@@ -206,6 +222,8 @@ int iommufd_hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
  * @data: The stage 1
  * @len: Bytes of it
  * @out_hwpt_id: The new HWPT
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_hwpt_nested_alloc(int fd, __u32 dev_id, __u32 parent_id,
 			      __u32 data_type, const void *data, __u32 len,
@@ -231,6 +249,8 @@ int iommufd_hwpt_nested_alloc(int fd, __u32 dev_id, __u32 parent_id,
  * @fd: iommufd
  * @hwpt_id: The HWPT
  * @enable: On or off
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_hwpt_set_dirty(int fd, __u32 hwpt_id, bool enable)
 {
@@ -252,6 +272,8 @@ int iommufd_hwpt_set_dirty(int fd, __u32 hwpt_id, bool enable)
  * @page_size: Bytes per bit
  * @bitmap: One bit for every @page_size bytes of @length
  * @flags: Combination of enum iommufd_hwpt_get_dirty_bitmap_flags
+ *
+ * Return: 0, or -errno.
  */
 int iommufd_hwpt_get_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
 			   __u64 page_size, void *bitmap, __u32 flags)
@@ -305,6 +327,8 @@ int tracker_alloc(int fd, __u32 ioas_id, __u32 policy, __u32 flags,
  * @flags: Combination of enum iommu_dirty_tracker_set_flags
  * @out_page_size: Finest unit in which dirty pages are reported, in bytes
  * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
+ *
+ * Return: 0, or -errno.
  */
 int tracker_set(int fd, __u32 tracker_id, __u32 flags, __u64 *out_page_size,
 		__u32 *out_flags)
@@ -332,6 +356,8 @@ int tracker_set(int fd, __u32 tracker_id, __u32 flags, __u64 *out_page_size,
  * @flags: As for tracker_set()
  * @policy: One of enum iommu_dirty_policy
  * @dev_id: The device, or 0
+ *
+ * Return: 0, or -errno.
  */
 int tracker_set_policy(int fd, __u32 tracker_id, __u32 flags, __u32 policy,
 		       __u32 dev_id)
@@ -353,6 +379,8 @@ int tracker_set_policy(int fd, __u32 tracker_id, __u32 flags, __u32 policy,
  * @cmd: In and out; only its size is filled in here
  *
  * The kernel writes the out fields on failure too, where it can.
+ *
+ * Return: 0, or -errno.
  */
 int tracker_read(int fd, struct iommu_dirty_tracker_read *cmd)
 {
@@ -385,6 +413,8 @@ static int read_out(int fd, struct iommu_dirty_tracker_read *cmd,
  * @bitmap: One 64-bit word for every 64 bits begun; bits are ORed in
  * @flags: IOMMU_DIRTY_TRACKER_READ_NO_CLEAR or 0
  * @out: May be NULL; filled on failure too
+ *
+ * Return: 0, or -errno.
  */
 int tracker_read_bitmap(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 			__u64 page_size, __u64 *bitmap, __u32 flags,
@@ -441,6 +471,8 @@ int tracker_read_ranges(int fd, __u32 tracker_id, __u64 iova, __u64 length,
  * tracker_unmap() - UNMAP with every field in the caller's hand
  * @fd: iommufd
  * @cmd: In and out; only its size is filled in here
+ *
+ * Return: 0, or -errno.
  */
 int tracker_unmap(int fd, struct iommu_dirty_tracker_unmap *cmd)
 {
@@ -456,6 +488,8 @@ int tracker_unmap(int fd, struct iommu_dirty_tracker_unmap *cmd)
  * @length: Bytes
  * @page_size: Unit of the count, in bytes
  * @out: May be NULL; filled on failure too
+ *
+ * Return: 0, or -errno.
  */
 int tracker_count(int fd, __u32 tracker_id, __u64 iova, __u64 length,
 		  __u64 page_size, struct tracker_read_out *out)
@@ -479,6 +513,8 @@ int tracker_count(int fd, __u32 tracker_id, __u64 iova, __u64 length,
  *	which may be more than @nr_sources
  * @sources: Array to fill; may be NULL when @nr_sources is 0
  * @nr_sources: Its entries
+ *
+ * Return: 0, or -errno.
  */
 int tracker_info(int fd, __u32 tracker_id, struct iommu_dirty_tracker_info *out,
 		 struct iommu_dirty_source_info *sources,
@@ -498,7 +534,7 @@ int tracker_info(int fd, __u32 tracker_id, struct iommu_dirty_tracker_info *out,
  * iommufd_source_words() - A source in words
  * @kind: enum iommu_dirty_source_kind
  *
- * Returns NULL for one that is not known.
+ * Return: The words; NULL for a kind that is not known.
  */
 const char *iommufd_source_words(__u64 kind)
 {

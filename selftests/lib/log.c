@@ -12,6 +12,8 @@
  * @ranges: What to log
  * @nr_ranges: How many
  * @page_size: In: the unit that is wanted; out: the one that it is
+ *
+ * Return: 0, or -errno.
  */
 int log_start(int fd, const struct vfio_device_feature_dma_logging_range *ranges,
 	      unsigned int nr_ranges, __u64 *page_size)
@@ -33,6 +35,8 @@ int log_start(int fd, const struct vfio_device_feature_dma_logging_range *ranges
 /**
  * log_stop() - End, and forget what was not reported
  * @fd: Of the device
+ *
+ * Return: 0, or -errno.
  */
 int log_stop(int fd)
 {
@@ -47,6 +51,8 @@ int log_stop(int fd)
  * @length: Bytes
  * @page_size: Bytes of a bit
  * @bitmap: Bits are set in it
+ *
+ * Return: 0, or -errno.
  */
 int log_report(int fd, __u64 iova, __u64 length, __u64 page_size,
 	       __u64 *bitmap)

@@ -8,6 +8,8 @@
  * random_below() - A random number
  * @state: What seeds it, not 0; changed
  * @below: One more than the largest
+ *
+ * Return: The number, from 0 to @below - 1.
  */
 static inline __u64 random_below(__u64 *state, __u64 below)
 {

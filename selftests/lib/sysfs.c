@@ -18,6 +18,8 @@
  * sysfs_write() - Write a string to an attribute
  * @path: The attribute
  * @value: The string
+ *
+ * Return: 0, or -errno.
  */
 int sysfs_write(const char *path, const char *value)
 {
@@ -218,7 +220,7 @@ int sysfs_vfio_cdev(const char *name, char *path, size_t len)
  * @path: Such as /proc/self/status or a memory.stat
  * @name: How the line begins, as far as the number
  *
- * Returns -1 when it is not there.
+ * Return: The number; -1 when it is not there.
  */
 long number_in(const char *path, const char *name)
 {

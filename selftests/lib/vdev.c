@@ -137,6 +137,8 @@ void vdev_close(struct vdev *d)
  * @d: The device
  * @pt_id: The IOAS or HWPT
  * @out_hwpt: The HWPT that it is attached to now; may be NULL
+ *
+ * Return: 0, or -errno.
  */
 int vdev_attach(struct vdev *d, __u32 pt_id, __u32 *out_hwpt)
 {
@@ -154,6 +156,8 @@ int vdev_attach(struct vdev *d, __u32 pt_id, __u32 *out_hwpt)
 /**
  * vdev_detach() - Detach; the device's accesses are refused from here on
  * @d: The device
+ *
+ * Return: 0, or -errno.
  */
 int vdev_detach(struct vdev *d)
 {
@@ -167,6 +171,8 @@ int vdev_detach(struct vdev *d)
  * @d: The device
  *
  * A reset clears bus mastering; vdev_bus_master() enables it again.
+ *
+ * Return: 0, or -errno.
  */
 int vdev_reset(struct vdev *d)
 {
@@ -177,6 +183,8 @@ int vdev_reset(struct vdev *d)
  * vdev_bus_master() - Allow or forbid DMA in the device's PCI command register
  * @d: The device
  * @enable: 0 or 1
+ *
+ * Return: 0, or -errno.
  */
 int vdev_bus_master(struct vdev *d, int enable)
 {
@@ -208,6 +216,8 @@ int vdev_bus_master(struct vdev *d, int enable)
  * @fd: The eventfd, or -1 to turn MSI-X off
  *
  * A job with @irq set raises it when the run ends.
+ *
+ * Return: 0, or -errno.
  */
 int vdev_irq_set(struct vdev *d, int fd)
 {
@@ -254,6 +264,8 @@ int vdev_irq_enable(struct vdev *d)
  * vdev_read64() - Read a register
  * @d: The device
  * @reg: VIRT_DMA_*, in bytes
+ *
+ * Return: Its value.
  */
 __u64 vdev_read64(struct vdev *d, unsigned int reg)
 {
@@ -329,6 +341,8 @@ void vdev_job_init(struct vdev_job *job)
  * @job: What to do
  *
  * When it returns, STATUS and DONE are those of this job.
+ *
+ * Return: 0, or -errno.
  */
 int vdev_start(struct vdev *d, const struct vdev_job *job)
 {
@@ -368,6 +382,8 @@ int vdev_wait(struct vdev *d, unsigned int timeout_ms)
 /**
  * vdev_stop() - Stop the device and wait until nothing is in flight
  * @d: The device; may be idle
+ *
+ * Return: 0, or -errno.
  */
 int vdev_stop(struct vdev *d)
 {

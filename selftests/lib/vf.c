@@ -54,6 +54,8 @@ static int create(const char *pf, unsigned int count)
  * vf_pf_write() - Write an attribute of the physical function
  * @attribute: Its name
  * @value: The string
+ *
+ * Return: 0, or -errno.
  */
 int vf_pf_write(const char *attribute, const char *value)
 {
@@ -63,6 +65,8 @@ int vf_pf_write(const char *attribute, const char *value)
 /**
  * vf_create() - Have the PF make VFs that no driver probes; those there are go
  * @count: How many; 0 for none
+ *
+ * Return: 0, or -errno.
  */
 int vf_create(unsigned int count)
 {
@@ -178,6 +182,8 @@ void vf_close(struct vf *vf)
  * vf_attach() - Attach to an IOAS or an HWPT
  * @vf: The VF
  * @pt_id: The IOAS or HWPT
+ *
+ * Return: 0, or -errno.
  */
 int vf_attach(struct vf *vf, __u32 pt_id)
 {
@@ -190,6 +196,8 @@ int vf_attach(struct vf *vf, __u32 pt_id)
 /**
  * vf_reset() - VFIO_DEVICE_RESET
  * @vf: The VF; its generator stops, bus mastering stays
+ *
+ * Return: 0, or -errno.
  */
 int vf_reset(struct vf *vf)
 {
@@ -200,6 +208,8 @@ int vf_reset(struct vf *vf)
  * vf_bus_master() - Allow or forbid DMA and interrupts in the command register
  * @vf: The VF
  * @enable: Allow
+ *
+ * Return: 0, or -EIO.
  */
 int vf_bus_master(struct vf *vf, bool enable)
 {
@@ -214,6 +224,8 @@ int vf_bus_master(struct vf *vf, bool enable)
  * @vf: The VF
  * @eventfds: One for each vector
  * @count: How many; 0 turns MSI-X off
+ *
+ * Return: 0, or -errno.
  */
 int vf_irqs(struct vf *vf, const int *eventfds, unsigned int count)
 {
@@ -242,6 +254,8 @@ int vf_irqs(struct vf *vf, const int *eventfds, unsigned int count)
  * vf_read() - Read a register of the generator
  * @vf: The VF
  * @reg: VIRT_CX_*, in bytes
+ *
+ * Return: Its value.
  */
 __u64 vf_read(const struct vf *vf, unsigned int reg)
 {
@@ -281,6 +295,8 @@ static int doorbell(struct vf *vf, __u64 command)
 /**
  * vf_stop() - Stop the generator; when it returns, nothing is in flight
  * @vf: The VF, RUNNING
+ *
+ * Return: 0, or -errno.
  */
 int vf_stop(struct vf *vf)
 {
@@ -291,6 +307,8 @@ int vf_stop(struct vf *vf)
  * vf_start() - Stop the generator, and let it begin with write number 0
  * @vf: The VF, RUNNING
  * @job: What to do
+ *
+ * Return: 0, or -errno.
  */
 int vf_start(struct vf *vf, const struct vf_job *job)
 {
@@ -322,6 +340,8 @@ int vf_start(struct vf *vf, const struct vf_job *job)
  * @job: What wrote to it
  * @position: How many writes were made; of a word that was written more than once,
  *	the last counts
+ *
+ * Return: How many.
  */
 __u64 vf_wrong(const void *memory, const struct vf_job *job, __u64 position)
 {
@@ -346,6 +366,8 @@ __u64 vf_wrong(const void *memory, const struct vf_job *job, __u64 position)
  * @state: Where to
  * @data_fd: Set to the data FD if there is a new one, else to -1; may be NULL,
  *	and then it is closed
+ *
+ * Return: 0, or -errno.
  */
 int vf_set_state(struct vf *vf, enum vfio_device_mig_state state, int *data_fd)
 {
@@ -384,6 +406,8 @@ int vf_get_state(struct vf *vf)
  * vf_migration_flags() - Which migration states there are
  * @vf: The VF
  * @flags: VFIO_MIGRATION_*
+ *
+ * Return: 0, or -errno.
  */
 int vf_migration_flags(struct vf *vf, __u64 *flags)
 {
@@ -400,6 +424,8 @@ int vf_migration_flags(struct vf *vf, __u64 *flags)
  * vf_data_size() - How much would have to be moved if it were stopped now?
  * @vf: The VF
  * @size: An estimate, in bytes
+ *
+ * Return: 0, or -errno.
  */
 int vf_data_size(struct vf *vf, __u64 *size)
 {
@@ -415,6 +441,8 @@ int vf_data_size(struct vf *vf, __u64 *size)
 /**
  * vf_state_name() - A migration state in words
  * @state: enum vfio_device_mig_state, or -errno
+ *
+ * Return: A name, which is never freed.
  */
 const char *vf_state_name(int state)
 {
@@ -436,6 +464,8 @@ const char *vf_state_name(int state)
  * vf_precopy_info() - VFIO_MIG_GET_PRECOPY_INFO
  * @data_fd: Of a saving state
  * @info: Filled in
+ *
+ * Return: 0, or -errno.
  */
 int vf_precopy_info(int data_fd, struct vfio_precopy_info *info)
 {
@@ -475,6 +505,8 @@ ssize_t vf_stream_read(int data_fd, void *to, size_t room, int *end)
  * @data_fd: Of RESUMING
  * @from: The stream, or a part of it
  * @length: Bytes of it
+ *
+ * Return: 0, or -errno.
  */
 int vf_stream_write(int data_fd, const void *from, size_t length)
 {

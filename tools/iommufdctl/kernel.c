@@ -172,6 +172,8 @@ static int transact(uint8_t cmd, int flags, uint64_t context, int attr, uint32_t
  * @attr: Attribute with an ID, or 0
  * @id: Only this one
  * @answer: Out: to be freed with objects_free()
+ *
+ * Return: STATUS_OK, or the exit status after a message.
  */
 int kernel_dump(uint8_t cmd, uint64_t context, int attr, uint32_t id,
 	    struct objects *answer)

@@ -207,6 +207,8 @@ static int put_line(struct json_object *json)
  * record_open() - Begin a record
  * @name: Of the file, which is overwritten
  * @interval: Seconds
+ *
+ * Return: STATUS_OK, or the exit status after a message.
  */
 int record_open(const char *name, double interval)
 {
@@ -276,6 +278,8 @@ static void add_reads(struct json_object *json)
  * @seconds: How long it was
  * @rows: What top shows
  * @nr: How many
+ *
+ * Return: STATUS_OK, or the exit status after a message.
  */
 int record_rows(double seconds, const struct row *rows, unsigned int nr)
 {

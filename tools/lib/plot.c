@@ -42,6 +42,8 @@ const char *plot_text(const char *text, char *buf, size_t len)
  * plot_open() - Make a folder for pictures, if it is not there
  * @plot: Out
  * @dir: The folder
+ *
+ * Return: 0, or -errno.
  */
 int plot_open(struct plot *plot, const char *dir)
 {
@@ -93,6 +95,8 @@ static int close_both(struct picture *pic)
  * @title: What is above it
  * @x: What the horizontal axis is
  * @y: What the vertical axis is
+ *
+ * Return: 0, or -errno.
  */
 int picture_begin(struct plot *plot, struct picture *pic, const char *name,
 		  const char *title, const char *x, const char *y)
@@ -130,6 +134,8 @@ int picture_begin(struct plot *plot, struct picture *pic, const char *name,
  * picture_end() - End a picture
  * @pic: The picture
  * @fmt: Its plot command, as for printf; not used when it has no rows
+ *
+ * Return: 0, or -errno.
  */
 int picture_end(struct picture *pic, const char *fmt, ...)
 {
@@ -244,6 +250,8 @@ static bool cell_is_good(const struct plot_cell *c)
  *
  * IOVA that no cell is in is left out. The colour is how much of a cell became dirty
  * each second.
+ *
+ * Return: 0, or -errno.
  */
 int plot_heat(struct plot *plot, const char *name, const char *title,
 	      const struct plot_cell *cells, size_t nr)
@@ -295,6 +303,8 @@ out_free:
  * @unit: Of the values
  * @bars: The bars, from the top
  * @nr: How many; their sum is shown, too
+ *
+ * Return: 0, or -errno.
  */
 int plot_bars(struct plot *plot, const char *name, const char *title, const char *unit,
 	      const struct plot_bar *bars, size_t nr)

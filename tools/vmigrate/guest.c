@@ -142,6 +142,8 @@ void guest_fill(struct guest *g, u64 seed)
 /**
  * guest_pages() - How many pages RAM has
  * @g: The guest
+ *
+ * Return: How many, in all slots.
  */
 u64 guest_pages(const struct guest *g)
 {
@@ -174,6 +176,8 @@ u8 *guest_at(const struct guest *g, u64 iova, u64 length)
  * guest_page_iova() - IOVA of a page
  * @g: The guest
  * @page: Its number in the whole RAM
+ *
+ * Return: The IOVA of its first byte.
  */
 u64 guest_page_iova(const struct guest *g, u64 page)
 {
@@ -193,6 +197,8 @@ u64 guest_page_iova(const struct guest *g, u64 page)
  *
  * Every step is a bijection of the sum and of the word, so two pages that
  * differ in one word never have the same checksum.
+ *
+ * Return: The checksum.
  */
 u64 sum64(u64 sum, const void *data, size_t length)
 {

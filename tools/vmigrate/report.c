@@ -192,6 +192,8 @@ void report_pass(const struct report *r, const struct pass *p)
 /**
  * report_reason() - Why the devices were stopped, in words
  * @reason: enum reason
+ *
+ * Return: A constant string.
  */
 const char *report_reason(enum reason reason)
 {
@@ -251,6 +253,8 @@ static void print_device(const struct vmm *vmm, u32 id, u64 writes, u64 refused)
 /**
  * report_phase() - A phase in words
  * @phase: Which
+ *
+ * Return: A constant string.
  */
 const char *report_phase(enum phase phase)
 {
