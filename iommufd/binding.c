@@ -508,8 +508,8 @@ void dirty_log_close(struct dirty_log *log)
 }
 
 /**
- * dirty_logs_detach() - A tracker is destroyed, or starts again: the bindings that it
- *	had let go of the IOAS
+ * dirty_logs_detach() - A tracker is destroyed, or starts again: its bindings forget
+ *	the IOAS
  * @store: The tracker's store, dead; its bindings are ending
  */
 void dirty_logs_detach(struct dirty_store *store)
@@ -530,7 +530,7 @@ void dirty_logs_detach(struct dirty_store *store)
 		}
 		mutex_unlock(&store->lock);
 		if (log) {
-			dirty_test_delay("let_go");
+			dirty_test_delay("logs_detach");
 			mutex_lock(&log->binding.iopt_lock);
 			/* Another tracker, of this IOAS too, may have it by now */
 			if (READ_ONCE(log->binding.store) == store)

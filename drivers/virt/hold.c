@@ -18,7 +18,7 @@
 /**
  * struct hold - A point
  * @key: What the call that is to wait has to do with; 0 for none
- * @round: Changed to let go on what waits
+ * @round: Changed to release what waits
  * @waiting: Calls that wait
  */
 struct hold {
@@ -48,7 +48,7 @@ void virt_hold_wait(enum virt_hold_point point, unsigned long first,
 	if (likely(!key) || key < first || key > last)
 		return;
 	round = READ_ONCE(hold->round);
-	/* Orders the two: who lets go changes @round after @key. */
+	/* Orders the two: a release changes @round after @key. */
 	if (cmpxchg(&hold->key, key, 0) != key)
 		return;
 	atomic_inc(&hold->waiting);

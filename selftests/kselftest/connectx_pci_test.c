@@ -290,7 +290,7 @@ TEST_F(pci, modules_under_use)
 	EXPECT_EQ(-EWOULDBLOCK, unload("mlx5_core"));
 	EXPECT_EQ(0, pair_sound(&p));
 
-	/* Closed, but bound: the drivers let go */
+	/* Closed, but bound: the drivers release them */
 	vf_close(&p.src);
 	vf_close(&p.dst);
 	EXPECT_EQ(0, unload("mlx5_vfio_pci"));

@@ -42,7 +42,7 @@ static int moved_while_stopping(FIXTURE_DATA(serve) *self)
 		return -1;
 	self->hwpt[LOG_2] = self->hwpt[LOG];
 	self->hwpt[LOG] = first;
-	if (delay_at("let_go", 4000000) || call_begin(&off, set_off, self))
+	if (delay_at("logs_detach", 4000000) || call_begin(&off, set_off, self))
 		return -1;
 	usleep(100000);
 	if (virt_set("hold_track", "0"))

@@ -274,7 +274,7 @@ static void after_reset(struct virt_vfio_device *vv)
 	end_stream(vv);
 }
 
-/* A reset that came while state_lock was held is acted upon when it is let go. */
+/* A reset that came while state_lock was held is acted upon when that is released. */
 static void state_unlock(struct virt_vfio_device *vv)
 {
 	for (;;) {
