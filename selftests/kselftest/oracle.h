@@ -57,7 +57,7 @@ struct oracle_event {
  * @start_ns: When START had returned
  * @events: READs and UNMAPs; oracle_check() puts them in order of @begin_ns
  * @nr_events: How many
- * @recs: Writes by devices that the platform does not know
+ * @recs: Writes by devices that the platform does not know, and collected ones
  * @nr_recs: How many
  * @writes: Pages of records checked
  * @reported: Pages reported, by all READs
@@ -145,6 +145,7 @@ int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
 		       unsigned int kill_us);
 int oracle_loop_begin(struct oracle_loop *l);
 int oracle_loop_end(struct oracle *o, struct oracle_loop *l);
+int oracle_collect(struct oracle *o);
 int oracle_wrote(struct oracle *o, const struct virt_truth_rec *recs,
 		 unsigned int nr_recs);
 int oracle_check(struct oracle *o);
