@@ -18,11 +18,9 @@
 #include "cmd.h"
 #include "device.h"
 
-/* Zeroed, since firmware could say that it has written more than it has. */
-#define GFP_PAGES	(GFP_KERNEL_ACCOUNT | __GFP_ZERO)
 /* Contiguous pages: those at hand, and nothing is done to make some. */
-#define GFP_RUN		((GFP_PAGES | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC) & \
-			 ~__GFP_RECLAIM)
+#define GFP_RUN		((GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN |	\
+			  __GFP_NOMEMALLOC) & ~__GFP_RECLAIM)
 #define RUN_ORDER	get_order(SZ_2M)
 
 /**
@@ -56,22 +54,24 @@ struct mlx5vf_buffer *mlx5vf_buffer_alloc(size_t size, enum dma_data_direction d
  * Get @n pages, or some of them; returns how many. They are contiguous if possible:
  * what is charged to a cgroup costs as much for one page as for a run, and longer
  * pieces are copied faster. @order: of the longest run to try, lowered if there is none.
+ * @zero: __GFP_ZERO, or 0
  */
-static unsigned int get_pages(struct page **pages, unsigned int n, unsigned int *order)
+static unsigned int get_pages(struct page **pages, unsigned int n, unsigned int *order,
+			      gfp_t zero)
 {
 	struct page *page = NULL;
 	unsigned int i;
 
 	*order = min_t(unsigned int, *order, ilog2(n));
 	while (*order) {
-		page = alloc_pages(GFP_RUN, *order);
+		page = alloc_pages(GFP_RUN | zero, *order);
 		if (page)
 			break;
 		--*order;
 	}
 	/* Of what is charged, this gives one page at a time. */
 	if (!page)
-		return alloc_pages_bulk(GFP_PAGES, n, pages);
+		return alloc_pages_bulk(GFP_KERNEL_ACCOUNT | zero, n, pages);
 	split_page(page, *order);
 	for (i = 0; i < 1U << *order; i++)
 		pages[i] = page + i;
@@ -89,6 +89,8 @@ int mlx5vf_buffer_grow(struct mlx5vf_buffer *buf, size_t size)
 {
 	unsigned int want = PAGE_ALIGN(size) >> PAGE_SHIFT;
 	unsigned int order = RUN_ORDER;
+	/* Firmware could say that it has written more than it has. */
+	gfp_t zero = buf->dir == DMA_FROM_DEVICE ? __GFP_ZERO : 0;
 
 	if (want > buf->max_pages || (want > buf->npages && buf->mapped))
 		return -EINVAL;
@@ -98,7 +100,7 @@ int mlx5vf_buffer_grow(struct mlx5vf_buffer *buf, size_t size)
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		n = get_pages(buf->pages + buf->npages, n, &order);
+		n = get_pages(buf->pages + buf->npages, n, &order, zero);
 		if (!n)
 			return -ENOMEM;
 		buf->npages += n;
