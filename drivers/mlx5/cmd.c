@@ -284,30 +284,19 @@ int mlx5vf_cmd_wait_abandoned(struct mlx5vf_device *mv)
 	return left ? -EINTR : -EBUSY;
 }
 
-/*
- * Give it, wait, and drop the reference; *@left has it if it is still under way. Its
- * owner gets a result also if it could not be given.
- */
-static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen,
-				     struct mlx5vf_cmd **left)
+/* Give it, and wait; it is abandoned if there is no answer. */
+static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen)
 {
 	struct mlx5vf_result result;
 	int ret;
 
-	*left = NULL;
 	result = mlx5vf_cmd_give(cmd, in, inlen);
-	if (!result.err) {
-		ret = mlx5vf_cmd_wait(cmd);
-		if (ret && mlx5vf_cmd_abandon(cmd)) {
-			*left = cmd;
-			return (struct mlx5vf_result){ .outcome = MLX5VF_UNKNOWN, .err = ret };
-		}
-		result = mlx5vf_cmd_result(cmd);
-	} else if (cmd->done) {
-		cmd->done(cmd->owner);
-	}
-	mlx5vf_cmd_put(cmd);
-	return result;
+	if (result.err)
+		return result;
+	ret = mlx5vf_cmd_wait(cmd);
+	if (ret && mlx5vf_cmd_abandon(cmd))
+		return (struct mlx5vf_result){ .outcome = MLX5VF_UNKNOWN, .err = ret };
+	return mlx5vf_cmd_result(cmd);
 }
 
 /**
@@ -325,18 +314,15 @@ static struct mlx5vf_result cmd_exec(struct mlx5vf_cmd *cmd, void *in, int inlen
 struct mlx5vf_result mlx5vf_exec(struct mlx5vf_device *mv, const char *what, void *in,
 				 int inlen, void *out, int outlen)
 {
-	struct mlx5vf_cmd *cmd, *left;
 	struct mlx5vf_result result;
+	struct mlx5vf_cmd *cmd;
 
 	cmd = mlx5vf_cmd_alloc(mv, what, outlen);
 	if (!cmd)
 		return (struct mlx5vf_result){ .outcome = MLX5VF_NOT_GIVEN, .err = -ENOMEM };
-	/* For the answer, also when there was none. */
-	refcount_inc(&cmd->refs);
-	result = cmd_exec(cmd, in, inlen, &left);
+	result = cmd_exec(cmd, in, inlen);
 	if (!result.err && out)
 		memcpy(out, cmd->out, outlen);
-	mlx5vf_cmd_put(left);
 	mlx5vf_cmd_put(cmd);
 	return result;
 }
@@ -485,22 +471,24 @@ int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 }
 
 /**
- * mlx5vf_cmd_load() - Give the VF the state of an image
+ * mlx5vf_cmd_load() - Have the firmware give the VF the state of an image
  * @mv: The VF; attached, state_lock held
  * @mkey: Of the buffer with the image
  * @length: Of the image, in bytes
- * @done: Called once: when it was answered, possibly in an interrupt, or could not be
- *	given
+ * @done: Called when it was answered, possibly in an interrupt
  * @owner: For @done
- * @left: Set to the command if it is still under way, abandoned, and reads the buffer
+ * @given: Set to the command, with a reference of the caller's, if it is under way now
  *
- * Return: What became of it; unless it was done, the VF's state is undefined.
+ * Unless it is then answered with success, the VF's state is undefined.
+ *
+ * Return: MLX5VF_DONE if it is under way now, or MLX5VF_NOT_GIVEN.
  */
 struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length,
 				     void (*done)(void *owner), void *owner,
-				     struct mlx5vf_cmd **left)
+				     struct mlx5vf_cmd **given)
 {
 	u32 in[MLX5_ST_SZ_DW(load_vhca_state_in)] = {};
+	struct mlx5vf_result result;
 	struct mlx5vf_cmd *cmd;
 
 	lockdep_assert_held(&mv->state_lock);
@@ -509,11 +497,14 @@ struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t 
 	MLX5_SET(load_vhca_state_in, in, mkey, mkey);
 	MLX5_SET(load_vhca_state_in, in, size, length);
 	cmd = mlx5vf_cmd_alloc(mv, "LOAD_VHCA_STATE", MLX5_ST_SZ_BYTES(load_vhca_state_out));
-	if (!cmd) {
-		done(owner);
+	if (!cmd)
 		return (struct mlx5vf_result){ .outcome = MLX5VF_NOT_GIVEN, .err = -ENOMEM };
-	}
 	cmd->done = done;
 	cmd->owner = owner;
-	return cmd_exec(cmd, in, sizeof(in), left);
+	result = mlx5vf_cmd_give(cmd, in, sizeof(in));
+	if (result.err)
+		mlx5vf_cmd_put(cmd);
+	else
+		*given = cmd;
+	return result;
 }

@@ -139,6 +139,6 @@ int mlx5vf_cmd_query_state(struct mlx5vf_device *mv, bool incremental,
 			   struct mlx5vf_size *size);
 struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t length,
 				     void (*done)(void *owner), void *owner,
-				     struct mlx5vf_cmd **left);
+				     struct mlx5vf_cmd **given);
 
 #endif

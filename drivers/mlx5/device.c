@@ -109,6 +109,22 @@ void mlx5vf_session_end(struct mlx5vf_device *mv)
 	mlx5vf_session_put(s);
 }
 
+/**
+ * mlx5vf_session_wait() - Wait for a LOAD that is under way
+ * @mv: The VF; state_lock held
+ *
+ * A SAVE is not waited for.
+ *
+ * Return: 0; -EBUSY if killed or it takes too long, and it is still under way.
+ */
+int mlx5vf_session_wait(struct mlx5vf_device *mv)
+{
+	struct mlx5vf_session *s = mv->session;
+
+	lockdep_assert_held(&mv->state_lock);
+	return s && s->ops->wait && s->ops->wait(s) ? -EBUSY : 0;
+}
+
 /* ---- The lock, and resets ---- */
 
 static void after_reset(struct mlx5vf_device *mv)
@@ -263,7 +279,8 @@ static int resume_both(struct mlx5vf_device *mv)
  * mlx5vf_pf_ready() - Can commands of the migration states be given now?
  * @mv: The VF; state_lock held
  *
- * Waits for commands under way that were abandoned, killable and with a limit.
+ * Waits for commands under way that were abandoned, and for a LOAD, killable and with
+ * a limit.
  *
  * Return: 0; -ENOTCONN if the PF is down; -EBUSY if firmware does not answer an
  * earlier command; -EINTR if killed; or an error from finding the VF again, or from
@@ -279,6 +296,8 @@ int mlx5vf_pf_ready(struct mlx5vf_device *mv)
 		return -ENOTCONN;
 	}
 	ret = mlx5vf_cmd_wait_abandoned(mv);
+	if (!ret)
+		ret = mlx5vf_session_wait(mv);
 	if (ret)
 		return ret;
 	if (!mv->vhca_known) {

@@ -43,6 +43,8 @@ enum {
  * struct mlx5vf_session_ops - What differs between saving and loading
  * @end: The session ends: readers and writers fail from now on. Gives no command,
  *	waits for nothing. Under state_lock.
+ * @wait: Wait for a command under way that no other may overtake, killable and with a
+ *	limit; NULL if there is none such. Under state_lock.
  * @release: Destroy what firmware knows of. Under state_lock, after @end, when no
  *	command of the session is under way.
  * @is_busy: Is a command of the session under way? Under state_lock.
@@ -50,6 +52,7 @@ enum {
  */
 struct mlx5vf_session_ops {
 	void (*end)(struct mlx5vf_session *s);
+	int (*wait)(struct mlx5vf_session *s);
 	void (*release)(struct mlx5vf_session *s);
 	bool (*is_busy)(struct mlx5vf_session *s);
 	void (*free)(struct mlx5vf_session *s);
@@ -148,6 +151,7 @@ static inline struct device *mlx5vf_dev(struct mlx5vf_device *mv)
 void mlx5vf_device_init(struct mlx5vf_device *mv);
 int mlx5vf_state_lock(struct mlx5vf_device *mv);
 void mlx5vf_state_unlock(struct mlx5vf_device *mv);
+int mlx5vf_session_wait(struct mlx5vf_device *mv);
 int mlx5vf_pf_ready(struct mlx5vf_device *mv);
 void mlx5vf_resume_stray(struct mlx5vf_device *mv);
 void mlx5vf_opened(struct mlx5vf_device *mv);

@@ -5,6 +5,9 @@
  * if the stream has checksums, only after those were right. Anything wrong ends the
  * session for good, and RESUMING can then be left through ERROR and a reset only.
  *
+ * In a stream with checksums the firmware loads one image while the next one arrives:
+ * write() gives a LOAD, and acts upon its answer before it gives the next, or at END.
+ *
  * A header makes us allocate nothing but a bounded reserve; memory for an image
  * is allocated as its bytes arrive.
  */
@@ -29,19 +32,23 @@ MODULE_PARM_DESC(require_checked_streams, "Refuse migration data without checksu
 
 /* The most that is made ready because a stream says that it will be needed. */
 #define MAX_PREPARE	SZ_64M
+/* A larger image is loaded before memory for the next one is allocated. */
+#define MAX_BEHIND	SZ_64M
 
 /**
  * struct mlx5vf_loader - The session
  * @base: What all sessions have
  * @write_lock: One write() at a time; taken before state_lock, and not by what
- *	ends the session. Protects the rest; @buf is changed with state_lock held too.
+ *	ends the session. Protects the rest; @buf and @other are changed with
+ *	state_lock held too.
  * @head: Header of the current record
  * @head_got: Bytes of it that were written
  * @content: What is to be done with what follows it
  * @small: What follows it, if it is kept
  * @data_got: Bytes of what follows that were written
- * @buf: For the image; mapped only while it is loaded
- * @cmd: A LOAD that is still under way, abandoned; under state_lock
+ * @buf: For the image that arrives, or NULL; mapped since it was first loaded
+ * @other: Memory of the image before, or NULL; firmware reads it while @cmd is under way
+ * @cmd: The LOAD of which the answer was not acted upon, or NULL; under state_lock
  * @stored: Bytes of an image that is complete and was not loaded
  * @stream: The place
  * @records: Number of records so far
@@ -60,6 +67,7 @@ struct mlx5vf_loader {
 	u8 small[MLX5VF_SMALL] __aligned(8);
 	u64 data_got;
 	struct mlx5vf_buffer *buf;
+	struct mlx5vf_buffer *other;
 	struct mlx5vf_cmd *cmd;
 	size_t stored;
 	struct mlx5vf_stream stream;
@@ -97,32 +105,73 @@ static void loader_answered(void *owner)
 		mlx5vf_session_put(&l->base);
 }
 
-static int load_image(struct mlx5vf_loader *l, size_t length)
+/* Wait for the LOAD that is under way, and act upon its answer. */
+static int loader_settle(struct mlx5vf_loader *l)
 {
 	struct mlx5vf_device *mv = l->base.mv;
 	struct mlx5vf_result result;
 	int ret;
 
-	ret = mlx5vf_state_lock(mv);
-	if (ret)
+	lockdep_assert_held(&mv->state_lock);
+	if (!l->cmd)
+		return 0;
+	ret = mlx5vf_cmd_wait(l->cmd);
+	if (ret && mlx5vf_cmd_abandon(l->cmd)) {
+		/* While it is being read, the buffer stays. */
+		mv->unsure = true;
 		return ret;
-	ret = l->base.dead ? -ENODEV : mlx5vf_pf_ready(mv);
-	if (ret)
-		goto unlock;
-	if (!l->buf->mapped)
+	}
+	result = mlx5vf_cmd_result(l->cmd);
+	if (result.outcome == MLX5VF_UNKNOWN)
+		mv->unsure = true;
+	mlx5vf_cmd_put(l->cmd);
+	l->cmd = NULL;
+	mlx5vf_buffer_for_cpu(mv, l->other);
+	return result.err;
+}
+
+/* Give the LOAD of an image; none is under way. */
+static int loader_issue(struct mlx5vf_loader *l, size_t length)
+{
+	struct mlx5vf_device *mv = l->base.mv;
+	struct mlx5vf_result result;
+	int ret;
+
+	ret = mlx5vf_pf_ready(mv);
+	if (!ret && !l->buf->mapped)
 		ret = mlx5vf_buffer_map(mv, l->buf, l->base.pd);
 	if (ret)
-		goto unlock;
+		return ret;
 	mlx5vf_buffer_for_device(mv, l->buf);
 	kref_get(&l->base.ref);
 	result = mlx5vf_cmd_load(mv, l->buf->mkey, length, loader_answered, l, &l->cmd);
-	ret = result.err;
-	if (result.outcome == MLX5VF_UNKNOWN)
-		mv->unsure = true;
-	/* While it is being read, the buffer stays. */
-	if (!l->cmd)
+	if (result.err) {
+		mlx5vf_session_put(&l->base);
 		mlx5vf_buffer_for_cpu(mv, l->buf);
-unlock:
+		return result.err;
+	}
+	swap(l->buf, l->other);
+	return 0;
+}
+
+/* Load the image, after the one before; or only wait for that one if there is none. */
+static int load_image(struct mlx5vf_loader *l, size_t length)
+{
+	struct mlx5vf_device *mv = l->base.mv;
+	int ret;
+
+	ret = mlx5vf_state_lock(mv);
+	if (ret)
+		return ret;
+	ret = l->base.dead ? -ENODEV : loader_settle(l);
+	if (!ret && length)
+		ret = loader_issue(l, length);
+	if (!ret && (!l->stream.checked || length > MAX_BEHIND)) {
+		ret = loader_settle(l);
+		/* Nothing reads it any more, and the next image may need as much. */
+		if (!l->cmd)
+			swap(l->buf, l->other);
+	}
 	mlx5vf_state_unlock(mv);
 	return ret;
 }
@@ -183,8 +232,11 @@ static int take_small(struct mlx5vf_loader *l, const char **why)
 		l->stored = 0;
 		return ret;
 	case MLX5VF_TAG_END:
-		WRITE_ONCE(l->complete, true);
-		return 0;
+		*why = "the image cannot be loaded";
+		ret = load_image(l, 0);
+		if (!ret)
+			WRITE_ONCE(l->complete, true);
+		return ret;
 	default:
 		return 0;
 	}
@@ -385,6 +437,17 @@ static const struct file_operations loader_fops = {
 
 static void loader_end(struct mlx5vf_session *base)
 {
+	struct mlx5vf_loader *l = to_loader(base);
+
+	if (l->cmd)
+		mlx5vf_cmd_abandon(l->cmd);
+}
+
+static int loader_wait(struct mlx5vf_session *base)
+{
+	struct mlx5vf_loader *l = to_loader(base);
+
+	return l->cmd ? mlx5vf_cmd_wait(l->cmd) : 0;
 }
 
 static bool loader_is_busy(struct mlx5vf_session *base)
@@ -401,6 +464,8 @@ static void loader_release(struct mlx5vf_session *base)
 
 	if (l->buf)
 		mlx5vf_buffer_unmap(base->mv, l->buf);
+	if (l->other)
+		mlx5vf_buffer_unmap(base->mv, l->other);
 	mlx5_core_dealloc_pd(base->mv->mdev, base->pd);
 }
 
@@ -410,12 +475,14 @@ static void loader_free(struct mlx5vf_session *base)
 
 	mlx5vf_cmd_put(l->cmd);
 	mlx5vf_buffer_put(l->buf);
+	mlx5vf_buffer_put(l->other);
 	pci_dev_put(base->mv->core.pdev);
 	kfree(l);
 }
 
 static const struct mlx5vf_session_ops loader_ops = {
 	.end = loader_end,
+	.wait = loader_wait,
 	.release = loader_release,
 	.is_busy = loader_is_busy,
 	.free = loader_free,

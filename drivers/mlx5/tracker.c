@@ -348,14 +348,16 @@ static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u6
 			   u64 last)
 {
 	bool serialize = READ_ONCE(serialize_reports);
-	int ret;
+	int ret = 0;
 
 	if (serialize) {
 		ret = mlx5vf_state_lock(mv);
 		if (ret)
 			return ret;
+		ret = mlx5vf_session_wait(mv);
 	}
-	ret = tracker_enter(&mv->tracker, log);
+	if (!ret)
+		ret = tracker_enter(&mv->tracker, log);
 	if (!ret) {
 		ret = mlx5vf_log_collect(*log, first, last);
 		tracker_leave(mv);
@@ -378,8 +380,8 @@ static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u6
  * Can be killed, and waits no longer than report_timeout_ms for each message.
  *
  * Return: 0; -EINVAL if it was not started, or a bad range; -ENOTCONN if the PF is
- * down; -EIO if the log is broken, and pages may be missing: stop it and start it
- * again.
+ * down; -EBUSY if the firmware does not answer a LOAD; -EIO if the log is broken, and
+ * pages may be missing: stop it and start it again.
  */
 int mlx5vf_tracker_harvest(struct mlx5vf_device *mv, unsigned long iova,
 			   unsigned long length, struct iova_bitmap *bitmap)

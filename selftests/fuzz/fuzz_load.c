@@ -43,8 +43,16 @@ static unsigned int nr_images, loaded;
 
 /* What is live. */
 static int pds, buffers, mappings;
-static struct mlx5vf_buffer *mapped_last;
+/* By their keys: one is loaded while the next one is filled. */
+#define MKEYS			2
+static struct mlx5vf_buffer *mapped[MKEYS];
 static bool starved, unready;
+
+/* The LOAD that is under way, and its buffer with the image. */
+static struct mlx5vf_cmd load;
+static struct mlx5vf_buffer *load_buf;
+static size_t load_length;
+static bool load_given, load_answered;
 
 /* ---- What load.c calls ----------------------------------------------------- */
 
@@ -125,18 +133,6 @@ void mlx5vf_session_end(struct mlx5vf_device *mv)
 	mlx5vf_session_put(s);
 }
 
-bool mlx5vf_cmd_is_answered(struct mlx5vf_cmd *cmd)
-{
-	(void)cmd;
-	return true;
-}
-
-void mlx5vf_cmd_put(struct mlx5vf_cmd *cmd)
-{
-	if (cmd)
-		fuzz_bug("a command that was waited for is kept");
-}
-
 struct mlx5vf_buffer *mlx5vf_buffer_alloc(size_t size, enum dma_data_direction dir)
 {
 	struct mlx5vf_buffer *buf;
@@ -200,7 +196,11 @@ int mlx5vf_buffer_map(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf, u32 p
 	if (starved && rnd_chance(10))
 		return -EIO;
 	buf->mapped = true;
-	mapped_last = buf;
+	for (buf->mkey = 0; buf->mkey < MKEYS && mapped[buf->mkey]; buf->mkey++)
+		;
+	if (buf->mkey == MKEYS)
+		fuzz_bug("a third buffer is mapped");
+	mapped[buf->mkey] = buf;
 	mappings++;
 	return 0;
 }
@@ -208,7 +208,12 @@ int mlx5vf_buffer_map(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf, u32 p
 void mlx5vf_buffer_unmap(struct mlx5vf_device *mv, struct mlx5vf_buffer *buf)
 {
 	lockdep_assert_held(&mv->state_lock);
-	mappings -= buf->mapped;
+	if (!buf->mapped)
+		return;
+	if (load_given && !load_answered && load_buf == buf)
+		fuzz_bug("an image is unmapped while it is loaded");
+	mappings--;
+	mapped[buf->mkey] = NULL;
 	buf->mapped = false;
 }
 
@@ -249,37 +254,87 @@ static bool errors_cancel(struct mlx5vf_buffer *buf, size_t n)
 	return !(sum[0] | sum[1] | sum[2] | sum[3]);
 }
 
-/* Firmware gets an image. */
+/* Firmware is given an image, and reads it later. */
 struct mlx5vf_result mlx5vf_cmd_load(struct mlx5vf_device *mv, u32 mkey, size_t n,
 				     void (*done)(void *owner), void *owner,
-				     struct mlx5vf_cmd **left)
+				     struct mlx5vf_cmd **given)
 {
-	struct mlx5vf_buffer *buf = mapped_last;
-	size_t at;
+	struct mlx5vf_buffer *buf = mkey < MKEYS ? mapped[mkey] : NULL;
 
 	lockdep_assert_held(&mv->state_lock);
-	(void)mkey;
-	*left = NULL;
-	if (!buf->mapped || !n || n > mlx5vf_buffer_size(buf))
-		fuzz_bug("%zu bytes are loaded from %zu", n, mlx5vf_buffer_size(buf));
-	if (starved && rnd_chance(3)) {
-		done(owner);
+	if (load_given)
+		fuzz_bug("two images are loaded at once");
+	if (!buf || !n || n > mlx5vf_buffer_size(buf))
+		fuzz_bug("%zu bytes are loaded through key %u", n, mkey);
+	if (starved && rnd_chance(3))
 		return failed(MLX5VF_NOT_GIVEN, -ENOMEM);
-	}
 	if (!forged && (loaded == nr_images || image_length[loaded] != n))
 		fuzz_bug("image %u is not %zu bytes long", loaded, n);
-	for (at = 0; at < n && !forged; at++) {
-		size_t left_over = n - at;
-		unsigned char *byte = mlx5vf_buffer_at(buf, at, &left_over);
+	load.done = done;
+	load.owner = owner;
+	load_buf = buf;
+	load_length = n;
+	load_given = true;
+	load_answered = false;
+	*given = &load;
+	return (struct mlx5vf_result){};
+}
 
-		if (*byte != stream[image_at[loaded] + at] && !errors_cancel(buf, n))
+/* Firmware reads the image, and answers. */
+static void answer(void)
+{
+	size_t at;
+
+	if (load_answered)
+		return;
+	for (at = 0; at < load_length && !forged; at++) {
+		size_t left_over = load_length - at;
+		unsigned char *byte = mlx5vf_buffer_at(load_buf, at, &left_over);
+
+		if (*byte != stream[image_at[loaded] + at] && !errors_cancel(load_buf, load_length))
 			fuzz_bug("byte %zu of image %u is wrong", at, loaded);
 	}
-	done(owner);
+	load_answered = true;
+	load.done(load.owner);
+}
+
+int mlx5vf_cmd_wait(struct mlx5vf_cmd *cmd)
+{
+	(void)cmd;
+	answer();
+	return 0;
+}
+
+/* Of a session that ends; it is released after the answer. */
+bool mlx5vf_cmd_abandon(struct mlx5vf_cmd *cmd)
+{
+	(void)cmd;
+	answer();
+	return false;
+}
+
+bool mlx5vf_cmd_is_answered(struct mlx5vf_cmd *cmd)
+{
+	(void)cmd;
+	return load_answered;
+}
+
+struct mlx5vf_result mlx5vf_cmd_result(struct mlx5vf_cmd *cmd)
+{
+	(void)cmd;
 	if (starved && rnd_chance(5))
 		return failed(MLX5VF_REFUSED, -EIO);
 	loaded++;
 	return (struct mlx5vf_result){};
+}
+
+void mlx5vf_cmd_put(struct mlx5vf_cmd *cmd)
+{
+	if (!cmd)
+		return;
+	if (!load_answered)
+		fuzz_bug("a command under way is forgotten");
+	load_given = false;
 }
 
 struct file *anon_inode_getfile(const char *name, const struct file_operations *fops,

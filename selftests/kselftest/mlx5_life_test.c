@@ -282,6 +282,116 @@ TEST_F(life, command_register_during_load)
 	EXPECT_TRUE(pair_moves(&p->dst));
 }
 
+/* ---- An image is loaded while the next one arrives ---- */
+
+#define TAG_SUM		0x4d4c5803	/* drivers/mlx5/stream.h */
+
+/* Bytes up to behind the first image and its checksum. */
+static size_t first_image(const struct pair *p)
+{
+	struct { __u64 length; __u32 flags, tag; } head;
+	size_t at = 0;
+
+	do {
+		memcpy(&head, p->stream + at, sizeof(head));
+		at += sizeof(head) + head.length;
+	} while (head.tag != TAG_SUM && at < p->length);
+	return at;
+}
+
+/* One has been written, and the firmware is loading it; the bytes written so far. */
+static size_t load_begins(struct __test_metadata *_metadata, struct pair *p,
+			  const char *fault, int *fd)
+{
+	size_t n = first_image(p);
+	double begin;
+
+	ASSERT_GT(p->length, n);
+	ASSERT_EQ(0, vf_set_state(&p->dst, S(RESUMING), fd));
+	ASSERT_EQ(0, firmware_faults(fault));
+	begin = seconds_now();
+	EXPECT_EQ(0, vf_stream_write(*fd, p->stream, n));
+	EXPECT_GT(1, seconds_now() - begin);
+	return n;
+}
+
+/* What else is asked of the device waits for the LOAD; its end waits for the last. */
+TEST_F(life, load_behind_the_writer)
+{
+	struct pair *p = &self->p;
+	double begin;
+	__u64 size;
+	size_t n;
+	int fd;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+	ASSERT_EQ(0, pair_save(p, true));
+	n = load_begins(_metadata, p, "0x119:late=3000", &fd);
+	begin = seconds_now();
+	EXPECT_EQ(0, vf_data_size(&p->dst, &size));
+	EXPECT_LT(1, seconds_now() - begin);
+	EXPECT_EQ(-ENODATA, vf_set_state(&p->dst, S(STOP), NULL));
+	ASSERT_EQ(0, firmware_faults("0x119:late=2000"));
+	begin = seconds_now();
+	EXPECT_EQ(0, vf_stream_write(fd, p->stream + n, p->length - n));
+	EXPECT_LT(1, seconds_now() - begin);
+	EXPECT_EQ(0, vf_set_state(&p->dst, S(RUNNING), NULL));
+	EXPECT_TRUE(pair_moves(&p->dst));
+	close(fd);
+}
+
+/* The firmware refuses an image of which the write() has returned: the next one fails. */
+TEST_F(life, load_fails_behind_the_writer)
+{
+	struct pair *p = &self->p;
+	size_t n;
+	int fd;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, pair_save(p, true));
+	n = load_begins(_metadata, p, "0x119:fail", &fd);
+	EXPECT_EQ(-EIO, vf_stream_write(fd, p->stream + n, p->length - n));
+	EXPECT_EQ(-EIO, vf_stream_write(fd, p->stream + n, 1));
+	EXPECT_GT(0, vf_set_state(&p->dst, S(STOP), NULL));
+	EXPECT_EQ(S(ERROR), vf_get_state(&p->dst));
+	EXPECT_TRUE(kmsg_says(self->kmsg, p->dst.name, "the image cannot be loaded"));
+	close(fd);
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+/* A reset, and a close, while the firmware loads an image. */
+TEST_F(life, load_that_no_one_waits_for)
+{
+	struct pair *p = &self->p;
+	double begin;
+	size_t n;
+	int fd;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, pair_save(p, true));
+	n = load_begins(_metadata, p, "0x119:late=3000", &fd);
+	begin = seconds_now();
+	EXPECT_EQ(0, vf_reset(&p->dst));
+	EXPECT_GT(1, seconds_now() - begin);
+	EXPECT_EQ(S(RUNNING), vf_get_state(&p->dst));
+	EXPECT_EQ(-ENODEV, vf_stream_write(fd, p->stream + n, 1));
+	close(fd);
+	EXPECT_EQ(0, pair_sound(p));
+
+	ASSERT_EQ(0, vf_reset(&p->src));
+	ASSERT_EQ(0, vf_reset(&p->dst));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, pair_save(p, true));
+	load_begins(_metadata, p, "0x119:late=2000", &fd);
+	begin = seconds_now();
+	vf_close(&p->dst);
+	EXPECT_LT(1, seconds_now() - begin);
+	close(fd);
+	ASSERT_EQ(0, pair_open_vf(p, &p->dst, 2));
+	EXPECT_EQ(0, pair_sound(p));
+}
+
 static void ignore(int sig)
 {
 }
