@@ -4,8 +4,8 @@
 # check.sh: "make check". Our own files must compile without a warning at W=1,
 # be clean under sparse and checkpatch, shell scripts under shellcheck, and
 # each source must name its licence, files must call downward only, be short, and be in
-# one patch of the series, and tests that the documentation names must exist. Everything
-# is checked before it fails.
+# one patch of the series, and tests and messages that the documentation names must exist.
+# Everything is checked before it fails.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -200,6 +200,16 @@ while IFS=: read -r program name; do
 		complain "pitfalls.rst names $program${name:+:$name}, which selftests/$file has not"
 done < <(grep -oE "$quoted" Documentation/pitfalls.rst | tr -d '\`' | grep -E '[:/]|_test$' | sort -u)
 [ $named_tests -gt 0 ] || complain "Documentation/pitfalls.rst names no test"
+
+# ---- README ------------------------------------------------------------------
+
+say "check: the messages that README.md quotes ..."
+"$TOP/build-aux/messages-check.sh" || complain "README.md, \"Troubleshooting\""
+# Control: with another word in one it must complain.
+sed '/^| `iommufd: not loaded/s/was built without/is built without/' README.md >"$BUILD/readme.md"
+! "$TOP/build-aux/messages-check.sh" "$BUILD/readme.md" >/dev/null 2>&1 ||
+	complain "a message that nothing prints is not noticed"
+rm -f "$BUILD/readme.md"
 
 [ $bad = 0 ] || die "check failed"
 say "check: ${#sources[@]} sources, ${#hooks[@]} hooks, ${#scripts[@]} scripts are clean"
