@@ -9,7 +9,7 @@
 #include "../lib/truth.h"
 #include "oracle.h"
 
-#define BATCH 4096
+#define BATCH 4096	/* records of ground truth that are read at a time */
 
 static int earlier(const void *a, const void *b)
 {
