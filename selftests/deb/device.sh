@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# device.sh: a device of the VM that vfio-pci takes, and whose modules are loaded. Sourced by
-# the scripts that run in the VM.
+# device.sh: a device of the VM that vfio-pci takes, whose modules are loaded, and how they are
+# removed. Sourced by the scripts that run in the VM.
 edu=$(basename "$(grep -l 0x11e8 /sys/bus/pci/devices/*/device | head -n 1 | xargs dirname)")
 
 # Is this module loaded, and of ours?
@@ -28,4 +28,11 @@ bind_edu()
 bound()
 {
 	[ "$(basename "$(readlink "/sys/bus/pci/devices/$edu/driver")")" = vfio-pci ]
+}
+
+# purge PACKAGE: without apt's terminal, on which each line ends with a carriage return that
+# would be part of a command in a message
+purge()
+{
+	apt-get -q -y -o Dpkg::Use-Pty=0 purge "$1"
 }

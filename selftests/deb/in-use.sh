@@ -72,7 +72,7 @@ tail -n 3 /tmp/demo | sed 's/^/# /'
 vmigrate --demo --tracker off >/tmp/off 2>&1
 [ $? = 1 ]
 ok "control: without the tracker its verdict fails" $?
-apt-get -q -y purge iommufd-dirty-virt-dkms >/tmp/virt 2>&1 && [ ! -d /sys/module/iommufd_virt ] &&
+purge iommufd-dirty-virt-dkms >/tmp/virt 2>&1 && [ ! -d /sys/module/iommufd_virt ] &&
 	[ -z "$(find /lib/modules -name "iommufd-virt*")" ]
 ok "the virtual platform is purged, unloaded and gone" $?
 
@@ -114,7 +114,7 @@ modprobe vfio_iommu_type1
 bind_edu
 bound && is_ours vfio_pci
 ok "(a device is bound before the removal)" $?
-apt-get -q -y purge iommufd-dirty-dkms >/tmp/purge 2>&1
+purge iommufd-dirty-dkms >/tmp/purge 2>&1
 ok "iommufd-dirty-dkms is purged" $?
 sed 's/^/# /' /tmp/purge | tail -n 12
 is_kernels vfio && is_kernels vfio_pci && [ ! -d /sys/module/iommufd ]

@@ -14,7 +14,7 @@ ok "(a device is bound before the removal)" $?
 sleep 6000 <>/dev/iommu &
 holder=$!
 sleep 1
-apt-get -q -y purge iommufd-dirty-dkms >/tmp/purge 2>&1
+purge iommufd-dirty-dkms >/tmp/purge 2>&1
 ok "iommufd-dirty-dkms is purged while a process has /dev/iommu open" $?
 grep 'iommufd-dirty: in use: iommufd;.*until the next boot' /tmp/purge
 ok "and apt's output says what is in use" $?
