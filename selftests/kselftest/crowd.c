@@ -37,12 +37,7 @@ int crowd_close(struct crowd *c)
 	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
 		rc = parameter_set("iommufd_virt", faults[i], "0") ?: rc;
 	rc = parameter_set("iommufd_virt", "tracker_devices", "0xffff") ?: rc;
-	for (i = 0; i < CROWD; i++) {
-		if (c->dev[i].fd < 0)
-			continue;
-		vdev_stop(&c->dev[i]);
-		vdev_close(&c->dev[i]);
-	}
+	vdevs_close(c->dev, CROWD);
 	testbed_close(&c->b);
 	return rc;
 }

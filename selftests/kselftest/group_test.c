@@ -44,17 +44,10 @@ FIXTURE_SETUP(group)
 
 FIXTURE_TEARDOWN(group)
 {
-	unsigned int i;
-
-	for (i = 0; i < NR; i++) {
-		if (self->dev[i].fd < 0)
-			continue;
-		vdev_stop(&self->dev[i]);
-		vdev_close(&self->dev[i]);
-	}
+	vdevs_close(self->dev, NR);
 	testbed_close(&self->b);
 	oracle_close(&self->o);
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "drop_record", "0"));
+	EXPECT_EQ(0, virt_set("drop_record", "0"));
 	EXPECT_EQ(0, tracker_break("nothing"));
 }
 
@@ -166,7 +159,7 @@ TEST_F(group, come_and_go_with_logs_preferred)
 /* The IOMMU clears the dirty bits, and its driver does not tell. */
 TEST_F(group, control_come_and_go)
 {
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "drop_record", "1"));
+	ASSERT_EQ(0, virt_set("drop_record", "1"));
 	EXPECT_EQ(16, come_and_go(self, IOMMU_DIRTY_POLICY_AUTO));
 }
 

@@ -54,17 +54,10 @@ static int stages_open(struct stages *s)
 
 static int stages_close(struct stages *s)
 {
-	unsigned int i;
-
-	for (i = 0; i < NR; i++) {
-		if (s->dev[i].fd < 0)
-			continue;
-		vdev_stop(&s->dev[i]);
-		vdev_close(&s->dev[i]);
-	}
+	vdevs_close(s->dev, NR);
 	testbed_close(&s->b);
 	oracle_close(&s->o);
-	return parameter_set("iommufd_virt", "drop_record", "0") ?:
+	return virt_set("drop_record", "0") ?:
 	       tracker_break("nothing");
 }
 
@@ -211,7 +204,7 @@ TEST_F(tracked, writes_are_in_the_parent)
 /* The IOMMU clears the dirty bits, and its driver does not tell. */
 TEST_F(tracked, control_not_recorded)
 {
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "drop_record", "1"));
+	ASSERT_EQ(0, virt_set("drop_record", "1"));
 	EXPECT_EQ(10, write_twice(&self->s, variant->device));
 }
 

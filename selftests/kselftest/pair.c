@@ -313,8 +313,7 @@ int pair_sound(struct pair *p)
 /** firmware_faults() - Break firmware commands (connectx_faults), or "" none */
 int firmware_faults(const char *list)
 {
-	return parameter_set("iommufd_virt", "connectx_faults",
-			     *list ? list : "\n");
+	return virt_set("connectx_faults", list);
 }
 
 /** driver_limit() - Set a time limit of the driver, in ms */

@@ -37,20 +37,13 @@ FIXTURE_SETUP(serve)
 
 FIXTURE_TEARDOWN(serve)
 {
-	unsigned int i;
-
 	EXPECT_EQ(0, serve(false));
 	EXPECT_EQ(0, virt_set("lose_track", "0"));
 	EXPECT_EQ(0, virt_set("drop_track", "0"));
 	EXPECT_EQ(0, virt_set("hold_track", "0"));
 	EXPECT_EQ(0, delay_at("", 0));
 	EXPECT_EQ(0, tracker_break("nothing"));
-	for (i = 0; i < NR; i++) {
-		if (self->dev[i].fd < 0)
-			continue;
-		vdev_stop(&self->dev[i]);
-		vdev_close(&self->dev[i]);
-	}
+	vdevs_close(self->dev, NR);
 	testbed_close(&self->b);
 }
 

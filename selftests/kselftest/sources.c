@@ -41,12 +41,7 @@ int sources_close(struct sources *s)
 		rc = virt_set(faults[i], "0") ?: rc;
 	rc = tracker_break("nothing") ?: rc;
 	rc = delay_at("", 0) ?: rc;
-	for (i = 0; i < NR; i++) {
-		if (s->dev[i].fd < 0)
-			continue;
-		vdev_stop(&s->dev[i]);
-		vdev_close(&s->dev[i]);
-	}
+	vdevs_close(s->dev, NR);
 	testbed_close(&s->b);
 	return rc;
 }

@@ -133,6 +133,21 @@ void vdev_close(struct vdev *d)
 }
 
 /**
+ * vdevs_close() - Stop and close those of an array of devices that are open
+ * @dev: The devices
+ * @nr: How many
+ */
+void vdevs_close(struct vdev *dev, unsigned int nr)
+{
+	for (; nr; dev++, nr--) {
+		if (dev->fd < 0)
+			continue;
+		vdev_stop(dev);
+		vdev_close(dev);
+	}
+}
+
+/**
  * vdev_attach() - Attach to an IOAS or an HWPT, or replace what it is attached to
  * @d: The device
  * @pt_id: The IOAS or HWPT
