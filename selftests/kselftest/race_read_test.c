@@ -5,6 +5,7 @@
  * has asked for; and each write is in one of them.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,8 +19,8 @@
 /* So far apart that a log is asked for each by itself */
 #define MAPPINGS 250ull
 #define MAPPING_SIZE (8 * PAGE)
-/* For one report; a READ of all takes 5 seconds */
-#define REPORT_MS "20"
+/* For one report; a READ of all takes 5 seconds, 25 in a slow kernel */
+#define REPORT_MS (getenv("SLOW") ? "100" : "20")
 
 FIXTURE(race_read) {
 	struct crowd c;
@@ -77,7 +78,7 @@ TEST_F(race_read, unmap_beside_long_read)
 	begin = seconds_now();
 	ASSERT_EQ(0, tracker_unmap(c->b.fd, &cmd));
 	TH_LOG("took %.2f s", seconds_now() - begin);
-	EXPECT_GT(1, seconds_now() - begin);
+	EXPECT_FALSE(call_is_done(&all.call, 0));
 	pages = call_end(&all.call);
 	TH_LOG("and the READ beside it %.2f s", seconds_now() - begin);
 	/* Each page in at least one of the two */
@@ -126,7 +127,7 @@ TEST_F(race_read, small_read_beside_long_read)
 	EXPECT_LE(6, pages + call_end(&all.call));
 }
 
-/* INFO and IOAS_MAP ask no device. */
+/* None of them waits for the READ to end. INFO and IOAS_MAP ask no device. */
 TEST_F(race_read, others_beside_long_read)
 {
 	struct crowd *c = &self->c;
@@ -149,7 +150,7 @@ TEST_F(race_read, others_beside_long_read)
 	TH_LOG("%.2f s after attach", seconds_now() - begin);
 	ASSERT_EQ(0, crowd_detach(c, BOTH));
 	TH_LOG("%.2f s after detach", seconds_now() - begin);
-	EXPECT_GT(3, seconds_now() - begin);
+	EXPECT_FALSE(call_is_done(&all.call, 0));
 	EXPECT_EQ(6, call_end(&all.call));
 }
 
