@@ -62,6 +62,7 @@ TEST_F(policy, changes_while_a_device_writes)
 	struct testbed *b = &c->b;
 	unsigned int i, round;
 	long pages;
+	__u64 done = 0;
 
 	ASSERT_EQ(0, crowd_attach(c, BOTH, b->ioas_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
@@ -76,12 +77,15 @@ TEST_F(policy, changes_while_a_device_writes)
 					  IOMMU_DIRTY_SOURCE_IOMMU,
 				  crowd_kind(c, BOTH));
 			/* Sometimes the next change is there before a READ */
-			if ((i + round) % 3)
+			if ((i + round) % 3) {
+				done = vdev_read64(&c->dev[BOTH], VIRT_DMA_DONE);
 				EXPECT_LE(0, copy_dirty(self));
+			}
 			usleep(1000);
 		}
 	}
 	ASSERT_EQ(0, vdev_stop(&c->dev[BOTH]));
+	done = vdev_read64(&c->dev[BOTH], VIRT_DMA_DONE) - done;
 	pages = copy_dirty(self);
 	EXPECT_LT(0, pages);
 	for (i = 0; i < RAM_PAGES; i++)
@@ -89,7 +93,8 @@ TEST_F(policy, changes_while_a_device_writes)
 			break;
 	EXPECT_EQ(RAM_PAGES, i);
 	/* It was not all reported because it is mapped, and it is precise again */
-	EXPECT_GT(RAM_PAGES, pages);
+	if (done < RAM_PAGES)
+		EXPECT_GT(RAM_PAGES, pages);
 	EXPECT_LE(0, copy_dirty(self));
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 7 * PAGE, 3));
 	EXPECT_EQ(3, copy_dirty(self));
