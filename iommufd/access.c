@@ -98,7 +98,7 @@ static int pin_record(struct iommufd_access *access, unsigned long first,
 	mutex_lock(&dirty->pins_lock);
 	pin = pin_find(access, first, last);
 	if (!pin) {
-		pin = kzalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
+		pin = kzalloc_obj(*pin, GFP_KERNEL_ACCOUNT);
 		if (!pin) {
 			rc = -ENOMEM;
 			goto out_unlock;

@@ -433,7 +433,7 @@ static void binding_init(struct dirty_binding *b)
 struct dirty_log *dirty_log_alloc(struct iommufd_device *idev,
 				  const struct iommufd_dirty_source_desc *desc)
 {
-	struct dirty_log *log = kzalloc(sizeof(*log), GFP_KERNEL_ACCOUNT);
+	struct dirty_log *log = kzalloc_obj(*log, GFP_KERNEL_ACCOUNT);
 
 	if (!log)
 		return NULL;

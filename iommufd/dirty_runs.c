@@ -54,7 +54,7 @@ static int block_add(struct dirty_runs *runs, struct dirty_block *prev,
 	if (runs->nr_blocks == DIRTY_RUNS_BLOCKS || (prev && block_is_dense(prev)))
 		return -ENOSPC;
 	block = dirty_test_fail_alloc() ? NULL :
-					  kmalloc(sizeof(*block), DIRTY_SET_GFP);
+					  kmalloc_obj(*block, DIRTY_SET_GFP);
 	if (!block)
 		return -ENOMEM;
 	block->nr = 0;

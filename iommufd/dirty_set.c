@@ -138,7 +138,7 @@ static struct dirty_chunk *chunk_alloc(struct dirty_set *set)
 
 	if (dirty_test_fail_alloc())
 		return NULL;
-	chunk = kzalloc(sizeof(*chunk), DIRTY_SET_GFP);
+	chunk = kzalloc_obj(*chunk, DIRTY_SET_GFP);
 	if (chunk)
 		set->nr_chunks++;
 	return chunk;

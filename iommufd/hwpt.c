@@ -161,7 +161,7 @@ static int hwpt_make(struct iommufd_ctx *ictx,
 	struct dirty_hwpt *own;
 	int rc;
 
-	own = kzalloc(sizeof(*own), GFP_KERNEL_ACCOUNT);
+	own = kzalloc_obj(*own, GFP_KERNEL_ACCOUNT);
 	if (!own)
 		return -ENOMEM;
 	kref_init(&own->ref);

@@ -214,8 +214,8 @@ static int info_collect(struct dirty_info *info, u32 room)
 	info->max = min(room, list_count_nodes(&iopt->dirty.domains) +
 				      list_count_nodes(&iopt->dirty.attachments) +
 				      accesses);
-	info->entry = kvcalloc(info->max + 1, sizeof(*info->entry),
-			       GFP_KERNEL_ACCOUNT);
+	info->entry = kvzalloc_objs(*info->entry, info->max + 1,
+				    GFP_KERNEL_ACCOUNT);
 	if (!info->entry)
 		return -ENOMEM;
 	info_devices(info);

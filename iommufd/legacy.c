@@ -98,7 +98,7 @@ static int legacy_make(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
 	struct dirty_legacy *legacy;
 	int rc;
 
-	legacy = kzalloc(sizeof(*legacy), GFP_KERNEL_ACCOUNT);
+	legacy = kzalloc_obj(*legacy, GFP_KERNEL_ACCOUNT);
 	if (!legacy)
 		return -ENOMEM;
 	kref_init(&legacy->ref);

@@ -32,7 +32,7 @@ struct dirty_store *dirty_store_alloc(unsigned int shift, unsigned int finest,
 {
 	struct dirty_store *store;
 
-	store = kzalloc(sizeof(*store), GFP_KERNEL_ACCOUNT);
+	store = kzalloc_obj(*store, GFP_KERNEL_ACCOUNT);
 	if (!store)
 		return NULL;
 	dirty_test_object(1);

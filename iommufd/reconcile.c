@@ -180,10 +180,10 @@ int dirty_plan_preview(struct io_pagetable *iopt, u32 policy,
 
 	plan->policy = policy;
 	/* One more, so that none is not an error */
-	plan->domains = kcalloc(domains + 1, sizeof(*plan->domains),
-				GFP_KERNEL_ACCOUNT);
-	plan->devices = kcalloc(devices + 1, sizeof(*plan->devices),
-				GFP_KERNEL_ACCOUNT);
+	plan->domains = kzalloc_objs(*plan->domains, domains + 1,
+				     GFP_KERNEL_ACCOUNT);
+	plan->devices = kzalloc_objs(*plan->devices, devices + 1,
+				     GFP_KERNEL_ACCOUNT);
 	if (!plan->domains || !plan->devices)
 		return -ENOMEM;
 	plan_collect(iopt, NULL, plan);

@@ -58,9 +58,9 @@ static unsigned int requests_room(struct dirty_requests *reqs, unsigned int nr)
 	if (nr <= DIRTY_REQUESTS_FEW)
 		return DIRTY_REQUESTS_FEW;
 	if (!dirty_test_break(DIRTY_BREAK_NO_REQUESTS))
-		reqs->allocated = kvcalloc(nr, sizeof(*reqs->request),
-					   GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
-						   __GFP_NOWARN);
+		reqs->allocated = kvzalloc_objs(*reqs->request, nr,
+						GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
+							__GFP_NOWARN);
 	if (!reqs->allocated)
 		return DIRTY_REQUESTS_FEW;
 	reqs->request = reqs->allocated;

@@ -36,13 +36,13 @@ struct mlx5vf_buffer *mlx5vf_buffer_alloc(size_t size, enum dma_data_direction d
 
 	if (!size || size > MLX5VF_MAX_IMAGE)
 		return ERR_PTR(-EFBIG);
-	buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT);
+	buf = kzalloc_obj(*buf, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&buf->ref);
 	buf->dir = dir;
 	buf->max_pages = PAGE_ALIGN(size) >> PAGE_SHIFT;
-	buf->pages = kvcalloc(buf->max_pages, sizeof(*buf->pages), GFP_KERNEL_ACCOUNT);
+	buf->pages = kvzalloc_objs(*buf->pages, buf->max_pages, GFP_KERNEL_ACCOUNT);
 	if (!buf->pages) {
 		kfree(buf);
 		return ERR_PTR(-ENOMEM);

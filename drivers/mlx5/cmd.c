@@ -125,7 +125,7 @@ struct mlx5vf_cmd *mlx5vf_cmd_alloc(struct mlx5vf_device *mv, const char *what, 
 {
 	struct mlx5vf_cmd *cmd;
 
-	cmd = kzalloc(struct_size(cmd, out, outlen), GFP_KERNEL_ACCOUNT);
+	cmd = kzalloc_flex(*cmd, out, outlen, GFP_KERNEL_ACCOUNT);
 	if (!cmd)
 		return NULL;
 	cmd->mv = mv;

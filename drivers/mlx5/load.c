@@ -513,7 +513,7 @@ struct file *mlx5vf_load_begin(struct mlx5vf_device *mv)
 	int ret;
 
 	lockdep_assert_held(&mv->state_lock);
-	l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+	l = kzalloc_obj(*l, GFP_KERNEL_ACCOUNT);
 	if (!l)
 		return ERR_PTR(-ENOMEM);
 	mlx5vf_session_init(&l->base, mv, &loader_ops, loader_work);

@@ -282,7 +282,7 @@ struct mlx5vf_log *mlx5vf_log_alloc(struct mlx5vf_device *mv, struct rb_root_cac
 		vfio_combine_iova_ranges(ranges, nranges, most);
 		nranges = most;
 	}
-	log = kzalloc(struct_size(log, ranges, nranges), GFP_KERNEL_ACCOUNT);
+	log = kzalloc_flex(*log, ranges, nranges, GFP_KERNEL_ACCOUNT);
 	if (!log)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&log->refs, 1);

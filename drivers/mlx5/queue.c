@@ -29,7 +29,7 @@
  */
 struct mlx5vf_piece *mlx5vf_piece_alloc(void)
 {
-	struct mlx5vf_piece *piece = kzalloc(sizeof(*piece), GFP_KERNEL_ACCOUNT);
+	struct mlx5vf_piece *piece = kzalloc_obj(*piece, GFP_KERNEL_ACCOUNT);
 
 	if (piece)
 		kref_init(&piece->ref);

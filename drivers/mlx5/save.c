@@ -476,7 +476,7 @@ static const struct file_operations saver_fops = {
 
 static struct mlx5vf_saver *saver_alloc(struct mlx5vf_device *mv, bool precopy)
 {
-	struct mlx5vf_saver *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	struct mlx5vf_saver *s = kzalloc_obj(*s, GFP_KERNEL_ACCOUNT);
 
 	if (!s)
 		return NULL;

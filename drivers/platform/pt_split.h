@@ -94,7 +94,7 @@ static struct pt_table_p **pt_split_alloc(unsigned int n)
 	struct pt_table_p **tables;
 	unsigned int i;
 
-	tables = kmalloc_array(n, sizeof(*tables), GFP_KERNEL_ACCOUNT);
+	tables = kmalloc_objs(*tables, n, GFP_KERNEL_ACCOUNT);
 	for (i = 0; tables && i < n; i++) {
 		if (!dirty_test_fail_alloc())
 			tables[i] = iommu_alloc_pages_node_sz(NUMA_NO_NODE,

@@ -4,6 +4,7 @@
 
 #include <linux/types.h>
 
+#include "compat/slab.h"
 #include "../shim.h"
 
 #define GFP_KERNEL		0x01u

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <linux/types.h>
 
+#include "compat/slab.h"
+
 #define GFP_KERNEL		0x01u
 #define GFP_KERNEL_ACCOUNT	0x02u
 #define __GFP_NOWARN		0x04u
