@@ -125,7 +125,7 @@ TEST_F(busy, reset_aborts_a_save)
 	EXPECT_EQ(-1, read(fd, &byte, 1));
 	close(fd);
 	EXPECT_EQ(self->aborts + 1, virt_get("connectx_aborts"));
-	EXPECT_GT(10, seconds_now() - begin);
+	EXPECT_GT(time_limit(10), seconds_now() - begin);
 	ASSERT_EQ(0, virt_set("connectx_save_ms", "0"));
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	EXPECT_EQ(0, pair_migrate(p, true));

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -234,6 +235,17 @@ double seconds_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+/**
+ * time_limit() - How long something may take
+ * @seconds: In a plain kernel
+ *
+ * Return: Seconds; more in a kernel with all its checkers.
+ */
+double time_limit(double seconds)
+{
+	return getenv("SLOW") ? 4 * seconds : seconds;
 }
 
 /** iommufd_has_walker() - Does iommufd walk page tables of generic_pt by itself? */

@@ -66,5 +66,6 @@ int tracker_break(const char *what);
 bool iommufd_has_walker(void);
 bool waits_in_ioctl(pid_t pid);
 double seconds_now(void);
+double time_limit(double seconds);
 
 #endif

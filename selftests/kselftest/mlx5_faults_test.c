@@ -210,7 +210,7 @@ static void suffer(struct __test_metadata *_metadata,
 	kmsg_says(self->kmsg, "", "");
 	begin = seconds_now();
 	rc = dst ? step_destination(p, row, &fd) : step_source(p, row, &fd);
-	EXPECT_GT(20, seconds_now() - begin);
+	EXPECT_GT(time_limit(20), seconds_now() - begin);
 	EXPECT_EQ(row->rc, rc) {
 		TH_LOG("%s at step %d", row->fault, row->step);
 	}
@@ -426,7 +426,7 @@ TEST_F(faults, killed_while_it_waits)
 		begin = seconds_now();
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		EXPECT_GT(4, seconds_now() - begin) {
+		EXPECT_GT(time_limit(4), seconds_now() - begin) {
 			TH_LOG("%s", commands[i]);
 		}
 		/* For 0x117, what is late is only a question */
@@ -463,7 +463,7 @@ TEST_F(faults, closed_while_saving)
 	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
 	begin = seconds_now();
 	vf_close(&p->src);
-	EXPECT_GT(3, seconds_now() - begin);
+	EXPECT_GT(time_limit(3), seconds_now() - begin);
 	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
 	EXPECT_EQ(-1, read(fd, &c, 1));
 	EXPECT_EQ(ENODEV, errno);
@@ -499,7 +499,7 @@ TEST_F(faults, resume_waits_for_save)
 	begin = seconds_now();
 	ASSERT_EQ(0, vf_reset(&p->src));
 	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
-	EXPECT_GT(1.5, seconds_now() - begin);
+	EXPECT_GT(time_limit(1.5), seconds_now() - begin);
 	EXPECT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
 	EXPECT_LT(1.5, seconds_now() - begin);
 	close(fd);

@@ -137,7 +137,7 @@ TEST_F(pf, pf_is_reset)
 	ASSERT_EQ(0, vf_pf_write("reset", "1"));
 	rc = vf_set_state(&p->src, S(STOP_COPY), NULL);
 	EXPECT_GT(0, rc);
-	EXPECT_GT(30, seconds_now() - begin);
+	EXPECT_GT(time_limit(30), seconds_now() - begin);
 	EXPECT_EQ(0, wait_for_end(&p->src, from, 60));
 	TH_LOG("session over after %.1f s", seconds_now() - begin);
 	close(from);
@@ -199,7 +199,7 @@ TEST_F(pf, user_memory_is_late)
 	begin = seconds_now();
 	EXPECT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
 	EXPECT_EQ(0, log_stop(p->src.fd));
-	EXPECT_GT(1.5, seconds_now() - begin);
+	EXPECT_GT(time_limit(1.5), seconds_now() - begin);
 	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 1000));
 	ASSERT_EQ(0, vf_pf_write("reset", "1"));
 	vf_set_state(&p->src, S(RUNNING), NULL);
@@ -335,7 +335,7 @@ TEST_F(pf, no_answer_at_all)
 	ASSERT_EQ(0, firmware_faults("0x115:drop"));
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	EXPECT_EQ(-ETIMEDOUT, vf_set_state(&p->src, S(STOP), NULL));
-	EXPECT_GT(20, seconds_now() - begin);
+	EXPECT_GT(time_limit(20), seconds_now() - begin);
 	EXPECT_EQ(S(ERROR), vf_get_state(&p->src));
 	ASSERT_EQ(0, vf_reset(&p->src));
 	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
