@@ -41,7 +41,8 @@ struct iommufd_dirty_source_desc;
  * @span_first: First byte of what was mapped when it was started
  * @span_last: Last byte of that, inclusive
  * @piece: How much to ask for in one report, in bytes; by the worker
- * @stale: Unmapped since it was last harvested; under the store's lock
+ * @stale: Unmapped since it was last harvested; under the store's lock. In granules
+ *	of dirty_store::finest, since a unit may be mapped in part
  * @stale_asked: The report that is under way is about ranges that were in @stale;
  *	under the store's lock
  * @work: The worker. Runs by itself because a driver may wait uninterruptibly

@@ -387,7 +387,7 @@ int dirty_log_start(struct dirty_log *log, struct dirty_store *store,
 	mutex_unlock(&b->iopt_lock);
 	b->piece = DIRTY_LOG_PIECE;
 	mutex_lock(&store->lock);
-	dirty_set_init(&b->stale, store->shift);
+	dirty_set_init(&b->stale, store->finest);
 	/* Together: who finds it listed may ask it, and end it */
 	b->number = ++store->bound;
 	list_add_tail(&b->item, &store->bindings);

@@ -8,7 +8,6 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "binding.h"
 #include "pending.h"
 #include "test.h"
 #include "trace.h"
@@ -163,13 +162,9 @@ static void set_refine(struct dirty_set *set, unsigned int shift)
  */
 void dirty_store_refine(struct dirty_store *store)
 {
-	struct dirty_binding *b;
-
 	mutex_lock(&store->lock);
 	if (store->shift != store->finest) {
 		set_refine(&store->pending, store->finest);
-		list_for_each_entry(b, &store->bindings, item)
-			set_refine(&b->stale, store->finest);
 		WRITE_ONCE(store->shift, store->finest);
 	}
 	mutex_unlock(&store->lock);

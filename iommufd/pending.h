@@ -58,7 +58,7 @@ enum dirty_store_flags {
  * @shift: log2 of the granule of @pending, in bytes. It begins as that of the unit,
  *	and becomes that of a page when a READ wants less (dirty_store_refine());
  *	a private set may have the one from before
- * @finest: What @shift can become
+ * @finest: What @shift can become; constant
  * @unit_mask: What is published is rounded outward to @unit_mask + 1 bytes
  * @memcg: Who is charged for what a worker finds, or NULL
  * @event: Signalled when the tracker's user should look (INFO), or NULL

@@ -273,6 +273,45 @@ TEST_F(source_events, unmap_then_detach)
 	EXPECT_EQ(6, sources_reported(&self->s, 0, 6));
 }
 
+/* Of a unit of the tracker a part is unmapped, and a READ asks for that part, too. */
+static void unmap_a_part(struct __test_metadata *_metadata, struct sources *s, __u64 unit)
+{
+	const __u64 first = IOVA & ~(unit - 1);
+	struct testbed *b = &s->b;
+	__u64 bits = 0;
+
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 16 * PAGE, IOVA,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram + HUGE, 16 * PAGE,
+				      IOVA + HUGE, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, unit, &b->tracker_id));
+	ASSERT_EQ(0, source_attach(s, LOG));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, source_dma(s, LOG, IOVA + HUGE, 1));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA + HUGE, 16 * PAGE,
+					NULL));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, first, unit, unit,
+					 &bits, 0, NULL));
+	EXPECT_EQ(1, bits);
+	bits = 0;
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, first, unit, unit,
+					 &bits, 0, NULL));
+	EXPECT_EQ(0, bits);
+}
+
+/* Each unit is more than the largest one of the device's log, 1 MiB. */
+TEST_F(source_events, unmap_a_part_of_a_unit)
+{
+	unmap_a_part(_metadata, &self->s, 2 * HUGE);
+}
+
+/* Of one that is so large, the tracker itself does not keep the pages apart. */
+TEST_F(source_events, unmap_a_part_of_a_large_unit)
+{
+	unmap_a_part(_metadata, &self->s, 1ull << 40);
+}
+
 TEST_F(source_events, unmap_delivers)
 {
 	struct iommu_dirty_tracker_unmap cmd = {
