@@ -449,14 +449,15 @@ void dirty_harvest_clear(struct io_pagetable *iopt,
  *
  * Each step is pending, flushed, before the next. When it takes longer than its
  * budget, or its user is dying, the rest is marked dirty instead: the unfill
- * that follows walks the same table, and that is enough.
+ * that follows walks the same table, and that is enough. So it is when the domain's
+ * bits cannot be read.
  */
 void dirty_harvest_last(struct io_pagetable *iopt,
 			struct iommufd_dirty_domain *dd)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(LAST_BUDGET_MS);
 	unsigned long first = 0, reached;
-	bool more = true;
+	bool more = true, failed;
 
 	while (more) {
 		struct iommufd_dirty_tracker *tracker;
@@ -466,10 +467,12 @@ void dirty_harvest_last(struct io_pagetable *iopt,
 		more = false;
 		down_read(&iopt->domains_rwsem);
 		tracker = dirty_tracker_running(iopt);
-		if (!tracker || !domain_has_bits(dd) ||
-		    !dirty_domain_filled(iopt, dd))
+		/* Its bits cannot be read, and no plan has been made without them since */
+		failed = READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED;
+		if (!tracker || !dirty_domain_filled(iopt, dd) ||
+		    (!failed && !domain_has_bits(dd)))
 			goto out_unlock;
-		if (dirty_caller_dying() || time_after(jiffies, deadline)) {
+		if (failed || dirty_caller_dying() || time_after(jiffies, deadline)) {
 			dirty_store_mark(tracker->store, first, ULONG_MAX);
 			goto out_unlock;
 		}

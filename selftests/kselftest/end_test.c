@@ -189,6 +189,24 @@ TEST_F(end, detach_does_not_walk_for_ever)
 	EXPECT_EQ(8, crowd_read(c, c->b.tracker_id, FAR + 199 * GIB, PART));
 }
 
+/* A READ of a part meets an error, and the HWPT goes before there is another plan. */
+TEST_F(end, hwpt_that_failed)
+{
+	struct crowd *c = &self->c;
+	struct testbed *b = &c->b;
+	__u32 hwpt;
+
+	ASSERT_EQ(0, crowd_hwpt(c, BOTH, b->ioas_id, &hwpt));
+	ASSERT_EQ(0, crowd_attach(c, BOTH, hwpt));
+	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 100 * PAGE, 3));
+	ASSERT_EQ(0, crowd_detach(c, BOTH));
+	ASSERT_EQ(0, virt_set("fail_read", "1"));
+	EXPECT_EQ(8, crowd_read(c, b->tracker_id, IOVA, 8 * PAGE));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, hwpt));
+	EXPECT_EQ(3, crowd_read(c, b->tracker_id, IOVA + 100 * PAGE, 3 * PAGE));
+}
+
 /* Who changes the IOAS waits for a step of a READ, not for a window of 64 GiB. */
 TEST_F(end, attach_beside_long_harvest)
 {
