@@ -548,6 +548,9 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	}
 	dirty_test_delay("unmap");
 	if (area->iommu_prot & IOMMU_WRITE) {
+		/* Else what was written to it is lost with it, before the mark is there */
+		if (unfilled_domain(tracker))
+			dirty_store_round(store, &set, first, last);
 		mutex_lock(&store->lock);
 		while (first <= last &&
 		       dirty_ranges_next(&store->mark, first, last, &from, &to)) {

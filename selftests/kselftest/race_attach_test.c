@@ -406,6 +406,39 @@ TEST_F(race_attach, read_beside_failed_fill)
 	ASSERT_EQ(0, delay_at("", 0));
 }
 
+static int unmap_ram(void *arg)
+{
+	struct testbed *b = arg;
+
+	return iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL);
+}
+
+/* The same, and what it wrote to is unmapped before the error is dealt with. */
+TEST_F(race_attach, unmap_beside_failed_fill)
+{
+	struct crowd *c = &self->c;
+	struct attacher a = { .dev = &c->dev[BOTH], .pt_id = c->b.ioas_id };
+	unsigned int written;
+	struct call unmap;
+
+	fill_half_way(_metadata, c, &a);
+	ASSERT_EQ(0, vdev_stop(&c->dev[BOTH]));
+	ASSERT_EQ(0, delay_at("unfilled", 2000000));
+	/* It waits for the fill, which holds the domains */
+	ASSERT_EQ(0, call_begin(&unmap, unmap_ram, &c->b));
+	usleep(100000);
+	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_map", "1"));
+	ASSERT_EQ(0, hold_release("hold_map"));
+	EXPECT_EQ(0, call_end(&unmap));
+	EXPECT_EQ(-ENOMEM, call_end(&a.call));
+	ASSERT_EQ(0, delay_at("", 0));
+	EXPECT_EQ(0, read_both(c, c->b.tracker_id, 0));
+	EXPECT_EQ(0, lost_pages(c, &written)) {
+		TH_LOG("%u of %u pages", lost_pages(c, &written), written);
+	}
+	EXPECT_LT(0, written);
+}
+
 /* The driver claims dirty tracking, and refuses a domain that has it. */
 TEST_F(race_attach, refused_dirty_tracking)
 {
