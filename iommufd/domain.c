@@ -135,7 +135,8 @@ struct io_pagetable *dirty_domain_iopt(struct iommufd_dirty_domain *dd)
 void dirty_domain_failed(struct iommufd_dirty_domain *dd)
 {
 	atomic64_inc(&dd->count.failures);
-	WRITE_ONCE(dd->failed, true);
+	/* After its kind; pairs with domain_has_bits() of harvest.c */
+	smp_store_release(&dd->failed, true);
 	pr_warn_ratelimited("iommufd: HWPT %u: dirty bits cannot be read; all mapped memory is reported dirty until the tracker is started again\n",
 			    to_hwpt(dd)->common.obj.id);
 }

@@ -166,14 +166,18 @@ static void harvest_count(struct harvest *h, unsigned long first,
 static void domain_degrade(struct harvest *h, int error)
 {
 	trace_dirty_degraded("", dirty_domain_id(h->dd), error);
-	dirty_domain_failed(h->dd);
+	/* First: what another harvest does not read any more is mapped to it */
 	WRITE_ONCE(h->dd->kind, IOMMU_DIRTY_SOURCE_MAPPED);
+	dirty_test_delay("degrade");
+	dirty_domain_failed(h->dd);
 	dirty_store_reconcile(h->store);
 }
 
+/* If not, the kind that is read afterwards says what covers the domain. */
 static bool domain_has_bits(const struct iommufd_dirty_domain *dd)
 {
-	return dd->on && !READ_ONCE(dd->failed);
+	/* Pairs with dirty_domain_failed() */
+	return dd->on && !smp_load_acquire(&dd->failed);
 }
 
 static void domain_drained(struct harvest *h, unsigned long first,
@@ -457,7 +461,7 @@ void dirty_harvest_last(struct io_pagetable *iopt,
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(LAST_BUDGET_MS);
 	unsigned long first = 0, reached;
-	bool more = true, failed;
+	bool more = true, bits, failed;
 
 	while (more) {
 		struct iommufd_dirty_tracker *tracker;
@@ -467,10 +471,10 @@ void dirty_harvest_last(struct io_pagetable *iopt,
 		more = false;
 		down_read(&iopt->domains_rwsem);
 		tracker = dirty_tracker_running(iopt);
-		/* Its bits cannot be read, and no plan has been made without them since */
+		bits = domain_has_bits(dd);
+		/* No plan has been made without its bits since they could not be read */
 		failed = READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED;
-		if (!tracker || !dirty_domain_filled(iopt, dd) ||
-		    (!failed && !domain_has_bits(dd)))
+		if (!tracker || !dirty_domain_filled(iopt, dd) || (!bits && !failed))
 			goto out_unlock;
 		if (failed || dirty_caller_dying() || time_after(jiffies, deadline)) {
 			dirty_store_mark(tracker->store, first, ULONG_MAX);
