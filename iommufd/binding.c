@@ -166,9 +166,10 @@ static void log_lost(struct dirty_log *log, struct dirty_set *stale, int rc)
 		dirty_ranges_add(&store->mark, b->first, b->last);
 		store->marks++;
 	}
+	/* With the mark: when a READ has taken that, the next one plans without the log */
+	dirty_store_reconcile(store);
 	mutex_unlock(&store->lock);
 	dirty_set_destroy(stale);
-	dirty_store_reconcile(store);
 }
 
 static void piece_adapt(struct dirty_binding *b, u64 ns)
