@@ -109,6 +109,8 @@ void dirty_store_notify(struct dirty_store *store)
  */
 void dirty_store_reconcile(struct dirty_store *store)
 {
+	/* Who sees the flag sees what has changed; pairs with dirty_reconcile() */
+	smp_mb__before_atomic();
 	set_bit(DIRTY_STORE_RECONCILE, &store->flags);
 	dirty_store_notify(store);
 }

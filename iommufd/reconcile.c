@@ -538,6 +538,8 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 
 	lockdep_assert_held(&iopt->dirty.plan_lock);
 	clear_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
+	/* What changes behind the plan sets it again; pairs with dirty_store_reconcile() */
+	smp_mb__after_atomic();
 	do {
 		tracker->plan.policy = tracker->policy;
 		plan_collect(iopt, tracker, &tracker->plan);
