@@ -61,7 +61,7 @@ static bool same_firmware(struct mlx5_core_dev *mdev, const struct mlx5vf_start 
 
 /**
  * mlx5vf_start_check() - Is a stream of a VF that this one can go on for?
- * @mv: The VF that is loaded; its PF was up
+ * @mv: The VF that is loaded; state_lock held, and its session is not over
  * @start: What the stream says; its checksum was right
  * @why: Set to why not
  *
@@ -73,6 +73,7 @@ int mlx5vf_start_check(struct mlx5vf_device *mv, const struct mlx5vf_start *star
 	struct mlx5_core_dev *mdev = mv->mdev;
 	u32 flags = le32_to_cpu(start->flags), known = MLX5VF_START_SUMS;
 
+	lockdep_assert_held(&mv->state_lock);
 	*why = "it is of another version of this driver";
 	if (start->version != cpu_to_le32(MLX5VF_STREAM_VERSION))
 		return -EOPNOTSUPP;

@@ -214,6 +214,24 @@ static int take_prepare(struct mlx5vf_loader *l)
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
+/*
+ * START. The bytes may have come long after the write() began (userfaultfd), and the PF is
+ * there for no longer than the session.
+ */
+static int take_start(struct mlx5vf_loader *l, const char **why)
+{
+	struct mlx5vf_device *mv = l->base.mv;
+	int ret;
+
+	*why = "the task was killed";
+	ret = mlx5vf_state_lock(mv);
+	if (ret)
+		return ret;
+	ret = l->base.dead ? -ENODEV : mlx5vf_start_check(mv, (void *)l->small, why);
+	mlx5vf_state_unlock(mv);
+	return ret;
+}
+
 static int take_small(struct mlx5vf_loader *l, const char **why)
 {
 	int ret = mlx5vf_stream_small(&l->stream, &l->head, l->small, why);
@@ -222,7 +240,7 @@ static int take_small(struct mlx5vf_loader *l, const char **why)
 		return ret;
 	switch (le32_to_cpu(l->head.tag)) {
 	case MLX5VF_TAG_START:
-		return mlx5vf_start_check(l->base.mv, (void *)l->small, why);
+		return take_start(l, why);
 	case MLX5VF_TAG_PREPARE:
 		*why = "the task was killed";
 		return take_prepare(l);

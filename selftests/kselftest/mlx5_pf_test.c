@@ -146,6 +146,41 @@ TEST_F(pf, pf_is_reset)
 	EXPECT_EQ(0, pair_sound(p));
 }
 
+/*
+ * A page of memory that comes with late_page_comes(). Returns what that is asked with,
+ * or -errno.
+ */
+static int late_page(void **page)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+	int uffd;
+
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (uffd < 0)
+		return -errno;
+	*page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	reg.range.start = (unsigned long)*page;
+	reg.range.len = PAGE;
+	if (*page != MAP_FAILED && !ioctl(uffd, UFFDIO_API, &api) &&
+	    !ioctl(uffd, UFFDIO_REGISTER, &reg))
+		return uffd;
+	close(uffd);
+	return -EIO;
+}
+
+static int late_page_comes(int uffd, void *page, const void *content)
+{
+	struct uffdio_copy copy = {
+		.dst = (unsigned long)page,
+		.src = (unsigned long)content,
+		.len = PAGE,
+	};
+
+	return ioctl(uffd, UFFDIO_COPY, &copy) ? -errno : 0;
+}
+
 struct reporter {
 	struct pair *p;
 	__u64 *bits;
@@ -169,27 +204,17 @@ TEST_F(pf, user_memory_is_late)
 	struct vfio_device_feature_dma_logging_range range = {
 		PAIR_BASE, PAIR_RAM
 	};
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	struct reporter r = { .p = &self->p };
 	struct pair *p = &self->p;
-	struct uffdio_copy copy = { .len = PAGE };
 	pthread_t thread;
 	__u64 page_size = PAGE;
 	double begin;
 	int uffd, rc;
 
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0)
+	uffd = late_page((void **)&r.bits);
+	if (uffd == -ENOSYS)
 		SKIP(return, "this kernel has no userfaultfd");
-	r.bits = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, r.bits);
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	reg.range.start = (unsigned long)r.bits;
-	reg.range.len = PAGE;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
-
+	ASSERT_LE(0, uffd);
 	ASSERT_EQ(0, log_start(p->src.fd, &range, 1, &page_size));
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	EXPECT_TRUE(pair_moves(&p->src));
@@ -209,14 +234,76 @@ TEST_F(pf, user_memory_is_late)
 	} while (!rc && seconds_now() - begin < 60);
 	EXPECT_TRUE(rc);
 	TH_LOG("the PF went down after %.1f s", seconds_now() - begin);
-	copy.dst = (unsigned long)r.bits;
-	copy.src = (unsigned long)p->ram;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
+	ASSERT_EQ(0, late_page_comes(uffd, r.bits, p->ram));
 	pthread_join(thread, NULL);
 	close(uffd);
 	munmap(r.bits, PAGE);
 	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
 	ASSERT_EQ(0, bind_pf_again(p));
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+struct writer {
+	int fd;
+	void *data;
+	size_t length;
+	int rc;
+};
+
+static void *write_from(void *arg)
+{
+	struct writer *w = arg;
+
+	w->rc = vf_stream_write(w->fd, w->data, w->length);
+	return NULL;
+}
+
+/*
+ * A write() waits for the memory of what says which firmware the stream is of, for longer
+ * than the VF is open and the PF has a driver. Then it asks the PF nothing any more.
+ */
+TEST_F(pf, goes_before_what_is_written_comes)
+{
+	struct pair *p = &self->p;
+	struct writer w = {};
+	__u64 length, late;
+	pthread_t thread;
+	char start[PAGE];
+	int uffd;
+
+	uffd = late_page(&w.data);
+	if (uffd == -ENOSYS)
+		SKIP(return, "this kernel has no userfaultfd");
+	ASSERT_LE(0, uffd);
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, pair_save(p, false));
+	memcpy(start, p->stream, PAGE);
+	memcpy(&length, start, sizeof(length));
+	/* All of START but its header, which has 16 bytes */
+	w.length = length;
+	for (late = 0; late < 2; late++) {
+		ASSERT_EQ(0, vf_set_state(&p->dst, S(RESUMING), &w.fd));
+		ASSERT_EQ(0, vf_stream_write(w.fd, start, 16));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, write_from, &w));
+		usleep(300000);
+		if (late) {
+			pair_close(p);
+			ASSERT_EQ(0, sysfs_write("/sys/bus/pci/drivers/mlx5_core/unbind",
+						 VF_PF));
+		}
+		ASSERT_EQ(0, late_page_comes(uffd, w.data, start + 16));
+		pthread_join(thread, NULL);
+		/* The control: with all of it there, it is taken */
+		EXPECT_EQ(late ? -ENODEV : 0, w.rc);
+		close(w.fd);
+		if (!late)
+			ASSERT_EQ(0, vf_reset(&p->dst));
+		ASSERT_EQ(0, madvise(w.data, PAGE, MADV_DONTNEED));
+	}
+	close(uffd);
+	munmap(w.data, PAGE);
+	ASSERT_EQ(0, sysfs_write("/sys/bus/pci/drivers/mlx5_core/bind", VF_PF));
+	ASSERT_EQ(0, pair_open(p));
 	EXPECT_EQ(0, pair_sound(p));
 }
 
