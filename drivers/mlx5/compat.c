@@ -83,9 +83,10 @@ int mlx5vf_start_check(struct mlx5vf_device *mv, const struct mlx5vf_start *star
 		return -EOPNOTSUPP;
 	*why = "it is of another firmware, and the board and version must be the same";
 	if (!same_firmware(mdev, start)) {
-		dev_err_ratelimited(mlx5vf_dev(mv), "the migration data is of firmware %u.%u.%04u, PSID %.*s; here it is %u.%u.%04u, PSID %.*s\n",
+		dev_err_ratelimited(mlx5vf_dev(mv), "the migration data is of firmware %u.%u.%04u, PSID %*pE; here it is %u.%u.%04u, PSID %.*s\n",
 				    le16_to_cpu(start->fw[0]), le16_to_cpu(start->fw[1]),
-				    le16_to_cpu(start->fw[2]), MLX5VF_PSID_LENGTH, start->psid,
+				    le16_to_cpu(start->fw[2]),
+				    (int)strnlen(start->psid, MLX5VF_PSID_LENGTH), start->psid,
 				    fw_rev_maj(mdev), fw_rev_min(mdev), fw_rev_sub(mdev),
 				    MLX5VF_PSID_LENGTH, mdev->board_id);
 		return -EOPNOTSUPP;

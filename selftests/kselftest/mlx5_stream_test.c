@@ -589,6 +589,24 @@ TEST_F(stream, of_another_firmware)
 	close(kmsg);
 }
 
+/* What a stream says of itself is quoted in the log, and is no line of the log. */
+TEST_F(stream, of_a_firmware_with_a_strange_name)
+{
+	static const char psid[] = "\n\033[2Jkernel: x";
+	int kmsg = kmsg_open();
+
+	ASSERT_LE(0, kmsg);
+	put_good(self);
+	memcpy(self->p.stream + sizeof(struct record) + START_PSID, psid,
+	       sizeof(psid));
+	ASSERT_EQ(0, reseal(&self->p));
+	EXPECT_TRUE(refused(self));
+	/* Of a backslash /dev/kmsg makes \x5c */
+	EXPECT_TRUE(kmsg_says(kmsg, self->p.dst.name,
+			      "PSID \\x5cn\\x5ce[2Jkernel: x; here it is"));
+	close(kmsg);
+}
+
 /* What looks right to the driver and is not: the firmware has the last word. */
 TEST_F(stream, that_the_firmware_refuses)
 {
