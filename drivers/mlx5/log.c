@@ -511,6 +511,9 @@ static int log_take_report(struct mlx5vf_log *log, u64 first, u64 last)
 			return 0;
 		if (message.state != MLX5_PAGE_TRACK_STATE_REPORTING)
 			return log_lost(log, "firmware reports an error, such as a full log");
+		/* Who stops the log does not wait for the rest of the report. */
+		if (READ_ONCE(r->broken))
+			return log_lost(log, NULL);
 		if (message.length > left)
 			return log_lost(log, "a report has no end");
 		left -= message.length;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -103,6 +104,59 @@ TEST_F(report, has_no_end)
 	EXPECT_EQ(-EIO, ask(&p->src));
 	ASSERT_EQ(0, virt_set("connectx_quirks", "\n"));
 	EXPECT_EQ(0, lost_and_found(p));
+}
+
+/* As much as a tracker can, in bits of a MiB, and slower than the firmware. */
+static void *ask_all(void *arg)
+{
+	static __u64 bits[1 << 16];
+	struct vf *vf = arg;
+
+	setpriority(PRIO_PROCESS, gettid(), 15);
+	return (void *)(long)log_report(vf->fd, 0, 1ull << 42, 1 << 20, bits);
+}
+
+static volatile bool spinning;
+
+static void *spin(void *arg)
+{
+	while (spinning)
+		;
+	return NULL;
+}
+
+/* Nor do STOP, and the next START, wait for one whose messages are always there already. */
+TEST_F(report, is_left_when_the_log_stops)
+{
+	static const struct vfio_device_feature_dma_logging_range most = {
+		0, 1ull << 42
+	};
+	struct pair *p = &self->p;
+	__u64 page_size = PAGE;
+	pthread_t thread, spinners[2];
+	void *reported;
+	double begin;
+	int i;
+
+	spinning = true;
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&spinners[i], NULL, spin, NULL));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "endless"));
+	ASSERT_EQ(0, log_start(p->src.fd, &most, 1, &page_size));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, ask_all, &p->src));
+	usleep(500000);
+	begin = seconds_now();
+	EXPECT_EQ(0, log_stop(p->src.fd));
+	EXPECT_EQ(0, start(&p->src));
+	EXPECT_GT(10, seconds_now() - begin);
+	ASSERT_EQ(0, virt_set("connectx_quirks", "\n"));
+	spinning = false;
+	pthread_join(thread, &reported);
+	for (i = 0; i < 2; i++)
+		pthread_join(spinners[i], NULL);
+	EXPECT_EQ(-EIO, (long)reported);
+	EXPECT_EQ(0, ask(&p->src));
+	EXPECT_EQ(0, log_stop(p->src.fd));
 }
 
 /* The event that says so gets lost: the report, or a question, finds out. */
