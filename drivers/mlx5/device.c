@@ -236,8 +236,9 @@ void mlx5vf_closing(struct mlx5vf_device *mv)
 	mv->lost = false;
 	mv->unsure = false;
 	mv->state = VFIO_DEVICE_STATE_RUNNING;
-	mlx5vf_state_unlock(mv);
+	/* Before anyone takes the lock, and sees a device that is RUNNING and suspended. */
 	mlx5vf_reset_begins(mv);
+	mlx5vf_state_unlock(mv);
 }
 
 /* ---- May commands be given? ---- */

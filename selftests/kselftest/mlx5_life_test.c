@@ -95,6 +95,28 @@ TEST_F(life, is_closed_stopped)
 	EXPECT_FALSE(kmsg_says(self->kmsg, name, "the PF goes down"));
 }
 
+/*
+ * Nor has it been resumed: the reset that follows makes it run, and no command before
+ * that, with what a guest has left in it that may run elsewhere by now.
+ */
+TEST_F(life, is_not_resumed_by_close)
+{
+	struct pair *p = &self->p;
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < 40; i++) {
+		ASSERT_EQ(0, firmware_faults("0x118:late=30"));
+		ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+		close(fd);
+		vf_close(&p->src);
+		ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
+		ASSERT_FALSE(kmsg_says(self->kmsg, p->src.name, "resuming it")) {
+			TH_LOG("round %u", i);
+		}
+	}
+}
+
 /* A reset ends a session without a command of its own, and waits for none. */
 TEST_F(life, reset_waits_for_nothing)
 {
