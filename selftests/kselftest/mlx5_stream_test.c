@@ -627,6 +627,28 @@ TEST_F(stream, that_the_firmware_refuses)
 	}
 }
 
+/* Also of the last image of upstream's, behind which RESUMING could be left. */
+TEST_F(stream, of_upstream_that_the_firmware_refuses)
+{
+	struct pair *p = &self->p;
+	struct record head;
+	unsigned int images = 0, n;
+	char fault[32];
+
+	for (n = 0; n < self->records; n++) {
+		memcpy(&head, self->good + self->at[n], sizeof(head));
+		images += head.tag == TAG_IMAGE;
+	}
+	put_as_upstream(self, 0, 0);
+	snprintf(fault, sizeof(fault), "0x119:fail@%u", images);
+	ASSERT_EQ(0, firmware_faults(fault));
+	EXPECT_EQ(-EIO, pair_load(p));
+	EXPECT_EQ(VFIO_DEVICE_STATE_ERROR, vf_get_state(&p->dst));
+	ASSERT_EQ(0, firmware_faults(""));
+	ASSERT_EQ(0, vf_reset(&p->dst));
+	EXPECT_TRUE(taken(self));
+}
+
 /* It can be loaded more than once, in as many devices as one likes. */
 TEST_F(stream, taken_again_and_again)
 {
