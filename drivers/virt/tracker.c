@@ -19,21 +19,16 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
-#include <linux/xarray.h>
 
 #include "bus.h"
 #include "faults.h"
+#include "pagelog.h"
 #include "tracker.h"
 #include "virt_dma.h"
 
 #define BAR		4
 #define BAR_SIZE	SZ_64K
 #define MAX_PAGE	SZ_1M
-
-struct span {
-	u64 start;
-	u64 last;
-};
 
 /**
  * struct virt_tracker - A tracker
@@ -42,11 +37,7 @@ struct span {
  * @limits: What it can do
  * @tracking: There is a log
  * @lost: It is of no use any more
- * @page_shift: log2 of PAGE_SIZE
- * @ranges: What is tracked
- * @range_count: How many
- * @log: Pages that were written and not reported, by number
- * @logged: How many
+ * @log: The log
  * @command: CTRL that is being executed, 0 for none
  * @result: What came of it
  * @began_ns: Since when
@@ -58,11 +49,7 @@ struct virt_tracker {
 
 	bool tracking;
 	bool lost;
-	unsigned int page_shift;
-	struct span *ranges;
-	unsigned int range_count;
-	struct xarray log;
-	unsigned int logged;
+	struct virt_pagelog log;
 
 	u64 command;
 	u64 result;
@@ -81,31 +68,11 @@ static void set_reg(struct virt_tracker *t, unsigned int reg, u64 value)
 
 /* ---- The log ---- */
 
-static void pagelog_lose(struct virt_tracker *t)
-{
-	t->lost = true;
-	xa_destroy(&t->log);
-	t->logged = 0;
-}
-
 static void end_log(struct virt_tracker *t)
 {
-	pagelog_lose(t);
-	kfree(t->ranges);
-	t->ranges = NULL;
-	t->range_count = 0;
+	virt_pagelog_end(&t->log);
 	t->tracking = false;
 	t->lost = false;
-}
-
-static bool in_ranges(const struct virt_tracker *t, u64 start, u64 last)
-{
-	unsigned int i;
-
-	for (i = 0; i < t->range_count; i++)
-		if (start <= t->ranges[i].last && last >= t->ranges[i].start)
-			return true;
-	return false;
 }
 
 /**
@@ -116,18 +83,13 @@ static bool in_ranges(const struct virt_tracker *t, u64 start, u64 last)
  */
 void virt_tracker_write(struct virt_tracker *t, u64 iova, size_t len)
 {
-	unsigned long page;
-
-	if (!t || !t->tracking || t->lost || !in_ranges(t, iova, iova + len - 1))
+	if (!t || !t->tracking || t->lost ||
+	    !virt_pagelog_covers(&t->log, iova, iova + len - 1))
 		return;
-	page = iova >> t->page_shift;
-	if (xa_load(&t->log, page) || virt_drop_track(t->fn->dma.number))
+	if (virt_pagelog_has(&t->log, iova) || virt_drop_track(t->fn->dma.number))
 		return;
-	if (t->logged == t->limits.log ||
-	    xa_is_err(xa_store(&t->log, page, xa_mk_value(1), GFP_KERNEL)))
-		pagelog_lose(t);
-	else
-		t->logged++;
+	if (!virt_pagelog_add(&t->log, iova, t->limits.log))
+		t->lost = true;
 }
 
 /* ---- Commands ---- */
@@ -137,8 +99,8 @@ static u64 check_ranges(const struct virt_tracker *t)
 	u64 left = BIT_ULL(t->limits.space);
 	unsigned int i;
 
-	for (i = 0; i < t->range_count; i++) {
-		const struct span *r = &t->ranges[i];
+	for (i = 0; i < t->log.range_count; i++) {
+		const struct virt_span *r = &t->log.ranges[i];
 
 		if (r->start > r->last)
 			return VIRT_TRACK_BAD_RANGES;
@@ -149,7 +111,7 @@ static u64 check_ranges(const struct virt_tracker *t)
 	return VIRT_TRACK_OK;
 }
 
-static u64 pagelog_start(struct virt_tracker *t)
+static u64 tracker_start(struct virt_tracker *t)
 {
 	u64 page_size = get_reg(t, VIRT_TRACK_PAGE_SIZE);
 	u64 count = get_reg(t, VIRT_TRACK_NR_RANGES);
@@ -165,25 +127,23 @@ static u64 pagelog_start(struct virt_tracker *t)
 		return VIRT_TRACK_BAD_ARGUMENT;
 	if (!count || count > t->limits.ranges)
 		return VIRT_TRACK_BAD_RANGES;
-	t->ranges = kcalloc(count, sizeof(*t->ranges), GFP_KERNEL);
-	if (!t->ranges)
+	if (!virt_pagelog_alloc(&t->log, count))
 		return VIRT_TRACK_FAILED;
-	t->range_count = count;
 	for (i = 0; i < count; i++) {
-		t->ranges[i].start = get_reg(t, VIRT_TRACK_RANGES + 16 * i);
-		t->ranges[i].last = get_reg(t, VIRT_TRACK_RANGES + 16 * i + 8);
+		t->log.ranges[i].start = get_reg(t, VIRT_TRACK_RANGES + 16 * i);
+		t->log.ranges[i].last = get_reg(t, VIRT_TRACK_RANGES + 16 * i + 8);
 	}
 	result = check_ranges(t);
 	if (result != VIRT_TRACK_OK) {
 		end_log(t);
 		return result;
 	}
-	t->page_shift = ilog2(page_size);
+	t->log.page_shift = ilog2(page_size);
 	t->tracking = true;
 	return VIRT_TRACK_OK;
 }
 
-static u64 pagelog_stop(struct virt_tracker *t)
+static u64 tracker_stop(struct virt_tracker *t)
 {
 	end_log(t);
 	return VIRT_TRACK_OK;
@@ -192,24 +152,22 @@ static u64 pagelog_stop(struct virt_tracker *t)
 /* Fill PAGES with what is in the log from @start to @last. */
 static void take_pages(struct virt_tracker *t, u64 start, u64 last)
 {
-	unsigned long page_last = last >> t->page_shift;
-	unsigned long page = start >> t->page_shift;
+	unsigned long page_last = last >> t->log.page_shift;
+	unsigned long page = start >> t->log.page_shift;
 	u64 next = last + 1;
 	unsigned int n = 0;
 
-	while (xa_find(&t->log, &page, page_last, XA_PRESENT)) {
-		u64 first = (u64)page << t->page_shift;
-		u64 end = first + BIT_ULL(t->page_shift) - 1;
+	while (virt_pagelog_next(&t->log, &page, page_last)) {
+		u64 first = (u64)page << t->log.page_shift;
+		u64 end = first + BIT_ULL(t->log.page_shift) - 1;
 
 		if (n == VIRT_TRACK_PAGE_MAX) {
 			next = first;
 			break;
 		}
 		set_reg(t, VIRT_TRACK_PAGES + 8 * n++, first);
-		if (first >= start && end <= last) {
-			xa_erase(&t->log, page);
-			t->logged--;
-		}
+		if (first >= start && end <= last)
+			virt_pagelog_remove(&t->log, page);
 		if (page++ == page_last)
 			break;
 	}
@@ -217,7 +175,7 @@ static void take_pages(struct virt_tracker *t, u64 start, u64 last)
 	set_reg(t, VIRT_TRACK_LOOKED_AT, next - start);
 }
 
-static u64 pagelog_report(struct virt_tracker *t)
+static u64 tracker_report(struct virt_tracker *t)
 {
 	u64 iova = get_reg(t, VIRT_TRACK_IOVA);
 	u64 length = get_reg(t, VIRT_TRACK_LENGTH);
@@ -226,7 +184,7 @@ static u64 pagelog_report(struct virt_tracker *t)
 	if (!t->tracking)
 		return VIRT_TRACK_NO_LOG;
 	if (virt_lose_track(t->fn->dma.number))
-		pagelog_lose(t);
+		t->lost = true;
 	if (t->lost)
 		return VIRT_TRACK_LOST;
 	if (!length || check_add_overflow(iova, length - 1, &last))
@@ -237,21 +195,21 @@ static u64 pagelog_report(struct virt_tracker *t)
 	return VIRT_TRACK_OK;
 }
 
-static u64 pagelog_execute(struct virt_tracker *t)
+static u64 tracker_execute(struct virt_tracker *t)
 {
 	switch (t->command) {
 	case VIRT_TRACK_CTRL_START:
-		return pagelog_start(t);
+		return tracker_start(t);
 	case VIRT_TRACK_CTRL_STOP:
-		return pagelog_stop(t);
+		return tracker_stop(t);
 	case VIRT_TRACK_CTRL_REPORT:
-		return pagelog_report(t);
+		return tracker_report(t);
 	default:
 		return VIRT_TRACK_BAD_ARGUMENT;
 	}
 }
 
-static bool pagelog_is_due(const struct virt_tracker *t)
+static bool tracker_is_due(const struct virt_tracker *t)
 {
 	return t->command != VIRT_TRACK_CTRL_REPORT ||
 	       virt_track_due(t->fn->dma.number, t->began_ns);
@@ -270,7 +228,7 @@ bool virt_tracker_wants(struct virt_tracker *t)
 	if (!t)
 		return false;
 	command = get_reg(t, VIRT_TRACK_CTRL);
-	return command && (command != t->command || pagelog_is_due(t));
+	return command && (command != t->command || tracker_is_due(t));
 }
 
 /**
@@ -287,8 +245,8 @@ void virt_tracker_poll(struct virt_tracker *t)
 	if (command != t->command) {
 		t->command = command;
 		t->began_ns = ktime_get_ns();
-		t->result = pagelog_execute(t);
-		if (!pagelog_is_due(t))
+		t->result = tracker_execute(t);
+		if (!tracker_is_due(t))
 			return;
 	}
 	set_reg(t, VIRT_TRACK_RESULT, t->result);
@@ -347,7 +305,7 @@ struct virt_tracker *virt_tracker_create(struct virt_function *fn,
 	t->limits.space = limits->space ?: VIRT_IOVA_BITS;
 	t->limits.page = limits->page ?: SZ_4K;
 	t->limits.log = limits->log ?: 1 << 20;
-	xa_init(&t->log);
+	virt_pagelog_init(&t->log);
 	return t;
 }
 

@@ -16,8 +16,8 @@
 
 #include "../virt_connectx.h"
 #include "connectx.h"
-#include "pagelog.h"
 #include "quirks.h"
+#include "report.h"
 
 static u64 get_reg(struct cx_vhca *vhca, unsigned int reg)
 {
@@ -156,7 +156,7 @@ static void write_next(struct cx_vhca *vhca)
 		r->faults++;
 		r->fault_iova = iova;
 	} else {
-		cx_pagelog_written(vhca, iova);
+		cx_report_record(vhca, iova);
 	}
 	/* Out of memory: the state lacks this write, on every side. */
 	cx_state_write(&vhca->state, r->position, value);

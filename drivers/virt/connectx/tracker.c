@@ -2,7 +2,7 @@
 /*
  * Page trackers: general objects of the PF that record which pages a virtual
  * function writes, and report them on request in messages through a QP. This file
- * has the commands about them, and their limits; pagelog.c has the pages.
+ * has the commands about them, and their limits; report.c has the reports.
  */
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
@@ -11,8 +11,8 @@
 #include "connectx.h"
 #include "faults.h"
 #include "object.h"
-#include "pagelog.h"
 #include "quirks.h"
+#include "report.h"
 #include "tracker.h"
 
 #define MAX_TRACKERS		8
@@ -105,9 +105,8 @@ static void release_tracker(struct cx_vhca *pf, struct cx_object *object)
 	mutex_lock(&tracker->vhca->lock);
 	list_del(&tracker->entry);
 	mutex_unlock(&tracker->vhca->lock);
-	xa_destroy(&tracker->log);
+	virt_pagelog_end(&tracker->log);
 	kvfree(tracker->message);
-	kfree(tracker->ranges);
 	kfree(tracker);
 }
 
@@ -133,7 +132,7 @@ static u8 take_ranges(struct cx_command *cmd, struct cx_tracker *tracker,
 	u64 total = 0;
 	u32 i;
 
-	for (i = 0; i < tracker->range_count; i++) {
+	for (i = 0; i < tracker->log.range_count; i++) {
 		u64 start = MLX5_GET64(page_track_range, range, start_address);
 		u64 length = MLX5_GET64(page_track_range, range, length);
 
@@ -141,8 +140,8 @@ static u8 take_ranges(struct cx_command *cmd, struct cx_tracker *tracker,
 		    length > BIT_ULL(tracker->log_space) - total)
 			return MLX5_CMD_STAT_BAD_PARAM_ERR;
 		total += length;
-		tracker->ranges[i].start = start;
-		tracker->ranges[i].last = start + length - 1;
+		tracker->log.ranges[i].start = start;
+		tracker->log.ranges[i].last = start + length - 1;
 		range += MLX5_ST_SZ_BYTES(page_track_range);
 	}
 	return MLX5_CMD_STAT_OK;
@@ -153,24 +152,23 @@ static u8 take_context(struct cx_command *cmd, struct cx_tracker *tracker,
 		       const void *context)
 {
 	unsigned int log_message = MLX5_GET(page_track, context, log_msg_size);
+	unsigned int ranges = MLX5_GET(page_track, context, num_ranges);
 
-	tracker->log_page = MLX5_GET(page_track, context, log_page_size);
+	tracker->log.page_shift = MLX5_GET(page_track, context, log_page_size);
 	tracker->log_space = MLX5_GET(page_track, context,
 				      log_addr_space_size);
 	tracker->qpn = MLX5_GET(page_track, context, reporting_qpn);
-	tracker->range_count = MLX5_GET(page_track, context, num_ranges);
-	if (!is_within(tracker->log_page, LOG_MIN_PAGE, LOG_MAX_PAGE) ||
+	if (!is_within(tracker->log.page_shift, LOG_MIN_PAGE, LOG_MAX_PAGE) ||
 	    !is_within(log_message, LOG_MIN_MESSAGE, max_message()) ||
 	    !is_within(tracker->log_space, min_space(), max_space()) ||
-	    !is_within(tracker->range_count, 1, connectx_ranges) ||
+	    !is_within(ranges, 1, connectx_ranges) ||
 	    MLX5_GET(page_track, context, track_type) != TRACK_DIRTY)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "limits");
 	tracker->message_size = BIT(log_message);
 	tracker->message = kvmalloc(tracker->message_size, GFP_KERNEL);
-	tracker->ranges = kcalloc(tracker->range_count,
-				  sizeof(*tracker->ranges), GFP_KERNEL);
-	return tracker->message && tracker->ranges ? MLX5_CMD_STAT_OK :
-						     MLX5_CMD_STAT_NO_RES_ERR;
+	if (!tracker->message || !virt_pagelog_alloc(&tracker->log, ranges))
+		return MLX5_CMD_STAT_NO_RES_ERR;
+	return MLX5_CMD_STAT_OK;
 }
 
 static u8 take_pages(struct cx_vhca *pf, struct cx_tracker *tracker)
@@ -194,7 +192,7 @@ static u8 tracker_create(struct cx_command *cmd, struct cx_tracker *tracker)
 	if (status)
 		return status;
 	if (cmd->in_len != MLX5_ST_SZ_BYTES(create_page_track_obj_in) +
-	    tracker->range_count * MLX5_ST_SZ_BYTES(page_track_range))
+	    tracker->log.range_count * MLX5_ST_SZ_BYTES(page_track_range))
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_INP_LEN_ERR,
 				  "length of the input");
 	status = cx_object_use(cmd, &tracker->object, CX_QP, tracker->qpn);
@@ -253,7 +251,7 @@ u8 cx_create_tracker(struct cx_command *cmd)
 	tracker->object.kind = CX_PAGE_TRACK;
 	tracker->object.release = release_tracker;
 	tracker->state = MLX5_PAGE_TRACK_STATE_TRACKING;
-	xa_init(&tracker->log);
+	virt_pagelog_init(&tracker->log);
 	tracker->vhca = cx_vf_by_vhca_id(cmd->vhca, MLX5_GET(page_track,
 							     context, vhca_id));
 	if (!tracker->vhca) {
@@ -322,7 +320,7 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 		cx_qp_event(cmd->vhca, tracker->qpn, event);
 	if (cx_fault_overrun(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &event))
 		cx_qp_limit(cmd->vhca, tracker->qpn, event);
-	cx_pagelog_begin(tracker, start, start + length - 1);
+	cx_report_begin(tracker, start, start + length - 1);
 	if (cx_quirk(CX_EVENTS))
 		send_event(cmd->vhca, tracker, false);
 	mutex_lock(&tracker->vhca->lock);
@@ -332,9 +330,9 @@ u8 cx_modify_tracker(struct cx_command *cmd)
 		if (cx_fault_lose(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT,
 				  &tracker->lose_after) &&
 		    !tracker->lose_after)
-			cx_pagelog_lose(tracker);
+			cx_report_fail(tracker);
 	} else {
-		cx_pagelog_send_error(cmd->vhca, tracker);
+		cx_report_send_error(cmd->vhca, tracker);
 	}
 	mutex_unlock(&tracker->vhca->lock);
 	return MLX5_CMD_STAT_OK;
@@ -353,12 +351,12 @@ u8 cx_query_tracker(struct cx_command *cmd)
 	context = MLX5_ADDR_OF(query_page_track_obj_out, cmd->out, obj_context);
 	MLX5_SET(page_track, context, vhca_id, tracker->vhca->vhca_id);
 	MLX5_SET(page_track, context, state, READ_ONCE(tracker->state));
-	MLX5_SET(page_track, context, log_page_size, tracker->log_page);
+	MLX5_SET(page_track, context, log_page_size, tracker->log.page_shift);
 	MLX5_SET(page_track, context, log_addr_space_size, tracker->log_space);
 	MLX5_SET(page_track, context, log_msg_size,
 		 ilog2(tracker->message_size));
 	MLX5_SET(page_track, context, reporting_qpn, tracker->qpn);
-	MLX5_SET(page_track, context, num_ranges, tracker->range_count);
+	MLX5_SET(page_track, context, num_ranges, tracker->log.range_count);
 	return MLX5_CMD_STAT_OK;
 }
 
@@ -450,7 +448,7 @@ bool cx_tracker_poll(struct cx_vhca *pf)
 		if (READ_ONCE(tracker->unsent))
 			tracker_send_error(pf, tracker);
 		if (READ_ONCE(tracker->state) == MLX5_PAGE_TRACK_STATE_REPORTING)
-			more |= cx_pagelog_send(pf, tracker);
+			more |= cx_report_send(pf, tracker);
 	}
 	return more;
 }

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The log of a page tracker: the pages that a function writes, and the messages that
- * report them.
+ * The reports of a page tracker: what its log has is sent in messages.
  *
- * The log holds the pages that were written and not reported yet; a page is taken out
- * when it is put into a message. A write is either visible before that, or puts the page
- * into the log again. When the log is full the tracker is in error for good, which the
- * driver learns from an event, a query, or the next report.
+ * A page is taken out of the log when it is put into a message. A write is either visible
+ * before that, or puts the page into the log again. When the log is full the tracker is in
+ * error for good, which the driver learns from an event, a query, or the next report.
  */
 #include <linux/moduleparam.h>
 #include <linux/timekeeping.h>
 
 #include "connectx.h"
 #include "faults.h"
-#include "pagelog.h"
 #include "quirks.h"
+#include "report.h"
 
 #define STATUS_SHIFT		28	/* of the state in immediate data */
 
@@ -28,10 +26,10 @@ MODULE_PARM_DESC(connectx_report_us,
 		 "microseconds that a page tracker takes for each message");
 
 /**
- * cx_pagelog_lose() - The log is lost: the tracker is in error for good
+ * cx_report_fail() - Put a tracker into error for good: its log is lost
  * @tracker: The tracker; with the lock of the tracked function
  */
-void cx_pagelog_lose(struct cx_tracker *tracker)
+void cx_report_fail(struct cx_tracker *tracker)
 {
 	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR)
 		return;
@@ -39,49 +37,36 @@ void cx_pagelog_lose(struct cx_tracker *tracker)
 	tracker->unsent = true;
 }
 
-static void tracker_record(struct cx_tracker *tracker, unsigned long page)
-{
-	if (tracker->state == MLX5_PAGE_TRACK_STATE_ERROR ||
-	    xa_load(&tracker->log, page))
-		return;
-	if (tracker->logged >= READ_ONCE(connectx_log) ||
-	    xa_is_err(xa_store(&tracker->log, page, xa_mk_value(1),
-			       GFP_KERNEL)))
-		cx_pagelog_lose(tracker);
-	else
-		tracker->logged++;
-}
-
 /**
- * cx_pagelog_written() - A virtual function has written memory
+ * cx_report_record() - Record that a virtual function has written memory
  * @vhca: The function; with its lock
  * @iova: Where, within a page
  */
-void cx_pagelog_written(struct cx_vhca *vhca, u64 iova)
+void cx_report_record(struct cx_vhca *vhca, u64 iova)
 {
+	unsigned int most = READ_ONCE(connectx_log);
 	struct cx_tracker *tracker;
-	u32 i;
 
 	list_for_each_entry(tracker, &vhca->trackers, entry)
-		for (i = 0; i < tracker->range_count; i++)
-			if (iova >= tracker->ranges[i].start &&
-			    iova <= tracker->ranges[i].last)
-				tracker_record(tracker, iova >> tracker->log_page);
+		if (tracker->state != MLX5_PAGE_TRACK_STATE_ERROR &&
+		    virt_pagelog_covers(&tracker->log, iova, iova) &&
+		    !virt_pagelog_add(&tracker->log, iova, most))
+			cx_report_fail(tracker);
 }
 
 /**
- * cx_pagelog_begin() - Begin a report
+ * cx_report_begin() - Begin a report
  * @tracker: The tracker; on the PF's thread
  * @start: First address of it
  * @last: Its last address
  *
  * The first message is not due before connectx_report_us.
  */
-void cx_pagelog_begin(struct cx_tracker *tracker, u64 start, u64 last)
+void cx_report_begin(struct cx_tracker *tracker, u64 start, u64 last)
 {
-	tracker->first = start >> tracker->log_page;
+	tracker->first = start >> tracker->log.page_shift;
 	tracker->cursor = tracker->first;
-	tracker->last = last >> tracker->log_page;
+	tracker->last = last >> tracker->log.page_shift;
 	tracker->built = false;
 	tracker->empty = false;
 	tracker->due_ns = ktime_get_ns() +
@@ -108,7 +93,7 @@ static u32 add_odd(struct cx_tracker *tracker, u32 count, u32 room)
 	if (cx_quirk(CX_ENDLESS)) {
 		while (count < room)
 			tracker->message[count++] =
-				cpu_to_be64((u64)tracker->first << tracker->log_page);
+				cpu_to_be64((u64)tracker->first << tracker->log.page_shift);
 		tracker->more = true;
 	}
 	for (i = 0; cx_quirk(CX_DUPLICATES) && i < pages && count < room - 1; i++)
@@ -116,8 +101,7 @@ static u32 add_odd(struct cx_tracker *tracker, u32 count, u32 room)
 	if (cx_quirk(CX_OUTSIDE) && !tracker->more && tracker->first &&
 	    count < room - 1)
 		tracker->message[count++] =
-			cpu_to_be64((u64)(tracker->first - 1) <<
-				    tracker->log_page);
+			cpu_to_be64((u64)(tracker->first - 1) << tracker->log.page_shift);
 	return count;
 }
 
@@ -127,21 +111,18 @@ static void report_build(struct cx_tracker *tracker)
 	u32 room = tracker->message_size / sizeof(*tracker->message);
 	unsigned long page = tracker->cursor;
 	u32 count = 0;
-	void *entry;
 
 	tracker->more = false;
 	mutex_lock(&tracker->vhca->lock);
-	xa_for_each_range(&tracker->log, page, entry, tracker->cursor,
-			  tracker->last) {
+	while (virt_pagelog_next(&tracker->log, &page, tracker->last)) {
 		if (count == room) {
 			tracker->more = true;
 			break;
 		}
-		xa_erase(&tracker->log, page);
-		tracker->logged--;
+		virt_pagelog_remove(&tracker->log, page);
 		tracker->message[count++] =
-			cpu_to_be64((u64)page << tracker->log_page);
-		tracker->cursor = page + 1;
+			cpu_to_be64((u64)page << tracker->log.page_shift);
+		tracker->cursor = ++page;
 	}
 	mutex_unlock(&tracker->vhca->lock);
 	/* A full message is not the last: an empty one follows. */
@@ -174,11 +155,11 @@ static int report_send(struct cx_vhca *pf, struct cx_tracker *tracker, bool *las
 }
 
 /**
- * cx_pagelog_send_error() - Send the message of a tracker in error, which ends a report
+ * cx_report_send_error() - Send the message of a tracker in error, which ends a report
  * @pf: The physical function; on its thread
  * @tracker: The tracker; with the lock of the tracked function
  */
-void cx_pagelog_send_error(struct cx_vhca *pf, struct cx_tracker *tracker)
+void cx_report_send_error(struct cx_vhca *pf, struct cx_tracker *tracker)
 {
 	cx_qp_send(pf, tracker->qpn, NULL, 0,
 		   (u32)MLX5_PAGE_TRACK_STATE_ERROR << STATUS_SHIFT);
@@ -190,18 +171,18 @@ static bool lose_now(struct cx_vhca *pf, struct cx_tracker *tracker, bool last)
 	if (!tracker->lose_after || --tracker->lose_after)
 		return false;
 	if (!last)
-		cx_pagelog_send_error(pf, tracker);
+		cx_report_send_error(pf, tracker);
 	return true;
 }
 
 /**
- * cx_pagelog_send() - Send the next message of a report
+ * cx_report_send() - Send the next message of a report
  * @pf: The physical function; on its thread
  * @tracker: A tracker that is reporting
  *
  * Return: false when it has to wait.
  */
-bool cx_pagelog_send(struct cx_vhca *pf, struct cx_tracker *tracker)
+bool cx_report_send(struct cx_vhca *pf, struct cx_tracker *tracker)
 {
 	u32 delay = READ_ONCE(connectx_report_us);
 	bool last;
@@ -217,7 +198,7 @@ bool cx_pagelog_send(struct cx_vhca *pf, struct cx_tracker *tracker)
 	tracker->due_ns = ktime_get_ns() + (u64)delay * NSEC_PER_USEC;
 	mutex_lock(&tracker->vhca->lock);
 	if (err || lose_now(pf, tracker, last))
-		cx_pagelog_lose(tracker);
+		cx_report_fail(tracker);
 	else if (last && tracker->state == MLX5_PAGE_TRACK_STATE_REPORTING)
 		tracker->state = MLX5_PAGE_TRACK_STATE_TRACKING;
 	mutex_unlock(&tracker->vhca->lock);
