@@ -3,9 +3,7 @@
  * The virtual DMA device: reads, writes or copies ranges of IOVA as its
  * registers say (virt_dma.h is the contract).
  *
- * The registers are memory, so a command is noticed when the thread looks. CTRL
- * is taken with xchg, or a command written in that moment would be lost; STATUS
- * and the counters are of the new run before CTRL reads 0 again. What software
+ * STATUS and the counters are of the new run before CTRL reads 0 again. What software
  * writes to a read-only register stays until the device writes it next.
  */
 #define pr_fmt(fmt) "iommufd-virt: " fmt
@@ -19,7 +17,6 @@
 #include <linux/overflow.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
 #include "bus.h"
 #include "dma.h"
@@ -205,16 +202,6 @@ void virt_dma_derive(struct virt_dma *dma)
 		dma->keys[i] = virt_dma_value(dma->run.seed, dma->sweep, i);
 }
 
-/**
- * virt_dma_rebase() - RATE counts from now on
- * @dma: The device
- */
-void virt_dma_rebase(struct virt_dma *dma)
-{
-	dma->since = dma->access;
-	dma->since_ns = ktime_get_ns();
-}
-
 static void take_registers(struct virt_dma *dma)
 {
 	dma->run = (struct virt_dma_run) {
@@ -246,7 +233,7 @@ static void begin_run(struct virt_dma *dma)
 	dma->done = 0;
 	dma->faults = 0;
 	dma->check = 0;
-	virt_dma_rebase(dma);
+	virt_pace_begin(&dma->pace, dma->access);
 	virt_dma_set(dma, VIRT_DMA_FAULT_IOVA, 0);
 	if (wrong) {
 		pr_info_ratelimited("DMA device %u: START refused, see the limits of register %s in virt_dma.h\n",
@@ -260,39 +247,18 @@ static void begin_run(struct virt_dma *dma)
 
 static void take_command(struct virt_dma *dma)
 {
-	u64 __iomem *ctrl = dma->fn.bar[VIRT_DMA_BAR_REGS] + VIRT_DMA_CTRL;
-	bool start = false;
-	u64 command;
+	void __iomem *ctrl = dma->fn.bar[VIRT_DMA_BAR_REGS] + VIRT_DMA_CTRL;
+	u64 command = readq(ctrl);
 
-	if (likely(!readq(ctrl)))
+	if (likely(!command))
 		return;
-	/*
-	 * The new run must be visible before CTRL reads 0. If a STOP comes in
-	 * between, it is of this run.
-	 */
-	if (readq(ctrl) & VIRT_DMA_CTRL_START) {
+	if (command & VIRT_DMA_CTRL_START) {
 		begin_run(dma);
 		dma_publish(dma);
-		start = true;
-	}
-	command = xchg((__force u64 *)ctrl, 0);
-	if (dma->running &&
-	    ((command & VIRT_DMA_CTRL_STOP) && !(command & VIRT_DMA_CTRL_START)))
+	} else if (dma->running && (command & VIRT_DMA_CTRL_STOP)) {
 		end_run(dma);
-	else if ((command & VIRT_DMA_CTRL_START) && !start)
-		begin_run(dma);
-}
-
-/* Is the next access due? */
-static bool dma_is_due(const struct virt_dma *dma)
-{
-	u64 elapsed;
-
-	if (!dma->run.rate)
-		return true;
-	elapsed = ktime_get_ns() - dma->since_ns;
-	return dma->access - dma->since <=
-	       mul_u64_u64_div_u64(elapsed, dma->run.rate, NSEC_PER_SEC);
+	}
+	virt_ctrl_done(ctrl, command);
 }
 
 static bool virt_dma_poll(struct virt_function *fn)
@@ -309,7 +275,7 @@ static bool virt_dma_poll(struct virt_function *fn)
 	while (dma->running && !dma_is_interrupted(dma) &&
 	       !virt_tracker_wants(dma->tracker) &&
 	       time_before_eq(jiffies, end)) {
-		if (!dma_is_due(dma)) {
+		if (!virt_pace_is_due(&dma->pace, dma->access, dma->run.rate)) {
 			dma_publish(dma);
 			return false;
 		}

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 #include "bus.h"
+#include "engine.h"
 #include "virt_dma.h"
 
 #define VIRT_DMA_BAR_REGS	0
@@ -33,8 +34,7 @@ struct virt_tracker;
  * @step: Next access, in its sweep
  * @sweep: The sweep
  * @access: Next access, over all sweeps
- * @since: Access from which on RATE counts
- * @since_ns: And when that was
+ * @pace: Since when RATE counts
  * @half_bits: Half the width of the permutation
  * @keys: Of the permutation in this sweep
  * @done: DONE
@@ -58,8 +58,7 @@ struct virt_dma {
 	u64 step;
 	u64 sweep;
 	u64 access;
-	u64 since;
-	u64 since_ns;
+	struct virt_pace pace;
 	unsigned int half_bits;
 	u64 keys[VIRT_DMA_ROUNDS];
 
@@ -85,7 +84,6 @@ static inline void virt_dma_set(struct virt_dma *dma, unsigned int reg,
 /* dma.c */
 const char *virt_dma_check(const struct virt_dma_run *run);
 void virt_dma_derive(struct virt_dma *dma);
-void virt_dma_rebase(struct virt_dma *dma);
 
 /* dma_migrate.c */
 void virt_dma_migrate_reset(struct virt_dma *dma);

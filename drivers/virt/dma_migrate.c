@@ -140,7 +140,7 @@ static u64 migration_execute(struct virt_dma *dma, u64 command)
 		*what = false;
 		if (dma->no_dma)
 			return VIRT_MIG_OK;
-		virt_dma_rebase(dma);
+		virt_pace_begin(&dma->pace, dma->access);
 		virt_msix_quiet(&dma->fn, false);
 		return VIRT_MIG_OK;
 	case VIRT_MIG_SAVE:
@@ -168,9 +168,7 @@ void virt_dma_migrate_poll(struct virt_dma *dma)
 	writeq((dma->no_dma ? STATE_NO_DMA : 0) |
 	       (dma->no_regs ? STATE_NO_REGS : 0),
 	       mig_reg(dma, VIRT_MIG_STATE));
-	/* All of it is there before CTRL reads 0. */
-	smp_wmb();
-	cmpxchg((__force u64 *)ctrl, command, 0);
+	virt_ctrl_done(ctrl, command);
 }
 
 /**

@@ -21,6 +21,7 @@
 #include <linux/timekeeping.h>
 
 #include "bus.h"
+#include "engine.h"
 #include "faults.h"
 #include "pagelog.h"
 #include "tracker.h"
@@ -251,8 +252,7 @@ void virt_tracker_poll(struct virt_tracker *t)
 	}
 	set_reg(t, VIRT_TRACK_RESULT, t->result);
 	t->command = 0;
-	/* Not if it was written over just now: that is the next command. */
-	cmpxchg((__force u64 *)(t->bar + VIRT_TRACK_CTRL), command, 0);
+	virt_ctrl_done(t->bar + VIRT_TRACK_CTRL, command);
 }
 
 /**

@@ -18,6 +18,8 @@
 
 #include <linux/types.h>
 
+#include "virt_dma.h"
+
 #define VIRT_CX_OFFSET		0x4000	/* in BAR0 of a virtual function */
 
 #define VIRT_CX_ID		0x000	/* RO: VIRT_CX_MAGIC */
@@ -52,24 +54,13 @@
 /*
  * The offset from BASE of write number n: unit after unit, and from the start
  * again with the next word of each, so that a word is written twice only after
- * all others were.
+ * all others were. The word that it puts at address a is virt_dma_value(KEY, n, a).
  */
 static inline __u64 virt_connectx_offset(__u64 length, __u64 unit, __u64 n)
 {
 	__u64 units = length / unit;
 
 	return n % units * unit + n / units % (unit / 8) * 8;
-}
-
-/* The word that write number n with KEY k puts at address a. */
-static inline __u64 virt_connectx_value(__u64 k, __u64 n, __u64 a)
-{
-	__u64 x = k ^ (n * 0x9e3779b97f4a7c15ull) ^ (a * 0xc2b2ae3d27d4eb4full);
-
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93ull;
-	x ^= x >> 32;
-	return x;
 }
 
 #endif

@@ -352,8 +352,7 @@ __u64 vf_wrong(const void *memory, const struct vf_job *job, __u64 position)
 		__u64 word;
 
 		memcpy(&word, (const char *)memory + at, sizeof(word));
-		wrong += word != virt_connectx_value(job->key, n,
-						     job->base + at);
+		wrong += word != virt_dma_value(job->key, n, job->base + at);
 	}
 	return wrong;
 }

@@ -12,8 +12,8 @@
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/overflow.h>
-#include <linux/timekeeping.h>
 
+#include "../engine.h"
 #include "../virt_connectx.h"
 #include "connectx.h"
 #include "quirks.h"
@@ -64,8 +64,7 @@ bool cx_generator_check(const struct cx_generator_registers *r)
  */
 void cx_generator_resume(struct cx_vhca *vhca)
 {
-	vhca->generator.since_ns = ktime_get_ns();
-	vhca->generator.since = vhca->generator.r.position;
+	virt_pace_begin(&vhca->generator.pace, vhca->generator.r.position);
 }
 
 /**
@@ -129,19 +128,7 @@ static void take_command(struct cx_vhca *vhca)
 	else if (command & VIRT_CX_CTRL_STOP)
 		vhca->generator.r.running = false;
 	generator_publish(vhca);
-	/* A command that was written since is taken at the next look. */
-	cmpxchg((__force u64 *)ctrl, command, 0);
-}
-
-static bool generator_is_due(const struct cx_generator *generator)
-{
-	u64 elapsed;
-
-	if (!generator->r.rate)
-		return true;
-	elapsed = ktime_get_ns() - generator->since_ns;
-	return generator->r.position - generator->since <=
-	       mul_u64_u64_div_u64(elapsed, generator->r.rate, NSEC_PER_SEC);
+	virt_ctrl_done(ctrl, command);
 }
 
 static void write_next(struct cx_vhca *vhca)
@@ -149,7 +136,7 @@ static void write_next(struct cx_vhca *vhca)
 	struct cx_generator_registers *r = &vhca->generator.r;
 	u64 iova = r->base + virt_connectx_offset(r->length, r->unit,
 						  r->position);
-	u64 value = virt_connectx_value(r->key, r->position, iova);
+	u64 value = virt_dma_value(r->key, r->position, iova);
 	u64 left;
 
 	if (cx_write(vhca, iova, &value, sizeof(value))) {
@@ -188,7 +175,8 @@ bool cx_generator_poll(struct cx_vhca *vhca)
 		if (!vhca->no_responder)
 			take_command(vhca);
 		more = generator->r.running && !vhca->no_initiator &&
-		       generator_is_due(generator);
+		       virt_pace_is_due(&generator->pace, generator->r.position,
+					generator->r.rate);
 		if (more) {
 			write_next(vhca);
 			generator_publish(vhca);

@@ -8,6 +8,8 @@
 
 #include <linux/types.h>
 
+#include "../engine.h"
+
 struct cx_vhca;
 
 /**
@@ -41,15 +43,13 @@ struct cx_generator_registers {
 /**
  * struct cx_generator - The generator
  * @r: Registers
- * @since_ns: When the writes began that RATE counts
- * @since: At which position
+ * @pace: Since when RATE counts, by position
  *
  * Under the lock of the vhca.
  */
 struct cx_generator {
 	struct cx_generator_registers r;
-	u64 since_ns;
-	u64 since;
+	struct virt_pace pace;
 };
 
 void cx_generator_reset(struct cx_vhca *vhca);

@@ -34,7 +34,7 @@ MODULE_PARM_DESC(connectx_fill,
 /* What a word contributes to the sum: nothing when it is zero. */
 static u64 sum_share(u64 index, u64 word)
 {
-	return word ? virt_connectx_value(word, index, 0) : 0;
+	return word ? virt_dma_value(word, index, 0) : 0;
 }
 
 static u64 share_of_page(u32 index, const u64 *words)

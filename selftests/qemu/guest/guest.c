@@ -208,7 +208,7 @@ static __u64 expected(const struct sequence *s, __u32 n, __u32 address)
 	if (n >= s->position || n >= total)
 		return 0;
 	n += (s->position - 1 - n) / total * total;
-	return virt_connectx_value(s->key, n, address);
+	return virt_dma_value(s->key, n, address);
 }
 
 /* Compare all words, those that were not written yet too: how many are wrong. */
@@ -239,7 +239,7 @@ static void cpu_write(void)
 	__u32 address = CPU_BASE + n % CPU_PAGES * PAGE +
 			n / CPU_PAGES % PAGE_WORDS * 8;
 
-	*word_at(address) = virt_connectx_value(CPU_KEY, n, address);
+	*word_at(address) = virt_dma_value(CPU_KEY, n, address);
 	cpu.position++;
 }
 
