@@ -9,7 +9,7 @@
 #include <iommufd/dirty_set.h>
 #include <iommufd/window.h>
 #include "tape.h"
-#include "../unit/shim/shim.h"
+#include "../shim/shim.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

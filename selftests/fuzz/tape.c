@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "tape.h"
-#include "../unit/shim/shim.h"
+#include "../shim/shim.h"
 
 static const unsigned char *tape;
 static size_t left;

@@ -39,7 +39,7 @@ build()
 		[ "$f" = "$1" ] && objects+=("$dir/$f.o") || objects+=("$OUT/code/$f.o")
 	done
 	# shellcheck disable=SC2086
-	$CC $SANITIZE -o "$dir/$2" "$OUT/$2.o" "${objects[@]}" "$OUT"/*/shim.o \
+	$CC $SANITIZE -o "$dir/$2" "$OUT/$2.o" "${objects[@]}" "$OUT/shim.o" \
 		"$OUT/model.o" "$OUT/random.o" "$OUT/scene.o"
 }
 

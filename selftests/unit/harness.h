@@ -9,7 +9,7 @@
 #include <greatest.h>
 
 #include "random.h"
-#include "shim/shim.h"
+#include "../shim/shim.h"
 
 #define EXPECT(cond, ...) do {						\
 	static char __message[512];					\

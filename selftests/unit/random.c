@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "random.h"
-#include "shim/shim.h"
+#include "../shim/shim.h"
 
 static unsigned long seed, state, only_round;
 static bool one_round, quick;

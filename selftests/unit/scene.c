@@ -7,7 +7,7 @@
 
 #include "random.h"
 #include "scene.h"
-#include "shim/shim.h"
+#include "../shim/shim.h"
 
 #define CHUNK		DIRTY_CHUNK_BITS
 #define MAX_PAGES	(1UL << 16)

@@ -2,11 +2,8 @@
 /* Stand-in for the kernel's <linux/xarray.h>: a sorted array, see shim.c */
 #pragma once
 
-#include <linux/limits.h>
-#include <linux/types.h>
+#include "../xarray_common.h"
 
-#define XA_FLAGS_ACCOUNT	32u
-#define XA_PRESENT		8u
 #define MAX_ERRNO		4095
 
 typedef unsigned int xa_mark_t;
@@ -20,16 +17,6 @@ struct xarray {
 	struct xa_slot *slots;
 	size_t nr;
 };
-
-static inline void *xa_mk_value(unsigned long v)
-{
-	return (void *)((v << 1) | 1);
-}
-
-static inline bool xa_is_value(const void *entry)
-{
-	return (unsigned long)entry & 1;
-}
 
 static inline void *xa_mk_internal(unsigned long v)
 {
@@ -66,13 +53,3 @@ void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max,
 void *xa_find_after(struct xarray *xa, unsigned long *index, unsigned long max,
 		    xa_mark_t filter);
 void xa_destroy(struct xarray *xa);
-
-#define xa_for_each_range(xa, index, entry, start, last)		\
-	for (index = start,						\
-	     entry = xa_find(xa, &index, last, XA_PRESENT);		\
-	     entry;							\
-	     entry = xa_find_after(xa, &index, last, XA_PRESENT))
-#define xa_for_each_start(xa, index, entry, start)			\
-	xa_for_each_range(xa, index, entry, start, ULONG_MAX)
-#define xa_for_each(xa, index, entry)					\
-	xa_for_each_range(xa, index, entry, 0, ULONG_MAX)

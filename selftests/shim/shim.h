@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The stand-ins for the kernel that the code under test is compiled against,
- * and the knobs with which a test makes them fail.
+ * The stand-ins for the kernel that the code under test is compiled against, and the knobs
+ * with which a test makes them fail: headers in linux/, and in kernel.h what only the
+ * fuzzers need. Where speed is measured those in plain/linux/ come first, which are inline
+ * and do not fail.
  */
 #pragma once
 

@@ -3,14 +3,10 @@
 #pragma once
 
 #include <stdlib.h>
+#include <linux/gfp.h>
 #include <linux/types.h>
 
 #include "compat/slab.h"
-
-#define GFP_KERNEL		0x01u
-#define GFP_KERNEL_ACCOUNT	0x02u
-#define __GFP_NOWARN		0x04u
-#define __GFP_NORETRY		0x08u
 
 static inline void *kzalloc(size_t size, gfp_t gfp)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What drivers/mlx5/load.c, stream.c and compat.c need of the kernel, on the
- * host. Every <linux/...> header that they include and selftests/unit/shim does not
- * have is this file (see the Makefile).
+ * host. Every <linux/...> header that they include and linux/ does not have is this
+ * file (see selftests/fuzz/Makefile).
  */
 #pragma once
 
@@ -18,7 +18,7 @@
 #include <linux/slab.h>
 #include <linux/types.h>
 
-#include "../unit/shim/shim.h"
+#include "shim.h"
 
 /* ---- Types, order of bytes ------------------------------------------------ */
 

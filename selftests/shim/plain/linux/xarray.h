@@ -7,11 +7,9 @@
 #pragma once
 
 #include <stdlib.h>
-#include <linux/limits.h>
-#include <linux/types.h>
 
-#define XA_FLAGS_ACCOUNT	32u
-#define XA_PRESENT		8u
+#include "../../xarray_common.h"
+
 #define XA_LEVELS		3
 #define XA_SLOTS		(1ul << 6 * XA_LEVELS)
 
@@ -25,16 +23,6 @@ struct xa_node {
 struct xarray {
 	struct xa_node *root;
 };
-
-static inline void *xa_mk_value(unsigned long v)
-{
-	return (void *)((v << 1) | 1);
-}
-
-static inline bool xa_is_value(const void *entry)
-{
-	return (unsigned long)entry & 1;
-}
 
 static inline bool xa_is_err(const void *entry)
 {
@@ -186,13 +174,3 @@ static inline void xa_destroy(struct xarray *xa)
 		xa_free_node(xa->root, XA_LEVELS - 1);
 	*xa = (struct xarray){};
 }
-
-#define xa_for_each_range(xa, index, entry, start, last)		\
-	for (index = start,						\
-	     entry = xa_find(xa, &index, last, XA_PRESENT);		\
-	     entry;							\
-	     entry = xa_find_after(xa, &index, last, XA_PRESENT))
-#define xa_for_each_start(xa, index, entry, start)			\
-	xa_for_each_range(xa, index, entry, start, ULONG_MAX)
-#define xa_for_each(xa, index, entry)					\
-	xa_for_each_range(xa, index, entry, 0, ULONG_MAX)

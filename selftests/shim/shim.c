@@ -12,7 +12,7 @@
 #include <linux/xarray.h>
 
 #include <iommufd/test.h>
-#include "../random.h"
+#include "../unit/random.h"
 #include "shim.h"
 
 struct shim shim;

@@ -2,15 +2,11 @@
 /* Stand-in for the kernel's <linux/slab.h>: allocations that can fail */
 #pragma once
 
+#include <linux/gfp.h>
 #include <linux/types.h>
 
 #include "compat/slab.h"
 #include "../shim.h"
-
-#define GFP_KERNEL		0x01u
-#define GFP_KERNEL_ACCOUNT	0x02u
-#define __GFP_NOWARN		0x04u
-#define __GFP_NORETRY		0x08u
 
 static inline void *kzalloc(size_t size, gfp_t gfp)
 {
