@@ -10,11 +10,9 @@
 /** crowd_open() - Make an IOAS with RAM in it; @huge as for testbed_open_empty() */
 int crowd_open(struct crowd *c, bool huge)
 {
-	unsigned int i;
 	int rc;
 
-	for (i = 0; i < CROWD; i++)
-		c->dev[i].fd = -1;
+	vdevs_init(c->dev, CROWD);
 	rc = testbed_open_empty(&c->b, huge);
 	if (!rc)
 		rc = testbed_map(&c->b);

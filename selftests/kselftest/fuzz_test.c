@@ -349,8 +349,7 @@ static int fuzz_run(__u64 seed, char *violation, size_t room, struct totals *sum
 	struct fuzz f;
 	int rc;
 
-	for (i = 0; i < DEVICES; i++)
-		r.dev[i].fd = -1;
+	vdevs_init(r.dev, DEVICES);
 	rc = fuzz_open(&f, seed);
 	if (!rc)
 		rc = set_up(&r, &f);

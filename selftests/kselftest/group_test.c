@@ -33,10 +33,7 @@ FIXTURE(group) {
 
 FIXTURE_SETUP(group)
 {
-	unsigned int i;
-
-	for (i = 0; i < NR; i++)
-		self->dev[i].fd = -1;
+	vdevs_init(self->dev, NR);
 	ASSERT_EQ(0, testbed_open_empty(&self->b, false));
 	ASSERT_EQ(0, testbed_map(&self->b));
 	ASSERT_EQ(0, oracle_open(&self->o));

@@ -40,11 +40,9 @@ struct stages {
 
 static int stages_open(struct stages *s)
 {
-	unsigned int i;
 	int rc;
 
-	for (i = 0; i < NR; i++)
-		s->dev[i].fd = -1;
+	vdevs_init(s->dev, NR);
 	s->o.truth_fd = -1;
 	rc = testbed_open_empty(&s->b, false);
 	if (!rc)

@@ -13,11 +13,9 @@
  */
 int sources_open(struct sources *s)
 {
-	unsigned int i;
 	int rc;
 
-	for (i = 0; i < NR; i++)
-		s->dev[i].fd = -1;
+	vdevs_init(s->dev, NR);
 	rc = testbed_open_empty(&s->b, false);
 	return rc ? rc : testbed_map(&s->b);
 }

@@ -133,6 +133,17 @@ void vdev_close(struct vdev *d)
 }
 
 /**
+ * vdevs_init() - None of an array of devices is open
+ * @dev: The devices
+ * @nr: How many
+ */
+void vdevs_init(struct vdev *dev, unsigned int nr)
+{
+	for (; nr; dev++, nr--)
+		dev->fd = -1;
+}
+
+/**
  * vdevs_close() - Stop and close those of an array of devices that are open
  * @dev: The devices
  * @nr: How many

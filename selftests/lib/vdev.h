@@ -70,6 +70,7 @@ int vdev_open_driver(struct vdev *d, int iommufd, unsigned int index,
 		     const char *driver);
 int vdev_open(struct vdev *d, int iommufd, unsigned int index);
 void vdev_close(struct vdev *d);
+void vdevs_init(struct vdev *dev, unsigned int nr);
 void vdevs_close(struct vdev *dev, unsigned int nr);
 
 int vdev_attach(struct vdev *d, __u32 pt_id, __u32 *out_hwpt);
