@@ -14,11 +14,6 @@
 #define S(name) VFIO_DEVICE_STATE_##name
 #define SAVE_MS	300
 
-static unsigned long virt_get(const char *name)
-{
-	return parameter_get("iommufd_virt", name);
-}
-
 FIXTURE(busy) {
 	struct pair p;
 	unsigned long conflicts;

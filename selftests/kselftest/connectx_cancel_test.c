@@ -11,11 +11,6 @@
 
 #define S(name) VFIO_DEVICE_STATE_##name
 
-static unsigned long virt_get(const char *name)
-{
-	return parameter_get("iommufd_virt", name);
-}
-
 FIXTURE(cancel) {
 	struct pair p;
 	unsigned long conflicts;

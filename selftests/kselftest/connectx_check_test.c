@@ -22,11 +22,6 @@
 #define MKC		0x80
 #define FIRST_VF	0x11		/* vhca_id */
 
-static unsigned long virt_get(const char *name)
-{
-	return parameter_get("iommufd_virt", name);
-}
-
 FIXTURE(check) {
 	struct firmware fw;
 	unsigned long invalid;
@@ -213,8 +208,8 @@ TEST_F(check, conflicts)
 	int fd, rc;
 
 	ASSERT_EQ(0, pair_open(&p));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_save_ms", "3000"));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_busy", "6"));
+	ASSERT_EQ(0, virt_set("connectx_save_ms", "3000"));
+	ASSERT_EQ(0, virt_set("connectx_busy", "6"));
 	ASSERT_EQ(0, vf_set_state(&p.src, S(PRE_COPY), &fd));
 	/* The SAVE is in the queue, and begins before long */
 	for (i = 0, rc = 0; i < 200 && rc != STAT_RES_BUSY; i++) {
@@ -238,8 +233,8 @@ TEST_F(check, conflicts)
 	EXPECT_EQ(STAT_OK, firmware_exec(fw));
 	EXPECT_EQ(0, vf_set_state(&p.src, S(RUNNING), NULL));
 	close(fd);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_save_ms", "0"));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_busy", "0"));
+	ASSERT_EQ(0, virt_set("connectx_save_ms", "0"));
+	ASSERT_EQ(0, virt_set("connectx_busy", "0"));
 	pair_close(&p);
 }
 

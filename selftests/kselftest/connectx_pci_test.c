@@ -158,7 +158,7 @@ TEST_F(pci, pf_unbound_and_bound)
 		EXPECT_STREQ("", driver_of(VF_PF));
 		EXPECT_EQ(0, vfs());
 		/* It has given back all that it had from the firmware */
-		EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_left"));
+		EXPECT_EQ(0, virt_get("connectx_left"));
 		ASSERT_EQ(0, sysfs_write(DRIVERS "mlx5_core/bind", VF_PF));
 		EXPECT_STREQ("mlx5_core", driver_of(VF_PF));
 	}
@@ -209,7 +209,7 @@ TEST_F(pci, pf_removed_and_found_again)
 TEST_F(pci, unknown_commands_are_refused_and_counted)
 {
 	unsigned char in[16] = { UNKNOWN_OPCODE >> 8, UNKNOWN_OPCODE & 0xff };
-	unsigned long before = parameter_get("iommufd_virt", "connectx_unknown");
+	unsigned long before = virt_get("connectx_unknown");
 	unsigned char out[16] = {};
 	int fd;
 
@@ -226,7 +226,7 @@ TEST_F(pci, unknown_commands_are_refused_and_counted)
 	ASSERT_EQ(sizeof(out), read(fd, out, sizeof(out)));
 	close(fd);
 	EXPECT_EQ(BAD_OP, out[0]);
-	EXPECT_EQ(before + 1, parameter_get("iommufd_virt", "connectx_unknown"));
+	EXPECT_EQ(before + 1, virt_get("connectx_unknown"));
 	EXPECT_TRUE(kmsg_says(self->kmsg, "ConnectX function 0",
 			      "unknown command 0xfff"));
 
@@ -302,7 +302,7 @@ TEST_F(pci, modules_under_use)
 
 	/* With the bus gone, the platform goes too, and comes back */
 	parameters_of("iommufd-virt", virt, sizeof(virt));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "remove", "1"));
+	ASSERT_EQ(0, virt_set("remove", "1"));
 	EXPECT_FALSE(exists(VF_PF));
 	EXPECT_EQ(0, unload("iommufd_virt"));
 	EXPECT_EQ(0, insmod("iommufd-virt", virt));

@@ -26,11 +26,6 @@
 #define PAGES	"/sys/kernel/debug/mlx5/" VF_PF "/pages/"
 #define WRITES	1024		/* two messages of 4 KiB, if they are that small */
 
-static unsigned long virt_get(const char *name)
-{
-	return parameter_get("iommufd_virt", name);
-}
-
 /* Ours has parameters, upstream's has none. */
 static bool is_upstream(void)
 {

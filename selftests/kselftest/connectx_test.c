@@ -40,8 +40,8 @@ FIXTURE_TEARDOWN(connectx)
 	pair_close(&self->p);
 	close(self->truth);
 	/* Nothing that a driver asks for is unknown to the firmware */
-	EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_unknown"));
-	EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_invalid"));
+	EXPECT_EQ(0, virt_get("connectx_unknown"));
+	EXPECT_EQ(0, virt_get("connectx_invalid"));
 }
 
 /* What ground truth says that @device wrote; returns the number of writes. */

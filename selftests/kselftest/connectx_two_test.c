@@ -28,8 +28,8 @@ FIXTURE_TEARDOWN(two)
 {
 	pair_close(&self->p);
 	EXPECT_EQ(0, vf_create_second(0));
-	EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_unknown"));
-	EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_invalid"));
+	EXPECT_EQ(0, virt_get("connectx_unknown"));
+	EXPECT_EQ(0, virt_get("connectx_invalid"));
 }
 
 TEST_F(two, migrates_to_and_fro)

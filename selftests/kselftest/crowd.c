@@ -33,8 +33,8 @@ int crowd_close(struct crowd *c)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
-		rc = parameter_set("iommufd_virt", faults[i], "0") ?: rc;
-	rc = parameter_set("iommufd_virt", "tracker_devices", "0xffff") ?: rc;
+		rc = virt_set(faults[i], "0") ?: rc;
+	rc = virt_set("tracker_devices", "0xffff") ?: rc;
 	vdevs_close(c->dev, CROWD);
 	testbed_close(&c->b);
 	return rc;

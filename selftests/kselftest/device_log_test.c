@@ -73,9 +73,8 @@ FIXTURE_TEARDOWN(device_log)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(faults) / sizeof(*faults); i++)
-		EXPECT_EQ(0, parameter_set("iommufd_virt", faults[i], "0"));
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "tracker_devices",
-				   "0xffff"));
+		EXPECT_EQ(0, virt_set(faults[i], "0"));
+	EXPECT_EQ(0, virt_set("tracker_devices", "0xffff"));
 	EXPECT_EQ(0, parameter_set(DRIVER, "timeout_ms", "20000"));
 	if (self->dev.fd >= 0) {
 		vdev_stop(&self->dev);

@@ -175,8 +175,8 @@ TEST_F(fine, map_fails_half_way)
 	ASSERT_EQ(0, testbed_start(b));
 	for (i = 0; i < 12; i++) {
 		snprintf(pass, sizeof(pass), "%u", i);
-		ASSERT_EQ(0, parameter_set("iommufd_virt", "pass_map", pass));
-		ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_map", "1"));
+		ASSERT_EQ(0, virt_set("pass_map", pass));
+		ASSERT_EQ(0, virt_set("fail_map", "1"));
 		EXPECT_EQ(-ENOMEM, testbed_map(b));
 		EXPECT_EQ(-EFAULT, testbed_write(b, 0, 1));
 		EXPECT_EQ(RAM_PAGES,

@@ -184,6 +184,30 @@ int parameter_set(const char *module, const char *name, const char *value)
 }
 
 /**
+ * parameter_get() - Read a module parameter that is a number
+ * @module: The module's name
+ * @name: The parameter's
+ *
+ * Return: Its value; ~0 when there is none.
+ */
+unsigned long parameter_get(const char *module, const char *name)
+{
+	unsigned long value = ~0ul;
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module,
+		 name);
+	f = fopen(path, "r");
+	if (!f)
+		return value;
+	if (fscanf(f, "%lu", &value) != 1)
+		value = ~0ul;
+	fclose(f);
+	return value;
+}
+
+/**
  * virt_set() - Set a parameter of the virtual platform
  * @name: Its name
  * @value: Its new value
@@ -194,6 +218,17 @@ int virt_set(const char *name, const char *value)
 {
 	/* A write of nothing does not reach the kernel */
 	return parameter_set("iommufd_virt", name, *value ? value : "\n");
+}
+
+/**
+ * virt_get() - Read a parameter of the virtual platform that is a number
+ * @name: Its name
+ *
+ * Return: Its value; ~0 when there is none.
+ */
+unsigned long virt_get(const char *name)
+{
+	return parameter_get("iommufd_virt", name);
 }
 
 /**

@@ -61,7 +61,9 @@ int testbed_source(struct testbed *b, __u32 dev_id,
 		   struct iommu_dirty_source_info *source);
 int testbed_kind(struct testbed *b, __u32 dev_id);
 int parameter_set(const char *module, const char *name, const char *value);
+unsigned long parameter_get(const char *module, const char *name);
 int virt_set(const char *name, const char *value);
+unsigned long virt_get(const char *name);
 int tracker_break(const char *what);
 bool iommufd_has_walker(void);
 bool waits_in_ioctl(pid_t pid);

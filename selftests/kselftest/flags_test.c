@@ -46,7 +46,7 @@ FIXTURE_SETUP(flags)
 
 FIXTURE_TEARDOWN(flags)
 {
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "lose_track", "0"));
+	EXPECT_EQ(0, virt_set("lose_track", "0"));
 	vdev_close(&self->other);
 	testbed_close(&self->b);
 }

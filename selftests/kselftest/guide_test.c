@@ -152,11 +152,11 @@ TEST_F(guide, restarts_once)
 		SKIP(return, "has no log");
 	ASSERT_EQ(0, vmm_start(vmm));
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, parameter_set("iommufd_virt", "lose_track", "1"));
+		ASSERT_EQ(0, virt_set("lose_track", "1"));
 		EXPECT_EQ(RAM_SIZE + FAR_SIZE, (__u64)vmm_round(vmm));
 		EXPECT_TRUE(vmm->restarted);
 	}
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "lose_track", "0"));
+	ASSERT_EQ(0, virt_set("lose_track", "0"));
 	EXPECT_EQ(0, vmm_is_precise(vmm));
 	/* The next migration has a restart of its own, if START does not mend it */
 	ASSERT_EQ(0, vmm_end(vmm));

@@ -47,14 +47,14 @@ int hold_arm(const char *name, __u64 key)
 	char value[32];
 
 	snprintf(value, sizeof(value), "%#llx", key);
-	return parameter_set("iommufd_virt", name, value);
+	return virt_set(name, value);
 }
 
 /** hold_is_met() - Does a call wait at point @name, now or within @ms? */
 bool hold_is_met(const char *name, unsigned int ms)
 {
 	do {
-		if (virt_counter(name) > 0)
+		if ((long)virt_get(name) > 0)
 			return true;
 		usleep(1000);
 	} while (ms--);
@@ -64,7 +64,7 @@ bool hold_is_met(const char *name, unsigned int ms)
 /** hold_release() - Let all calls continue that wait at point @name, and disarm it */
 int hold_release(const char *name)
 {
-	return parameter_set("iommufd_virt", name, "0");
+	return virt_set(name, "0");
 }
 
 /** hold_release_all() - At all points */
@@ -80,16 +80,6 @@ int hold_release_all(void)
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
 		rc = hold_release(names[i]) ?: rc;
 	return rc;
-}
-
-/** virt_counter() - A parameter of the virtual platform that is a number */
-long virt_counter(const char *name)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), "/sys/module/iommufd_virt/parameters/%s",
-		 name);
-	return number_in(path, "");
 }
 
 /**

@@ -42,6 +42,5 @@ int hold_release_all(void);
 
 int delay_at(const char *where, unsigned int us);
 
-long virt_counter(const char *name);
 
 #endif

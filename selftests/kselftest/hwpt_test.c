@@ -37,7 +37,7 @@ FIXTURE_SETUP(hwpt)
 FIXTURE_TEARDOWN(hwpt)
 {
 	tracker_break("nothing");
-	parameter_set("iommufd_virt", "fail_read", "0");
+	virt_set("fail_read", "0");
 	testbed_close(&self->b);
 }
 
@@ -119,10 +119,10 @@ TEST_F(hwpt, bits_cannot_be_read)
 	struct testbed *b = &self->b;
 
 	ASSERT_EQ(0, testbed_write(b, 60, 2));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "1"));
+	ASSERT_EQ(0, virt_set("fail_read", "1"));
 	EXPECT_EQ(RAM_PAGES, get(b, 0));
 	EXPECT_EQ(RAM_PAGES, get(b, 0));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "0"));
+	ASSERT_EQ(0, virt_set("fail_read", "0"));
 	ASSERT_EQ(0, iommufd_hwpt_set_dirty(b->fd, b->hwpt_id, true));
 	ASSERT_EQ(0, testbed_write(b, 60, 2));
 	EXPECT_EQ(2, get(b, 0));

@@ -143,7 +143,7 @@ TEST_F(ctl, top_screen)
 	job.iova = IOVA;
 	job.length = PAGE;
 	ASSERT_EQ(0, vdev_run(&self->dev, &job, 20000));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "1"));
+	ASSERT_EQ(0, virt_set("fail_read", "1"));
 	ctl_read_once(&self->dev, self->fd, self->tracker_id);
 	EXPECT_TRUE(drawn(master, "\033[31m", r->out, sizeof(r->out)))
 		TH_LOG("%s", r->out);

@@ -138,7 +138,7 @@ static int make_dirty_each(struct crowd *c, unsigned int device, __u64 unit,
 	if (device != LOG) {
 		snprintf(command, sizeof(command), "%u %#llx %#llx %#llx %llu 0",
 			 device, FAR, units * unit, unit, units);
-		return parameter_set("iommufd_virt", "set_dirty", command);
+		return virt_set("set_dirty", command);
 	}
 	vdev_job_init(&job);
 	job.iova = FAR;

@@ -116,8 +116,8 @@ FIXTURE_TEARDOWN(cost)
 	for (i = 0; i < PIECES; i++)
 		munmap(self->pump.piece[i], PIECE);
 	munmap(self->stream, self->room);
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_save_ms", "0"));
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_busy", "0"));
+	EXPECT_EQ(0, virt_set("connectx_save_ms", "0"));
+	EXPECT_EQ(0, virt_set("connectx_busy", "0"));
 	EXPECT_EQ(0, driver_use(DRIVER_OURS));
 }
 
@@ -359,8 +359,8 @@ TEST_F_TIMEOUT(cost, what_takes_longer_is_found, 3000)
 	ASSERT_EQ(0, measure(self, DRIVER_OURS, &fast));
 	/* One command takes longer than twice all that is measured */
 	snprintf(ms, sizeof(ms), "%.0f", 100 + 2000 * fast.took[DOWNTIME][0]);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_busy", "6"));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_save_ms", ms));
+	ASSERT_EQ(0, virt_set("connectx_busy", "6"));
+	ASSERT_EQ(0, virt_set("connectx_save_ms", ms));
 	ASSERT_EQ(0, measure(self, DRIVER_OURS, &slow));
 	EXPECT_EQ(COSTS, compare(_metadata, self->size, &slow, &fast));
 }

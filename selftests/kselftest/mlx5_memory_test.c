@@ -190,7 +190,7 @@ TEST_F_TIMEOUT(memory, is_there_for_precopy, 300)
 	int fd;
 
 	if (self->size > LARGE &&
-	    !parameter_get("iommufd_virt", "connectx_chunk"))
+	    !virt_get("connectx_chunk"))
 		SKIP(return, "the state is too large for this");
 	ASSERT_EQ(0, vf_set_state(&self->p.src, S(PRE_COPY), &fd));
 	ASSERT_EQ(0, vf_set_state(&self->p.src, S(RUNNING), NULL));

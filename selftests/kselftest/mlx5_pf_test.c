@@ -38,7 +38,7 @@ FIXTURE_SETUP(pf)
 FIXTURE_TEARDOWN(pf)
 {
 	EXPECT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us", "0"));
+	EXPECT_EQ(0, virt_set("connectx_report_us", "0"));
 	pair_close(&self->p);
 	close(self->kmsg);
 }
@@ -336,8 +336,7 @@ TEST_F(pf, goes_while_trackers_start)
 
 	/* Of a device that has something to lose there is a message */
 	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
-				   "50000"));
+	ASSERT_EQ(0, virt_set("connectx_report_us", "50000"));
 	over = false;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, start_and_stop, p));
 	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 1000));
@@ -353,7 +352,7 @@ TEST_F(pf, goes_while_trackers_start)
 	over = true;
 	pthread_join(thread, NULL);
 	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us", "0"));
+	ASSERT_EQ(0, virt_set("connectx_report_us", "0"));
 	ASSERT_EQ(0, bind_pf_again(p));
 	EXPECT_EQ(0, pair_sound(p));
 }

@@ -26,13 +26,13 @@ FIXTURE_SETUP(precopy)
 {
 	ASSERT_EQ(0, pair_open(&self->p));
 	ASSERT_EQ(0, pair_run(&self->p, &self->p.src));
-	self->state = parameter_get("iommufd_virt", "connectx_state") << 10;
-	self->chunk = parameter_get("iommufd_virt", "connectx_chunk") << 10;
+	self->state = virt_get("connectx_state") << 10;
+	self->chunk = virt_get("connectx_chunk") << 10;
 }
 
 FIXTURE_TEARDOWN(precopy)
 {
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_quirks", "\n"));
+	EXPECT_EQ(0, virt_set("connectx_quirks", "\n"));
 	pair_close(&self->p);
 }
 
@@ -113,7 +113,7 @@ TEST_F(precopy, is_not_said_unasked)
 	struct pair *p = &self->p;
 	int fd;
 
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_quirks", "reinit"));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "reinit"));
 	ASSERT_EQ(0, begin(p, &fd));
 	ASSERT_EQ(0, set_up(p));
 	ASSERT_EQ(0, ioctl(fd, VFIO_MIG_GET_PRECOPY_INFO, &info));
@@ -132,7 +132,7 @@ TEST_F(precopy, initial_data_again)
 	int fd, round;
 	ssize_t n;
 
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_quirks", "reinit"));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "reinit"));
 	ASSERT_EQ(0, opt_in(&p->src));
 	ASSERT_EQ(0, begin(p, &fd));
 	for (round = 0; round < 2; round++) {
@@ -169,7 +169,7 @@ TEST_F(precopy, initial_data_unread)
 	ssize_t n;
 	int fd;
 
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_quirks", "reinit"));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "reinit"));
 	ASSERT_EQ(0, opt_in(&p->src));
 	ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY), &fd));
 	p->length = 0;
@@ -204,7 +204,7 @@ TEST_F(precopy, is_asked_for_until_close)
 	ASSERT_EQ(0, opt_in(&p->src));
 	vf_close(&p->src);
 	ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_quirks", "reinit"));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "reinit"));
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	ASSERT_EQ(0, begin(p, &fd));
 	ASSERT_EQ(0, set_up(p));
@@ -245,10 +245,10 @@ TEST_F(precopy, two_images_wait)
 	int fd, end;
 
 	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
-	before = parameter_get("iommufd_virt", "connectx_commands");
+	before = virt_get("connectx_commands");
 	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
 	sleep(2);
-	EXPECT_EQ(expected, parameter_get("iommufd_virt", "connectx_commands") -
+	EXPECT_EQ(expected, virt_get("connectx_commands") -
 			    before);
 	vf_stream_read(fd, p->stream, PAIR_STREAM, &end);
 	EXPECT_EQ(0, end);

@@ -267,7 +267,7 @@ TEST_F(report, leaves_queues_that_are_not_given_back)
 
 	ASSERT_LE(0, kmsg);
 	for (i = 0; i < ARRAY_SIZE(faults); i++) {
-		left = parameter_get("iommufd_virt", "connectx_left");
+		left = virt_get("connectx_left");
 		ASSERT_EQ(0, start(&p->src));
 		ASSERT_EQ(0, pair_run(p, &p->src));
 		EXPECT_TRUE(pair_moves(&p->src));
@@ -283,8 +283,7 @@ TEST_F(report, leaves_queues_that_are_not_given_back)
 		pair_close(p);
 		ASSERT_EQ(0, vf_create(0));
 		ASSERT_EQ(0, sysfs_write(CORE "unbind", VF_PF));
-		EXPECT_EQ(!!i, left < parameter_get("iommufd_virt",
-						    "connectx_left")) {
+		EXPECT_EQ(!!i, left < virt_get("connectx_left")) {
 			TH_LOG("%s", faults[i]);
 		}
 		ASSERT_EQ(0, sysfs_write(CORE "bind", VF_PF));
@@ -313,9 +312,8 @@ TEST_F(report, and_states_of_firmware_that_minds)
 					   serialize ? "Y" : "N"));
 		ASSERT_EQ(0, start(&p->src));
 		ASSERT_EQ(0, pair_run(p, &p->src));
-		ASSERT_EQ(0, virt_set("connectx_report_us",
-					   "2000000"));
-		conflicts = parameter_get("iommufd_virt", "connectx_conflicts");
+		ASSERT_EQ(0, virt_set("connectx_report_us", "2000000"));
+		conflicts = virt_get("connectx_conflicts");
 		ASSERT_EQ(0, pthread_create(&thread, NULL, ask_slowly,
 					    &p->src));
 		usleep(500000);
@@ -323,12 +321,10 @@ TEST_F(report, and_states_of_firmware_that_minds)
 		pthread_join(thread, &reported);
 		EXPECT_EQ(0, (long)reported);
 		EXPECT_EQ(serialize, !rc);
-		EXPECT_EQ(serialize, conflicts == parameter_get("iommufd_virt",
-						"connectx_conflicts"));
+		EXPECT_EQ(serialize, conflicts == virt_get("connectx_conflicts"));
 		EXPECT_EQ(0, vf_set_state(&p->src, VFIO_DEVICE_STATE_RUNNING,
 					  NULL));
-		ASSERT_EQ(0, virt_set("connectx_report_us",
-					   "0"));
+		ASSERT_EQ(0, virt_set("connectx_report_us", "0"));
 		ASSERT_EQ(0, log_stop(p->src.fd));
 	}
 }

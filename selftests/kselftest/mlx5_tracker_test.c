@@ -39,8 +39,8 @@ FIXTURE_TEARDOWN(tracker)
 	EXPECT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
 	EXPECT_EQ(0, driver_limit("report_timeout_ms", 60000));
 	EXPECT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports", "Y"));
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_log", "1048576"));
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us", "0"));
+	EXPECT_EQ(0, virt_set("connectx_log", "1048576"));
+	EXPECT_EQ(0, virt_set("connectx_report_us", "0"));
 	pair_close(&self->p);
 	close(self->kmsg);
 }
@@ -111,8 +111,8 @@ static bool lost_and_found(FIXTURE_DATA(tracker) *self)
 	return report(&p->src, bits) == -EIO && report(&p->src, bits) == -EIO &&
 	       kmsg_says(self->kmsg, p->src.name, "treat the whole tracked range as dirty") &&
 	       !firmware_faults("") &&
-	       !parameter_set("iommufd_virt", "connectx_log", "1048576") &&
-	       !parameter_set("iommufd_virt", "connectx_report_us", "0") &&
+	       !virt_set("connectx_log", "1048576") &&
+	       !virt_set("connectx_report_us", "0") &&
 	       !vf_stop(&p->src) && !log_stop(p->src.fd) && !start(&p->src) &&
 	       exact(p, &p->src) > 0 && !log_stop(p->src.fd);
 }
@@ -226,15 +226,14 @@ TEST_F(tracker, has_limits)
 	EXPECT_EQ(0, log_stop(vf->fd));
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		page_size = cases[i].page_size;
-		commands = parameter_get("iommufd_virt", "connectx_commands");
+		commands = virt_get("connectx_commands");
 		rc = log_start(vf->fd, &cases[i].range, 1, &page_size);
 		EXPECT_EQ(cases[i].rc, rc) {
 			TH_LOG("case %u", i);
 		}
 		if (rc) {
 			/* Firmware need not be asked */
-			EXPECT_EQ(commands, parameter_get("iommufd_virt",
-						"connectx_commands"));
+			EXPECT_EQ(commands, virt_get("connectx_commands"));
 			continue;
 		}
 		EXPECT_EQ(cases[i].got, page_size);
@@ -250,7 +249,7 @@ TEST_F(tracker, overflows)
 	struct pair *p = &self->p;
 
 	ASSERT_EQ(0, start(&p->src));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_log", "100"));
+	ASSERT_EQ(0, virt_set("connectx_log", "100"));
 	p->job.end = 500;
 	ASSERT_EQ(0, pair_run(p, &p->src));
 	wait_until_written(&p->src);
@@ -310,8 +309,7 @@ TEST_F(tracker, queues_fail)
 		ASSERT_EQ(0, pair_run(p, &p->src));
 		EXPECT_TRUE(pair_moves(&p->src));
 		/* The report itself would be late */
-		ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
-					   "5000000"));
+		ASSERT_EQ(0, virt_set("connectx_report_us", "5000000"));
 		ASSERT_EQ(0, firmware_faults(events[i][0]));
 		begin = seconds_now();
 		EXPECT_EQ(-EIO, report(&p->src, bits));
@@ -387,15 +385,13 @@ TEST_F(tracker, is_slow)
 
 	ASSERT_EQ(0, start(&p->src));
 	ASSERT_EQ(0, pair_run(p, &p->src));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
-				   "400000"));
+	ASSERT_EQ(0, virt_set("connectx_report_us", "400000"));
 	begin = seconds_now();
 	EXPECT_EQ(0, report(&p->src, bits));
 	EXPECT_LT(0.2, seconds_now() - begin);
 	EXPECT_LT(0, count(bits));
 
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
-				   "20000000"));
+	ASSERT_EQ(0, virt_set("connectx_report_us", "20000000"));
 	ASSERT_EQ(0, driver_limit("report_timeout_ms", 200));
 	begin = seconds_now();
 	EXPECT_EQ(-EIO, report(&p->src, bits));
@@ -404,8 +400,7 @@ TEST_F(tracker, is_slow)
 
 	ASSERT_EQ(0, driver_limit("report_timeout_ms", 60000));
 	ASSERT_EQ(0, start(&p->src));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
-				   "20000000"));
+	ASSERT_EQ(0, virt_set("connectx_report_us", "20000000"));
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -444,8 +439,7 @@ TEST_F(tracker, and_states)
 	for (serialize = 0; serialize < 2; serialize++) {
 		ASSERT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports",
 					   serialize ? "Y" : "N"));
-		ASSERT_EQ(0, parameter_set("iommufd_virt", "connectx_report_us",
-					   "3000000"));
+		ASSERT_EQ(0, virt_set("connectx_report_us", "3000000"));
 		ASSERT_EQ(0, pthread_create(&thread, NULL, report_slowly,
 					    &p->src));
 		usleep(200000);

@@ -123,7 +123,7 @@ TEST_F(netlink, events_degraded)
 	job.iova = IOVA;
 	job.length = PAGE;
 	ASSERT_EQ(0, vdev_run(&dev, &job, 20000));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "1"));
+	ASSERT_EQ(0, virt_set("fail_read", "1"));
 	ASSERT_EQ(0, tracker_read_bitmap(self->fd, tracker, IOVA, SIZE, PAGE, bits, 0, NULL));
 	ASSERT_EQ(0, tracker_set(self->fd, tracker, IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL));
 	ASSERT_EQ(0, peer_events(&events, &a));

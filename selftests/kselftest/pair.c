@@ -346,24 +346,6 @@ int driver_use(const char *path)
 	return rc;
 }
 
-/** parameter_get() - Value of a module parameter; ~0 when there is none */
-unsigned long parameter_get(const char *module, const char *name)
-{
-	unsigned long value = ~0ul;
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module,
-		 name);
-	f = fopen(path, "r");
-	if (!f)
-		return value;
-	if (fscanf(f, "%lu", &value) != 1)
-		value = ~0ul;
-	fclose(f);
-	return value;
-}
-
 /** kmsg_open() - The kernel's log from now on */
 int kmsg_open(void)
 {

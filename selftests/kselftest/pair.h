@@ -60,7 +60,6 @@ int pair_sound(struct pair *p);
 int firmware_faults(const char *list);
 int driver_limit(const char *parameter, unsigned int ms);
 int driver_use(const char *path);
-unsigned long parameter_get(const char *module, const char *name);
 
 int kmsg_open(void);
 bool kmsg_says(int kmsg, const char *who, const char *what);

@@ -52,7 +52,7 @@ static int set_number(const char *name, unsigned int value)
 	char text[16];
 
 	snprintf(text, sizeof(text), "%u", value);
-	return parameter_set("iommufd_virt", name, text);
+	return virt_set(name, text);
 }
 
 /**
@@ -68,8 +68,7 @@ int personality_use(const struct personality *p)
 
 	if (!p)
 		p = &plain;
-	rc = parameter_set("iommufd_virt", "connectx_quirks",
-			   *p->quirks ? p->quirks : "\n");
+	rc = virt_set("connectx_quirks", p->quirks);
 	rc = rc ? rc : set_number("connectx_busy", p->busy);
 	rc = rc ? rc : set_number("connectx_save_ms", p->save_ms);
 	rc = rc ? rc : set_number("connectx_rate", p->rate);

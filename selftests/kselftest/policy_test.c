@@ -238,7 +238,7 @@ TEST_F(policy, device_goes_while_set_waits)
 	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "hold_track", "1"));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
 	ASSERT_EQ(0, call_begin(&reader, read_ram, c));
 	usleep(300000);
 	EXPECT_FALSE(call_is_done(&reader, 0));

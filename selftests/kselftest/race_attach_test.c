@@ -253,7 +253,7 @@ TEST_F(race_attach, failed_replace_and_killed_read)
 
 	ASSERT_EQ(0, prepare_replace(c, &tracker, &hwpt));
 	ASSERT_EQ(0, crowd_write_on(c, LOG, IOVA, RAM_SIZE, 1000));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "hold_track", "1"));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
 	reads = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		     -1, 0);
 	ASSERT_NE(MAP_FAILED, reads);
@@ -277,7 +277,7 @@ TEST_F(race_attach, failed_replace_and_killed_read)
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	EXPECT_EQ(0, iommufd_destroy(c->b.fd, tracker));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "hold_track", "0"));
+	ASSERT_EQ(0, virt_set("hold_track", "0"));
 	ASSERT_EQ(0, vdev_stop(&c->dev[LOG]));
 	EXPECT_EQ(0, crowd_log_is_free(c, LOG));
 }
@@ -359,7 +359,7 @@ TEST_F(race_attach, fill_fails_half_way)
 	unsigned int written;
 
 	fill_half_way(_metadata, c, &a);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_map", "1"));
+	ASSERT_EQ(0, virt_set("fail_map", "1"));
 	ASSERT_EQ(0, hold_release("hold_map"));
 	EXPECT_EQ(-ENOMEM, call_end(&a.call));
 	ASSERT_EQ(0, vdev_stop(&c->dev[BOTH]));
@@ -395,7 +395,7 @@ TEST_F(race_attach, read_beside_failed_fill)
 	/* It waits for the fill, which holds the domains */
 	ASSERT_EQ(0, call_begin(&reader, reader_reads, c));
 	usleep(100000);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_map", "1"));
+	ASSERT_EQ(0, virt_set("fail_map", "1"));
 	ASSERT_EQ(0, hold_release("hold_map"));
 	EXPECT_EQ(0, call_end(&reader));
 	EXPECT_EQ(0, lost_pages(c, &written)) {
@@ -427,7 +427,7 @@ TEST_F(race_attach, unmap_beside_failed_fill)
 	/* It waits for the fill, which holds the domains */
 	ASSERT_EQ(0, call_begin(&unmap, unmap_ram, &c->b));
 	usleep(100000);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_map", "1"));
+	ASSERT_EQ(0, virt_set("fail_map", "1"));
 	ASSERT_EQ(0, hold_release("hold_map"));
 	EXPECT_EQ(0, call_end(&unmap));
 	EXPECT_EQ(-ENOMEM, call_end(&a.call));
@@ -552,9 +552,9 @@ TEST_F(aftermath, all_can_be_had_again)
 		ASSERT_EQ(0, crowd_open_device(c, i));
 		usage[i] = awake(&c->dev[i]);
 	}
-	ASSERT_EQ(0, parameter_set("iommufd_virt", variant->fault, variant->value));
+	ASSERT_EQ(0, virt_set(variant->fault, variant->value));
 	use_everything(c);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", variant->fault, "0"));
+	ASSERT_EQ(0, virt_set(variant->fault, "0"));
 	if (b->tracker_id)
 		EXPECT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
 	b->tracker_id = 0;
@@ -585,7 +585,7 @@ TEST_F(race_attach, refused_log_start)
 	struct crowd *c = &self->c;
 
 	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_track_start", "1"));
+	ASSERT_EQ(0, virt_set("fail_track_start", "1"));
 	EXPECT_NE(0, crowd_log_is_free(c, LOG));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
@@ -599,10 +599,10 @@ TEST_F(race_attach, refused_log_of_a_tracker)
 	struct crowd *c = &self->c;
 
 	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_track_start", "100"));
+	ASSERT_EQ(0, virt_set("fail_track_start", "100"));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, LOG));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_track_start", "0"));
+	ASSERT_EQ(0, virt_set("fail_track_start", "0"));
 	ASSERT_EQ(0, testbed_start(&c->b));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
 	EXPECT_LE(0, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));

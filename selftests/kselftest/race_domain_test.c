@@ -139,7 +139,7 @@ TEST_F(race_domain, few_commands_for_distant_pages)
 	struct iommu_dirty_range ranges[8];
 	struct testbed *b = &self->c.b;
 	struct tracker_read_out out;
-	long before;
+	unsigned long before;
 
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, self->c.far, FAR_SIZE,
 				      IOVA + 32 * GIB, IOMMUFD_MAP_RW));
@@ -147,12 +147,12 @@ TEST_F(race_domain, few_commands_for_distant_pages)
 	ASSERT_EQ(0, crowd_start(&self->c, 0, 0));
 	ASSERT_EQ(0, crowd_dma(&self->c, SMMU, IOVA, 1));
 	ASSERT_EQ(0, crowd_dma(&self->c, SMMU, IOVA + 32 * GIB, 1));
-	before = virt_counter("tlb_commands");
+	before = virt_get("tlb_commands");
 	ASSERT_EQ(2, tracker_read_ranges(b->fd, b->tracker_id, IOVA,
 					 32 * GIB + FAR_SIZE, PAGE, ranges, 8, 0,
 					 &out));
 	EXPECT_EQ(2 * PAGE, out.dirty_bytes);
-	EXPECT_GT(64, virt_counter("tlb_commands") - before);
+	EXPECT_GT(64, virt_get("tlb_commands") - before);
 }
 
 /* ---- Two harvests of one domain --------------------------------------------- */
@@ -487,7 +487,7 @@ TEST_F(race_domain, small_leaves_of_huge_pages)
 	struct testbed *b = &c->b;
 	__u64 unmapped;
 	unsigned int i;
-	long before;
+	unsigned long before;
 
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
 					&unmapped));
@@ -499,10 +499,10 @@ TEST_F(race_domain, small_leaves_of_huge_pages)
 	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
 	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, RAM_PAGES));
 	for (i = 0; i < 2; i++) {
-		before = virt_counter("leaf_visits");
+		before = virt_get("leaf_visits");
 		EXPECT_EQ(1 - i, crowd_read(c, b->tracker_id,
 					    IOVA + RAM_SIZE - PAGE, PAGE));
-		EXPECT_GE(8, virt_counter("leaf_visits") - before);
+		EXPECT_GE(8, virt_get("leaf_visits") - before);
 	}
 	EXPECT_EQ(RAM_PAGES - 1, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
 }
@@ -604,7 +604,7 @@ TEST_F(race_domain, info_of_many_ranges)
 	few = time_info(b);
 	snprintf(command, sizeof(command), "%u %#llx %llu %llu %llu 0", BOTH, IOVA,
 		 GIB, 2 * PAGE, GIB / PAGE / 2);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "set_dirty", command));
+	ASSERT_EQ(0, virt_set("set_dirty", command));
 	ASSERT_EQ(0, crowd_detach(c, BOTH));
 	ASSERT_EQ(0, iommufd_destroy(b->fd, hwpt));
 	many = time_info(b);

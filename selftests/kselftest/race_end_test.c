@@ -223,7 +223,7 @@ static void close_while_it_writes(struct __test_metadata *_metadata,
 				  struct crowd *c, unsigned int n)
 {
 	struct oracle o;
-	long blocked;
+	unsigned long blocked;
 
 	ASSERT_EQ(0, oracle_open(&o));
 	ASSERT_EQ(0, crowd_attach(c, n, c->b.ioas_id));
@@ -231,9 +231,9 @@ static void close_while_it_writes(struct __test_metadata *_metadata,
 	oracle_started(&o);
 	ASSERT_EQ(0, crowd_write_on(c, n, IOVA, RAM_SIZE, 0));
 	usleep(20000);
-	blocked = virt_counter("blocked");
+	blocked = virt_get("blocked");
 	vdev_close(&c->dev[n]);
-	EXPECT_EQ(blocked, virt_counter("blocked"));
+	EXPECT_EQ(blocked, virt_get("blocked"));
 	ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, oracle_check(&o));
 	EXPECT_LT(10, o.writes);

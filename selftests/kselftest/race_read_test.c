@@ -50,7 +50,7 @@ static int begin_long_read(struct crowd *c, struct reader *all)
 {
 	if (crowd_dma(c, LOG, FAR, 3) ||
 	    crowd_dma(c, LOG, FAR + (MAPPINGS - 1) * GIB, 3) ||
-	    parameter_set("iommufd_virt", "slow_track_ms", REPORT_MS) ||
+	    virt_set("slow_track_ms", REPORT_MS) ||
 	    reader_begin(all, c, c->b.tracker_id, FAR, MAPPINGS * GIB))
 		return -1;
 	usleep(300000);
@@ -110,7 +110,7 @@ TEST_F(race_read, small_read_beside_long_read)
 	int pages = 0, tries;
 
 	ASSERT_EQ(0, begin_long_read(c, &all));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "200"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "200"));
 	for (tries = 0; tries < 5 && made > 3; tries++) {
 		before = reports(c);
 		ASSERT_LE(0, before);
@@ -121,7 +121,7 @@ TEST_F(race_read, small_read_beside_long_read)
 		TH_LOG("%ld reports", made);
 	}
 	EXPECT_GE(3, made);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "0"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "0"));
 	/* The long one may have got there before */
 	EXPECT_LE(0, pages);
 	EXPECT_LE(6, pages + call_end(&all.call));
@@ -174,7 +174,7 @@ TEST_F(race_read, timeout)
 
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 3));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + (MAPPINGS - 1) * GIB, 3));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", REPORT_MS));
+	ASSERT_EQ(0, virt_set("slow_track_ms", REPORT_MS));
 	begin = seconds_now();
 	ASSERT_EQ(0, tracker_read(c->b.fd, &cmd));
 	EXPECT_GT(time_limit(3), seconds_now() - begin);
@@ -182,7 +182,7 @@ TEST_F(race_read, timeout)
 	EXPECT_LE(FAR, cmd.out_next_iova);
 	bytes = cmd.out_dirty_bytes;
 	/* The rest, without a limit */
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "0"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "0"));
 	cmd.iova = cmd.out_next_iova;
 	cmd.length = FAR + MAPPINGS * GIB - cmd.iova;
 	cmd.timeout_ms = 0;
@@ -215,7 +215,7 @@ TEST_F(race_read, report_that_a_read_has_left)
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 3));
 	ASSERT_EQ(0, iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR, MAPPING_SIZE,
 					&unmapped));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "hold_track", "1"));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
 	ASSERT_EQ(0, tracker_read(c->b.fd, &cmd));
 	EXPECT_EQ(0, cmd.out_dirty_bytes);
 	ASSERT_EQ(0, crowd_attach(c, UNTRACKED, c->b.ioas_id));
@@ -268,12 +268,12 @@ TEST_F(race_read, slow_log_is_asked_in_pieces)
 					       FAR / 2 + i * RAM_SIZE, IOVA, RAM_SIZE,
 					       IOMMUFD_MAP_RW));
 	EXPECT_EQ(1, read_and_count(c));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "150"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "150"));
 	/* Halved each time, from 2^40 on */
 	for (i = 0; i < 11; i++)
 		ASSERT_LE(1, read_and_count(c));
 	EXPECT_EQ(2, read_and_count(c));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "0"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "0"));
 	for (i = 0; i < 20 && read_and_count(c) != 1; i++)
 		;
 	EXPECT_GT(20, i);
@@ -330,7 +330,7 @@ TEST_F(race_read, small_reads_do_not_starve_others)
 	unsigned int i;
 
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 3));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", REPORT_MS));
+	ASSERT_EQ(0, virt_set("slow_track_ms", REPORT_MS));
 	for (i = 0; i < 3; i++) {
 		small[i] = (struct crowder){ .c = c, .mapping = MAPPINGS - 1 - i };
 		ASSERT_EQ(0, call_begin(&small[i].call, crowder_read, &small[i]));
@@ -356,7 +356,7 @@ TEST_F(race_read, readers_of_all_sizes)
 	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
 	ASSERT_EQ(0, testbed_start(&c->b));
 	oracle_started(&o);
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "3"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "3"));
 	ASSERT_EQ(0, crowd_write_on(c, LOG, IOVA, RAM_SIZE, 2000));
 	ASSERT_EQ(0, crowd_write_on(c, BOTH, IOVA, RAM_SIZE, 2000));
 	for (i = 0; i < 12; i++) {

@@ -86,7 +86,7 @@ int reader_begin_held(struct reader *r, struct crowd *c, __u32 tracker_id,
 {
 	int rc;
 
-	rc = parameter_set("iommufd_virt", "hold_track", "1");
+	rc = virt_set("hold_track", "1");
 	if (!rc)
 		rc = reader_begin(r, c, tracker_id, iova, length);
 	usleep(300000);

@@ -43,7 +43,7 @@ FIXTURE_SETUP(signals)
 	ASSERT_EQ(0, crowd_open(&self->c, true));
 	ASSERT_EQ(0, crowd_attach(&self->c, variant->device, self->c.b.ioas_id));
 	/* A log takes its time */
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "slow_track_ms", "20"));
+	ASSERT_EQ(0, virt_set("slow_track_ms", "20"));
 }
 
 FIXTURE_TEARDOWN(signals)

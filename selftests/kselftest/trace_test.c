@@ -171,7 +171,7 @@ TEST_F(trace, degraded)
 	ASSERT_EQ(0, sysfs_write(EVENTS "/enable", "1"));
 	ASSERT_EQ(0, tracker_set(self->fd, self->tracker_id, IOMMU_DIRTY_TRACKER_ENABLE, NULL,
 				 NULL));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "1"));
+	ASSERT_EQ(0, virt_set("fail_read", "1"));
 	ASSERT_EQ(0, write_and_read(self->fd, self->tracker_id, &self->dev));
 	ASSERT_EQ(0, take_trace(self->text, sizeof(self->text)));
 	EXPECT_TRUE(has_line(self->text, "dirty_degraded", hwpt, " error=-"));

@@ -478,7 +478,7 @@ TEST_F(track, degraded)
 
 	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, testbed_write(b, 3, 1));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "fail_read", "1"));
+	ASSERT_EQ(0, virt_set("fail_read", "1"));
 	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, &out));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_DEGRADED, out.flags);
 	EXPECT_EQ(RAM_PAGES, testbed_count(b));

@@ -66,7 +66,7 @@ static int load(const char *parameters)
 
 static int unload(void)
 {
-	int rc = parameter_set("iommufd_virt", "remove", "1");
+	int rc = virt_set("remove", "1");
 
 	return rc ? rc : syscall(SYS_delete_module, "iommufd_virt", O_NONBLOCK) ?
 			 -errno : 0;
@@ -74,7 +74,7 @@ static int unload(void)
 
 TEST(parameters_are_checked)
 {
-	unsigned long start = parameter_get("iommufd_virt", "memmap_start");
+	unsigned long start = virt_get("memmap_start");
 	char text[256];
 	unsigned int i;
 	int kmsg = kmsg_open();

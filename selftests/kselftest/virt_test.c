@@ -31,15 +31,10 @@ FIXTURE_SETUP(virt)
 
 FIXTURE_TEARDOWN(virt)
 {
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "iotlb_entries", "0"));
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "truth_records", "1048576"));
+	EXPECT_EQ(0, virt_set("iotlb_entries", "0"));
+	EXPECT_EQ(0, virt_set("truth_records", "1048576"));
 	EXPECT_EQ(0, firmware_faults(""));
 	testbed_close(&self->b);
-}
-
-static unsigned long counter(const char *name)
-{
-	return parameter_get("iommufd_virt", name);
 }
 
 /* Said once; then it continues with what is written from then on. */
@@ -48,7 +43,7 @@ TEST_F(virt, truth_overflows)
 	struct virt_truth_rec recs[64];
 	int fd;
 
-	ASSERT_EQ(1048576, counter("truth_records"));
+	ASSERT_EQ(1048576, virt_get("truth_records"));
 	ASSERT_EQ(0, virt_set("truth_records", "16"));
 	fd = truth_open();
 	ASSERT_LE(0, fd);
@@ -77,22 +72,22 @@ TEST_F(virt, iotlb_is_small)
 	unsigned long walks, more;
 
 	ASSERT_EQ(0, testbed_write(b, 0, 64));
-	walks = counter("walks");
+	walks = virt_get("walks");
 	ASSERT_EQ(0, testbed_write(b, 0, 64));
-	EXPECT_EQ(walks, counter("walks"));
+	EXPECT_EQ(walks, virt_get("walks"));
 
 	testbed_close(b);
 	ASSERT_EQ(0, virt_set("iotlb_entries", "8"));
 	ASSERT_EQ(0, testbed_open(b, AMD_0, false));
 	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, testbed_write(b, 0, 64));
-	walks = counter("walks");
+	walks = virt_get("walks");
 	ASSERT_EQ(0, testbed_write(b, 0, 64));
-	more = counter("walks") - walks;
+	more = virt_get("walks") - walks;
 	EXPECT_EQ(64, more);
 	/* The last 8 are there still */
 	ASSERT_EQ(0, testbed_write(b, 56, 8));
-	EXPECT_EQ(walks + more, counter("walks"));
+	EXPECT_EQ(walks + more, virt_get("walks"));
 
 	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 	EXPECT_EQ(64, testbed_count(b));
@@ -186,19 +181,19 @@ TEST_F(virt, faults_are_listed)
 TEST_F(virt, counters_count)
 {
 	struct testbed *b = &self->b;
-	unsigned long faults = counter("faults"), hits = counter("tlb_hits");
-	unsigned long flushes = counter("flushes");
-	unsigned long visits = counter("leaf_visits");
+	unsigned long faults = virt_get("faults"), hits = virt_get("tlb_hits");
+	unsigned long flushes = virt_get("flushes");
+	unsigned long visits = virt_get("leaf_visits");
 
 	ASSERT_EQ(0, testbed_write(b, 0, 10));
 	ASSERT_EQ(0, testbed_write(b, 0, 10));
-	EXPECT_EQ(hits + 10, counter("tlb_hits"));
-	EXPECT_EQ(faults, counter("faults"));
+	EXPECT_EQ(hits + 10, virt_get("tlb_hits"));
+	EXPECT_EQ(faults, virt_get("faults"));
 	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
-	EXPECT_LE(visits + RAM_PAGES, counter("leaf_visits"));
-	EXPECT_LT(flushes, counter("flushes"));
+	EXPECT_LE(visits + RAM_PAGES, virt_get("leaf_visits"));
+	EXPECT_LT(flushes, virt_get("flushes"));
 	EXPECT_NE(0, testbed_write(b, RAM_PAGES, 1));
-	EXPECT_LT(faults, counter("faults"));
+	EXPECT_LT(faults, virt_get("faults"));
 }
 
 TEST_HARNESS_MAIN

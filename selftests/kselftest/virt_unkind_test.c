@@ -101,7 +101,7 @@ TEST_F(unkind, fail_attach)
 		ASSERT_EQ(0, crowd_attach(c, n, hwpt[0]));
 	ASSERT_EQ(0, hold_arm("fail_attach", 1 << GROUP_2));
 	EXPECT_EQ(-ENOMEM, crowd_attach(c, GROUP, hwpt[1]));
-	EXPECT_EQ(0, virt_counter("fail_attach"));
+	EXPECT_EQ(0, virt_get("fail_attach"));
 	for (n = GROUP; n <= GROUP_3; n++)
 		EXPECT_EQ(0, crowd_dma(c, n, IOVA, 1));
 	EXPECT_EQ(0, crowd_attach(c, GROUP, hwpt[1]));
@@ -134,18 +134,18 @@ TEST_F(unkind, hold)
 TEST_F(unkind, blocked)
 {
 	struct crowd *c = &self->c;
-	long blocked;
+	unsigned long blocked;
 
 	ASSERT_EQ(0, crowd_attach(c, INTEL, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_write_on(c, INTEL, IOVA, RAM_SIZE, 1000));
-	blocked = virt_counter("blocked");
+	blocked = virt_get("blocked");
 	ASSERT_EQ(0, vdev_bus_master(&c->dev[INTEL], 0));
 	ASSERT_EQ(0, vdev_stop(&c->dev[INTEL]));
-	EXPECT_EQ(blocked, virt_counter("blocked"));
+	EXPECT_EQ(blocked, virt_get("blocked"));
 	ASSERT_EQ(0, vdev_bus_master(&c->dev[INTEL], 1));
 	ASSERT_EQ(0, crowd_detach(c, INTEL));
 	EXPECT_EQ(-EFAULT, crowd_dma(c, INTEL, IOVA, 1));
-	EXPECT_LT(blocked, virt_counter("blocked"));
+	EXPECT_LT(blocked, virt_get("blocked"));
 }
 
 TEST_HARNESS_MAIN

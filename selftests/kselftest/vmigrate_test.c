@@ -239,9 +239,9 @@ TEST(untracked_fails_its_verdict)
  */
 TEST(lossy_tracker_fails_its_verdict)
 {
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "drop_record", "1"));
+	ASSERT_EQ(0, virt_set("drop_record", "1"));
 	EXPECT_EQ(1, vmigrate("--demo -m 16M"));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "drop_record", "0"));
+	ASSERT_EQ(0, virt_set("drop_record", "0"));
 }
 
 TEST(bad_use)

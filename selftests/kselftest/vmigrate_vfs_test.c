@@ -136,7 +136,7 @@ FIXTURE_SETUP(vfs)
 FIXTURE_TEARDOWN(vfs)
 {
 	EXPECT_EQ(0, firmware_faults(""));
-	EXPECT_EQ(0, parameter_set("iommufd_virt", "drop_record", "0"));
+	EXPECT_EQ(0, virt_set("drop_record", "0"));
 	EXPECT_EQ(0, personality_use(NULL));
 	EXPECT_EQ(0, vf_create(0));
 }
@@ -164,7 +164,7 @@ TEST_F(vfs, missing_pages_are_found)
 {
 	EXPECT_EQ(1, run(&self->run, "-m 16M --tracker off"));
 	EXPECT_NE(NULL, strstr(self->run.text, "verdict: FAILED"));
-	ASSERT_EQ(0, parameter_set("iommufd_virt", "drop_record", "1"));
+	ASSERT_EQ(0, virt_set("drop_record", "1"));
 	EXPECT_EQ(1, run(&self->run, "-m 16M")) {
 		TH_LOG("%s", self->run.text);
 	}
@@ -319,8 +319,7 @@ static bool another(unsigned int i, unsigned int n, double begin)
 
 TEST_F_TIMEOUT(vfs, again_and_again, 100000)
 {
-	unsigned long conflicts = parameter_get("iommufd_virt",
-						"connectx_conflicts");
+	unsigned long conflicts = virt_get("connectx_conflicts");
 	struct personality p;
 	char firmware[320];
 	unsigned int n = number("MIGRATIONS", 10), seed = number("SEED", 1);
@@ -343,9 +342,8 @@ TEST_F_TIMEOUT(vfs, again_and_again, 100000)
 	}
 	EXPECT_EQ(i, verified);
 	/* Nothing was given to it that it was too busy for, or did not understand */
-	EXPECT_EQ(conflicts, parameter_get("iommufd_virt",
-					   "connectx_conflicts"));
-	EXPECT_EQ(0, parameter_get("iommufd_virt", "connectx_invalid"));
+	EXPECT_EQ(conflicts, virt_get("connectx_conflicts"));
+	EXPECT_EQ(0, virt_get("connectx_invalid"));
 	TH_LOG("%u of %u migrations verified, SEED=%u", verified, i, seed);
 }
 
