@@ -198,23 +198,6 @@ static int receive(struct report *r, struct stream *s, const struct guest *g,
 	}
 }
 
-static int verify(struct report *r, struct stream *s, const struct guest *g)
-{
-	u64 *theirs = malloc(guest_pages(g) * sizeof(*theirs));
-	u64 *ours = guest_sums(g);
-	int status = ours && theirs ? 0 : STATUS_ERROR;
-
-	if (!status)
-		status = stream_recv_sums(s, theirs, guest_pages(g));
-	if (!status)
-		status = stream_send_sums(s, ours, guest_pages(g));
-	if (!status)
-		report_compare(r, ours, theirs);
-	free(ours);
-	free(theirs);
-	return status;
-}
-
 /* The guest continues here. */
 static int take_over(struct vmm *vmm, struct stream *s, const struct guest *g)
 {
@@ -264,7 +247,7 @@ int run_destination(const struct options *opt, int fd)
 	}
 	if (!status) {
 		report_received(r);
-		status = verify(r, s, &g);
+		status = verify_guest(r, s, false);
 	}
 	if (!status && vmm.vfs.nr && !r->differ)
 		status = take_over(&vmm, s, &g);

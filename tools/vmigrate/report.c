@@ -370,27 +370,6 @@ void report_received(const struct report *r)
 }
 
 /**
- * report_compare() - Compare the checksums of both sides
- * @r: The result goes here
- * @ours: One for each page
- * @theirs: One for each page
- */
-void report_compare(struct report *r, const u64 *ours, const u64 *theirs)
-{
-	u64 i;
-
-	r->pages = guest_pages(r->guest);
-	r->differ = 0;
-	for (i = 0; i < r->pages; i++) {
-		if (ours[i] == theirs[i])
-			continue;
-		if (r->differ < MAX_DIFFS)
-			r->diffs[r->differ] = guest_page_iova(r->guest, i);
-		r->differ++;
-	}
-}
-
-/**
  * report_verdict() - The last line, or the JSON object
  * @r: The report, complete
  */

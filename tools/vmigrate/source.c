@@ -414,24 +414,6 @@ static int hello(struct stream *s, const struct guest *g, const struct vmm *vmm)
 	return status ? status : stream_expect(s, WIRE_READY, &msg);
 }
 
-/* Each side sends its checksums, so that each can tell for itself. */
-static int verify(struct report *r, struct stream *s, const struct guest *g)
-{
-	u64 *ours = guest_sums(g);
-	u64 *theirs = malloc(guest_pages(g) * sizeof(*theirs));
-	int status = ours && theirs ? 0 : STATUS_ERROR;
-
-	if (!status)
-		status = stream_send_sums(s, ours, guest_pages(g));
-	if (!status)
-		status = stream_recv_sums(s, theirs, guest_pages(g));
-	if (!status)
-		report_compare(r, ours, theirs);
-	free(ours);
-	free(theirs);
-	return status;
-}
-
 /*
  * RAM is there: let the guest continue at the other side, and see that it does.
  * @here: the other side has not, and will not, so it can continue here. Without an
@@ -543,7 +525,7 @@ int run_source(const struct options *opt, int fd)
 		status = migrate(r, &vmm, &g, s);
 	}
 	if (!status)
-		status = verify(r, s, &g);
+		status = verify_guest(r, s, true);
 	if (!status && vmm.vfs.nr && !r->differ)
 		status = hand_over(r, s, vmm.vfs.nr, &here);
 	if (status == STATUS_ERROR && here)

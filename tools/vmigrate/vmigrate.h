@@ -574,9 +574,12 @@ void report_proof(const struct report *r);
 void report_goes_on(const struct report *r, const struct wire_mark *marks);
 void report_verdict(const struct report *r);
 const char *report_phase(enum phase phase);
-void report_compare(struct report *r, const u64 *ours, const u64 *theirs);
 const char *report_reason(enum reason reason);
 int json_report(FILE *file, const struct report *r);
+
+/* verify.c */
+
+int verify_guest(struct report *r, struct stream *s, bool first);
 
 /* picture.c */
 
