@@ -272,6 +272,18 @@ static const struct kernel_param_ops race_ops = {
 module_param_cb(race, &race_ops, NULL, 0200);
 MODULE_PARM_DESC(race, "write anything: a data race, for KCSAN to report");
 
+static int get_atomic(char *buffer, const struct kernel_param *kp)
+{
+	const atomic_t *counter = kp->arg;
+
+	return sysfs_emit(buffer, "%u\n", (unsigned int)atomic_read(counter));
+}
+
+/* A parameter that shows an atomic_t; to be read only */
+const struct kernel_param_ops virt_atomic_ops = {
+	.get = get_atomic,
+};
+
 static int get_counter(char *buffer, const struct kernel_param *kp)
 {
 	const enum virt_counter *counter = kp->arg;

@@ -5,6 +5,7 @@
 #ifndef _VIRT_FAULTS_H
 #define _VIRT_FAULTS_H
 
+#include <linux/moduleparam.h>
 #include <linux/types.h>
 
 /**
@@ -29,6 +30,8 @@ enum virt_counter {
 	VIRT_TLB_COMMANDS,
 	VIRT_COUNTERS,
 };
+
+extern const struct kernel_param_ops virt_atomic_ops;
 
 void virt_count(enum virt_counter counter, unsigned long n);
 bool virt_break_flush(void);

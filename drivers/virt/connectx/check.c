@@ -15,6 +15,7 @@
 #include <linux/printk.h>
 #include <linux/slab.h>
 
+#include "../faults.h"
 #include "check.h"
 #include "command.h"
 #include "connectx.h"
@@ -226,17 +227,7 @@ static const struct rule rules[] = {
 
 static atomic_t invalid;
 
-static int get_counter(char *buffer, const struct kernel_param *kp)
-{
-	const atomic_t *counter = kp->arg;
-
-	return sysfs_emit(buffer, "%u\n", (unsigned int)atomic_read(counter));
-}
-
-static const struct kernel_param_ops counter_ops = {
-	.get = get_counter,
-};
-module_param_cb(connectx_invalid, &counter_ops, &invalid, 0444);
+module_param_cb(connectx_invalid, &virt_atomic_ops, &invalid, 0444);
 MODULE_PARM_DESC(connectx_invalid,
 		 "firmware commands whose input is not what the interface allows");
 

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/printk.h>
 
+#include "../faults.h"
 #include "connectx.h"
 #include "check.h"
 #include "command.h"
@@ -105,19 +106,9 @@ static const struct entry table[] = {
 static atomic_t commands;
 static atomic_t unknown;
 
-static int get_counter(char *buffer, const struct kernel_param *kp)
-{
-	const atomic_t *counter = kp->arg;
-
-	return sysfs_emit(buffer, "%u\n", (unsigned int)atomic_read(counter));
-}
-
-static const struct kernel_param_ops counter_ops = {
-	.get = get_counter,
-};
-module_param_cb(connectx_commands, &counter_ops, &commands, 0444);
+module_param_cb(connectx_commands, &virt_atomic_ops, &commands, 0444);
 MODULE_PARM_DESC(connectx_commands, "firmware commands executed");
-module_param_cb(connectx_unknown, &counter_ops, &unknown, 0444);
+module_param_cb(connectx_unknown, &virt_atomic_ops, &unknown, 0444);
 MODULE_PARM_DESC(connectx_unknown, "firmware commands with an unknown opcode");
 
 /* Does a command belong to a capability that is missing? */

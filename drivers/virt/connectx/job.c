@@ -19,6 +19,7 @@
 #include <linux/sizes.h>
 #include <linux/timekeeping.h>
 
+#include "../faults.h"
 #include "connectx.h"
 #include "job.h"
 #include "quirks.h"
@@ -66,20 +67,10 @@ MODULE_PARM_DESC(connectx_busy,
 static atomic_t conflicts;
 static atomic_t aborts;
 
-static int get_counter(char *buffer, const struct kernel_param *kp)
-{
-	const atomic_t *counter = kp->arg;
-
-	return sysfs_emit(buffer, "%u\n", (unsigned int)atomic_read(counter));
-}
-
-static const struct kernel_param_ops counter_ops = {
-	.get = get_counter,
-};
-module_param_cb(connectx_conflicts, &counter_ops, &conflicts, 0444);
+module_param_cb(connectx_conflicts, &virt_atomic_ops, &conflicts, 0444);
 MODULE_PARM_DESC(connectx_conflicts,
 		 "commands refused because a SAVE, LOAD or report of the same function was under way");
-module_param_cb(connectx_aborts, &counter_ops, &aborts, 0444);
+module_param_cb(connectx_aborts, &virt_atomic_ops, &aborts, 0444);
 MODULE_PARM_DESC(connectx_aborts, "SAVEs and LOADs aborted by a reset of their function");
 
 /* How many bytes may have moved by now? */

@@ -16,8 +16,8 @@
 #include <linux/printk.h>
 #include <linux/random.h>
 #include <linux/slab.h>
-#include <linux/sysfs.h>
 
+#include "../faults.h"
 #include "check.h"
 #include "connectx.h"
 #include "object.h"
@@ -51,19 +51,9 @@ MODULE_PARM_DESC(connectx_ids,
 static atomic_t left;
 static atomic_t objects;
 
-static int get_counter(char *buffer, const struct kernel_param *kp)
-{
-	const atomic_t *counter = kp->arg;
-
-	return sysfs_emit(buffer, "%u\n", (unsigned int)atomic_read(counter));
-}
-
-static const struct kernel_param_ops counter_ops = {
-	.get = get_counter,
-};
-module_param_cb(connectx_left, &counter_ops, &left, 0444);
+module_param_cb(connectx_left, &virt_atomic_ops, &left, 0444);
 MODULE_PARM_DESC(connectx_left, "objects that were left at TEARDOWN_HCA");
-module_param_cb(connectx_objects, &counter_ops, &objects, 0444);
+module_param_cb(connectx_objects, &virt_atomic_ops, &objects, 0444);
 MODULE_PARM_DESC(connectx_objects, "objects that there are");
 
 /**
