@@ -47,6 +47,15 @@ int crowd_map_far(struct crowd *c)
 				IOMMUFD_MAP_RW);
 }
 
+/** crowd_unmap_far() - Unmap it; @crowd is a struct crowd, as call_begin() wants it */
+int crowd_unmap_far(void *crowd)
+{
+	struct crowd *c = crowd;
+	__u64 unmapped;
+
+	return iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR, FAR_SIZE, &unmapped);
+}
+
 /** crowd_open_device() - Open a device that is not open */
 int crowd_open_device(struct crowd *c, unsigned int n)
 {

@@ -52,6 +52,7 @@ struct crowd {
 int crowd_open(struct crowd *c, bool huge);
 int crowd_close(struct crowd *c);
 int crowd_map_far(struct crowd *c);
+int crowd_unmap_far(void *crowd);
 int crowd_open_device(struct crowd *c, unsigned int n);
 int crowd_attach(struct crowd *c, unsigned int n, __u32 pt_id);
 int crowd_detach(struct crowd *c, unsigned int n);

@@ -32,14 +32,6 @@ FIXTURE_TEARDOWN(race_end)
 	EXPECT_EQ(0, crowd_close(&self->c));
 }
 
-static int unmap_far(void *arg)
-{
-	struct crowd *c = arg;
-	__u64 unmapped;
-
-	return iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR, FAR_SIZE, &unmapped);
-}
-
 /* ---- STOP and the end of a tracker ------------------------------------------ */
 
 static int stop_tracker(void *arg)
@@ -112,7 +104,7 @@ TEST_F(race_end, read_after_killed_read)
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
 	ASSERT_EQ(0, kill_a_read(c));
-	ASSERT_EQ(0, unmap_far(c));
+	ASSERT_EQ(0, crowd_unmap_far(c));
 	ASSERT_EQ(0, hold_release("hold_track"));
 	EXPECT_EQ(5, reader_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
 }

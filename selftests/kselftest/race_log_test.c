@@ -33,14 +33,6 @@ FIXTURE_TEARDOWN(race_log)
 	EXPECT_EQ(0, crowd_close(&self->c));
 }
 
-static int unmap_far(void *arg)
-{
-	struct crowd *c = arg;
-	__u64 unmapped;
-
-	return iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR, FAR_SIZE, &unmapped);
-}
-
 /* ---- Unmap ------------------------------------------------------------------ */
 
 /*
@@ -67,7 +59,7 @@ static int change_of_plan(struct crowd *c, bool change)
 			return rc;
 		call_is_done(&a.call, HELD_SHORT_MS);
 	}
-	rc = unmap_far(c);
+	rc = crowd_unmap_far(c);
 	rc = hold_release("hold_track") ?: rc;
 	if (change)
 		rc = call_end(&a.call) ?: rc;
@@ -101,7 +93,7 @@ TEST_F(race_log, unmap_during_report)
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
 	ASSERT_EQ(0, reader_begin_held(&r, c, c->b.tracker_id, FAR, FAR_SIZE));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR + 100 * PAGE, 3));
-	ASSERT_EQ(0, call_begin(&unmap, unmap_far, c));
+	ASSERT_EQ(0, call_begin(&unmap, crowd_unmap_far, c));
 	/* It does not wait for a device */
 	EXPECT_TRUE(call_is_done(&unmap, HELD_LONG_MS / 3));
 	ASSERT_EQ(0, hold_release("hold_track"));
@@ -146,7 +138,7 @@ TEST_F(race_log, unmap_beside_report)
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
 	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 4));
 	ASSERT_EQ(0, reader_begin_held(&r, c, id, IOVA, RAM_SIZE));
-	ASSERT_EQ(0, unmap_far(c));
+	ASSERT_EQ(0, crowd_unmap_far(c));
 	ASSERT_EQ(0, hold_release("hold_track"));
 	EXPECT_EQ(4, call_end(&r.call));
 	/* Two READs of parts, and what lies between them */
@@ -362,7 +354,7 @@ static int reach(struct crowd *c, unsigned int first, unsigned int second)
 	if (iommufd_ioas_map(b->fd, b->ioas_id, c->far, FAR_SIZE, beyond,
 			     IOMMUFD_MAP_RW) ||
 	    crowd_attach(c, first, b->ioas_id) ||
-	    crowd_attach(c, second, b->ioas_id) || unmap_far(c) ||
+	    crowd_attach(c, second, b->ioas_id) || crowd_unmap_far(c) ||
 	    crowd_start(c, 0, 0) || crowd_dma(c, NARROW, beyond + 7 * PAGE, 3) ||
 	    crowd_dma(c, LOG, beyond + 17 * PAGE, 4) ||
 	    crowd_read(c, b->tracker_id, beyond, FAR_SIZE) < 0)
@@ -394,7 +386,7 @@ TEST_F(race_log, narrow_log_leaves)
 				      IOMMUFD_MAP_RW));
 	ASSERT_EQ(0, crowd_attach(c, LOG, b->ioas_id));
 	ASSERT_EQ(0, crowd_attach(c, NARROW, b->ioas_id));
-	ASSERT_EQ(0, unmap_far(c));
+	ASSERT_EQ(0, crowd_unmap_far(c));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_LE(0, crowd_read(c, b->tracker_id, beyond, FAR_SIZE));
 	ASSERT_EQ(0, crowd_dma(c, NARROW, beyond + 7 * PAGE, 3));
@@ -414,7 +406,7 @@ TEST_F(race_log, unmapped_is_asked_for_once)
 	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 5));
-	ASSERT_EQ(0, unmap_far(c));
+	ASSERT_EQ(0, crowd_unmap_far(c));
 	EXPECT_EQ(5, reader_read(c, c->b.tracker_id, FAR, FAR_SIZE));
 	ASSERT_EQ(0, testbed_source(&c->b, c->dev[LOG].dev_id, &info));
 	harvests = info.harvests;
