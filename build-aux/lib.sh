@@ -84,6 +84,25 @@ kselftests()
 		sed 's,.*/\(.*\)\.c,\1,'
 }
 
+# virt_parameters WORDS: parameters of iommufd-virt, as a line of plan.txt has them. For
+# iommus=@HEADER it takes the lines "Hardware:" of that header of selftests/kselftest.
+virt_parameters()
+{
+	local word words=()
+
+	for word in $1; do
+		case $word in
+		iommus=@*)
+			word=$(sed -n "s,^ \\* Hardware: ,,p" \
+				"$TOP/selftests/kselftest/${word#*@}" | tr " \n" ,)
+			[ -n "$word" ] || die "a line of plan.txt ($1) takes a header without Hardware:"
+			word=iommus=${word%,} ;;
+		esac
+		words+=("$word")
+	done
+	echo "${words[*]}"
+}
+
 # ---- Our files in a kernel tree, or in a part of one ------------------------
 
 # copy_ours FROM TREE TO: sources only, as they are compiled for the kernel that lacks

@@ -205,7 +205,7 @@ run_plan()
 	while IFS='|' read -r name virt limit programs iommu modules options <&3; do
 		name=${name//[[:space:]]/}
 		[[ $name != '' && $name != \#* ]] || continue
-		virt=$(xargs <<<"$virt")
+		virt=$(virt_parameters "$(xargs <<<"$virt")")
 		limit=$((${LIMIT:-${limit//[[:space:]]/}} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The machine of the tests in which several things happen at the same time (plan.txt,
- * line "concurrency"): a device of each kind, an IOAS with RAM in it, and a second
- * range of memory far away from it.
+ * The machine of the tests in which several things happen at the same time: a device of
+ * each kind, an IOAS with RAM in it, and a second range of memory far away from it.
+ *
+ * Hardware: none+tracker:2 amd+tracker:2 intel+gather:1 amd+alias:1 smmu:1 smmu+refuse:1
+ * Hardware: intel:1 none+bits=30:1 none:1 amd+group:3 smmu+gather:1
  */
 #ifndef _KSELFTEST_CROWD_H
 #define _KSELFTEST_CROWD_H

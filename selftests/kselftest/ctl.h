@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Runs of iommufdctl, and what they print.
+ * Runs of iommufdctl, and what they print; and the machine of the tests of what the host
+ * sees.
+ *
+ * Hardware: amd:2 intel+gather:1 smmu:1 none:1 none+tracker:1 none+bits=30:1
  */
 #ifndef _KSELFTEST_CTL_H
 #define _KSELFTEST_CTL_H
@@ -13,7 +16,6 @@
 struct json_object;
 struct vdev;
 
-/* On line "netlink" of plan.txt */
 enum { CTL_AMD, CTL_AMD_OTHER, CTL_INTEL_GATHER, CTL_SMMU, CTL_NONE, CTL_LOG, CTL_LOW };
 
 #define CTL_SIZE (1ull << 20)

@@ -15,17 +15,10 @@
 #include <linux/pci_regs.h>
 
 #include "kselftest_harness.h"
+#include "device_log.h"
 #include "fixture.h"
 #include "../lib/log.h"
 #include "../lib/truth.h"
-
-/* As in plan.txt */
-enum {
-	FULL,		/* a tracker with the default limits, behind an IOMMU that tracks */
-	SMALL,		/* 3 ranges, below 2^36, 2^33 in total, 512 pages */
-	COARSE,		/* pages of 64 KiB at least */
-	WITHOUT,	/* no tracker */
-};
 
 #define SMALL_RANGES	3
 #define SMALL_TOP	(1ull << 36)

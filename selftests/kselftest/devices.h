@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The devices of the machine that the tests run on (plan.txt): one or two
- * behind each kind of IOMMU.
+ * The devices of the machine that most tests run on: one or two behind each kind of
+ * IOMMU. The runner makes the machine of the lines "Hardware:", whose order is that of the
+ * names.
+ *
+ * Hardware: amd:2 amd+gather:1 intel:1 intel+gather:1 smmu:1 smmu+gather:1 none:1
  */
 #ifndef _KSELFTEST_DEVICES_H
 #define _KSELFTEST_DEVICES_H

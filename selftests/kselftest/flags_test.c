@@ -7,15 +7,7 @@
 #include <string.h>
 
 #include "kselftest_harness.h"
-#include "fixture.h"
-
-/* As in plan.txt, line "source" */
-enum {
-	LOG = 2,	/* its IOMMU does not track; has a log */
-	LOW = 4,	/* the same; a log of addresses below 2^30 */
-	NARROW = 5,	/* the same; a log of 2^26 bytes in total */
-	UNTRACKED = 7,	/* no source */
-};
+#include "sources.h"
 
 #define ABOVE	(1ull << 40)
 #define CONSERVATIVE IOMMU_DIRTY_TRACKER_CONSERVATIVE

@@ -12,18 +12,8 @@
 #include "kselftest_harness.h"
 #include "fixture.h"
 #include "oracle.h"
+#include "topology.h"
 #include "../lib/log.h"
-
-/* As in plan.txt, line "topology" */
-enum {
-	GROUP,		/* a group of three behind an IOMMU that tracks; with logs */
-	GROUP_2,
-	GROUP_3,
-	BLIND,		/* a group of two behind one that does not; with logs */
-	BLIND_2,
-	ALONE = 8,	/* a log, alone in its group */
-	NR
-};
 
 FIXTURE(group) {
 	struct testbed b;
@@ -170,14 +160,14 @@ TEST_F(group, info)
 			   IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
 	ASSERT_EQ(0, attach(self, GROUP_2));
 	ASSERT_EQ(0, attach(self, GROUP_3));
-	ASSERT_EQ(0, attach(self, ALONE));
+	ASSERT_EQ(0, attach(self, LOG));
 	for (i = GROUP; i <= GROUP_3; i++) {
 		ASSERT_EQ(0, testbed_source(&self->b, self->dev[i].dev_id, &info));
 		EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, info.kind);
 		EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, info.state);
 		EXPECT_EQ(PAGE, info.granule);
 	}
-	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, ALONE));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, LOG));
 	ASSERT_EQ(0, vdev_detach(&self->dev[GROUP_2]));
 	EXPECT_EQ(-ENOENT, kind(self, GROUP_2));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, kind(self, GROUP_3));
@@ -282,7 +272,7 @@ TEST_F(group, moves_while_all_write)
 /* The one that was attached has a log, and the other one writes. */
 static int in_company(FIXTURE_DATA(group) *self)
 {
-	if (attach(self, ALONE) || start(self, 0, 0) || open_device(self, BLIND_2) ||
+	if (attach(self, LOG) || start(self, 0, 0) || open_device(self, BLIND_2) ||
 	    attach(self, BLIND) || dma(self, BLIND, 0, 2) ||
 	    dma(self, BLIND_2, 10, 6) || vdev_detach(&self->dev[BLIND]) ||
 	    read_ram(self) < 0)
@@ -295,11 +285,11 @@ TEST_F(group, log_in_company)
 	EXPECT_EQ(0, in_company(self));
 	EXPECT_EQ(RAM_PAGES, testbed_count(&self->b));
 	/* Only for as long as they were there */
-	ASSERT_EQ(0, dma(self, ALONE, 0, 4));
+	ASSERT_EQ(0, dma(self, LOG, 0, 4));
 	EXPECT_EQ(4, read_ram(self));
 	ASSERT_EQ(0, attach(self, BLIND));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, kind(self, BLIND));
-	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, ALONE));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, LOG));
 }
 
 TEST_F(group, control_log_in_company)
@@ -333,7 +323,7 @@ TEST_F(group, log_is_about_one)
  */
 TEST_F(group, is_not_precise)
 {
-	ASSERT_EQ(0, attach(self, ALONE));
+	ASSERT_EQ(0, attach(self, LOG));
 	ASSERT_EQ(0, start(self, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
 	EXPECT_EQ(-ENXIO, attach(self, BLIND));
 	EXPECT_EQ(-ENXIO, attach(self, BLIND_2));
@@ -341,8 +331,8 @@ TEST_F(group, is_not_precise)
 	EXPECT_EQ(-EFAULT, dma(self, BLIND, 0, 1));
 	ASSERT_EQ(0, attach(self, GROUP));
 	ASSERT_EQ(0, attach(self, GROUP_2));
-	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, ALONE));
-	ASSERT_EQ(0, dma(self, ALONE, 0, 1));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, kind(self, LOG));
+	ASSERT_EQ(0, dma(self, LOG, 0, 1));
 	ASSERT_EQ(0, dma(self, GROUP_2, 10, 2));
 	EXPECT_EQ(3, read_ram(self));
 	EXPECT_EQ(0, lost(self, 3));
@@ -351,7 +341,7 @@ TEST_F(group, is_not_precise)
 /* The plan applies before the hardware enters the domain, for the second one too. */
 static int second_domain(FIXTURE_DATA(group) *self)
 {
-	if (attach(self, ALONE) || start(self, 0, 0) || attach(self, BLIND) ||
+	if (attach(self, LOG) || start(self, 0, 0) || attach(self, BLIND) ||
 	    attach(self, BLIND_2) || dma(self, BLIND_2, 10, 6) ||
 	    read_ram(self) < 0)
 		return -1;

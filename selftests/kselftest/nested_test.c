@@ -14,18 +14,9 @@
 #include "kselftest_harness.h"
 #include "fixture.h"
 #include "oracle.h"
+#include "topology.h"
 #include "virt_nested.h"
 #include "../lib/log.h"
-
-/* As in plan.txt, line "topology"; those before are group_test's */
-enum {
-	AMD = 5,	/* an IOMMU that tracks, and a log */
-	INTEL,
-	SMMU_GATHER,
-	LOG,		/* one that does not, and a log */
-	LOG_2,
-	NR
-};
 
 /* The device writes so many pages below the IOVA, in what is mapped as well. */
 #define SHIFT 64

@@ -9,15 +9,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "devices.h"
+#include "ctl.h"
 #include "fixture.h"
 #include "peer.h"
 #include "../lib/iommufd.h"
 
 #define SIZE	(1ull << 20)
 
-/* On line "netlink" of plan.txt */
-#define DEVICE	AMD_0
+#define DEVICE	CTL_AMD
 
 FIXTURE(netlink) {
 	struct peer p;

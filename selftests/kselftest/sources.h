@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The machine of the tests of devices' own logs (plan.txt, line "source"): an IOAS with
- * RAM in it, and devices with logs of different limits.
+ * The machine of the tests of devices' own logs: an IOAS with RAM in it, and devices with
+ * logs of different limits.
+ *
+ * Hardware: amd+tracker:2 none+tracker:2 none+bits=30:1 none+space=26:1 none+page=64K:1
+ * Hardware: none:1 none+space=31:1
  */
 #ifndef _KSELFTEST_SOURCES_H
 #define _KSELFTEST_SOURCES_H

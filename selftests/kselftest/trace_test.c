@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "devices.h"
+#include "ctl.h"
 #include "fixture.h"
 
 #define TRACING	"/sys/kernel/tracing"
@@ -47,7 +47,7 @@ FIXTURE_SETUP(trace)
 	ASSERT_NE(MAP_FAILED, ram);
 	ASSERT_EQ(0, iommufd_ioas_map(self->fd, self->ioas_id, ram, SIZE, IOVA,
 				      IOMMUFD_MAP_RW));
-	ASSERT_EQ(0, vdev_open(&self->dev, self->fd, AMD_0));
+	ASSERT_EQ(0, vdev_open(&self->dev, self->fd, CTL_AMD));
 	ASSERT_EQ(0, vdev_attach(&self->dev, self->ioas_id, &self->hwpt_id));
 	ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id, 0, 0, 0, &self->tracker_id));
 }

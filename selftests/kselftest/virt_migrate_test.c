@@ -12,14 +12,12 @@
 #include <linux/pci_regs.h>
 
 #include "kselftest_harness.h"
+#include "device_log.h"
 #include "fixture.h"
 #include "pair.h"
 #include "../lib/truth.h"
 
 #define S(name) VFIO_DEVICE_STATE_##name
-
-/* As in plan.txt: with a tracker behind amd, without one behind none */
-enum { TRACKED = 0, PLAIN = 3 };
 
 #define SIZE	(4ull << 20)
 #define UNITS	(SIZE / PAGE)
@@ -55,8 +53,8 @@ FIXTURE_SETUP(migrate)
 	ASSERT_EQ(0, iommufd_ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, iommufd_ioas_map(self->fd, self->ioas_id, self->ram, SIZE,
 				      IOVA, IOMMUFD_MAP_RW));
-	ASSERT_EQ(0, use(self, &self->src, TRACKED));
-	ASSERT_EQ(0, use(self, &self->dst, PLAIN));
+	ASSERT_EQ(0, use(self, &self->src, FULL));
+	ASSERT_EQ(0, use(self, &self->dst, WITHOUT));
 }
 
 FIXTURE_TEARDOWN(migrate)
@@ -234,8 +232,8 @@ TEST_F(migrate, permutation_goes_on)
 	while ((n = truth_read(self->truth, recs, 256)) > 0)
 		for (i = 0; i < n; i++) {
 			times[(recs[i].iova - IOVA) / PAGE]++;
-			by_src += recs[i].device == TRACKED;
-			by_dst += recs[i].device == PLAIN;
+			by_src += recs[i].device == FULL;
+			by_dst += recs[i].device == WITHOUT;
 		}
 	EXPECT_EQ(self->image.done, by_src);
 	EXPECT_EQ(2 * UNITS, by_src + by_dst);
@@ -372,7 +370,7 @@ TEST_F(migrate, states_are_left)
 	/* Closed in STOP, it is RUNNING for the next */
 	ASSERT_EQ(0, set_state(&self->src, S(STOP), NULL));
 	vdev_close(&self->src);
-	ASSERT_EQ(0, use(self, &self->src, TRACKED));
+	ASSERT_EQ(0, use(self, &self->src, FULL));
 	EXPECT_EQ(S(RUNNING), get_state(&self->src));
 	EXPECT_EQ(-EINVAL, set_state(&self->src, S(PRE_COPY), &fd));
 }

@@ -58,7 +58,7 @@ copy_tree()
 # vm NAME LINE MODULES COMMAND PROGRAM...: its status
 vm()
 {
-	local name=$1 line=$2 modules=$3 command=$4 module options p args=()
+	local name=$1 line=$2 modules=$3 command=$4 module options p virt args=()
 
 	shift 4
 	for p in $(printf '%s\n' "$@" | sort -u); do
@@ -70,10 +70,11 @@ vm()
 		args+=(--module "$p")
 	done < <(find "$modules" -name '*.ko')
 	options=$(column "$line" 7)
+	virt=$(virt_parameters "$(column "$line" 2)")
 	# shellcheck disable=SC2206 # words
 	args+=($options)
 	"$TOP/selftests/vm/run.sh" --name "mutant-$name" \
-		--virt "$(column "$line" 2)" --env "SEED=${SEED:-1}" \
+		--virt "$virt" --env "SEED=${SEED:-1}" \
 		--env "SCHEDULES=${SCHEDULES:-2}" \
 		--timeout 600 "${args[@]}" --command "$command" \
 		</dev/null >"$logs/$name.log" 2>&1
