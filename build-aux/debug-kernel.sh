@@ -48,16 +48,9 @@ fi
 
 "$TOP/build-aux/patch.sh"
 
-# Keep -j and the job server, but not the variables of the make we are in.
-export MAKEFLAGS=${MAKEFLAGS-}
-MAKEFLAGS=${MAKEFLAGS%%-- *}
-unset MAKEOVERRIDES MAKELEVEL MFLAGS M V KCFLAGS KBUILD_EXTMOD
-jobs=()
-[[ $MAKEFLAGS == *-j* ]] || jobs=(-j"$(nproc)")
-
 kmake()
 {
-	make "${jobs[@]}" --no-print-directory -C "$tree" O="$dir" "$@" >>"$log" 2>&1 || {
+	kbuild -C "$tree" O="$dir" "$@" >>"$log" 2>&1 || {
 		grep -E 'error|\*\*\*' "$log" | tail -n 20 >&2 || tail -n 20 "$log" >&2
 		die "the $what did not build ($log)"
 	}

@@ -77,6 +77,18 @@ module_flags()
 	      CONFIG_DEBUG_INFO_BTF_MODULES=)
 }
 
+# kbuild ARGUMENT...: the kernel's make. It keeps -j and the job server of the make that we
+# are called from, but not its variables: M= and the like mean other things to the kernel's.
+kbuild()
+{
+	local kept=${MAKEFLAGS-} jobs=()
+
+	kept=${kept%%-- *}
+	[[ $kept == *-j* ]] || jobs=(-j"$(nproc)")
+	env -u MAKEOVERRIDES -u MAKELEVEL -u MFLAGS -u M -u V -u KCFLAGS -u KBUILD_EXTMOD \
+		MAKEFLAGS="$kept" make "${jobs[@]}" --no-print-directory "$@"
+}
+
 # Names of the test programs for the VM (selftests/kselftest.mk).
 kselftests()
 {

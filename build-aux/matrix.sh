@@ -78,15 +78,9 @@ long_name()
 	esac
 }
 
-unset MAKEOVERRIDES MAKELEVEL MFLAGS M V KCFLAGS KBUILD_EXTMOD
-export MAKEFLAGS=${MAKEFLAGS-}
-MAKEFLAGS=${MAKEFLAGS%%-- *}
-jobs=()
-[[ $MAKEFLAGS == *-j* ]] || jobs=(-j"$(nproc)")
-
 kmake()
 {
-	make "${jobs[@]}" --no-print-directory -C "$tree" O="$dir" ARCH="$arch" \
+	kbuild -C "$tree" O="$dir" ARCH="$arch" \
 		CROSS_COMPILE="$cross" "$@" >>"$log" 2>&1
 }
 

@@ -33,19 +33,11 @@ for option in $options; do
 	esac
 done
 
-# Keep -j and the job server of the make we are called from, but not its
-# variables: M= and the like mean other things to the kernel's.
-export MAKEFLAGS=${MAKEFLAGS-}
-MAKEFLAGS=${MAKEFLAGS%%-- *}
-unset MAKEOVERRIDES MAKELEVEL MFLAGS
-jobs=()
-[[ $MAKEFLAGS == *-j* ]] || jobs=(-j"$(nproc)")
-
 rm -f "$dir/.built"
 
 # Show paths as they are in this tree.
-if env -u M -u KBUILD_EXTMOD make "${jobs[@]}" --no-print-directory -C "$KDIR" \
-		M="$dir" V="${V:-0}" "${vars[@]}" KCFLAGS="${flags[*]}" "$@" modules 2>&1; then
+if kbuild -C "$KDIR" M="$dir" V="${V:-0}" "${vars[@]}" KCFLAGS="${flags[*]}" "$@" \
+		modules 2>&1; then
 	# Newer kernels' kbuild has paths in it that begin in $dir.
 	sed "s,^[^/],$dir/&," "$dir/modules.order" >"$dir/modules.list"
 	touch "$dir/.built"

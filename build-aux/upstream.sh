@@ -23,13 +23,7 @@ done
 
 module_flags "$test"
 [ ! -e "$test/include/dirty/namespace.h" ] || flags+=(-include dirty/namespace.h)
-export MAKEFLAGS=${MAKEFLAGS-}
-MAKEFLAGS=${MAKEFLAGS%%-- *}
-unset MAKEOVERRIDES MAKELEVEL MFLAGS
-jobs=()
-[[ $MAKEFLAGS == *-j* ]] || jobs=(-j"$(nproc)")
-env -u M -u KBUILD_EXTMOD make "${jobs[@]}" --no-print-directory -C "$KDIR" \
-	M="$dir" V="${V:-0}" "${vars[@]}" CONFIG_MLX5_VFIO_PCI=m \
+kbuild -C "$KDIR" M="$dir" V="${V:-0}" "${vars[@]}" CONFIG_MLX5_VFIO_PCI=m \
 	KBUILD_EXTRA_SYMBOLS="$test/Module.symvers" KCFLAGS="${flags[*]}" modules
 # Not one of ours by mistake
 cmp -s "$KSRC/drivers/vfio/pci/mlx5/main.c" "$dir/main.c" ||

@@ -63,8 +63,8 @@ build_baseline()
 	done
 	# Part of the kernel.
 	sed -i '/iova_bitmap.o/d' "$dir/baseline/iommufd/Makefile"
-	env -u M -u MAKEFLAGS -u MAKEOVERRIDES make -s -j"$(nproc)" -C "$tree" \
-		O="$BUILD/debug-kernel" M="$dir/baseline/iommufd" modules >&2
+	kbuild -s -C "$tree" O="$BUILD/debug-kernel" \
+		M="$dir/baseline/iommufd" modules >&2
 }
 
 modules='iommufd'
