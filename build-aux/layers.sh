@@ -184,7 +184,7 @@ found=$(verbs "${sources[@]}")
 [ -z "$found" ] || complain "$found"
 # Not patches, whose lines are mostly upstream's, nor lists with an entry in each line
 mapfile -t texts < <(find . \( -path ./build -o -path ./.git -o -path ./kernels \
-	-o -path ./debian -o -path ./selftests/deb -o -name corpus \) -prune -o -type f \
+	-o -name corpus \) -prune -o -type f \
 	! -name '*.patch' ! -name '*.svg' ! -name '*.txt' -printf '%P\n' | sort)
 found=$(columns "${texts[@]}")
 [ -z "$found" ] || complain "$found"

@@ -80,7 +80,8 @@ fi
 
 # Short of compiling: nothing that the product includes was left out.
 (cd "$work"/root/usr/src/iommufd-dirty-[0-9]* &&
-	grep -rhoE '^#include "[^"]+"' ./*/drivers/iommu ./*/drivers/vfio/{*.c,mdev,dirty,pci/*.c,pci/mlx5} |
+	grep -rhoE '^#include "[^"]+"' ./*/drivers/iommu \
+		./*/drivers/vfio/{*.c,mdev,dirty,pci/*.c,pci/mlx5} |
 		sed 's/.*"\(.*\)"/\1/; s,.*/,,' | sort -u | while read -r f; do
 		find . -name "$f" | grep -q . || echo "# $f is missing"
 	done) | { ! grep .; }
@@ -114,7 +115,8 @@ sed 's/-le "$holders"/-le 99/' "$work/root/usr/libexec/iommufd-dirty/vfio-module
 ! "$TOP/selftests/deb/reload.sh" "$work/blind" >/dev/null
 ok "control: one that is blind to use is noticed" $?
 
-[ "$("$work/root/usr/sbin/iommufdctl" -V)" = "iommufdctl $(dpkg-parsechangelog -l "$TOP/debian/changelog" -S Version)" ]
+version=$(dpkg-parsechangelog -l "$TOP/debian/changelog" -S Version)
+[ "$("$work/root/usr/sbin/iommufdctl" -V)" = "iommufdctl $version" ]
 ok "iommufdctl and the packages have the same version" $?
 
 cat >"$work/user.c" <<-'END'

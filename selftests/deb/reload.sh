@@ -66,14 +66,18 @@ expect "a module of another is on top" 1 'in use: vfio \(by the module kvmgt\)'
 rm "$dir/sys/module/vfio/holders/kvmgt"
 module vfio 1
 said=$(reload | xargs) status=$?
-expect "all is idle" 0 '^rmmod vfio_pci rmmod vfio_pci_core rmmod vfio rmmod iommufd modprobe vfio_pci modprobe vfio_pci_core modprobe vfio modprobe iommufd$'
+removed="rmmod vfio_pci rmmod vfio_pci_core rmmod vfio rmmod iommufd"
+loaded="modprobe vfio_pci modprobe vfio_pci_core modprobe vfio modprobe iommufd"
+expect "all is idle" 0 "^$removed $loaded\$"
 
 mkdir -p "$dir/sys/class/vfio-dev/vfio0" "$dir/sys/class/vfio-dev/vfio1"
 module iommufd 1 vfio
 module vfio 2 vfio_pci
 module vfio_pci 0
 said=$(reload | xargs) status=$?
-expect "devices are bound" 0 '^rmmod vfio_pci rmmod vfio rmmod iommufd modprobe vfio_pci modprobe vfio modprobe iommufd$'
+removed="rmmod vfio_pci rmmod vfio rmmod iommufd"
+loaded="modprobe vfio_pci modprobe vfio modprobe iommufd"
+expect "devices are bound" 0 "^$removed $loaded\$"
 
 module iommufd 1 vfio
 module vfio 3 vfio_pci

@@ -26,8 +26,8 @@ kernels()
 	apt-cache "${apt_opts[@]}" pkgnames "linux-headers-$1." |
 		sed -n 's/^linux-headers-\([0-9.]*\(+deb[0-9.]*\|-[0-9]*\)-amd64\)$/\1/p' | sort -V |
 		while read -r release; do
-			! apt-cache "${apt_opts[@]}" policy "linux-image-$release" | grep 'Candidate: [0-9]' >/dev/null ||
-				echo "$release"
+			! apt-cache "${apt_opts[@]}" policy "linux-image-$release" |
+				grep 'Candidate: [0-9]' >/dev/null || echo "$release"
 		done
 }
 
@@ -53,10 +53,10 @@ needs_of_other()
 # The machine's own sources of its release and of its updates, for this release
 sources()
 {
-	local f
+	local f space='[[:space:]]' suites="$codename(-security|-updates)?"
 
 	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		[ ! -r "$f" ] || grep -E "^deb[[:space:]].*[[:space:]]$codename(-security|-updates)?[[:space:]].*main" "$f" || true
+		[ ! -r "$f" ] || grep -E "^deb$space.*$space$suites$space.*main" "$f" || true
 	done
 	for f in /etc/apt/sources.list.d/*.sources; do
 		[ ! -r "$f" ] || awk -v RS= -v ORS='\n\n' -v codename="$codename" \

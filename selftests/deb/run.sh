@@ -104,12 +104,15 @@ other_kernels()
 
 upgrade()
 {
+	local version
+
 	"$TOP/build-aux/deb.sh" "$BUILD/deb-again" +next 2>/dev/null
 	put "$BUILD/deb-again"
 	step upgrade "$apt /debs/*.deb"
 	ok "apt upgrades the four packages" $?
+	version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$TOP/debian/changelog")+next
 	# shellcheck disable=SC2016 # for dpkg-query
-	[ "$(inside 'dpkg-query -W -f "\${Version}" iommufd-dirty-dkms')" = "$(sed -n '1s/.*(\(.*\)).*/\1/p' "$TOP/debian/changelog")+next" ] &&
+	[ "$(inside 'dpkg-query -W -f "\${Version}" iommufd-dirty-dkms')" = "$version" ] &&
 		ours_for "$NEWER"
 	ok "and the new version's modules are there" $?
 	[ "$(find "$root/usr/src" -maxdepth 1 -name 'iommufd-dirty*' | wc -l)" = 2 ] &&
@@ -164,7 +167,8 @@ esac
 step purge-tools "apt-get -q -y purge 'iommufd-dirty*' 'libiommufd-dirty*'"
 ok "the rest is purged" $?
 gone="-e ${NEWER%-amd64}"
-[ -z "$OTHER" ] || gone+=" -e ${OTHER%-amd64} -e kbuild-$(cut -d. -f1,2 <<<"$OTHER")\$ -e linux-compiler"
+[ -z "$OTHER" ] ||
+	gone+=" -e ${OTHER%-amd64} -e kbuild-$(cut -d. -f1,2 <<<"$OTHER")\$ -e linux-compiler"
 step purge-kernels "dpkg-query -W -f '\${Package}\n' 'linux-*' | grep $gone | xargs dpkg --purge"
 ok "the other kernels are purged" $?
 as_before first
