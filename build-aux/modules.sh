@@ -8,8 +8,8 @@
 # platform.
 #
 # The distribution's kernel hides what it was configured without; the make
-# variables and -D options here show it again (Documentation/design.rst, "Facts
-# for building").
+# variables and -D options here show it again (CONTRIBUTING.md, "How the build is
+# put together").
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
