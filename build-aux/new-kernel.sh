@@ -13,8 +13,11 @@ set -euo pipefail
 [ $# = 2 ] || die "usage: new-kernel.sh SERIES TREE"
 new_series=$1
 tree=$(cd "$2" && pwd)
-work=$BUILD/new-kernel
 newest=$(all_series | grep -vxF "$new_series" | tail -n 1)
+# The source that the hooks are for now is the newest series', whatever KERNEL= says
+export KERNEL=$newest
+BUILD=$(build_of "$newest")
+work=$BUILD/new-kernel
 hooks=$TOP/kernels/$new_series/hooks
 
 # pristine TREE DIR: the files of TREE that hooks are for, in DIR
@@ -66,7 +69,6 @@ finish()
 }
 
 command -v git >/dev/null || die "git is missing; install the package git"
-export KERNEL=$newest
 load_kernel
 if [ "$(cat "$work/of" 2>/dev/null)" != "$new_series $tree" ]; then
 	rm -rf "$work"
@@ -93,6 +95,6 @@ if [ -d "$full" ]; then
 	"$TOP/build-aux/watch.sh" "$full" "$tree" | tee "$work/changed" | grep -v '^  ' >&2 || true
 	say "with their text: ${work#"$TOP"/}/changed"
 else
-	say "  needs the full source of $newest: build-aux/setup.sh build tree"
+	say "  needs the full source of $newest: KERNEL=$newest build-aux/setup.sh build tree"
 fi
 rm -f "$work/of"
