@@ -326,7 +326,7 @@ static const struct virt_function_ops virt_dma_ops = {
 struct virt_dma *virt_dma_create(struct virt_iommu *iommu, unsigned int index,
 				 unsigned int devfn)
 {
-	struct virt_dma *dma = kzalloc(sizeof(*dma), GFP_KERNEL);
+	struct virt_dma *dma = kzalloc_obj(*dma, GFP_KERNEL);
 	int err = -ENOMEM;
 
 	if (!dma)

@@ -58,7 +58,7 @@ static const char *image_check(const struct virt_dma_image *image)
 	if (wrong)
 		return wrong;
 	/* How many steps there are follows from the run. */
-	test = kzalloc(sizeof(*test), GFP_KERNEL);
+	test = kzalloc_obj(*test, GFP_KERNEL);
 	if (!test)
 		return "size, no memory";
 	test->run = image->run;
@@ -94,7 +94,7 @@ static void image_load(struct virt_dma *dma, const struct virt_dma_image *image)
 
 static u64 move_image(struct virt_dma *dma, u64 command)
 {
-	struct virt_dma_image *image = kzalloc(sizeof(*image), GFP_KERNEL);
+	struct virt_dma_image *image = kzalloc_obj(*image, GFP_KERNEL);
 	const char *wrong = "size, no memory";
 	u64 result = VIRT_MIG_OK;
 

@@ -337,7 +337,7 @@ struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
 {
 	struct virt_domain *vdom;
 
-	vdom = kzalloc(sizeof(*vdom), GFP_KERNEL_ACCOUNT);
+	vdom = kzalloc_obj(*vdom, GFP_KERNEL_ACCOUNT);
 	if (!vdom)
 		return NULL;
 	if (virt_pgtable_init(&vdom->pt))

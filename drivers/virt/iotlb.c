@@ -43,8 +43,7 @@ int virt_iotlb_init(struct virt_iotlb *tlb)
 	xa_init(&tlb->xa);
 	if (!size)
 		return 0;
-	tlb->fifo = kvmalloc_array(size, sizeof(*tlb->fifo),
-				   GFP_KERNEL_ACCOUNT);
+	tlb->fifo = kvmalloc_objs(*tlb->fifo, size, GFP_KERNEL_ACCOUNT);
 	if (!tlb->fifo)
 		return -ENOMEM;
 	memset(tlb->fifo, 0xff, size * sizeof(*tlb->fifo));

@@ -109,7 +109,7 @@ static unsigned int count_instances(const struct virt_personality *p)
 
 static int add_instance(char *text)
 {
-	struct virt_iommu *iommu = kzalloc(sizeof(*iommu), GFP_KERNEL);
+	struct virt_iommu *iommu = kzalloc_obj(*iommu, GFP_KERNEL);
 	int err;
 
 	if (!iommu)

@@ -109,7 +109,7 @@ struct iommu_domain *virt_nested_alloc(struct virt_domain *parent,
 	    stage1.offset > BIT_ULL(VIRT_IOVA_BITS))
 		return ERR_PTR(-EINVAL);
 
-	nested = kzalloc(sizeof(*nested), GFP_KERNEL_ACCOUNT);
+	nested = kzalloc_obj(*nested, GFP_KERNEL_ACCOUNT);
 	if (!nested)
 		return ERR_PTR(-ENOMEM);
 	nested->domain.type = IOMMU_DOMAIN_NESTED;

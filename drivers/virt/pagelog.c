@@ -28,7 +28,7 @@ void virt_pagelog_init(struct virt_pagelog *log)
  */
 bool virt_pagelog_alloc(struct virt_pagelog *log, unsigned int ranges)
 {
-	log->ranges = kcalloc(ranges, sizeof(*log->ranges), GFP_KERNEL);
+	log->ranges = kzalloc_objs(*log->ranges, ranges, GFP_KERNEL);
 	log->range_count = log->ranges ? ranges : 0;
 	return log->ranges;
 }

@@ -288,7 +288,7 @@ void virt_tracker_reset(struct virt_tracker *t)
 struct virt_tracker *virt_tracker_create(struct virt_function *fn,
 					 const struct virt_tracker_limits *limits)
 {
-	struct virt_tracker *t = kzalloc(sizeof(*t), GFP_KERNEL);
+	struct virt_tracker *t = kzalloc_obj(*t, GFP_KERNEL);
 	int err;
 
 	if (!t)

@@ -320,7 +320,7 @@ static void serve_slot(struct cx_vhca *vhca, unsigned int slot)
 		((u8 *)&entry)[byte % sizeof(entry)] ^= 0x10;
 	if (!delivery && !is_signed(&entry))
 		delivery = BAD_SIGNATURE;
-	posted = kzalloc(sizeof(*posted), GFP_KERNEL | __GFP_NOFAIL);
+	posted = kzalloc_obj(*posted, GFP_KERNEL | __GFP_NOFAIL);
 	posted->cmd.ops = &posted_ops;
 	posted->cmd.vhca = vhca;
 	posted->cmd.in_len = be32_to_cpu(entry.inlen);

@@ -223,7 +223,7 @@ static int hca_describe(struct connectx *cx)
 struct connectx *virt_connectx_create(struct virt_iommu *iommu,
 				      unsigned int index, unsigned int vfs)
 {
-	struct connectx *cx = kvzalloc(sizeof(*cx), GFP_KERNEL);
+	struct connectx *cx = kvzalloc_obj(*cx, GFP_KERNEL);
 	unsigned int i, added = 0;
 	int err = 0;
 

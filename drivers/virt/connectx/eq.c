@@ -50,7 +50,7 @@ u8 cx_create_eq(struct cx_command *cmd)
 	if (MLX5_GET(eqc, eqc, intr) >= CX_VECTORS ||
 	    MLX5_GET(eqc, eqc, log_eq_size) > 22)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
-	eq = kzalloc(sizeof(*eq), GFP_KERNEL);
+	eq = kzalloc_obj(*eq, GFP_KERNEL);
 	if (!eq)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	eq->object.kind = CX_EQ;

@@ -241,7 +241,7 @@ u8 cx_load_vhca_state(struct cx_command *cmd)
 	status = cx_job_conflict(vhca);
 	if (status)
 		return status;
-	load = kzalloc(sizeof(*load), GFP_KERNEL);
+	load = kzalloc_obj(*load, GFP_KERNEL);
 	if (!load)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	load->job.ops = &load_ops;

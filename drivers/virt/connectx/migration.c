@@ -390,7 +390,7 @@ u8 cx_save_vhca_state(struct cx_command *cmd)
 	status = cx_job_conflict(vhca);
 	if (status)
 		return status;
-	save = kzalloc(sizeof(*save), GFP_KERNEL);
+	save = kzalloc_obj(*save, GFP_KERNEL);
 	if (!save)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	status = begin_save(vhca, MLX5_GET(save_vhca_state_in, cmd->in,

@@ -77,7 +77,7 @@ u8 cx_create_mkey(struct cx_command *cmd)
 
 	if (wrong)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, wrong);
-	mkey = kzalloc(sizeof(*mkey), GFP_KERNEL);
+	mkey = kzalloc_obj(*mkey, GFP_KERNEL);
 	if (!mkey)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	mkey->object.kind = CX_MKEY;

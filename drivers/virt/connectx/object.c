@@ -267,7 +267,7 @@ void cx_objects_reset(struct cx_vhca *vhca)
 /* An object that is nothing but a number: returns the status. */
 static u8 add_plain(struct cx_vhca *vhca, enum cx_kind kind, u32 *id)
 {
-	struct cx_object *object = kzalloc(sizeof(*object), GFP_KERNEL);
+	struct cx_object *object = kzalloc_obj(*object, GFP_KERNEL);
 
 	if (!object)
 		return MLX5_CMD_STAT_NO_RES_ERR;

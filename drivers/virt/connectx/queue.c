@@ -115,7 +115,7 @@ u8 cx_create_cq(struct cx_command *cmd)
 	    MLX5_GET(cqc, cqc, log_cq_size) > MAX_LOG_ENTRIES ||
 	    MLX5_GET64(cqc, cqc, dbr_addr) % 8)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "context");
-	cq = kzalloc(sizeof(*cq), GFP_KERNEL);
+	cq = kzalloc_obj(*cq, GFP_KERNEL);
 	if (!cq)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	cq->object.kind = CX_CQ;
@@ -202,7 +202,7 @@ u8 cx_create_qp(struct cx_command *cmd)
 
 	if (wrong)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, wrong);
-	qp = kzalloc(sizeof(*qp), GFP_KERNEL);
+	qp = kzalloc_obj(*qp, GFP_KERNEL);
 	if (!qp)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	qp->object.kind = CX_QP;

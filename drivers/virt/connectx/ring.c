@@ -32,8 +32,7 @@ u8 cx_ring_init(struct cx_ring *ring, struct cx_command *cmd, const void *pas,
 	ring->count = DIV_ROUND_UP_ULL(size, BIT_ULL(ring->shift));
 	if (ring->count > room)
 		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
-	ring->page = kvmalloc_array(ring->count, sizeof(*ring->page),
-				    GFP_KERNEL);
+	ring->page = kvmalloc_objs(*ring->page, ring->count, GFP_KERNEL);
 	if (!ring->page)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	for (i = 0; i < ring->count; i++)

@@ -245,7 +245,7 @@ u8 cx_create_tracker(struct cx_command *cmd)
 		return MLX5_CMD_STAT_BAD_INP_LEN_ERR;
 	if (!may_create(cmd->vhca))
 		return MLX5_CMD_STAT_LIM_ERR;
-	tracker = kzalloc(sizeof(*tracker), GFP_KERNEL);
+	tracker = kzalloc_obj(*tracker, GFP_KERNEL);
 	if (!tracker)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	tracker->object.kind = CX_PAGE_TRACK;

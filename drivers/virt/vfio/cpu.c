@@ -83,7 +83,7 @@ static int cpu_pin_page(struct virt_cpu *cpu, u64 iova, bool write)
 	int ret;
 
 	if (!pin) {
-		pin = kzalloc(sizeof(*pin), GFP_KERNEL);
+		pin = kzalloc_obj(*pin, GFP_KERNEL);
 		if (!pin)
 			return -ENOMEM;
 		ret = xa_err(xa_store(&cpu->pins, iova >> PAGE_SHIFT, pin,

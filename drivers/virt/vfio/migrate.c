@@ -175,7 +175,7 @@ static const struct file_operations load_fops = {
 /* The session's own reference to the FD is vv->data_file. */
 static struct file *open_stream(struct virt_vfio_device *vv, bool saves)
 {
-	struct virt_vfio_stream *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	struct virt_vfio_stream *s = kzalloc_obj(*s, GFP_KERNEL_ACCOUNT);
 	struct file *file;
 
 	if (!s)
