@@ -45,6 +45,10 @@ for dir in "$TOP"/compat/*/; do
 	name=$(basename "$dir")
 	grep -q "^${name}[[:space:]]" "$list" || die "compat/$name is for no feature of compat/features.list"
 done
+# They get compat/slab.h by way of that line
+grep -rlE "\\bk[mvz]+alloc_(obj|objs|flex)\\(" "$TOP"/{iommufd,vfio,drivers} | while read -r f; do
+	grep -q '<linux/slab.h>' "$f" || die "${f#"$TOP/"} allocates by type without <linux/slab.h>"
+done
 
 if [ -s "$expected" ]; then
 	planted PASID_ATTACH 'struct' "PASID_ATTACH is found and should not be"

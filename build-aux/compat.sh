@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-only
+# SPDX-License-Identifier: GPL-2.0-only	{ grep -rlF --include="*.[ch]" "<linux/slab.h>" "$2/$3" || true; } |
 # shellcheck shell=bash
 #
 # compat.sh: what older kernels lack (compat/features.list), and how our files do without.
@@ -43,6 +43,9 @@ add_compat()
 			cp -p "$TOP/compat/$name/$1/$f" "$2/$3/$f"
 		done
 	done
+	# Not from compat.h, which is there before a file says what its pr_fmt() is
+	find "$2/$3" -name "*.[ch]" ! -path "$2/include/*" \
+		-exec sed -i "s,<linux/slab\.h>,<dirty/slab.h>," {} +
 	# A Makefile of upstream's includes the Kbuild of these: only for our objects
 	case $1 in
 	iommufd) name=iommufd ;;

@@ -13,7 +13,6 @@
 #include <dirty/iommu.h>
 #include <dirty/mm.h>
 #include <dirty/pci.h>
-#include <dirty/slab.h>
 #include <dirty/vfio.h>
 
 #endif

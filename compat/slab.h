@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Allocations by type: of 7.0, where the flags may be left out, too. Later releases of the
- * 6.12 series have them, earlier ones not, so what counts is the header of that kernel.
+ * 6.12 series have them, earlier ones not, so what counts is the header of that kernel. Our
+ * files get this one instead of it (build-aux/compat.sh).
  */
 #ifndef _DIRTY_COMPAT_SLAB_H
 #define _DIRTY_COMPAT_SLAB_H
