@@ -253,6 +253,9 @@ static int hwpt_read(struct io_pagetable *iopt, struct dirty_hwpt *own,
 	if (!is_power_of_2(cmd->page_size) ||
 	    (cmd->iova | cmd->length) & (PAGE_SIZE - 1))
 		return -EINVAL;
+	/* To a READ, no bitmap means that it only counts */
+	if (!cmd->data)
+		return -EFAULT;
 	if (cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR)
 		rd.flags = IOMMU_DIRTY_TRACKER_READ_NO_CLEAR;
 	rd.iova = cmd->iova;

@@ -89,6 +89,8 @@ TEST_F(hwpt, keeps_what_was_not_delivered)
 	EXPECT_EQ(-EFAULT, iommufd_hwpt_get_dirty(b->fd, b->hwpt_id, IOVA,
 						  RAM_SIZE, PAGE, (void *)4096,
 						  0));
+	EXPECT_EQ(-EFAULT, iommufd_hwpt_get_dirty(b->fd, b->hwpt_id, IOVA,
+						  RAM_SIZE, PAGE, NULL, 0));
 	EXPECT_EQ(4, get(b, 0));
 }
 

@@ -364,6 +364,8 @@ TEST_F(serve, keeps_what_was_not_delivered)
 	ASSERT_EQ(0, dma(self, LOG, 33, 4));
 	EXPECT_EQ(-EFAULT, iommufd_hwpt_get_dirty(b->fd, self->hwpt[LOG], IOVA,
 						  RAM_SIZE, PAGE, (void *)4096, 0));
+	EXPECT_EQ(-EFAULT, iommufd_hwpt_get_dirty(b->fd, self->hwpt[LOG], IOVA,
+						  RAM_SIZE, PAGE, NULL, 0));
 	EXPECT_EQ(4, get(self, LOG));
 }
 
