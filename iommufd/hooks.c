@@ -250,17 +250,20 @@ void iommufd_dirty_hwpt_filled(struct iommufd_hwpt_paging *hwpt_paging)
 }
 
 /**
- * iommufd_dirty_hwpt_fill_failed() - A HWPT with a device could not be filled
+ * iommufd_dirty_hwpt_fill_failed() - A HWPT could not be filled
  * @hwpt_paging: The HWPT
  *
- * What was filled is unfilled again without a harvest, and the device may have
- * written to it. Until this marks it, READs report all that is mapped.
+ * What was filled is unfilled again without a harvest, and if a device was attached
+ * before, it may have written to it. Until this marks it, READs report all that is mapped.
  */
 void iommufd_dirty_hwpt_fill_failed(struct iommufd_hwpt_paging *hwpt_paging)
 {
 	struct io_pagetable *iopt = &hwpt_paging->ioas->iopt;
 	struct iommufd_dirty_tracker *tracker;
 
+	/* It is not visible yet: only this thread can have attached one */
+	if (!hwpt_paging->dirty.devices)
+		return;
 	dirty_test_delay("unfilled");
 	down_read(&iopt->domains_rwsem);
 	tracker = dirty_tracker_running(iopt);

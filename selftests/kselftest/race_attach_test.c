@@ -374,6 +374,23 @@ TEST_F(race_attach, fill_fails_half_way)
 	EXPECT_EQ(5, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
 }
 
+/* What no device can have written to is not marked. */
+TEST_F(race_attach, fill_fails_without_a_device)
+{
+	struct crowd *c = &self->c;
+	struct testbed *b = &c->b;
+	__u32 hwpt_id;
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, b->ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA, 5));
+	ASSERT_EQ(0, virt_set("fail_map", "1"));
+	EXPECT_EQ(-ENOMEM, iommufd_hwpt_alloc(b->fd, c->dev[BOTH].dev_id, b->ioas_id, 0,
+					      &hwpt_id));
+	ASSERT_EQ(0, virt_set("fail_map", "0"));
+	EXPECT_EQ(5, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
+}
+
 static int reader_reads(void *arg)
 {
 	struct crowd *c = arg;
