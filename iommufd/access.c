@@ -55,6 +55,23 @@ static void access_publish(struct iommufd_access *access, unsigned long first,
 	dirty_store_publish_range(tracker->store, first, last);
 }
 
+/*
+ * What of [first, last] is mapped writable was written; iova_rwsem is held, and the
+ * pages are accessed.
+ */
+static void publish_mapped(struct iommufd_access *access, unsigned long first,
+			   unsigned long last)
+{
+	struct io_pagetable *iopt = &access->ioas_unpin->iopt;
+	struct iopt_area *area;
+
+	for (area = iopt_area_iter_first(iopt, first, last); area;
+	     area = iopt_area_iter_next(area, first, last))
+		if (area->iommu_prot & IOMMU_WRITE)
+			access_publish(access, max(first, iopt_area_iova(area)),
+				       min(last, iopt_area_last_iova(area)));
+}
+
 /**
  * iommufd_dirty_access_rw() - iommufd_access_rw() is done, or has failed half way
  * @access: The access; its ioas_lock and iova_rwsem (read) are held
@@ -65,8 +82,9 @@ static void access_publish(struct iommufd_access *access, unsigned long first,
 void iommufd_dirty_access_rw(struct iommufd_access *access, unsigned long first,
 			     unsigned long last, unsigned int flags)
 {
+	/* Where it has failed, perhaps nothing is mapped */
 	if (flags & IOMMUFD_ACCESS_RW_WRITE)
-		access_publish(access, first, last);
+		publish_mapped(access, first, last);
 }
 
 static struct dirty_pin *pin_find(struct iommufd_access *access,
@@ -308,6 +326,7 @@ void dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
 		unsigned long from = max(first, node->start);
 		unsigned long to = min(last, node->last);
 
+		cond_resched();
 		if (!pin->write)
 			continue;
 		dirty_store_round(tracker->store, set, from, to);
@@ -333,22 +352,6 @@ void iommufd_dirty_access_declare(struct iommufd_access *access)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_dirty_access_declare, "IOMMUFD");
 
-/* What of [first, last] is mapped writable was written. */
-static void publish_mapped(struct iommufd_access *access, unsigned long first,
-			   unsigned long last)
-{
-	struct io_pagetable *iopt = &access->ioas_unpin->iopt;
-	struct iopt_area *area;
-
-	down_read(&iopt->iova_rwsem);
-	for (area = iopt_area_iter_first(iopt, first, last); area;
-	     area = iopt_area_iter_next(area, first, last))
-		if (area->iommu_prot & IOMMU_WRITE)
-			access_publish(access, max(first, iopt_area_iova(area)),
-				       min(last, iopt_area_last_iova(area)));
-	up_read(&iopt->iova_rwsem);
-}
-
 /**
  * iommufd_dirty_access_mark() - A driver has written to pages that it has pinned
  * @access: The access
@@ -370,10 +373,13 @@ int iommufd_dirty_access_mark(struct iommufd_access *access, unsigned long iova,
 		return -EOVERFLOW;
 	mutex_lock(&access->ioas_lock);
 	/* What is being detached may still be written */
-	if (access->ioas_unpin)
+	if (access->ioas_unpin) {
+		down_read(&access->ioas_unpin->iopt.iova_rwsem);
 		publish_mapped(access, iova, last);
-	else
+		up_read(&access->ioas_unpin->iopt.iova_rwsem);
+	} else {
 		rc = -ENOENT;
+	}
 	mutex_unlock(&access->ioas_lock);
 	return rc;
 }

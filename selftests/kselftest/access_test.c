@@ -67,6 +67,8 @@ static int lost(FIXTURE_DATA(access) *self, __u64 page)
 
 TEST_F(access, writes_are_dirty)
 {
+	struct iommu_dirty_tracker_info info;
+
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_READ, 0, 100));
 	EXPECT_EQ(0, read_ram(self));
@@ -78,6 +80,9 @@ TEST_F(access, writes_are_dirty)
 	/* Half of it is not mapped */
 	EXPECT_EQ(-ENOENT, cpu(self, VIRT_CPU_WRITE, RAM_PAGES - 2, 4));
 	EXPECT_EQ(2, read_ram(self));
+	/* and that half is not dirty */
+	ASSERT_EQ(0, tracker_info(self->b.fd, self->b.tracker_id, &info, NULL, 0));
+	EXPECT_EQ(0, info.out_pending_bytes);
 }
 
 TEST_F(access, is_in_info)
