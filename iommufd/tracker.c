@@ -33,24 +33,45 @@ tracker_new_store(const struct iommufd_dirty_tracker *tracker)
 	return dirty_store_alloc(shift, finest, tracker->unit, tracker->event);
 }
 
-static void tracker_stop(struct iommufd_dirty_tracker *tracker)
+/* A device that starts its log for an attach has the lock for as long as it likes. */
+static int tracker_plan_lock(struct iommufd_dirty_tracker *tracker, bool must)
 {
-	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
+	struct mutex *plan_lock = &dirty_tracker_iopt(tracker)->dirty.plan_lock;
 
-	mutex_lock(&iopt->dirty.plan_lock);
-	dirty_reconcile_end(tracker);
-	mutex_unlock(&iopt->dirty.plan_lock);
-	dirty_event_stopped(tracker);
+	if (!must)
+		return mutex_lock_killable(plan_lock);
+	mutex_lock(plan_lock);
+	return 0;
 }
 
-/* A log of an attached device that is ending, with a reference; or NULL. */
+static void tracker_plan_unlock(struct iommufd_dirty_tracker *tracker)
+{
+	mutex_unlock(&dirty_tracker_iopt(tracker)->dirty.plan_lock);
+}
+
+/* -EINTR when killed, and it runs still; not if it @must stop. */
+static int tracker_stop(struct iommufd_dirty_tracker *tracker, bool must)
+{
+	int rc = tracker_plan_lock(tracker, must);
+
+	if (rc)
+		return rc;
+	dirty_reconcile_end(tracker);
+	tracker_plan_unlock(tracker);
+	dirty_event_stopped(tracker);
+	return 0;
+}
+
+/* A log of an attached device that is ending, with a reference; NULL, or -EINTR. */
 static struct dirty_log *tracker_ending_log(struct iommufd_dirty_tracker *tracker)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_attachment *at;
 	struct dirty_log *found = NULL;
+	int rc = tracker_plan_lock(tracker, false);
 
-	mutex_lock(&iopt->dirty.plan_lock);
+	if (rc)
+		return ERR_PTR(rc);
 	dirty_for_each_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
@@ -59,7 +80,7 @@ static struct dirty_log *tracker_ending_log(struct iommufd_dirty_tracker *tracke
 			break;
 		}
 	}
-	mutex_unlock(&iopt->dirty.plan_lock);
+	tracker_plan_unlock(tracker);
 	return found;
 }
 
@@ -74,8 +95,8 @@ static int tracker_wait_ending(struct iommufd_dirty_tracker *tracker)
 
 	while (!rc) {
 		log = tracker_ending_log(tracker);
-		if (!log)
-			break;
+		if (IS_ERR_OR_NULL(log))
+			return PTR_ERR_OR_ZERO(log);
 		rc = dirty_log_wait(log);
 		dirty_log_drop(log);
 	}
@@ -163,7 +184,7 @@ static int tracker_start(struct iommufd_dirty_tracker *tracker)
 	if (!rc)
 		rc = dirty_harvest(tracker, &all, DIRTY_HARVEST_DISCARD, NULL);
 	if (rc)
-		tracker_stop(tracker);
+		tracker_stop(tracker, true);
 	else
 		dirty_event_started(tracker);
 	return rc;
@@ -227,7 +248,9 @@ static int tracker_adopt(struct iommufd_dirty_tracker *tracker,
 	if (rc)
 		return rc;
 	tracker->ioas = ioas;
-	mutex_lock(&iopt->dirty.plan_lock);
+	rc = tracker_plan_lock(tracker, false);
+	if (rc)
+		goto out_disown;
 	rc = dirty_plan_reserve(tracker, 1, 1);
 	down_write(&iopt->domains_rwsem);
 	if (!rc && !tracker->only && !tracker_can_adopt(iopt))
@@ -235,14 +258,16 @@ static int tracker_adopt(struct iommufd_dirty_tracker *tracker,
 	if (!rc)
 		tracker_link(tracker, true);
 	up_write(&iopt->domains_rwsem);
-	mutex_unlock(&iopt->dirty.plan_lock);
-	if (rc) {
-		tracker_disown(tracker, iopt);
-		return rc;
-	}
+	tracker_plan_unlock(tracker);
+	if (rc)
+		goto out_disown;
 	tracker->adopted = true;
 	refcount_inc(&ioas->obj.users);
 	return 0;
+
+out_disown:
+	tracker_disown(tracker, iopt);
+	return rc;
 }
 
 /**
@@ -292,7 +317,7 @@ static void tracker_leave(struct iommufd_dirty_tracker *tracker)
 
 	if (!tracker->adopted)
 		return;
-	tracker_stop(tracker);
+	tracker_stop(tracker, true);
 	dirty_logs_detach(tracker->store);
 	mutex_lock(&iopt->dirty.plan_lock);
 	down_write(&iopt->domains_rwsem);
@@ -369,20 +394,20 @@ static int device_swap_policy(struct iommufd_dirty_tracker *tracker,
 	return 0;
 }
 
-/* The next reconcile plans with it. */
+/* The next reconcile plans with it. -EINTR when killed, unless it @must. */
 static int tracker_swap_policy(struct iommufd_dirty_tracker *tracker,
-			       struct dirty_policy *policy)
+			       struct dirty_policy *policy, bool must)
 {
-	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
-	int rc = 0;
+	int rc = tracker_plan_lock(tracker, must);
 
-	mutex_lock(&iopt->dirty.plan_lock);
+	if (rc)
+		return rc;
 	if (policy->dev_id)
 		rc = device_swap_policy(tracker, policy);
 	else
 		swap(tracker->policy, policy->policy);
 	set_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
-	mutex_unlock(&iopt->dirty.plan_lock);
+	tracker_plan_unlock(tracker);
 	return rc;
 }
 
@@ -404,7 +429,7 @@ int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, u32 flags,
 	if (rc)
 		return rc;
 	if (policy)
-		rc = tracker_swap_policy(tracker, policy);
+		rc = tracker_swap_policy(tracker, policy, false);
 	if (rc)
 		goto out_unlock;
 	/* Before the plan, which takes the granule into account, and the walk of START */
@@ -413,9 +438,9 @@ int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, u32 flags,
 	if (flags & IOMMU_DIRTY_TRACKER_ENABLE)
 		rc = tracker_start(tracker);
 	else
-		tracker_stop(tracker);
+		rc = tracker_stop(tracker, false);
 	if (rc && policy)
-		tracker_swap_policy(tracker, policy);
+		tracker_swap_policy(tracker, policy, true);
 out_unlock:
 	up_write(&tracker->runs);
 	return rc;
@@ -436,8 +461,9 @@ int dirty_tracker_restart(struct iommufd_dirty_tracker *tracker)
 	rc = down_write_killable(&tracker->runs);
 	if (rc)
 		return rc;
-	tracker_stop(tracker);
-	rc = tracker_start(tracker);
+	rc = tracker_stop(tracker, false);
+	if (!rc)
+		rc = tracker_start(tracker);
 	up_write(&tracker->runs);
 	return rc;
 }
