@@ -579,25 +579,36 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
  * @first: First byte
  * @last: Last byte, inclusive
  * @set: Where it goes
+ *
+ * Map and unmap wait for one step of it at most.
  */
 void dirty_harvest_mapped(struct iommufd_dirty_tracker *tracker,
 			  unsigned long first, unsigned long last,
 			  struct dirty_set *set)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
-	struct dirty_store *store = tracker->store;
 	struct iopt_area *area;
+	unsigned long to;
 
-	down_read(&iopt->iova_rwsem);
-	for (area = iopt_area_iter_first(iopt, first, last); area;
-	     area = iopt_area_iter_next(area, first, last)) {
-		if (area->iommu_prot & IOMMU_WRITE)
-			dirty_store_round(store, set,
-					  max(first, iopt_area_iova(area)),
-					  min(last, iopt_area_last_iova(area)));
-		cond_resched();
-	}
-	up_read(&iopt->iova_rwsem);
+	do {
+		to = last;
+		down_read(&iopt->iova_rwsem);
+		area = iopt_area_iter_first(iopt, first, last);
+		if (area) {
+			first = max(first, iopt_area_iova(area));
+			to = min(last, first | (HARVEST_STEP - 1));
+		}
+		for (; area; area = iopt_area_iter_next(area, first, to)) {
+			if (area->iommu_prot & IOMMU_WRITE)
+				dirty_store_round(tracker->store, set,
+						  max(first, iopt_area_iova(area)),
+						  min(to, iopt_area_last_iova(area)));
+			dirty_test_delay("mapped");
+			cond_resched();
+		}
+		up_read(&iopt->iova_rwsem);
+		first = to + 1;
+	} while (to != last);
 }
 
 /**

@@ -154,6 +154,42 @@ TEST_F(race_read, others_beside_long_read)
 	EXPECT_EQ(6, call_end(&all.call));
 }
 
+static int unmap_all_conservative(void *arg)
+{
+	struct crowd *c = arg;
+	size_t bytes = MAPPINGS * GIB / PAGE / 8;
+	__u64 *bits = calloc(1, bytes);
+	struct iommu_dirty_tracker_unmap cmd = {
+		.flags = IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE,
+		.tracker_id = c->b.tracker_id,
+		.iova = FAR,
+		.length = MAPPINGS * GIB,
+		.page_size = PAGE,
+		.data = (__u64)(unsigned long)bits,
+		.data_len = bytes,
+	};
+	int rc = bits ? tracker_unmap(c->b.fd, &cmd) : -ENOMEM;
+
+	free(bits);
+	return rc;
+}
+
+/* It looks at what is mapped for five seconds, and keeps no map away for so long. */
+TEST_F(race_read, map_beside_conservative_unmap)
+{
+	struct crowd *c = &self->c;
+	struct call unmap;
+
+	ASSERT_EQ(0, delay_at("mapped", 40000));
+	ASSERT_EQ(0, call_begin(&unmap, unmap_all_conservative, c));
+	usleep(300000);
+	ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, MAPPING_SIZE,
+				      FAR / 2, IOMMUFD_MAP_RW));
+	EXPECT_FALSE(call_is_done(&unmap, 0));
+	ASSERT_EQ(0, delay_at("", 0));
+	EXPECT_EQ(0, call_end(&unmap));
+}
+
 /* A READ that may take half a second ends in time, and says how far it got. */
 TEST_F(race_read, timeout)
 {
