@@ -52,8 +52,11 @@ void dirty_set_destroy(struct dirty_set *set)
 	set->run_first = ULONG_MAX;
 	if (dirty_set_empty(set))
 		return;
-	xa_for_each(&set->chunks, index, entry)
-		chunk_free(set, entry);
+	/* One by one: xa_destroy() frees all nodes with interrupts off */
+	xa_for_each(&set->chunks, index, entry) {
+		chunk_free(set, xa_erase(&set->chunks, index));
+		cond_resched();
+	}
 	xa_destroy(&set->chunks);
 	dirty_runs_destroy(&set->runs);
 	set->nr_coarse = 0;
@@ -630,8 +633,7 @@ void dirty_set_move(struct dirty_set *dst, struct dirty_set *src,
 		unsigned int lo, hi;
 
 		dirty_chunk_clip(index, b, e, &lo, &hi);
-		if (!(index % 1024))
-			cond_resched();
+		cond_resched();
 		set_spill(dst);
 		if (hi - lo == DIRTY_CHUNK_BITS - 1)
 			chunk_move(dst, src, index);

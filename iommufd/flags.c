@@ -17,9 +17,11 @@ static bool mapped_writable(struct io_pagetable *iopt, unsigned long first,
 	struct iopt_area *area;
 
 	for (area = iopt_area_iter_first(iopt, first, last); area;
-	     area = iopt_area_iter_next(area, first, last))
+	     area = iopt_area_iter_next(area, first, last)) {
 		if (area->iommu_prot & IOMMU_WRITE)
 			return true;
+		cond_resched();
+	}
 	return false;
 }
 

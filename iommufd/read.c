@@ -503,8 +503,10 @@ static unsigned long unmap_step_last(struct io_pagetable *iopt,
 	if (area) {
 		last = iopt_area_last_iova(area) | mask;
 		while ((area = iopt_area_iter_next(area, first, rd->last)) &&
-		       iopt_area_iova(area) <= last)
+		       iopt_area_iova(area) <= last) {
 			last = iopt_area_last_iova(area) | mask;
+			cond_resched();
+		}
 	}
 	up_read(&iopt->iova_rwsem);
 	return min(last, rd->last);
