@@ -279,12 +279,13 @@ int iommufd_dirty_legacy_unmap(struct iommufd_ctx *ictx, void __user *arg)
 	struct vfio_bitmap bitmap;
 	int rc;
 
-	if (copy_from_user(&unmap, arg, minsz) ||
-	    copy_from_user(&bitmap, arg + minsz, sizeof(bitmap)))
+	if (copy_from_user(&unmap, arg, minsz))
 		return -EFAULT;
 	if (unmap.argsz < minsz + sizeof(bitmap) ||
 	    unmap.flags != VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP)
 		return -EINVAL;
+	if (copy_from_user(&bitmap, arg + minsz, sizeof(bitmap)))
+		return -EFAULT;
 
 	ioas = legacy_ioas(ictx);
 	if (IS_ERR(ioas))

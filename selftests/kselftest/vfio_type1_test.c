@@ -275,6 +275,10 @@ TEST_F(type1, dirty_unmap_of_a_part)
 	};
 	EXPECT_EQ(-1, ioctl(self->t.container, VFIO_IOMMU_UNMAP_DMA, cut));
 	EXPECT_EQ(EFAULT, errno);
+	/* and which does not say that it has one */
+	cut->argsz = sizeof(*cut);
+	EXPECT_EQ(-1, ioctl(self->t.container, VFIO_IOMMU_UNMAP_DMA, cut));
+	EXPECT_EQ(EINVAL, errno);
 	munmap(two, 4096);
 
 	if (!variant->v1) {
