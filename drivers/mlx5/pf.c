@@ -164,7 +164,12 @@ void mlx5vf_pf_unbind(struct mlx5vf_device *mv)
 {
 	if (!mv->migratable)
 		return;
-	mlx5_sriov_blocking_notifier_unregister(mv->mdev, mv->vf_id, &mv->nb);
+	/*
+	 * Until the notifier is unregistered, mlx5_core waits for us when the PF goes
+	 * down. So all that uses the PF ends before: close does not wait for the end of a
+	 * page tracker, which uses mlx5_core's event queues.
+	 */
+	mlx5vf_tracker_down(mv);
 	/*
 	 * Nothing is open any more, but an answer may still be on its way, and leave
 	 * the VF suspended to the next driver. mlx5_core limits the time.
@@ -173,6 +178,10 @@ void mlx5vf_pf_unbind(struct mlx5vf_device *mv)
 	mutex_lock(&mv->state_lock);
 	mlx5vf_resume_stray(mv);
 	mlx5vf_state_unlock(mv);
+	/* That may have been abandoned, too; and sessions that have ended are released. */
+	wait_event(mv->idle, !atomic_read_acquire(&mv->abandoned));
+	flush_workqueue(mv->wq);
+	mlx5_sriov_blocking_notifier_unregister(mv->mdev, mv->vf_id, &mv->nb);
 	pf_detach(mv);
 	destroy_workqueue(mv->wq);
 }

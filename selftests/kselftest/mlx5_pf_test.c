@@ -13,7 +13,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <linux/devlink.h>
 #include <linux/userfaultfd.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
 
 #include "kselftest_harness.h"
 #include "pair.h"
@@ -402,6 +405,65 @@ TEST_F(pf, pf_is_taken_away)
 		ASSERT_EQ(0, pair_open(p));
 		EXPECT_EQ(0, pair_sound(p));
 	}
+}
+
+/* As "devlink dev reload" does: mlx5_core goes down and comes back, the VFs stay. */
+static int pf_reload(void)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	struct nl_msg *msg = nlmsg_alloc();
+	int rc = genl_connect(sk);
+
+	if (!rc)
+		rc = genl_ctrl_resolve(sk, DEVLINK_GENL_NAME);
+	if (rc >= 0) {
+		genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, rc, 0, 0,
+			    DEVLINK_CMD_RELOAD, DEVLINK_GENL_VERSION);
+		nla_put_string(msg, DEVLINK_ATTR_BUS_NAME, "pci");
+		nla_put_string(msg, DEVLINK_ATTR_DEV_NAME, VF_PF);
+		rc = nl_send_sync(sk, msg);
+	} else {
+		nlmsg_free(msg);
+	}
+	nl_socket_free(sk);
+	return rc;
+}
+
+/*
+ * A page tracker whose end close has not waited for, of a device that is unbound: the PF
+ * does not go down before firmware has given back the tracker and its queues.
+ */
+TEST_F(pf, reload_waits_for_unbind)
+{
+	struct vfio_device_feature_dma_logging_range range = {
+		PAIR_BASE, PAIR_RAM
+	};
+	struct pair *p = &self->p;
+	__u64 page_size = PAGE;
+	char name[16];
+	double begin;
+	int status;
+	pid_t pid;
+
+	strcpy(name, p->src.name);
+	ASSERT_EQ(0, log_start(p->src.fd, &range, 1, &page_size));
+	/* DESTROY_GENERAL_OBJECT, and two QPs */
+	ASSERT_EQ(0, firmware_faults("0xa03:late=4000,0x501:late=2000*2"));
+	begin = seconds_now();
+	vf_close(&p->src);
+	EXPECT_GT(time_limit(3.5), seconds_now() - begin);
+	pid = write_later("/sys/bus/pci/drivers/" VF_DRIVER "/unbind", name);
+	ASSERT_LE(0, pid);
+	usleep(300000);
+	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
+	EXPECT_EQ(0, pf_reload());
+	EXPECT_LT(7.5, seconds_now() - begin);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_GT(time_limit(30), seconds_now() - begin);
+	EXPECT_FALSE(kmsg_says(self->kmsg, name, "does not give back"));
+	ASSERT_EQ(0, pair_open_vf(p, &p->src, 1));
+	EXPECT_EQ(0, pair_sound(p));
 }
 
 /*
