@@ -176,8 +176,9 @@ static struct file *set_state_locked(struct mlx5vf_device *mv, enum vfio_device_
 	struct file *file = NULL;
 	int ret;
 
+	/* What mlx5vf_get_state() says of a device that has lost its state is ERROR. */
 	if (mv->state == to && to != VFIO_DEVICE_STATE_ERROR)
-		return NULL;
+		return mv->lost ? ERR_PTR(-ENOTCONN) : NULL;
 	/* vfio_mig_get_next_state() must not be asked for the way out: there is none. */
 	if (mv->state == VFIO_DEVICE_STATE_ERROR)
 		return ERR_PTR(-EINVAL);

@@ -429,6 +429,21 @@ static int pf_reload(void)
 	return rc;
 }
 
+/* A device that has lost its state is in ERROR, also for who asks for that state. */
+TEST_F(pf, reload_loses_the_state)
+{
+	struct pair *p = &self->p;
+
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	EXPECT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	ASSERT_EQ(0, pf_reload());
+	EXPECT_EQ(S(ERROR), vf_get_state(&p->src));
+	EXPECT_EQ(-ENOTCONN, vf_set_state(&p->src, S(STOP), NULL));
+	EXPECT_EQ(S(ERROR), vf_get_state(&p->src));
+	EXPECT_GT(0, vf_set_state(&p->src, S(RUNNING), NULL));
+	EXPECT_EQ(0, pair_sound(p));
+}
+
 /*
  * A page tracker whose end close has not waited for, of a device that is unbound: the PF
  * does not go down before firmware has given back the tracker and its queues.
