@@ -277,4 +277,43 @@ TEST_F(ctl, monitor)
 	close(null);
 }
 
+/* What runs until it is interrupted ends when no one gets what it prints. */
+TEST_F(ctl, output_cannot_be_written)
+{
+	static const char * const commands[] = { "monitor", "-j monitor", "top -d 0.1" };
+	int full = open("/dev/full", O_WRONLY), err, status;
+	unsigned int c, i;
+	char text[256];
+	ssize_t len;
+	pid_t pid;
+
+	ASSERT_LE(0, full);
+	for (c = 0; c < ARRAY_SIZE(commands); c++) {
+		status = 0;
+		err = memfd_create("err", 0);
+		pid = ctl_start(commands[c], full, err, true);
+		ASSERT_LT(0, pid);
+		/* Each change is an event */
+		for (i = 0; i < 500 && !waitpid(pid, &status, WNOHANG); i++) {
+			ASSERT_EQ(0, tracker_set(self->fd, self->tracker_id,
+						 i & 1 ? 0 : IOMMU_DIRTY_TRACKER_ENABLE,
+						 NULL, NULL));
+			usleep(20000);
+		}
+		EXPECT_LT(i, 500) {
+			TH_LOG("%s", commands[c]);
+			kill(pid, SIGTERM);
+			waitpid(pid, &status, 0);
+		}
+		EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+		len = pread(err, text, sizeof(text) - 1, 0);
+		text[len > 0 ? len : 0] = 0;
+		EXPECT_NE(NULL, strstr(text, "the output cannot be written")) {
+			TH_LOG("%s: %s", commands[c], text);
+		}
+		close(err);
+	}
+	close(full);
+}
+
 TEST_HARNESS_MAIN

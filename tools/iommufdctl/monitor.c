@@ -83,7 +83,8 @@ int cmd_monitor(int argc, char **argv)
 		status = kernel_listen();
 	/* Lines are read by programs, one at a time */
 	options.pretty = false;
-	while (!status)
+	/* main() says that the output cannot be written */
+	while (!status && !ferror(stdout))
 		status = kernel_events(on_event, on_lost);
 	return status;
 }

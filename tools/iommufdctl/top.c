@@ -294,7 +294,7 @@ static int top_loop(double interval, unsigned long count, bool screen)
 	int status;
 
 	status = sample_take(&before);
-	while (!status && !interrupted) {
+	while (!status && !interrupted && !ferror(stdout)) {
 		if (!screen)
 			usleep((useconds_t)(interval * 1e6));
 		else if (!keys(paused ? now() + interval : before.at + interval, &paused,
