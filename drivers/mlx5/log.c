@@ -519,6 +519,8 @@ static int log_take_report(struct mlx5vf_log *log, u64 first, u64 last)
 		left -= message.length;
 		if (message.length)
 			patience_renew(&p);
+		else if (time_after(jiffies, p.end))
+			return log_lost(log, "the firmware did not go on with its report in time");
 		if (fatal_signal_pending(current))
 			return log_lost(log, "a report was given up when the task was killed");
 		cond_resched();
@@ -531,7 +533,8 @@ static int log_take_report(struct mlx5vf_log *log, u64 first, u64 last)
  * @first: First byte of the range, which is rounded outward to granules
  * @last: Last byte
  *
- * Can be killed, and waits no longer than report_timeout_ms for each message.
+ * Can be killed, and waits no longer than report_timeout_ms for each message that has
+ * pages.
  *
  * Return: 0; -EIO if the log is broken; or why firmware was not asked.
  */

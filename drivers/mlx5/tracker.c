@@ -377,7 +377,8 @@ static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u6
  * Firmware reports whole granules. What is reported and not in the range is kept
  * for the next harvest that asks for it, to 4 KiB.
  *
- * Can be killed, and waits no longer than report_timeout_ms for each message.
+ * Can be killed, and waits no longer than report_timeout_ms for each message that has
+ * pages.
  *
  * Return: 0; -EINVAL if it was not started, or a bad range; -ENOTCONN if the PF is
  * down; -EBUSY if the firmware does not answer a LOAD; -EIO if the log is broken, and
