@@ -325,7 +325,9 @@ static int tracker_deliver(struct mlx5vf_device *mv, struct mlx5vf_log *log, u64
 		ret = tracker_enter(&mv->tracker, &log);
 		if (ret)
 			return ret == -EINTR ? ret : -EIO;
-		all = mlx5vf_pages_take_all(&log->pages, first, last, &low, &high);
+		/* Once, since it is kept if it is wider than the range. */
+		all = at == first &&
+		      mlx5vf_pages_take_all(&log->pages, first, last, &low, &high);
 		more = mlx5vf_pages_take(&log->pages, &at, last, bits, &base);
 		tracker_leave(mv);
 
