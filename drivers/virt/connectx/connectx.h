@@ -279,6 +279,7 @@ void cx_eq_completion(struct cx_vhca *vhca, u32 eqn, u32 cqn);
 /* mkey.c */
 u8 cx_create_mkey(struct cx_command *cmd);
 u8 cx_destroy_mkey(struct cx_command *cmd);
+bool cx_mkey_is_of(struct cx_vhca *vhca, u32 key, u32 pd);
 bool cx_mkey_allows(struct cx_vhca *vhca, u32 key, u64 offset, u64 len,
 		    bool write);
 int cx_mkey_access(struct cx_vhca *vhca, u32 key, u64 offset, void *buf,

@@ -13,6 +13,7 @@
  * struct cx_mkey - A memory key
  * @object: Its number is the index
  * @ring: Its pages
+ * @pd: Protection domain
  * @len: Bytes, from 0 on
  * @reads: The device may read
  * @writes: And write
@@ -21,6 +22,7 @@
 struct cx_mkey {
 	struct cx_object object;
 	struct cx_ring ring;
+	u32 pd;
 	u64 len;
 	bool reads;
 	bool writes;
@@ -82,6 +84,7 @@ u8 cx_create_mkey(struct cx_command *cmd)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	mkey->object.kind = CX_MKEY;
 	mkey->object.release = release_mkey;
+	mkey->pd = MLX5_GET(mkc, mkc, pd);
 	mkey->len = MLX5_GET64(mkc, mkc, len);
 	mkey->reads = MLX5_GET(mkc, mkc, lr);
 	mkey->writes = MLX5_GET(mkc, mkc, lw);
@@ -111,6 +114,21 @@ u8 cx_destroy_mkey(struct cx_command *cmd)
 	return cx_object_destroy(cmd, CX_MKEY,
 				 MLX5_GET(destroy_mkey_in, cmd->in,
 					  mkey_index));
+}
+
+/**
+ * cx_mkey_is_of() - Is a key of a protection domain
+ * @vhca: Whose key
+ * @key: The key
+ * @pd: The domain
+ *
+ * Return: true if it is; a QP can use no other.
+ */
+bool cx_mkey_is_of(struct cx_vhca *vhca, u32 key, u32 pd)
+{
+	struct cx_object *object = cx_object_find(vhca, CX_MKEY, key >> 8);
+
+	return object && to_mkey(object)->pd == pd;
 }
 
 /**

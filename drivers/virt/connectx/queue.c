@@ -59,6 +59,7 @@ enum cx_qp_state { RESET, INIT, READY_TO_RECEIVE, READY_TO_SEND };
  * @ring: Its receive queue
  * @log_size: log2 of the number of receive entries
  * @log_stride: log2 of the size of an entry
+ * @pd: Protection domain
  * @cqn: Completion queue of what is received
  * @record: Address of the doorbell record
  * @consumed: Receive entries used so far
@@ -70,6 +71,7 @@ struct cx_qp {
 	struct cx_ring ring;
 	unsigned int log_size;
 	unsigned int log_stride;
+	u32 pd;
 	u32 cqn;
 	u64 record;
 	u16 consumed;
@@ -207,6 +209,7 @@ u8 cx_create_qp(struct cx_command *cmd)
 		return MLX5_CMD_STAT_NO_RES_ERR;
 	qp->object.kind = CX_QP;
 	qp->object.release = release_qp;
+	qp->pd = MLX5_GET(qpc, qpc, pd);
 	qp->cqn = MLX5_GET(qpc, qpc, cqn_rcv);
 	qp->log_size = MLX5_GET(qpc, qpc, log_rq_size);
 	qp->log_stride = MLX5_GET(qpc, qpc, log_rq_stride) + 4;
@@ -378,6 +381,8 @@ int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm)
 		return err;
 	if (len > be32_to_cpu(segment.byte_count))
 		return -EMSGSIZE;
+	if (len && !cx_mkey_is_of(vhca, be32_to_cpu(segment.lkey), qp->pd))
+		return -EACCES;
 	err = cx_mkey_access(vhca, be32_to_cpu(segment.lkey),
 			     be64_to_cpu(segment.addr), data, len, true);
 	if (err)
