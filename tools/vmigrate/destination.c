@@ -212,6 +212,8 @@ static int take_over(struct vmm *vmm, struct stream *s, const struct guest *g)
 	if (status)
 		/* None may run here when the source hears of it. */
 		vfs_close(&vmm->vfs);
+	else
+		process.handed_over = true;
 	sent = stream_send(s, WIRE_RUN, 0, !!status, NULL, 0);
 	if (status || sent)
 		return status ? status : sent;

@@ -377,7 +377,9 @@ int main(int argc, char **argv)
 		status = run_demo(&opt);
 	}
 	if (status == STATUS_INTERRUPTED)
-		fail(status, "interrupted: nothing was migrated");
+		fail(status, "interrupted: %s", process.handed_over ?
+		     "the guest was handed over, but there is no proof that it continues" :
+		     "nothing was migrated");
 	if (fflush(stdout) || ferror(stdout))
 		status = fail(STATUS_ERROR, "cannot write the report: %s",
 			      strerror(errno));

@@ -15,7 +15,7 @@
  * another, or the last pass, has left behind. When RAM has been compared, the other
  * side's VFs continue, and it proves that their sequences have no gap.
  *
- * Whatever fails until then leaves the guest here: it runs on.
+ * Whatever fails until then, and RAM that differs, leaves the guest here: it runs on.
  *
  * A page is copied before it is looked at, since a device may write to it at
  * any time; when that happens after the READ that reported it, the next READ
@@ -424,15 +424,20 @@ static int hand_over(struct report *r, struct stream *s, unsigned int nr_vfs,
 {
 	u64 begin = now_ns();
 	struct wire_msg msg;
+	unsigned int i;
 	int status;
 
-	*here = false;
 	status = stream_send(s, WIRE_RUN, 0, 0, NULL, 0);
-	if (!status)
+	/* The other side does not act upon a message that was not sent as a whole. */
+	if (!status) {
+		*here = false;
+		process.handed_over = true;
 		status = stream_expect(s, WIRE_RUN, &msg);
+	}
 	end_phase(r, PHASE_RUN, &begin);
 	if (!status && msg.count) {
 		*here = true;
+		process.handed_over = false;
 		return fail(STATUS_ERROR,
 			    "the destination's VFs do not run; its own message, if any, says why");
 	}
@@ -441,8 +446,15 @@ static int hand_over(struct report *r, struct stream *s, unsigned int nr_vfs,
 	if (!status && msg.length != nr_vfs * sizeof(*r->proof))
 		status = fail(STATUS_ERROR, "the destination sent %u bytes of proof",
 			      msg.length);
-	if (!status)
-		memcpy(r->proof, s->payload, msg.length);
+	if (status)
+		return status;
+	memcpy(r->proof, s->payload, msg.length);
+	for (i = 0; !status && i < nr_vfs; i++)
+		if (!r->proof[i].went_on || r->proof[i].wrong)
+			status = fail(STATUS_ERROR,
+				      "at the other side VF number %u made %llu writes, and %llu of the %llu in its sequence are not in RAM",
+				      i, r->proof[i].went_on, r->proof[i].wrong,
+				      r->proof[i].position);
 	return status;
 }
 
@@ -539,6 +551,11 @@ int run_source(const struct options *opt, int fd)
 	if (r && r->vmm && status != STATUS_INTERRUPTED &&
 	    history_draw(history, r) && !status)
 		status = STATUS_ERROR;
+	/* The other side does not run a guest whose RAM differs. The verdict stays. */
+	if (r && r->differ && vmm.vfs.nr) {
+		process.json = false;
+		go_on(r, &vmm, &g, status);
+	}
 	free(history);
 	vmm_close(&vmm);
 	guest_free(&g);

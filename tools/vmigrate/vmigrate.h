@@ -131,12 +131,14 @@ struct options {
  * @json: The first message is also a JSON object on standard output
  * @progress: There is a progress bar on the terminal
  * @child: Ended when this process fails or is interrupted; 0 for none
+ * @handed_over: The guest may run at the destination
  */
 struct process {
 	const char *who;
 	bool json;
 	bool progress;
 	pid_t child;
+	bool handed_over;
 };
 
 extern struct process process;
