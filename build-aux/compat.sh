@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-only	{ grep -rlF --include="*.[ch]" "<linux/slab.h>" "$2/$3" || true; } |
+# SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
 # compat.sh: what older kernels lack (compat/features.list), and how our files do without.
