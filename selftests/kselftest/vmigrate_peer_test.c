@@ -26,6 +26,8 @@ enum behaviour {
 	TAKES_NO_RUN,	/* RUN cannot be sent to it */
 	GAP,		/* Its VF makes no writes */
 	SILENT,		/* It does not answer RUN, and the source is interrupted */
+	STALLS,		/* ... nor when all has been sent, and nobody interrupts */
+	STALLS_LATE,	/* It does not answer RUN */
 };
 
 FIXTURE(peer) {
@@ -85,6 +87,8 @@ static bool answer_run(int fd, struct wire_msg *msg, pid_t source, enum behaviou
 		kill(source, SIGINT);
 		return true;
 	}
+	if (how == STALLS_LATE)
+		return true;
 	msg->count = 0;
 	if (!answer(fd, msg, NULL, 0))
 		return false;
@@ -101,6 +105,8 @@ static bool take_message(int fd, struct wire_msg *msg, u8 *payload, pid_t source
 		msg->type = WIRE_READY;
 		return answer(fd, msg, NULL, 0);
 	case WIRE_END:
+		if (how == STALLS)
+			return true;
 		return how != CLOSES && answer(fd, msg, NULL, 0);
 	case WIRE_SUMS:
 		if (how == SUMS_DIFFER)
@@ -133,7 +139,8 @@ static int migrate(FIXTURE_DATA(peer) *self, enum behaviour how)
 		dup2(out, STDOUT_FILENO);
 		dup2(out, STDERR_FILENO);
 		execlp("vmigrate", "vmigrate", "--to", SOCKET, "--vfs", "1", "--devices",
-		       "0", "-m", "8M", "--passes", "4", NULL);
+		       "0", "-m", "8M", "--passes", "4", "--timeout",
+		       how == STALLS || how == STALLS_LATE ? "3" : "60", NULL);
 		_exit(127);
 	}
 	self->fd = accept(self->listener, NULL, NULL);
@@ -197,6 +204,22 @@ TEST_F(peer, does_not_answer)
 	EXPECT_EQ(130, migrate(self, SILENT)) TH_LOG("%s", self->text);
 	EXPECT_NE(NULL, strstr(self->text, "the guest was handed over"));
 	EXPECT_EQ(NULL, strstr(self->text, "nothing was migrated"));
+}
+
+/* A guest does not stand still for ever because nobody answers */
+TEST_F(peer, stalls_when_all_is_sent)
+{
+	EXPECT_EQ(3, migrate(self, STALLS)) TH_LOG("%s", self->text);
+	EXPECT_NE(NULL, strstr(self->text, "has sent nothing for 3 s"));
+	EXPECT_NE(NULL, strstr(self->text, HERE));
+}
+
+/* It may run there: not here */
+TEST_F(peer, stalls_when_it_is_to_run)
+{
+	EXPECT_EQ(2, migrate(self, STALLS_LATE)) TH_LOG("%s", self->text);
+	EXPECT_NE(NULL, strstr(self->text, "the guest was handed over"));
+	EXPECT_EQ(NULL, strstr(self->text, HERE));
 }
 
 TEST_HARNESS_MAIN

@@ -232,7 +232,7 @@ static int take_over(struct vmm *vmm, struct stream *s, const struct guest *g)
  */
 int run_destination(const struct options *opt, int fd)
 {
-	struct stream *s = stream_new(fd, "source");
+	struct stream *s = stream_new(fd, "source", 0);
 	struct report *r = calloc(1, sizeof(*r));
 	struct vmm vmm = { .iommufd = -1 };
 	struct guest g = { .ram = NULL };

@@ -56,6 +56,8 @@ static const char usage[] =
 "                       (default 16M)\n"
 "      --threshold SIZE stop the devices when so little is dirty (default 1M)\n"
 "      --passes N       or after so many passes (default 30)\n"
+"      --timeout N      give up when the destination has been silent for N seconds,\n"
+"                       0 = never (default 60)\n"
 "\n"
 "      --report DIR     write pictures to DIR, by gnuplot, and their data (source\n"
 "                       and demo)\n"
@@ -178,6 +180,7 @@ static const struct option longopts[] = {
 	{ "bandwidth", required_argument, NULL, 'b' },
 	{ "threshold", required_argument, NULL, 'q' },
 	{ "passes", required_argument, NULL, 'p' },
+	{ "timeout", required_argument, NULL, 'o' },
 	{ "report", required_argument, NULL, 'P' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
@@ -225,6 +228,8 @@ static int parse_option(struct options *opt, int c, const char *name)
 		return parse_u64(name, optarg, true, &opt->threshold);
 	case 'p':
 		return parse_uint(name, optarg, 1, MAX_PASSES, &opt->passes);
+	case 'o':
+		return parse_uint(name, optarg, 0, 86400, &opt->timeout);
 	case 'H':
 		opt->hugepages = true;
 		return 0;
@@ -351,6 +356,7 @@ int main(int argc, char **argv)
 		.bandwidth = 16ull << 20,
 		.threshold = 1ull << 20,
 		.passes = 30,
+		.timeout = 60,
 	};
 	int status, fd;
 

@@ -509,7 +509,7 @@ static int start_all(struct vmm *vmm, struct guest *g, const struct options *opt
  */
 int run_source(const struct options *opt, int fd)
 {
-	struct stream *s = stream_new(fd, "destination");
+	struct stream *s = stream_new(fd, "destination", opt->timeout);
 	struct report *r = calloc(1, sizeof(*r));
 	struct vmm vmm = { .iommufd = -1 };
 	struct history *history = NULL;
@@ -542,6 +542,9 @@ int run_source(const struct options *opt, int fd)
 		status = hand_over(r, s, vmm.vfs.nr, &here);
 	if (status == STATUS_ERROR && here)
 		status = go_on(r, &vmm, &g, status);
+	else if (status == STATUS_ERROR && process.handed_over)
+		fail(status,
+		     "the guest was handed over, but there is no proof that it continues: look at the destination before you start it here");
 	if (!status) {
 		report_totals(r);
 		report_proof(r);

@@ -20,10 +20,11 @@
  * stream_new() - Take over a connected socket
  * @fd: The socket; closed by stream_free()
  * @peer: Who is at the other end
+ * @timeout: Seconds that it may be silent; 0 for no limit
  *
  * Return: The stream, or NULL after saying why.
  */
-struct stream *stream_new(int fd, const char *peer)
+struct stream *stream_new(int fd, const char *peer, unsigned int timeout)
 {
 	struct stream *s = malloc(sizeof(*s));
 	int flags = fcntl(fd, F_GETFL);
@@ -38,6 +39,7 @@ struct stream *stream_new(int fd, const char *peer)
 	s->fd = fd;
 	s->peer = peer;
 	s->bytes = 0;
+	s->timeout = timeout;
 	return s;
 }
 
@@ -51,6 +53,20 @@ void stream_free(struct stream *s)
 		return;
 	close(s->fd);
 	free(s);
+}
+
+/* Wait for @events. @since: when the last byte went through. */
+static int wait_peer(struct stream *s, short events, u64 since)
+{
+	const u64 limit = s->timeout * 1000ull;
+	u64 passed = (now_ns() - since) / 1000000;
+
+	if (!limit)
+		return wait_fd(s->fd, events, -1);
+	if (passed >= limit)
+		return fail(STATUS_ERROR, "the %s %s nothing for %u s (--timeout)", s->peer,
+			    events == POLLIN ? "has sent" : "has taken", s->timeout);
+	return wait_fd(s->fd, events, (int)(limit - passed));
 }
 
 static u64 head_sum(const struct wire_msg *msg)
@@ -86,12 +102,13 @@ int stream_send(struct stream *s, enum wire_type type, u64 iova, u64 count,
 		{ .iov_base = (void *)payload, .iov_len = length },
 	};
 	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2 };
+	u64 since = now_ns();
 
 	msg.payload_sum = sum64(0, payload, length);
 	msg.sum = head_sum(&msg);
 	s->bytes += sizeof(msg) + length;
 	while (iov[0].iov_len + iov[1].iov_len) {
-		int status = wait_fd(s->fd, POLLOUT, -1);
+		int status = wait_peer(s, POLLOUT, since);
 		unsigned int i;
 		ssize_t n;
 
@@ -104,6 +121,7 @@ int stream_send(struct stream *s, enum wire_type type, u64 iova, u64 count,
 			return fail(STATUS_ERROR,
 				    "cannot send to the %s: %s; its own message, if any, says why",
 				    s->peer, strerror(errno));
+		since = now_ns();
 		for (i = 0; i < 2; i++) {
 			size_t part = (size_t)n < iov[i].iov_len ?
 				      (size_t)n : iov[i].iov_len;
@@ -121,9 +139,10 @@ static int recv_all(struct stream *s, void *buf, size_t length,
 		    const char *what)
 {
 	size_t done = 0;
+	u64 since = now_ns();
 
 	while (done < length) {
-		int status = wait_fd(s->fd, POLLIN, -1);
+		int status = wait_peer(s, POLLIN, since);
 		ssize_t n;
 
 		if (status)
@@ -139,6 +158,7 @@ static int recv_all(struct stream *s, void *buf, size_t length,
 				    "the %s closed the connection before the migration was complete (%zu of %zu bytes of a %s)",
 				    s->peer, done, length, what);
 		done += (size_t)n;
+		since = now_ns();
 	}
 	return 0;
 }

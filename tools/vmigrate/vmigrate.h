@@ -89,6 +89,8 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
  * @bandwidth: Bytes per second to send while the devices run; 0 for no limit
  * @threshold: Stop the devices when no more bytes than this are dirty
  * @passes: ... or after so many passes
+ * @timeout: Seconds without a byte from or to the destination after which the source
+ *	gives up; 0 for no limit
  * @seed: Of RAM contents and device writes
  * @tracker: Which sources are to be used
  * @ranges: READ ranges rather than a bitmap
@@ -113,6 +115,7 @@ struct options {
 	u64 bandwidth;
 	u64 threshold;
 	unsigned int passes;
+	unsigned int timeout;
 	u64 seed;
 	enum tracker_mode tracker;
 	bool ranges;
@@ -453,16 +456,18 @@ struct wire_mark {
  * @fd: The socket, not blocking
  * @peer: Who is at the other end, for messages
  * @bytes: Sent so far
+ * @timeout: Seconds that the peer may be silent; 0 for no limit
  * @payload: Of the message received last
  */
 struct stream {
 	int fd;
 	const char *peer;
 	u64 bytes;
+	unsigned int timeout;
 	u8 payload[WIRE_MAX];
 };
 
-struct stream *stream_new(int fd, const char *peer);
+struct stream *stream_new(int fd, const char *peer, unsigned int timeout);
 void stream_free(struct stream *s);
 int stream_send(struct stream *s, enum wire_type type, u64 iova, u64 count,
 		const void *payload, u32 length);
