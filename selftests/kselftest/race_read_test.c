@@ -185,7 +185,7 @@ TEST_F(race_read, map_beside_conservative_unmap)
 	usleep(300000);
 	ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, MAPPING_SIZE,
 				      FAR / 2, IOMMUFD_MAP_RW));
-	EXPECT_FALSE(call_is_done(&unmap, 0));
+	EXPECT_FALSE(call_is_done(&unmap, 300));
 	ASSERT_EQ(0, delay_at("", 0));
 	EXPECT_EQ(0, call_end(&unmap));
 }
