@@ -99,9 +99,9 @@ FIXTURE_TEARDOWN(control)
 	parameter_set("iommufd", "dirty_delay_one_in", "4");
 }
 
-TEST_F_TIMEOUT(control, is_noticed, 250)
+TEST_F_TIMEOUT(control, is_noticed, 1000)
 {
-	__u64 end = oracle_now() + 120000000000ull;
+	__u64 end = oracle_now() + (__u64)(time_limit(120) * 1e9);
 	__u64 lost = 0, seed;
 
 	for (seed = 1; !lost && oracle_now() < end; seed++) {

@@ -224,7 +224,10 @@ static void close_while_it_writes(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, crowd_write_on(c, n, IOVA, RAM_SIZE, 0));
 	usleep(20000);
 	blocked = virt_get("blocked");
+	/* What is written now must not be behind the last harvest */
+	ASSERT_EQ(0, delay_at("log", 20000));
 	vdev_close(&c->dev[n]);
+	ASSERT_EQ(0, delay_at("", 0));
 	EXPECT_EQ(blocked, virt_get("blocked"));
 	ASSERT_EQ(0, oracle_read(&o, c->b.fd, c->b.tracker_id, IOVA, RAM_SIZE));
 	ASSERT_EQ(0, oracle_check(&o));
