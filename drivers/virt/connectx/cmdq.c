@@ -225,6 +225,13 @@ static const struct cx_command_ops posted_ops = {
 	.forget = forget_posted,
 };
 
+/* There is no answer until the list of faults is set again. */
+static void drop_slot(struct cx_cmdq *cmdq, unsigned int slot)
+{
+	cmdq->dropped |= BIT(slot);
+	cmdq->faults = cx_fault_generation();
+}
+
 /* Execute a command, unless @delivery says otherwise, and answer it, now or later. */
 static void command_serve(struct posted *posted, u8 delivery)
 {
@@ -236,6 +243,11 @@ static void command_serve(struct posted *posted, u8 delivery)
 		cx_command_run(&posted->cmd);
 		if (posted->cmd.later) {
 			posted->cmd.vhca->cmdq.running |= BIT(posted->slot);
+			return;
+		}
+		if (cx_fault_mute(MLX5_GET(mbox_in, posted->cmd.in, opcode))) {
+			drop_slot(&posted->cmd.vhca->cmdq, posted->slot);
+			free_posted(posted);
 			return;
 		}
 		delivery = write_output(posted);
@@ -272,8 +284,7 @@ static bool command_has_fault(struct cx_vhca *vhca, unsigned int slot, u16 opcod
 	if (cx_fault_deliver(opcode, delivery))
 		return false;
 	if (cx_fault_drop(opcode)) {
-		cmdq->dropped |= BIT(slot);
-		cmdq->faults = cx_fault_generation();
+		drop_slot(cmdq, slot);
 		return true;
 	}
 	if (cx_fault_delay(opcode, &cmdq->due[slot])) {

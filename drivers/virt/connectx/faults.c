@@ -14,6 +14,7 @@
  *	flip=BYTE	a bit of this byte of its entry is wrong when the firmware reads it
  *	drop		it is not executed, nor answered until the list is set
  *			again; then with an error
+ *	mute		it is executed, and then as one that was dropped
  *	late=MS		it is executed and answered so many milliseconds late
  *	cut=BYTES	SAVE, LOAD: the image lacks so many bytes at its end;
  *			MODIFY_GENERAL_OBJECT: the page tracker's next message does
@@ -24,6 +25,7 @@
  *			after N messages (0 if not given)
  *	event=TYPE	MODIFY_GENERAL_OBJECT: its queues send this event, too
  *	overrun=N	MODIFY_GENERAL_OBJECT: its completion queue has room for N entries
+ *	cqe=OPCODE	MODIFY_GENERAL_OBJECT: the next message completes with this opcode
  *
  * Writing replaces the list; an empty one ends all faults. Reading shows what
  * is left, with the number of commands still to pass instead of NTH.
@@ -53,6 +55,8 @@ enum action {
 	EVENT,
 	FLIP,
 	OVERRUN,
+	MUTE,
+	CQE,
 };
 
 static const char * const actions[] = {
@@ -67,6 +71,8 @@ static const char * const actions[] = {
 	[EVENT] = "event",
 	[FLIP] = "flip",
 	[OVERRUN] = "overrun",
+	[MUTE] = "mute",
+	[CQE] = "cqe",
 };
 
 /**
@@ -281,6 +287,31 @@ bool cx_fault_overrun(u16 opcode, u32 *entries)
 	return fault_take(opcode, OVERRUN, entries);
 }
 
+/**
+ * cx_fault_mute() - Should the answer to this command get lost
+ * @opcode: Of the command, executed
+ *
+ * Return: true if so.
+ */
+bool cx_fault_mute(u16 opcode)
+{
+	u32 argument;
+
+	return fault_take(opcode, MUTE, &argument);
+}
+
+/**
+ * cx_fault_cqe() - Should the completion of a message have another opcode
+ * @opcode: MODIFY_GENERAL_OBJECT
+ * @cqe_opcode: Which
+ *
+ * Return: true if so, with @cqe_opcode set.
+ */
+bool cx_fault_cqe(u16 opcode, u32 *cqe_opcode)
+{
+	return fault_take(opcode, CQE, cqe_opcode);
+}
+
 /* Cut "@NTH" and "*TIMES" off; the number, @missing if it is not there. */
 static int cut_number(char *text, char mark, u32 missing, u32 *number)
 {
@@ -344,7 +375,7 @@ static int set_faults(const char *value, const struct kernel_param *kp)
 	}
 	kfree(copy);
 	if (err) {
-		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail deliver flip drop late cut corrupt fatal lose event overrun\n",
+		pr_err("connectx_faults: use OPCODE:ACTION[=ARGUMENT][@NTH][*TIMES],... (%u at most); actions fail deliver flip drop late cut corrupt fatal lose event overrun mute cqe\n",
 		       MAX_FAULTS);
 		return err;
 	}
@@ -383,4 +414,4 @@ static const struct kernel_param_ops faults_ops = {
 };
 module_param_cb(connectx_faults, &faults_ops, NULL, 0644);
 MODULE_PARM_DESC(connectx_faults,
-		 "firmware commands to break: OPCODE:fail|deliver|flip|drop|late|cut|corrupt|fatal|lose|event|overrun[=ARGUMENT][@NTH][*TIMES],...");
+		 "firmware commands to break: OPCODE:fail|deliver|flip|drop|late|cut|corrupt|fatal|lose|event|overrun|mute|cqe[=ARGUMENT][@NTH][*TIMES],...");

@@ -19,5 +19,7 @@ bool cx_fault_fatal(u16 opcode);
 bool cx_fault_lose(u16 opcode, u32 *after);
 bool cx_fault_event(u16 opcode, u32 *type);
 bool cx_fault_overrun(u16 opcode, u32 *entries);
+bool cx_fault_mute(u16 opcode);
+bool cx_fault_cqe(u16 opcode, u32 *cqe_opcode);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "check.h"
 #include "connectx.h"
+#include "faults.h"
 #include "object.h"
 #include "quirks.h"
 #include "ring.h"
@@ -362,6 +363,7 @@ int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm)
 	struct mlx5_wqe_data_seg segment;
 	struct cx_qp *qp;
 	struct cx_cq *cq;
+	u32 opcode;
 	int err;
 
 	if (!sender || to_qp(sender)->state != READY_TO_SEND)
@@ -387,6 +389,8 @@ int cx_qp_send(struct cx_vhca *vhca, u32 qpn, void *data, size_t len, u32 imm)
 			     be64_to_cpu(segment.addr), data, len, true);
 	if (err)
 		return err;
+	if (cx_fault_cqe(MLX5_CMD_OP_MODIFY_GENERAL_OBJECT, &opcode))
+		cqe.op_own = opcode << 4;
 	cqe.immediate = cpu_to_be32(imm);
 	cqe.byte_cnt = cpu_to_be32(len);
 	cqe.wqe_counter = cpu_to_be16(qp->consumed);

@@ -52,6 +52,7 @@ enum cx_cap {
  * @CX_LOAD_COMMAND: The last LOAD clears Bus Master
  * @CX_LOAD_MSIX: The last LOAD resets the MSI-X table: all vectors masked, no addresses
  * @CX_ENDLESS: A report has no end: its first page again and again
+ * @CX_ENDLESS_EMPTY: A report has no end: empty messages
  * @CX_QUIRKS: How many
  */
 enum cx_quirk {
@@ -74,6 +75,7 @@ enum cx_quirk {
 	CX_LOAD_COMMAND,
 	CX_LOAD_MSIX,
 	CX_ENDLESS,
+	CX_ENDLESS_EMPTY,
 	CX_QUIRKS,
 };
 

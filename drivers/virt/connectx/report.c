@@ -138,7 +138,8 @@ static void report_build(struct cx_tracker *tracker)
 /* Send the message, or the empty one before it. */
 static int report_send(struct cx_vhca *pf, struct cx_tracker *tracker, bool *last)
 {
-	bool empty = cx_quirk(CX_EMPTY_MESSAGE) && !tracker->empty;
+	bool empty = (cx_quirk(CX_EMPTY_MESSAGE) && !tracker->empty) ||
+		     cx_quirk(CX_ENDLESS_EMPTY);
 	int err;
 
 	*last = !tracker->more && !empty;

@@ -24,7 +24,7 @@
 #define MODIFY_STATE_AND_RANGE	3	/* modify_field_select */
 
 static uint connectx_ranges = 4;
-module_param(connectx_ranges, uint, 0444);
+module_param(connectx_ranges, uint, 0644);
 MODULE_PARM_DESC(connectx_ranges, "ranges that a page tracker can have, up to 255");
 
 static uint connectx_space = 42;
@@ -80,7 +80,7 @@ void cx_tracker_caps(void *caps)
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_num,
 		 ilog2(max_trackers()));
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_max_num_range,
-		 min(connectx_ranges, 255));
+		 min(READ_ONCE(connectx_ranges), 255));
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_min_addr_space,
 		 min_space());
 	MLX5_SET(adv_virtualization_cap, caps, pg_track_log_max_addr_space,
@@ -161,7 +161,7 @@ static u8 take_context(struct cx_command *cmd, struct cx_tracker *tracker,
 	if (!is_within(tracker->log.page_shift, LOG_MIN_PAGE, LOG_MAX_PAGE) ||
 	    !is_within(log_message, LOG_MIN_MESSAGE, max_message()) ||
 	    !is_within(tracker->log_space, min_space(), max_space()) ||
-	    !is_within(ranges, 1, connectx_ranges) ||
+	    !is_within(ranges, 1, READ_ONCE(connectx_ranges)) ||
 	    MLX5_GET(page_track, context, track_type) != TRACK_DIRTY)
 		return cx_invalid(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, "limits");
 	tracker->message_size = BIT(log_message);
