@@ -345,6 +345,24 @@ static int tracker_deliver(struct mlx5vf_device *mv, struct mlx5vf_log *log, u64
 	return 0;
 }
 
+/*
+ * Wait for commands that change the state of the VF, also those that no task waits for. A
+ * log that is broken may have left one itself, and says so at once.
+ */
+static int tracker_wait_states(struct mlx5vf_device *mv)
+{
+	struct mlx5vf_tracker *t = &mv->tracker;
+	int ret = 0;
+	bool works;
+
+	spin_lock(&t->lock);
+	works = t->phase == MLX5VF_TRACKER_ON && !READ_ONCE(t->log->report.broken);
+	spin_unlock(&t->lock);
+	if (works)
+		ret = mlx5vf_cmd_wait_abandoned(mv);
+	return ret ?: mlx5vf_session_wait(mv);
+}
+
 /* Migration states wait for the report, or do not. */
 static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u64 first,
 			   u64 last)
@@ -356,7 +374,7 @@ static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u6
 		ret = mlx5vf_state_lock(mv);
 		if (ret)
 			return ret;
-		ret = mlx5vf_session_wait(mv);
+		ret = tracker_wait_states(mv);
 	}
 	if (!ret)
 		ret = tracker_enter(&mv->tracker, log);
@@ -383,8 +401,8 @@ static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u6
  * pages.
  *
  * Return: 0; -EINVAL if it was not started, or a bad range; -ENOTCONN if the PF is
- * down; -EBUSY if the firmware does not answer a LOAD; -EIO if the log is broken, and
- * pages may be missing: stop it and start it again.
+ * down; -EBUSY if the firmware does not answer an earlier command; -EIO if the log is
+ * broken, and pages may be missing: stop it and start it again.
  */
 int mlx5vf_tracker_harvest(struct mlx5vf_device *mv, unsigned long iova,
 			   unsigned long length, struct iova_bitmap *bitmap)

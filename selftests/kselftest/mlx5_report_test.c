@@ -31,6 +31,8 @@ FIXTURE_TEARDOWN(report)
 	EXPECT_EQ(0, virt_set("connectx_report_us", "0"));
 	EXPECT_EQ(0, virt_set("connectx_quirks", "\n"));
 	EXPECT_EQ(0, virt_set("connectx_busy", "0"));
+	EXPECT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	EXPECT_EQ(0, driver_limit("report_timeout_ms", 60000));
 	EXPECT_EQ(0, virt_set("connectx_save_ms", "0"));
 	pair_close(&self->p);
 }
@@ -326,6 +328,33 @@ TEST_F(report, and_states_of_firmware_that_minds)
 					  NULL));
 		ASSERT_EQ(0, virt_set("connectx_report_us", "0"));
 		ASSERT_EQ(0, log_stop(p->src.fd));
+	}
+}
+
+/* A SUSPEND that no task waits for any more is one of the states being changed. */
+TEST_F(report, and_states_that_no_one_waits_for)
+{
+	struct pair *p = &self->p;
+	unsigned long conflicts;
+	unsigned int serialize;
+
+	ASSERT_EQ(0, virt_set("connectx_quirks", "report_alone"));
+	for (serialize = 0; serialize < 2; serialize++) {
+		ASSERT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports",
+					   serialize ? "Y" : "N"));
+		ASSERT_EQ(0, start(&p->src));
+		conflicts = virt_get("connectx_conflicts");
+		ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 100));
+		ASSERT_EQ(0, firmware_faults("0x115:late=4000"));
+		EXPECT_EQ(-ETIMEDOUT, vf_set_state(&p->src, VFIO_DEVICE_STATE_STOP,
+						   NULL));
+		ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+		ASSERT_EQ(0, virt_set("connectx_report_us", "6000000"));
+		EXPECT_EQ(0, ask(&p->src));
+		ASSERT_EQ(0, virt_set("connectx_report_us", "0"));
+		EXPECT_EQ(serialize, conflicts == virt_get("connectx_conflicts"));
+		ASSERT_EQ(0, log_stop(p->src.fd));
+		ASSERT_EQ(0, vf_reset(&p->src));
 	}
 }
 
