@@ -406,17 +406,16 @@ static int saver_info(struct mlx5vf_saver *s, struct vfio_precopy_info *info)
 	if (s->base.dead || (mv->state != VFIO_DEVICE_STATE_PRE_COPY &&
 			     mv->state != VFIO_DEVICE_STATE_PRE_COPY_P2P))
 		return -EINVAL;
-	if (mv->state == VFIO_DEVICE_STATE_PRE_COPY) {
-		ret = mlx5vf_pf_ready(mv);
-		if (!ret)
-			ret = saver_settle(s);
-		if (!ret)
-			ret = mlx5vf_queue_error(&s->queue);
-		if (!ret && !s->full)
-			ret = mlx5vf_cmd_query_state(mv, true, &changed);
-		if (ret)
-			return ret;
-	}
+	/* What is being saved is initial data, and its size is known when it is. */
+	ret = mlx5vf_pf_ready(mv);
+	if (!ret)
+		ret = saver_settle(s);
+	if (!ret)
+		ret = mlx5vf_queue_error(&s->queue);
+	if (!ret && mv->state == VFIO_DEVICE_STATE_PRE_COPY && !s->full)
+		ret = mlx5vf_cmd_query_state(mv, true, &changed);
+	if (ret)
+		return ret;
 
 	if (changed.initial && changed.required && mlx5vf_feature_reinit(mv))
 		return saver_reinit(s, changed.required, info);

@@ -93,6 +93,35 @@ static int finish(struct pair *p, int fd)
 	       pair_moves(&p->dst) ? 0 : -EILSEQ;
 }
 
+/* What comes at first is initial data, also before the firmware has said how much. */
+TEST_F(precopy, initial_data_while_suspended)
+{
+	struct vfio_precopy_info info;
+	struct pair *p = &self->p;
+	int fd;
+
+	ASSERT_EQ(0, vf_set_state(&p->src, S(RUNNING_P2P), NULL));
+	ASSERT_EQ(0, firmware_faults("0x118:late=500"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY_P2P), &fd));
+	ASSERT_EQ(0, vf_precopy_info(fd, &info));
+	EXPECT_LT(0, info.initial_bytes);
+	EXPECT_EQ(0, info.dirty_bytes);
+	p->length = 0;
+	EXPECT_EQ((ssize_t)info.initial_bytes, read_all(p, fd));
+	EXPECT_EQ(0, vf_precopy_info(fd, &info));
+	EXPECT_EQ(0, info.initial_bytes);
+	EXPECT_EQ(0, info.dirty_bytes);
+	EXPECT_EQ(0, finish(p, fd));
+
+	/* And if there is none, that is an error as in PRE_COPY */
+	ASSERT_EQ(0, vf_reset(&p->src));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(RUNNING_P2P), NULL));
+	ASSERT_EQ(0, firmware_faults("0x118:fail"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY_P2P), &fd));
+	EXPECT_EQ(-EIO, vf_precopy_info(fd, &info));
+	close(fd);
+}
+
 TEST_F(precopy, feature)
 {
 	__u32 feature = VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2;
