@@ -262,8 +262,8 @@ static void log_take_ranges(struct mlx5vf_log *log, struct rb_root_cached *range
  * @nranges: Number of them
  * @page_size: Granule that is wanted
  *
- * Return: The log with one reference; or an ERR_PTR: -EINVAL, -EOPNOTSUPP if the
- * total length of the ranges is more than firmware can track, or -ENOMEM.
+ * Return: The log with one reference; or an ERR_PTR: -EINVAL, -EOPNOTSUPP if firmware
+ * cannot track, or not so much as the ranges are together, or -ENOMEM.
  */
 struct mlx5vf_log *mlx5vf_log_alloc(struct mlx5vf_device *mv, struct rb_root_cached *ranges,
 				    u32 nranges, u64 page_size)
@@ -274,6 +274,9 @@ struct mlx5vf_log *mlx5vf_log_alloc(struct mlx5vf_device *mv, struct rb_root_cac
 
 	if (!nranges || page_size < SZ_4K || !is_power_of_2(page_size))
 		return ERR_PTR(-EINVAL);
+	/* The firmware can have changed while the PF was down. */
+	if (!mlx5vf_log_capable(mv->mdev))
+		return ERR_PTR(-EOPNOTSUPP);
 	for (node = interval_tree_iter_first(ranges, 0, ULONG_MAX); node;
 	     node = interval_tree_iter_next(node, 0, ULONG_MAX))
 		if (node->start > node->last)

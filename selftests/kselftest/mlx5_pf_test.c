@@ -444,6 +444,26 @@ TEST_F(pf, reload_loses_the_state)
 	EXPECT_EQ(0, pair_sound(p));
 }
 
+/* Firmware that was changed in between tracks no pages any more, whatever it did before. */
+TEST_F(pf, reload_loses_page_trackers)
+{
+	static const struct vfio_device_feature_dma_logging_range range = {
+		PAIR_BASE, PAIR_RAM
+	};
+	struct pair *p = &self->p;
+	__u64 page_size = PAGE;
+	char ranges[16];
+
+	snprintf(ranges, sizeof(ranges), "%lu", virt_get("connectx_ranges"));
+	ASSERT_EQ(0, virt_set("connectx_ranges", "0"));
+	ASSERT_EQ(0, pf_reload());
+	EXPECT_EQ(-EOPNOTSUPP, log_start(p->src.fd, &range, 1, &page_size));
+	ASSERT_EQ(0, virt_set("connectx_ranges", ranges));
+	ASSERT_EQ(0, pf_reload());
+	EXPECT_EQ(0, log_start(p->src.fd, &range, 1, &page_size));
+	EXPECT_EQ(0, log_stop(p->src.fd));
+}
+
 /*
  * A page tracker whose end close has not waited for, of a device that is unbound: the PF
  * does not go down before firmware has given back the tracker and its queues.
