@@ -88,8 +88,11 @@ static struct file *save_rest(struct mlx5vf_device *mv)
 	if (failed)
 		return failed;
 	ret = mlx5vf_save_final(mv);
-	/* If it does not resume, PRE_COPY_P2P would be wrong. */
-	if (ret && resume_responder(mv))
+	/*
+	 * If it does not resume, PRE_COPY_P2P would be wrong. What has failed may be a
+	 * question that is still under way.
+	 */
+	if (ret && (mlx5vf_cmd_wait_abandoned(mv) || resume_responder(mv)))
 		mv->unsure = true;
 	return ERR_PTR(ret);
 }

@@ -338,6 +338,41 @@ TEST_F(faults, state_cannot_be_tracked)
 	EXPECT_EQ(position, vf_read(&p->dst, VIRT_CX_POSITION));
 }
 
+/*
+ * Nor is a device resumed while the firmware has not said how much the last part is: after
+ * the answer it goes on where it was, and without one it is not known to run.
+ */
+TEST_F(faults, resume_waits_for_query)
+{
+	struct pair *p = &self->p;
+	unsigned long before;
+	unsigned int lost;
+	int fd;
+
+	for (lost = 0; lost < 2; lost++) {
+		ASSERT_EQ(0, pair_run(p, &p->src));
+		ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY_P2P), &fd));
+		ASSERT_EQ(-ENOMSG, read_all(p, fd));
+		ASSERT_EQ(0, driver_limit("cmd_timeout_ms", lost ? LIMIT : 3000));
+		ASSERT_EQ(0, firmware_faults(lost ? "0x117:drop" : "0x117:late=4000"));
+		before = virt_get("connectx_commands");
+		EXPECT_EQ(-EIO, vf_set_state(&p->src, S(STOP_COPY), NULL));
+		/* SUSPEND, and QUERY before RESUME */
+		if (!lost)
+			EXPECT_EQ(3, virt_get("connectx_commands") - before);
+		EXPECT_EQ(lost ? S(ERROR) : S(PRE_COPY_P2P), vf_get_state(&p->src));
+		ASSERT_EQ(0, firmware_faults(""));
+		ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+		if (!lost) {
+			EXPECT_EQ(0, vf_set_state(&p->src, S(RUNNING), NULL));
+			EXPECT_TRUE(pair_moves(&p->src));
+		}
+		close(fd);
+		ASSERT_EQ(0, vf_reset(&p->src));
+	}
+	EXPECT_EQ(0, pair_sound(p));
+}
+
 /* ---- Resets and signals in the middle ---- */
 
 struct arc {
