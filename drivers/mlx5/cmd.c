@@ -13,7 +13,8 @@
  * limit of its own, after which it answers for the firmware.
  *
  * A reset can overtake a command, waited for or not. cmd_answered() notes what
- * firmware said last about suspending the VF (MLX5VF_NO_*), and device.c compares.
+ * firmware said last about suspending the VF, or that its answer is missing
+ * (MLX5VF_NO_*), and device.c compares.
  */
 #include <linux/delay.h>
 #include <linux/mlx5/vport.h>
@@ -87,6 +88,16 @@ static bool not_delivered(int status)
 	return status == -EBADR || status == -EFAULT || status == -ENOMEM;
 }
 
+/* What became of a command that mlx5_core answered so. */
+static enum mlx5vf_outcome outcome_of(int status)
+{
+	if (!status)
+		return MLX5VF_DONE;
+	if (status == -EREMOTEIO)
+		return MLX5VF_REFUSED;
+	return not_delivered(status) ? MLX5VF_NOT_GIVEN : MLX5VF_UNKNOWN;
+}
+
 /**
  * mlx5vf_cmd_result() - What became of a command
  * @cmd: The command, answered
@@ -100,13 +111,9 @@ struct mlx5vf_result mlx5vf_cmd_result(struct mlx5vf_cmd *cmd)
 	if (!cmd->status)
 		return result;
 	result.err = mlx5_cmd_check(cmd->mv->mdev, cmd->status, cmd->in, cmd->out) ?: -EIO;
-	if (cmd->status == -EREMOTEIO) {
-		result.outcome = MLX5VF_REFUSED;
+	result.outcome = outcome_of(cmd->status);
+	if (result.outcome == MLX5VF_REFUSED)
 		result.status = MLX5_GET(suspend_vhca_out, cmd->out, status);
-	} else {
-		result.outcome = not_delivered(cmd->status) ? MLX5VF_NOT_GIVEN :
-							      MLX5VF_UNKNOWN;
-	}
 	dev_err_ratelimited(mlx5vf_dev(cmd->mv), "%s failed: error %d\n", cmd->what, result.err);
 	return result;
 }
@@ -147,18 +154,22 @@ void mlx5vf_cmd_put(struct mlx5vf_cmd *cmd)
 		kfree(cmd);
 }
 
-/* What firmware has done, for when a reset has come in between. */
-static void note_suspended(const struct mlx5vf_cmd *cmd)
+/* What firmware has done, or may have, for when a reset has come in between. */
+static void note_suspended(const struct mlx5vf_cmd *cmd, enum mlx5vf_outcome outcome)
 {
 	u16 op_mod = MLX5_GET(suspend_vhca_in, cmd->in, op_mod);
 	unsigned long *flags = &cmd->mv->flags;
 
+	if (outcome != MLX5VF_DONE && outcome != MLX5VF_UNKNOWN)
+		return;
 	switch (MLX5_GET(suspend_vhca_in, cmd->in, opcode)) {
 	case MLX5_CMD_OP_SUSPEND_VHCA:
 		set_bit(op_mod == MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_INITIATOR ?
 			MLX5VF_NO_INITIATOR : MLX5VF_NO_RESPONDER, flags);
 		break;
 	case MLX5_CMD_OP_RESUME_VHCA:
+		if (outcome == MLX5VF_UNKNOWN)
+			break;
 		clear_bit(op_mod == MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_INITIATOR ?
 			  MLX5VF_NO_INITIATOR : MLX5VF_NO_RESPONDER, flags);
 		break;
@@ -172,8 +183,7 @@ static void cmd_answered(int status, struct mlx5_async_work *work)
 	struct mlx5vf_device *mv = cmd->mv;
 
 	cmd->status = status;
-	if (!status)
-		note_suspended(cmd);
+	note_suspended(cmd, outcome_of(status));
 	complete_all(&cmd->answered);
 	if (cmd->done)
 		cmd->done(cmd->owner);

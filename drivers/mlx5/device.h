@@ -32,8 +32,8 @@ enum {
 	/* Reset, and not yet acted upon; done by mlx5vf_state_lock(), _unlock(). */
 	MLX5VF_WAS_RESET,
 	/*
-	 * Firmware has said, since the last reset began, that it suspended the
-	 * initiator or the responder, and not that it resumed it.
+	 * Firmware has suspended the initiator or the responder since the last reset began,
+	 * or has not said whether, and has not said that it resumed it.
 	 */
 	MLX5VF_NO_INITIATOR,
 	MLX5VF_NO_RESPONDER,

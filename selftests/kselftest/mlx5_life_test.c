@@ -82,6 +82,35 @@ TEST_F(life, is_left_running)
 	EXPECT_EQ(STAT_OK, command(CMD_RESUME, INITIATOR_ON));
 }
 
+/*
+ * A SUSPEND is executed after a reset, and its answer is lost: it is taken for done when
+ * mlx5_core gives up waiting, since the state is RUNNING.
+ */
+TEST_F(life, is_resumed_without_an_answer)
+{
+	struct pair *p = &self->p;
+	bool said = false;
+	double begin;
+
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 100));
+	ASSERT_EQ(0, firmware_faults("0x115:late=1000,0x115:mute"));
+	EXPECT_EQ(-ETIMEDOUT, vf_set_state(&p->src, S(RUNNING_P2P), NULL));
+	ASSERT_EQ(0, vf_reset(&p->src));
+	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
+	usleep(2000000);
+	ASSERT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
+	ASSERT_EQ(0, firmware_faults(""));
+	begin = seconds_now();
+	while (!said && seconds_now() - begin < time_limit(5)) {
+		usleep(100000);
+		said = kmsg_says(self->kmsg, p->src.name, "resuming it");
+	}
+	EXPECT_TRUE(said);
+	EXPECT_EQ(S(RUNNING), vf_get_state(&p->src));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	EXPECT_TRUE(pair_moves(&p->src));
+}
+
 /* A device that was closed in STOP has lost nothing when the driver leaves it. */
 TEST_F(life, is_closed_stopped)
 {
