@@ -43,6 +43,7 @@ static int log_notified(struct notifier_block *nb, unsigned long type, void *dat
 {
 	struct mlx5vf_log *log = mlx5_nb_cof(nb, struct mlx5vf_log, nb);
 	struct mlx5_eqe *eqe = data;
+	bool named;
 	u32 id;
 
 	switch (type) {
@@ -55,10 +56,11 @@ static int log_notified(struct notifier_block *nb, unsigned long type, void *dat
 			mlx5vf_report_break(&log->report, "its queue pair failed");
 		break;
 	case MLX5_EVENT_TYPE_OBJECT_CHANGE:
-		/* While it is being made, its name is not known yet. */
+		/* Its name after this; pairs with log_create_object(). */
+		named = smp_load_acquire(&log->named);
+		/* While it is being made, it is not known yet. */
 		if (be16_to_cpu(eqe->data.obj_change.obj_type) != MLX5_OBJ_TYPE_PAGE_TRACK ||
-		    (READ_ONCE(log->named) &&
-		     be32_to_cpu(eqe->data.obj_change.obj_id) != log->id))
+		    (named && be32_to_cpu(eqe->data.obj_change.obj_id) != log->id))
 			break;
 		WRITE_ONCE(log->changed, true);
 		mlx5vf_report_event(&log->report);
@@ -109,7 +111,8 @@ static int log_create_object(struct mlx5vf_log *log)
 	if (ret)
 		return ret;
 	log->id = MLX5_GET(general_obj_out_cmd_hdr, out, obj_id);
-	WRITE_ONCE(log->named, true);
+	/* The name first; pairs with log_notified(). */
+	smp_store_release(&log->named, true);
 	return 0;
 }
 
