@@ -265,12 +265,12 @@ static int resume_both(struct mlx5vf_device *mv)
 	lockdep_assert_held(&mv->state_lock);
 	if (mv->state != VFIO_DEVICE_STATE_RUNNING || !(READ_ONCE(mv->flags) & NOT_RUNNING))
 		return 0;
-	dev_warn(mlx5vf_dev(mv), "the firmware may have suspended the device after a reset; resuming it\n");
+	dev_warn_ratelimited(mlx5vf_dev(mv), "the firmware may have suspended the device after a reset; resuming it\n");
 	ret = resume_part(mv, MLX5VF_RESPONDER, MLX5VF_NO_RESPONDER);
 	if (!ret)
 		ret = resume_part(mv, MLX5VF_INITIATOR, MLX5VF_NO_INITIATOR);
 	if (ret) {
-		dev_err(mlx5vf_dev(mv), "the device may be suspended, so its migration state is ERROR until VFIO_DEVICE_RESET\n");
+		dev_err_ratelimited(mlx5vf_dev(mv), "the device may be suspended, so its migration state is ERROR until VFIO_DEVICE_RESET\n");
 		mv->state = VFIO_DEVICE_STATE_ERROR;
 	}
 	return ret;

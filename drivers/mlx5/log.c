@@ -408,8 +408,8 @@ static int log_take_page(struct mlx5vf_log *log, u64 page)
 	if (fls64(page) > fls64(highest))
 		return log_lost(log, "a report has an address that cannot be");
 	if (!log->strange++)
-		dev_warn(mlx5vf_dev(log->mv), "the firmware reports %#llx, which is not tracked; such pages are ignored\n",
-			 page);
+		dev_warn_ratelimited(mlx5vf_dev(log->mv), "the firmware reports %#llx, which is not tracked; such pages are ignored\n",
+				     page);
 	return 0;
 }
 

@@ -232,7 +232,7 @@ static void saver_take_image(struct mlx5vf_saver *s, struct mlx5vf_piece *piece,
 static void saver_failed(struct mlx5vf_saver *s, struct mlx5vf_result result)
 {
 	if (s->kind == MLX5VF_SAVE_TRACK && mlx5vf_refused_state(result)) {
-		dev_warn(mlx5vf_dev(s->base.mv), "the firmware cannot track the device's state now; all of it will be saved when the device is stopped\n");
+		dev_warn_ratelimited(mlx5vf_dev(s->base.mv), "the firmware cannot track the device's state now; all of it will be saved when the device is stopped\n");
 		s->full = true;
 		mlx5vf_queue_expect(&s->queue, false);
 		return;
@@ -645,8 +645,8 @@ int mlx5vf_save_untrack(struct mlx5vf_device *mv)
 	if (!ret)
 		ret = mlx5vf_queue_error(&s->queue);
 	if (ret)
-		dev_warn(mlx5vf_dev(mv), "the firmware may still be tracking the device's state (error %d)\n",
-			 ret);
+		dev_warn_ratelimited(mlx5vf_dev(mv), "the firmware may still be tracking the device's state (error %d)\n",
+				     ret);
 	mlx5vf_session_end(mv);
 	return 0;
 }

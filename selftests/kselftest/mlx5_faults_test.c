@@ -373,6 +373,32 @@ TEST_F(faults, resume_waits_for_query)
 	EXPECT_EQ(0, pair_sound(p));
 }
 
+/* Who begins pre-copy again and again, and is refused, does not fill the kernel's log. */
+TEST_F(faults, refusals_are_not_said_for_ever)
+{
+	struct pair *p = &self->p;
+	unsigned int i, said = 0;
+	double begin;
+	int fd;
+
+	ASSERT_EQ(0, vf_set_state(&p->src, S(RUNNING_P2P), NULL));
+	ASSERT_EQ(0, firmware_faults("0x118:fail=9@1*0"));
+	begin = seconds_now();
+	for (i = 0; i < 60; i++) {
+		ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY_P2P), &fd));
+		EXPECT_EQ(-ENOMSG, read_all(p, fd));
+		close(fd);
+		ASSERT_EQ(0, vf_set_state(&p->src, S(RUNNING_P2P), NULL));
+		said += kmsg_says(self->kmsg, p->src.name, "cannot track the device's state");
+	}
+	ASSERT_EQ(0, firmware_faults(""));
+	EXPECT_LT(0, said);
+	/* Ten in five seconds, of which two can have begun before and end later */
+	EXPECT_GE(10 * ((seconds_now() - begin) / 5 + 2), said) {
+		TH_LOG("%u times in %.1f s", said, seconds_now() - begin);
+	}
+}
+
 /* ---- Resets and signals in the middle ---- */
 
 struct arc {
