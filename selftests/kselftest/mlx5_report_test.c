@@ -108,6 +108,32 @@ TEST_F(report, has_no_end)
 	EXPECT_EQ(0, lost_and_found(p));
 }
 
+/* A message that arrives with an error; with the completion that it should have, the control */
+TEST_F(report, has_a_message_that_fails)
+{
+	int kmsg = kmsg_open(), good;
+	struct pair *p = &self->p;
+
+	ASSERT_LE(0, kmsg);
+	for (good = 1; good >= 0; good--) {
+		ASSERT_EQ(0, start(&p->src));
+		ASSERT_EQ(0, firmware_faults(good ? "0xa01:cqe=3" : "0xa01:cqe=14"));
+		EXPECT_EQ(good ? 0 : -EIO, ask(&p->src));
+		EXPECT_EQ(!good, kmsg_says(kmsg, p->src.name, "a report's message failed"));
+		EXPECT_EQ(0, good ? log_stop(p->src.fd) : lost_and_found(p));
+	}
+	close(kmsg);
+}
+
+static volatile bool spinning;
+
+static void *spin(void *arg)
+{
+	while (spinning)
+		;
+	return NULL;
+}
+
 /* As much as a tracker can, in bits of a MiB, and slower than the firmware. */
 static void *ask_all(void *arg)
 {
@@ -118,13 +144,45 @@ static void *ask_all(void *arg)
 	return (void *)(long)log_report(vf->fd, 0, 1ull << 42, 1 << 20, bits);
 }
 
-static volatile bool spinning;
-
-static void *spin(void *arg)
+static void *ask_with_patience(void *vf)
 {
-	while (spinning)
-		;
-	return NULL;
+	setpriority(PRIO_PROCESS, gettid(), 15);
+	return ask_slowly(vf);
+}
+
+/* Nor is one waited for that is nothing but empty messages, always there already. */
+TEST_F(report, is_empty_without_an_end)
+{
+	struct pair *p = &self->p;
+	pthread_t thread, spinners[2];
+	int kmsg = kmsg_open(), i;
+	bool said = false;
+	void *reported;
+	double begin;
+
+	ASSERT_LE(0, kmsg);
+	spinning = true;
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&spinners[i], NULL, spin, NULL));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "endless_empty"));
+	ASSERT_EQ(0, driver_limit("report_timeout_ms", 1000));
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, ask_with_patience, &p->src));
+	begin = seconds_now();
+	while (!said && seconds_now() - begin < time_limit(20)) {
+		usleep(100000);
+		said = kmsg_says(kmsg, p->src.name, "did not go on with its report in time");
+	}
+	EXPECT_TRUE(said);
+	ASSERT_EQ(0, virt_set("connectx_quirks", "\n"));
+	spinning = false;
+	/* This ends it in any case */
+	EXPECT_EQ(0, log_stop(p->src.fd));
+	pthread_join(thread, &reported);
+	for (i = 0; i < 2; i++)
+		pthread_join(spinners[i], NULL);
+	EXPECT_EQ(-EIO, (long)reported);
+	close(kmsg);
 }
 
 /* Nor do STOP, and the next START, wait for one whose messages are always there already. */
