@@ -142,6 +142,12 @@ static inline struct mlx5vf_device *mlx5vf_of(struct vfio_device *vdev)
 	return container_of(vdev, struct mlx5vf_device, core.vdev);
 }
 
+/* Why a data session has ended: EAGAIN and EINTR would say that more can come of it. */
+static inline int mlx5vf_final_error(int error)
+{
+	return error == -EAGAIN || error == -EINTR ? -EIO : error;
+}
+
 /* For messages: they begin with the VF's address. */
 static inline struct device *mlx5vf_dev(struct mlx5vf_device *mv)
 {

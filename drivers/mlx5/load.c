@@ -90,6 +90,7 @@ static int loader_refuse(struct mlx5vf_loader *l, int error, const char *why)
 	if (!READ_ONCE(l->base.dead))
 		dev_err_ratelimited(mlx5vf_dev(l->base.mv), "the migration data is refused at record %u: %s (error %d); VFIO_DEVICE_RESET makes the device usable again\n",
 				    l->records, why, error);
+	error = mlx5vf_final_error(error);
 	WRITE_ONCE(l->error, error);
 	return error;
 }
@@ -414,7 +415,7 @@ static ssize_t loader_write(struct file *file, const char __user *data, size_t c
 		}
 		n = take_some(l, data + done, count - done, &why);
 		if (n < 0) {
-			loader_refuse(l, n, why);
+			n = loader_refuse(l, n, why);
 			goto out;
 		}
 		if (!n) {

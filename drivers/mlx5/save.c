@@ -90,7 +90,7 @@ static void saver_fail(struct mlx5vf_saver *s, int error, const char *why)
 {
 	dev_err_ratelimited(mlx5vf_dev(s->base.mv), "saving the device's state failed: %s (error %d)\n",
 			    why, error);
-	mlx5vf_queue_fail(&s->queue, error);
+	mlx5vf_queue_fail(&s->queue, mlx5vf_final_error(error));
 }
 
 /* A piece with a buffer of so many bytes at least, mapped; or an ERR_PTR. */

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -66,9 +67,10 @@ static const struct row refusals[] = {
 	{ SAVE, "0x118:fail", -EIO, S(STOP_COPY), "SAVE_VHCA_STATE failed" },
 	{ SIZE, "0x117:fail", -EIO, S(RUNNING), "QUERY_VHCA_MIGRATION_STATE failed" },
 	{ RESUMING, "0x800:fail=15", -EAGAIN, S(STOP), "STOP could not become RESUMING" },
-	{ LOAD, "0x200:fail=15", -EAGAIN, S(ERROR), "the image cannot be loaded" },
+	{ LOAD, "0x200:fail=15", -EIO, S(ERROR), "the image cannot be loaded" },
 	{ LOAD, "0x119:fail", -EIO, S(ERROR), "the image cannot be loaded" },
 	{ LOAD, "0x119:fail@2", -EIO, S(ERROR), "the image cannot be loaded" },
+	{ LOAD, "0x119:fail=15", -EIO, S(ERROR), "the image cannot be loaded" },
 };
 
 /* Data that is spoiled on its way out of the firmware, or into it. */
@@ -271,6 +273,30 @@ TEST_F(faults, error_ends_the_session)
 	sleep(2);
 	ASSERT_EQ(0, vf_reset(&p->src));
 	EXPECT_EQ(0, pair_sound(p));
+}
+
+/*
+ * Firmware that lacks something answers what is EAGAIN elsewhere. A reader would wait for
+ * more data then, which does not come.
+ */
+TEST_F(faults, failed_save_is_not_waited_for)
+{
+	struct pair *p = &self->p;
+	struct pollfd pfd = { .events = POLLIN };
+	ssize_t n;
+	char c;
+
+	ASSERT_EQ(0, firmware_faults("0x118:fail=15"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &pfd.fd));
+	fcntl(pfd.fd, F_SETFL, O_NONBLOCK);
+	do {
+		EXPECT_EQ(1, poll(&pfd, 1, time_limit(20) * 1000));
+		n = read(pfd.fd, &c, 1);
+	} while (n > 0);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(EIO, errno);
+	EXPECT_NE(0, pfd.revents & POLLERR);
+	close(pfd.fd);
 }
 
 TEST_F(faults, data_is_spoiled)

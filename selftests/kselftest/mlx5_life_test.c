@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <linux/pci_regs.h>
 
@@ -408,6 +409,33 @@ TEST_F(life, load_fails_behind_the_writer)
 	EXPECT_EQ(S(ERROR), vf_get_state(&p->dst));
 	EXPECT_TRUE(kmsg_says(self->kmsg, p->dst.name, "the image cannot be loaded"));
 	close(fd);
+	EXPECT_EQ(0, pair_sound(p));
+}
+
+/* Who was killed in the middle has ended it for all who have the file: try no more. */
+TEST_F(life, load_of_a_writer_that_was_killed)
+{
+	struct pair *p = &self->p;
+	pid_t pid;
+	size_t n;
+	int fd;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, pair_save(p, true));
+	n = load_begins(_metadata, p, "0x119:late=3000", &fd);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		vf_stream_write(fd, p->stream + n, p->length - n);
+		_exit(0);
+	}
+	usleep(1000000);
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_EQ(-1, write(fd, p->stream, 1));
+	EXPECT_EQ(EIO, errno);
+	close(fd);
+	ASSERT_EQ(0, vf_reset(&p->dst));
 	EXPECT_EQ(0, pair_sound(p));
 }
 
