@@ -431,16 +431,17 @@ ssize_t mlx5vf_queue_read(struct mlx5vf_queue *q, struct file *file, char __user
 {
 	size_t done = 0;
 	ssize_t n;
+	int look;
 
 	if (mutex_lock_interruptible(&q->read_lock))
 		return -ERESTARTSYS;
-	if (!(file->f_flags & O_NONBLOCK)) {
-		n = wait_event_interruptible(q->wait, queue_look(q) != -EAGAIN);
-		if (n)
-			goto out;
-	}
-	n = queue_look(q);
-	if (n <= 0)
+	/* What has ended the wait counts, and not what there is a moment later. */
+	if (file->f_flags & O_NONBLOCK)
+		look = queue_look(q);
+	else if (wait_event_interruptible(q->wait, (look = queue_look(q)) != -EAGAIN))
+		look = -ERESTARTSYS;
+	n = look;
+	if (look <= 0)
 		goto out;
 	n = 0;
 	while (done < count) {
