@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Registers the log of any driver that has struct vfio_log_ops with iommufd's dirty
- * tracker, without a change to the driver: when the device is first attached or
- * logged, which is after open_device(), until before close_device(), which is where
- * drivers end their log.
+ * tracker, without a change to the driver: when the device is first attached or its user
+ * first calls for its log, which is after open_device(), until before close_device(), which
+ * is where drivers end their log.
  *
  * A device has one log. VFIO_DEVICE_FEATURE_DMA_LOGGING_* come through here too,
  * so that they and a tracker do not steal from one another.
  */
 #include <linux/interval_tree.h>
 #include <linux/iommufd_dirty.h>
+#include <linux/minmax.h>
 #include <linux/pci.h>
 #include <linux/pm_runtime.h>
 #include <linux/vfio.h>
@@ -98,7 +99,7 @@ static struct iommufd_device *source_device(struct vfio_device *vdev)
 }
 
 /**
- * vfio_dirty_attach() - A device is about to be attached, or its log started
+ * vfio_dirty_attach() - A device is about to be attached, or its user to call for its log
  * @vdev: The device, open
  *
  * Return: -ENOMEM.
@@ -148,6 +149,26 @@ void vfio_dirty_close(struct vfio_device *vdev)
 	iommufd_dirty_source_unregister(idev);
 }
 
+/*
+ * The user is about to call the driver. Registered first, or a first attach in between
+ * could give the log to a tracker while the driver is being called. @idev is NULL where no
+ * tracker can have the log.
+ */
+static int source_user_begin(struct vfio_device *vdev, bool start,
+			     struct iommufd_device **idev)
+{
+	int ret;
+
+	ret = vfio_dirty_attach(vdev);
+	if (ret)
+		return ret;
+	*idev = source_device(vdev);
+	if (*idev)
+		ret = iommufd_dirty_source_user_begin(*idev, start);
+	/* Whether it had the log is not asked for */
+	return min(ret, 0);
+}
+
 /**
  * vfio_dirty_log_start() - VFIO_DEVICE_FEATURE_DMA_LOGGING_START
  * @vdev: The device, open
@@ -156,22 +177,17 @@ void vfio_dirty_close(struct vfio_device *vdev)
  * @page_size: In and out, in bytes
  *
  * Return: -EBUSY when there is a tracker for what the device is attached to, -EINTR
- * when killed; else the driver's answer.
+ * when killed, -ENOMEM; else the driver's answer.
  */
 int vfio_dirty_log_start(struct vfio_device *vdev, struct rb_root_cached *ranges,
 			 u32 nnodes, u64 *page_size)
 {
 	struct iommufd_device *idev;
-	int had = 0, ret;
+	int ret;
 
-	ret = vfio_dirty_attach(vdev);
+	ret = source_user_begin(vdev, true, &idev);
 	if (ret)
 		return ret;
-	idev = source_device(vdev);
-	if (idev)
-		had = iommufd_dirty_source_user_begin(idev, true);
-	if (had < 0)
-		return had;
 	/* What a second start is, the driver has to say */
 	ret = vdev->log_ops->log_start(vdev, ranges, nnodes, page_size);
 	if (idev)
@@ -183,18 +199,17 @@ int vfio_dirty_log_start(struct vfio_device *vdev, struct rb_root_cached *ranges
  * vfio_dirty_log_stop() - VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP
  * @vdev: The device, open
  *
- * Return: -EBUSY when the log is a tracker's, -EINTR when killed; else the driver's
- * answer.
+ * Return: -EBUSY when the log is a tracker's, -EINTR when killed, -ENOMEM; else the
+ * driver's answer.
  */
 int vfio_dirty_log_stop(struct vfio_device *vdev)
 {
-	struct iommufd_device *idev = source_device(vdev);
-	int had = 0, ret;
+	struct iommufd_device *idev;
+	int ret;
 
-	if (idev)
-		had = iommufd_dirty_source_user_begin(idev, false);
-	if (had < 0)
-		return had;
+	ret = source_user_begin(vdev, false, &idev);
+	if (ret)
+		return ret;
 	ret = vdev->log_ops->log_stop(vdev);
 	if (idev)
 		iommufd_dirty_source_user_end(idev, ret ? 0 : -1);
@@ -208,19 +223,18 @@ int vfio_dirty_log_stop(struct vfio_device *vdev)
  * @length: Bytes
  * @dirty: Where to
  *
- * Return: -EBUSY when the log is a tracker's, -EINTR when killed; else the driver's
- * answer.
+ * Return: -EBUSY when the log is a tracker's, -EINTR when killed, -ENOMEM; else the
+ * driver's answer.
  */
 int vfio_dirty_log_read(struct vfio_device *vdev, unsigned long iova,
 			unsigned long length, struct iova_bitmap *dirty)
 {
-	struct iommufd_device *idev = source_device(vdev);
-	int had = 0, ret;
+	struct iommufd_device *idev;
+	int ret;
 
-	if (idev)
-		had = iommufd_dirty_source_user_begin(idev, false);
-	if (had < 0)
-		return had;
+	ret = source_user_begin(vdev, false, &idev);
+	if (ret)
+		return ret;
 	ret = vdev->log_ops->log_read_and_clear(vdev, iova, length, dirty);
 	if (idev)
 		iommufd_dirty_source_user_end(idev, 0);
