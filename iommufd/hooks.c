@@ -544,10 +544,10 @@ void iommufd_dirty_replace_end(struct iommufd_device *idev, ioasid_t pasid, int 
 	dirty_group_for_each(cur, idev->igroup) {
 		struct iommufd_dirty_device *dev = &cur->dirty;
 
-		if (!dev->next.dd)
-			continue;
 		if (rc) {
-			attachment_end(&dev->next);
+			if (dev->next.dd)
+				attachment_end(&dev->next);
+			/* Also where the plan with it was refused: that has asked for its log */
 			attachment_stay(&dev->now);
 			continue;
 		}

@@ -238,6 +238,33 @@ TEST_F(race_attach, failed_replace_and_user_of_the_log)
 }
 
 /*
+ * The same where it is the plan of the other tracker that refuses the device, before the
+ * hardware is asked.
+ */
+TEST_F(race_attach, refused_replace_and_user_of_the_log)
+{
+	const struct vfio_device_feature_dma_logging_range range = { IOVA, RAM_SIZE };
+	struct crowd *c = &self->c;
+	__u32 tracker, ioas;
+	__u64 page = PAGE;
+
+	ASSERT_EQ(0, crowd_open_device(c, LOG));
+	ASSERT_EQ(0, log_start(c->dev[LOG].fd, &range, 1, &page));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_copy_ioas(c, &ioas));
+	ASSERT_EQ(0, tracker_alloc(c->b.fd, ioas, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE, 0,
+				   &tracker));
+	ASSERT_EQ(0, tracker_set(c->b.fd, tracker, IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL));
+	ASSERT_EQ(-ENXIO, crowd_attach(c, LOG, ioas));
+	ASSERT_EQ(0, log_stop(c->dev[LOG].fd));
+	EXPECT_EQ(RAM_PAGES, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
+	ASSERT_EQ(0, crowd_dma(c, LOG, IOVA, 5));
+	EXPECT_EQ(5, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+}
+
+/*
  * A READ of the other tracker has met the log in just that moment, and is killed
  * while it waits; then the tracker goes, and the device answers after that.
  */
