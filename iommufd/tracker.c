@@ -627,7 +627,10 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(tracker);
 	if (has_policy && !policy.dev_id)
 		policy.policy = dirty_policy_of(policy.policy);
-	rc = dirty_tracker_set(tracker, cmd->flags, has_policy ? &policy : NULL);
+	/* Nothing is changed where the answer cannot be written */
+	rc = set_respond(ucmd, cmd);
+	if (!rc)
+		rc = dirty_tracker_set(tracker, cmd->flags, has_policy ? &policy : NULL);
 	if (!rc) {
 		/* What is stopped gives no answer that there is something to know of */
 		cmd->out_flags = cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE ?

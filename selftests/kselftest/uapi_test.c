@@ -132,6 +132,31 @@ TEST_F(uapi, alloc_undone)
 	EXPECT_EQ(0, tracker_alloc(b->fd, ioas_id, 0, 0, 0, &id));
 }
 
+/* Nor is anything started or stopped without an answer. */
+TEST_F(uapi, set_undone)
+{
+	struct testbed *b = &self->b;
+	struct iommu_dirty_tracker_set *cmd;
+	struct tracker_read_out out;
+
+	cmd = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, cmd);
+	cmd->size = sizeof(*cmd);
+	cmd->tracker_id = b->tracker_id;
+	cmd->flags = IOMMU_DIRTY_TRACKER_ENABLE;
+	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_SET, cmd));
+	EXPECT_EQ(-ENODATA, testbed_read(b, 0, 1, 0, &out));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ | PROT_WRITE));
+	cmd->flags = 0;
+	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_SET, cmd));
+	EXPECT_EQ(0, testbed_read(b, 0, 1, 0, &out));
+	ASSERT_EQ(0, munmap(cmd, PAGE));
+}
+
 TEST_F(uapi, set)
 {
 	struct testbed *b = &self->b;

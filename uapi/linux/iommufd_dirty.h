@@ -175,8 +175,9 @@ enum iommu_dirty_tracker_out_flags {
  * Errors: ENOENT no such tracker or device; EOPNOTSUPP an unknown or unsupported
  * flag, @policy or @dev_id without POLICY; EINVAL @policy is unknown, SPLIT without
  * ENABLE; ENXIO the tracker has REQUIRE_PRECISE and a device cannot be tracked
- * (IOMMU_DIRTY_TRACKER_INFO names it); ENOMEM; EINTR the caller was killed. After an
- * error the tracker runs if it ran before, and has the policy that it had.
+ * (IOMMU_DIRTY_TRACKER_INFO names it); ENOMEM; EFAULT the answer cannot be written; EINTR
+ * the caller was killed. After an error the tracker runs if it ran before, and has the
+ * policy that it had.
  */
 struct iommu_dirty_tracker_set {
 	__u32 size;
