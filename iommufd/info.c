@@ -314,14 +314,14 @@ static int info_ioas(struct iommu_dirty_tracker_info *cmd,
 	cmd->out_flags = 0;
 	cmd->tracker_id = info.tracker ? info.tracker->obj.id : 0;
 	cmd->out_page_size = PAGE_SIZE;
+	if (!info.running && info.plan.conservative)
+		cmd->out_flags = IOMMU_DIRTY_TRACKER_CONSERVATIVE;
 	if (info.tracker) {
 		info.store = dirty_store_get(info.tracker->store);
-		cmd->out_flags = dirty_tracker_out_flags(info.tracker);
+		cmd->out_flags |= dirty_tracker_out_flags(info.tracker);
 		if (info.running)
 			cmd->out_flags |= IOMMU_DIRTY_TRACKER_RUNNING;
 		cmd->out_page_size = info.tracker->unit;
-	} else if (info.plan.conservative) {
-		cmd->out_flags = IOMMU_DIRTY_TRACKER_CONSERVATIVE;
 	}
 	mutex_unlock(&ioas->iopt.dirty.plan_lock);
 	if (!rc)

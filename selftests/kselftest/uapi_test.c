@@ -470,6 +470,26 @@ TEST_F(uapi, info_of_an_ioas)
 	vdev_close(&other);
 }
 
+/* Would it converge? That is asked of a tracker before it is started, and after. */
+TEST_F(uapi, info_before_start)
+{
+	struct testbed *b = &self->b;
+	struct iommu_dirty_tracker_info info;
+	struct vdev other;
+
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, NULL, 0));
+	EXPECT_EQ(0, info.out_flags);
+	ASSERT_EQ(0, vdev_open(&other, b->fd, UNTRACKED));
+	ASSERT_EQ(0, vdev_attach(&other, b->ioas_id, NULL));
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, NULL, 0));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_CONSERVATIVE, info.out_flags);
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
+	ASSERT_EQ(0, info_ioas(b, b->ioas_id, &info, NULL, 0));
+	EXPECT_EQ(IOMMU_DIRTY_TRACKER_CONSERVATIVE, info.out_flags);
+	vdev_close(&other);
+}
+
 /* Two readers that clear would steal from one another. */
 TEST_F(uapi, busy)
 {
