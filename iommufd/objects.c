@@ -260,12 +260,13 @@ static bool put_attachment(struct sk_buff *skb, struct iommufd_device *idev)
 
 static bool put_dma_device(struct sk_buff *skb, struct iommufd_device *idev)
 {
+	/* NULL without an IOMMU (7.x) */
+	struct iommu_group *group = idev->igroup->group;
 	struct mutex *lock = &idev->igroup->lock;
 	bool fits;
 
 	fits = put_string(skb, IOMMUFD_DIRTY_A_NAME, dev_name(idev->dev)) &&
-	       put_u32(skb, IOMMUFD_DIRTY_A_GROUP,
-		       iommu_group_id(idev->igroup->group));
+	       (!group || put_u32(skb, IOMMUFD_DIRTY_A_GROUP, iommu_group_id(group)));
 	if (READ_ONCE(idev->dirty.policy))
 		fits = fits && put_u32(skb, IOMMUFD_DIRTY_A_POLICY,
 				       READ_ONCE(idev->dirty.policy));
