@@ -230,14 +230,15 @@ static unsigned long log_piece(struct dirty_log *log, unsigned long at,
 			       unsigned long last, bool *lost)
 {
 	struct dirty_binding *b = &log->binding;
-	unsigned long mask = max(b->granule, BIT(b->stale.shift)) - 1, first, end;
+	unsigned long mask = max(dirty_log_batch(log, b->granule), BIT(b->stale.shift)) - 1;
 	unsigned long from = max(at, b->first), to = min(last, b->last);
+	unsigned long first, end;
 
 	if (from > to || !next_piece(b, from, to, &first, &end))
 		return last;
 	if (end - first >= b->piece)
 		end = first + (b->piece - 1);
-	/* It reports, and forgets, whole granules; and so are stale ranges forgotten */
+	/* It reports, and forgets, whole batches; and so are stale ranges forgotten */
 	first = max(first & ~mask, b->first);
 	end = min(end | mask, b->last);
 	*lost = log_report(log, first, end);

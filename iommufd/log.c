@@ -276,12 +276,13 @@ bool dirty_logs_grow(struct dirty_store *store, struct io_pagetable *iopt, bool 
 static int log_try_mapped(struct dirty_log *log, struct io_pagetable *iopt,
 			  unsigned long wish, unsigned long limit)
 {
-	unsigned long first, last;
+	unsigned long batch = dirty_log_batch(log, max(log->desc.granule, wish));
+	unsigned long mask = max_t(unsigned long, batch, SZ_2M) - 1, first, last;
 	int rc;
 
 	if (!dirty_log_mapped_span(iopt, limit, &first, &last))
 		return -ENOENT;
-	rc = log_try(log, wish, first & ~(SZ_2M - 1UL), last | (SZ_2M - 1UL));
+	rc = log_try(log, wish, first & ~mask, last | mask);
 	log->binding.narrow = !rc;
 	return rc;
 }

@@ -85,6 +85,13 @@ static inline bool dirty_log_is_bound(const struct dirty_log *log,
 	       READ_ONCE(log->binding.store) == store;
 }
 
+/* Bytes that it reports and forgets together, where its unit is @granule */
+static inline unsigned long dirty_log_batch(const struct dirty_log *log,
+					    unsigned long granule)
+{
+	return granule * (log->desc.batch ?: 1);
+}
+
 struct dirty_log *dirty_log_get(struct dirty_log *log);
 void dirty_log_drop(struct dirty_log *log);
 void dirty_log_release(struct dirty_log *log);

@@ -20,7 +20,7 @@
  * iommufd_dirty_source_unregister().
  *
  * Return: -EEXIST when the device has a log, -EBUSY when it is attached,
- * -EINVAL for a granule that is no power of two, -ENOMEM.
+ * -EINVAL for a granule or batch that is no power of two, -ENOMEM.
  */
 int iommufd_dirty_source_register(struct iommufd_device *idev,
 				  const struct iommufd_dirty_source_desc *desc)
@@ -28,7 +28,7 @@ int iommufd_dirty_source_register(struct iommufd_device *idev,
 	struct dirty_log *log;
 	int rc = 0;
 
-	if (!is_power_of_2(desc->granule))
+	if (!is_power_of_2(desc->granule) || (desc->batch && !is_power_of_2(desc->batch)))
 		return -EINVAL;
 	log = dirty_log_alloc(idev, desc);
 	if (!log)

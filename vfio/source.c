@@ -8,6 +8,7 @@
  * A device has one log. VFIO_DEVICE_FEATURE_DMA_LOGGING_* come through here too,
  * so that they and a tracker do not steal from one another.
  */
+#include <linux/bits.h>
 #include <linux/interval_tree.h>
 #include <linux/iommufd_dirty.h>
 #include <linux/minmax.h>
@@ -110,6 +111,8 @@ int vfio_dirty_attach(struct vfio_device *vdev)
 		.ops = &source_ops,
 		.data = vdev,
 		.granule = PAGE_SIZE,
+		/* pds-vfio-pci forgets words of its bitmap, and begins with a byte of it */
+		.batch = BITS_PER_TYPE(u64),
 	};
 	int ret;
 

@@ -25,7 +25,8 @@ struct iova_bitmap;
  * @stop: End the log. Cannot fail; the tracker calls it only after a successful start
  * @harvest: Report every page of [@iova, @iova + @length) that was written since
  *	the last report, with iova_bitmap_set(), and forget it. The tracker ignores
- *	bits outside the range, so the source must not forget pages there. Every write
+ *	bits outside the range, so the source must not forget pages there, but for those of
+ *	@batch, to which the range is widened. Every write
  *	that completed before the call is reported by it or by an earlier one.
  *	After an error the tracker treats the log as lost until @stop and @start
  *
@@ -58,6 +59,8 @@ enum iommufd_dirty_source_flags {
  * @data: First argument of each of @ops
  * @flags: enum iommufd_dirty_source_flags
  * @granule: Finest unit of its log, in bytes: a power of two
+ * @batch: How many units it reports and forgets together, counted from the first byte of
+ *	the log: harvests begin and end with them. A power of two; 0 is 1
  * @addr_bits: It can log addresses below 1 << @addr_bits; 0 if the limit is not
  *	known: the tracker then tries ranges with @ops->start
  */
@@ -66,6 +69,7 @@ struct iommufd_dirty_source_desc {
 	void *data;
 	unsigned int flags;
 	unsigned long granule;
+	unsigned int batch;
 	unsigned int addr_bits;
 };
 

@@ -29,6 +29,7 @@ FIXTURE_SETUP(source)
 
 FIXTURE_TEARDOWN(source)
 {
+	EXPECT_EQ(0, parameter_set("iommufd_virt_vfio_pci", "words", "0"));
 	EXPECT_EQ(0, sources_close(&self->s));
 }
 
@@ -161,6 +162,18 @@ TEST_F(source, reads_of_a_part)
 	ASSERT_EQ(0, testbed_read(&self->s.b, 0, 64, 0, NULL));
 	EXPECT_EQ(44, testbed_count(&self->s.b));
 	EXPECT_EQ(36, sources_read(&self->s, NULL));
+}
+
+/* Of a log that begins with whole bytes of its bitmap and forgets whole words of it */
+TEST_F(source, words_of_a_bitmap)
+{
+	ASSERT_EQ(0, parameter_set("iommufd_virt_vfio_pci", "words", "1"));
+	ASSERT_EQ(0, source_attach(&self->s, LOG));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 100));
+	ASSERT_EQ(0, testbed_read(&self->s.b, 10, 20, 0, NULL));
+	EXPECT_EQ(20, testbed_count(&self->s.b));
+	EXPECT_EQ(80, sources_read(&self->s, NULL));
 }
 
 TEST_F(source, coarse_granule)

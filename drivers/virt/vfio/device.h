@@ -23,6 +23,7 @@
  * @log_lock: The registers of its page tracker, and the rest
  * @logging: It was started
  * @log_broken: A report was lost, and pages with it; until it is stopped
+ * @log_first: First byte that is logged
  * @scope_first: First byte that a device without a log writes
  * @scope_last: Last byte of that, inclusive; 0 when it is not known
  */
@@ -36,6 +37,7 @@ struct virt_vfio_device {
 	struct mutex log_lock;
 	bool logging;
 	bool log_broken;
+	u64 log_first;
 	unsigned long scope_first;
 	unsigned long scope_last;
 };

@@ -12,6 +12,7 @@
 #include <linux/iova_bitmap.h>
 #include <linux/jiffies.h>
 #include <linux/log2.h>
+#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
 
@@ -25,6 +26,10 @@ MODULE_PARM_DESC(timeout_ms, "how long a command of the page tracker may take");
 static bool odd_granule;
 module_param(odd_granule, bool, 0644);
 MODULE_PARM_DESC(odd_granule, "say that pages are logged in units of three pages");
+
+static bool words;
+module_param(words, bool, 0644);
+MODULE_PARM_DESC(words, "report and forget pages in words of 64, from the next multiple of 8 on, as pds-vfio-pci does");
 
 /* Fails while memory space is disabled. */
 static int get_reg(struct virt_vfio_device *vv, unsigned int reg, u64 *value)
@@ -109,7 +114,9 @@ static int set_ranges(struct virt_vfio_device *vv, struct rb_root_cached *ranges
 		return ret;
 	if (nranges > min_t(u64, most, VIRT_TRACK_RANGE_MAX))
 		return -E2BIG;
-	for (node = interval_tree_iter_first(ranges, 0, ULONG_MAX); node && !ret;
+	node = interval_tree_iter_first(ranges, 0, ULONG_MAX);
+	vv->log_first = node ? node->start : 0;
+	for (; node && !ret;
 	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
 		ret = set_reg(vv, reg, node->start);
 		ret = ret ?: set_reg(vv, reg + 8, node->last);
@@ -219,6 +226,21 @@ static int log_report(struct virt_vfio_device *vv, u64 iova, u64 length, struct 
 	return ret;
 }
 
+/* What is read instead of *@length bytes from *@iova on, with @words */
+static int to_words(struct virt_vfio_device *vv, unsigned long *iova, unsigned long *length)
+{
+	u64 page_size, page;
+	int ret;
+
+	ret = get_reg(vv, VIRT_TRACK_PAGE_SIZE, &page_size);
+	if (ret)
+		return ret;
+	page = round_up((*iova - vv->log_first) / page_size, BITS_PER_BYTE);
+	*iova = vv->log_first + page * page_size;
+	*length = round_up(*length, BITS_PER_TYPE(u64) * page_size);
+	return 0;
+}
+
 static int log_read_and_clear(struct vfio_device *vdev, unsigned long iova,
 			      unsigned long length, struct iova_bitmap *bitmap)
 {
@@ -228,6 +250,8 @@ static int log_read_and_clear(struct vfio_device *vdev, unsigned long iova,
 	mutex_lock(&vv->log_lock);
 	if (!vv->logging)
 		ret = -EINVAL;
+	if (!ret && READ_ONCE(words))
+		ret = to_words(vv, &iova, &length);
 	while (!ret && length) {
 		u64 looked_at = 0;
 
