@@ -100,12 +100,20 @@ static void attachment_learn(struct iommufd_dirty_attachment *at)
 	at->known = true;
 }
 
+static int cannot_track(struct device *dev, void *data)
+{
+	return !iommufd_dirty_platform(dev);
+}
+
+/* Hardware attaches a group as a whole: also those write that its user has not attached. */
 static bool device_is_trackable(struct iommufd_device *idev)
 {
+	struct iommu_group *group = idev->igroup->group;
 	s8 trackable = READ_ONCE(idev->dirty.trackable);
 
 	if (!trackable) {
-		trackable = iommufd_dirty_platform(idev->dev) ? 1 : -1;
+		trackable = group && !iommu_group_for_each_dev(group, NULL, cannot_track) ?
+				    1 : -1;
 		WRITE_ONCE(idev->dirty.trackable, trackable);
 	}
 	return trackable > 0;

@@ -317,7 +317,7 @@ static int tie_device(struct notifier_block *nb, unsigned long action,
 	if (!fn)
 		return NOTIFY_DONE;
 	virt_bus_claim(to_pci_dev(data));
-	if (fn->dma.iommu->alias)
+	if (fn->dma.alias)
 		add_alias(to_pci_dev(data));
 	/*
 	 * It wants iommu_probe_device_lock held, which modules cannot take, so

@@ -39,7 +39,7 @@ void virt_domain_drain(struct iommu_domain *domain)
 /* What the IOMMU looks at for a request of @rq. */
 static unsigned long load_entry(const struct virt_requester *rq)
 {
-	return READ_ONCE(*(rq->iommu->alias ? &rq->alias_entry : &rq->entry));
+	return READ_ONCE(*(rq->alias ? &rq->alias_entry : &rq->entry));
 }
 
 /* Say that @rq uses the domain of @whose, and return the entry with that. */
@@ -152,6 +152,8 @@ void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 {
 	rq->iommu = iommu;
 	rq->number = number;
+	rq->alias = iommu->alias && !(iommu->group && iommu->requesters);
+	iommu->requesters++;
 	rq->entry = (unsigned long)&virt_blocked_domain;
 	rq->alias_entry = rq->entry;
 	list_add_tail(&rq->list, &requesters);

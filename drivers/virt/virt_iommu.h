@@ -81,10 +81,12 @@ struct virt_personality {
  * @gather: Its domains record dirty pages in the gather only
  * @bbm: Replacing a domain is break before make
  * @group: All devices are in one group
- * @alias: Requests of its DMA devices arrive under another requester ID
+ * @alias: Requests of its DMA devices arrive under another requester ID; with @group, of the
+ *	first only
  * @refuse: Claims dirty tracking, and refuses to attach a domain that has it
  * @tracker: Of each DMA device behind it
  * @devices: Number of devices behind it
+ * @requesters: Of these, so many have been added
  * @list: All instances, main.c
  */
 struct virt_iommu {
@@ -99,6 +101,7 @@ struct virt_iommu {
 	bool refuse;
 	struct virt_tracker_limits tracker;
 	unsigned int devices;
+	unsigned int requesters;
 	struct list_head list;
 };
 
@@ -137,6 +140,7 @@ struct virt_domain {
  * struct virt_requester - A function as the IOMMU sees it
  * @iommu: The instance it is behind
  * @number: In ground truth
+ * @alias: Its requests arrive under another requester ID
  * @entry: What translates, with VIRT_ENTRY_DIRTY; changed under the group's
  *	mutex, but for that bit
  * @alias_entry: A copy of @entry from the last attach, which is what an IOMMU with
@@ -154,6 +158,7 @@ struct virt_domain {
 struct virt_requester {
 	struct virt_iommu *iommu;
 	u32 number;
+	bool alias;
 	unsigned long entry;
 	unsigned long alias_entry;
 	struct virt_domain *table;

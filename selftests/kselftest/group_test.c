@@ -150,6 +150,20 @@ TEST_F(group, control_come_and_go)
 	EXPECT_EQ(16, come_and_go(self, IOMMU_DIRTY_POLICY_AUTO));
 }
 
+/* Only the other one has a DMA alias, whether its user attaches it or not. */
+TEST_F(group, other_has_an_alias)
+{
+	ASSERT_EQ(0, attach(self, ALIAS_2));
+	ASSERT_EQ(0, start(self, 0, 0));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, kind(self, ALIAS_2));
+	ASSERT_EQ(0, attach(self, ALIAS));
+	ASSERT_EQ(0, vdev_detach(&self->dev[ALIAS]));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, kind(self, ALIAS_2));
+	ASSERT_EQ(0, dma(self, ALIAS, 10, 5));
+	ASSERT_LE(5, read_ram(self));
+	EXPECT_EQ(0, lost(self, 5));
+}
+
 TEST_F(group, info)
 {
 	struct iommu_dirty_source_info info;

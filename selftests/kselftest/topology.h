@@ -3,7 +3,7 @@
  * The machine of the tests of groups and of nested translation.
  *
  * Hardware: amd+tracker+group:3 none+tracker+group:2 amd+tracker:1 intel:1 smmu+gather:1
- * Hardware: none+tracker:2
+ * Hardware: none+tracker:2 amd+alias+group:2
  */
 #ifndef _KSELFTEST_TOPOLOGY_H
 #define _KSELFTEST_TOPOLOGY_H
@@ -19,6 +19,8 @@ enum {
 	SMMU_GATHER,
 	LOG,		/* one that does not, and a log; alone in its group */
 	LOG_2,
+	ALIAS,		/* a group of two, of which this has a DMA alias */
+	ALIAS_2,
 	NR
 };
 
