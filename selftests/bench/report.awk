@@ -294,7 +294,8 @@ function plots(	i, f, size, density, pattern, line)
 	for (i = 1; i <= nr_rows; i++) {
 		if (row[i] ~ /^read-logs-.*\.1G$/) {
 			split(row[i], f, /[-.]/)
-			line = f[3] " " base(row[i]) " " count["tracker", row[i]]
+			line = sprintf("%s %.0f %.0f", f[3], base(row[i]), \
+				       count["tracker", row[i]])
 			print line >(dir "/devices.dat")
 		}
 		if (row[i] !~ /^read-/ || split(row[i], f, ".") < 4)
