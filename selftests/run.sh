@@ -113,18 +113,14 @@ stage_unit()
 	"$TOP/build-aux/programs.sh" tools
 	make --no-print-directory -C "$TOP/selftests/unit" OUT="$BUILD/unit" \
 		GREATEST_DIR="$FETCHED/greatest" run 2>&1 | tee "$log" || status=$?
-	# greatest's last words: "Pass: N, fail: N, skip: N."
-	counts=$(awk -F'[^0-9]+' '/^Pass: [0-9]+, fail: [0-9]+, skip: [0-9]+/ {
-			p += $2; f += $3; s += $4
-		} END { print p + 0, f + 0, s + 0 }' "$log")
+	counts=$(count_tap "$log")
 	# shellcheck disable=SC2086
 	set -- $counts
-	[ $status = 0 ] || [ "$2" -gt 0 ] || set -- "$1" 1 "$3"
-	if [ "$2" != 0 ]; then
-		grep -aE '^FAIL |runtime error:|AddressSanitizer' "$log" |
-			sed 's/^/FAILED unit: /' >&2 || true
-		say "FAILED unit: $2 tests  ($log)"
+	if [ $status != 0 ] && [ "$2" = 0 ]; then
+		say "FAILED unit: ended with status $status  ($log)"
+		set -- "$1" 1 "$3"
 	fi
+	grep -aE "runtime error:|AddressSanitizer" "$log" | sed "s/^/FAILED unit: /" >&2 || true
 	count "$@"
 }
 

@@ -3,15 +3,15 @@
 #
 # control.sh [MUTANT...]: would the tests notice? Each mutant in mutants.txt is
 # one line of the code under test made wrong; a test must fail on it. The tests
-# must pass without it, with the same seed, or their failure would prove nothing.
+# must pass without it, with the same seed, or their failure would prove nothing. TAP.
 #
 # Called by the Makefile, which exports CC, the flags, OUT, TREE, CODE, TESTS.
 # To be quick, it runs a tenth of the random rounds.
 set -uo pipefail
+. ../tap.sh
 
 dir=$OUT/mutants
 export SEED=1 QUICK=1 ASAN_OPTIONS=detect_leaks=0:symbolize=0
-detected=0 missed=0
 mkdir -p "$dir"
 
 # The programs that test a file of the code, quickest first.
@@ -40,7 +40,7 @@ build()
 	done
 	# shellcheck disable=SC2086
 	$CC $SANITIZE -o "$dir/$2" "$OUT/$2.o" "${objects[@]}" "$OUT/shim.o" \
-		"$OUT/model.o" "$OUT/random.o" "$OUT/scene.o"
+		"$OUT/model.o" "$OUT/random.o" "$OUT/scene.o" "$OUT/tap.o"
 }
 
 # try FILE SED: ends with 0 when a test fails on the mutant; says why if not
@@ -82,14 +82,11 @@ while read -r name file script; do
 	for t in $(tests_of "$file"); do
 		[[ " $broken " != *" $t "* ]] || why="not tried: $t fails without it"
 	done
+	status=1
 	if [ -z "$why" ] && why=$(try "$file" "$script"); then
-		echo "mutant $name: detected"
-		detected=$((detected + 1))
-	else
-		echo "mutant $name: $why"
-		missed=$((missed + 1))
+		status=0
 	fi
+	ok "mutant $name${why:+: $why}" $status
 done <mutants.txt
 
-echo "Pass: $detected, fail: $missed, skip: 0."
-[ $missed = 0 ]
+exit $bad

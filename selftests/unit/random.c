@@ -29,7 +29,7 @@ void random_init(void)
 	one_round = r && *r;
 	only_round = one_round ? strtoul(r, NULL, 0) : 0;
 	quick = getenv("QUICK");
-	printf("SEED=%lu\n", seed);
+	printf("# SEED=%lu\n", seed);
 	fflush(stdout);
 }
 
