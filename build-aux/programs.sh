@@ -3,7 +3,8 @@
 #
 # programs.sh [tools] [kselftest] [bench]: build the static programs that run in
 # the VM: build/tools/vmigrate, build/kselftest/NAME for each
-# selftests/kselftest/NAME.c, and build/bench/bench.
+# selftests/kselftest/NAME.c, and build/bench/bench; and
+# build/bench/report, which runs here.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

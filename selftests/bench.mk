@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The benchmark's program for the VM. Called by build-aux/programs.sh, which sets
+# The benchmark's program for the VM, and its report, which runs here. Called by
+# build-aux/programs.sh, which sets
 # OUT	where to build
 # UAPI	include/uapi of the kernel that the modules are for
 
@@ -14,21 +15,30 @@ here := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 include $(here)/lib/lib.mk
 
 Q := $(if $(V),,@)
-objs := $(patsubst $(here)/bench/%.c,$(OUT)/%.o,$(wildcard $(here)/bench/*.c)) \
-	$(OUT)/tools-json.o
+objs := $(patsubst $(here)/bench/%.c,$(OUT)/%.o,$(wildcard $(here)/bench/*.c))
+report := $(patsubst $(here)/bench/report/%.c,$(OUT)/report.objs/%.o, \
+	$(wildcard $(here)/bench/report/*.c)) $(OUT)/report.objs/tools-json.o
 
-all: $(OUT)/bench
+all: $(OUT)/bench $(OUT)/report
 	@:
+
+$(OUT)/report.objs/%.o: $(here)/bench/report/%.c
+	@mkdir -p $(@D)
+	@echo "  CC      selftests/bench/report/$*.o"
+	$(Q)$(CC) $(CFLAGS) -D_GNU_SOURCE -MMD -MP -c -o $@ $<
+
+$(OUT)/report.objs/tools-json.o: $(here)/../tools/lib/json.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OUT)/%.o: $(here)/bench/%.c $(LIB_HDRS)
 	@echo "  CC      selftests/bench/$*.o"
 	$(Q)$(CC) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(OUT)/tools-json.o: $(here)/../tools/lib/json.c
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
-
 $(OUT)/bench: $(objs) $(LIB_OBJS)
 	$(Q)$(CC) -static -o $@ $^ -ljson-c
 
--include $(wildcard $(OUT)/*.d)
+$(OUT)/report: $(report)
+	$(Q)$(CC) -o $@ $^ -ljson-c -lm
+
+-include $(wildcard $(OUT)/*.d $(OUT)/report.objs/*.d)

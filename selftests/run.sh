@@ -109,8 +109,8 @@ stage_unit()
 		count 0 1 0
 		return
 	}
-	# For plot.sh
-	"$TOP/build-aux/programs.sh" tools
+	# For plot.sh and report.sh
+	"$TOP/build-aux/programs.sh" tools bench
 	make --no-print-directory -C "$TOP/selftests/unit" OUT="$BUILD/unit" \
 		GREATEST_DIR="$FETCHED/greatest" run 2>&1 | tee "$log" || status=$?
 	counts=$(count_tap "$log")

@@ -69,7 +69,6 @@ void must(int rc, const char *what);
 
 /* ---- json.c ---------------------------------------------------------------- */
 
-int json_bench(const char *kernel);
 int json_migration(const char *name, const char *file);
 
 /* ---- scene.c: what is measured -------------------------------------------- */

@@ -2,7 +2,7 @@
 /*
  * bench WAY [quick] GROUP...: measure groups of rows in one way, "upstream" or
  * "tracker". Prints a line for each row, and "done" at the end. Its other commands are
- * for the scripts around it: meter here, json and migration in json.c.
+ * for the scripts around it: meter here, migration in json.c.
  */
 #include <fcntl.h>
 #include <linux/random.h>
@@ -62,8 +62,6 @@ int main(int argc, char **argv)
 		meter_init();
 		return meter_check(atof(argv[2]));
 	}
-	if (argc == 3 && !strcmp(argv[1], "json"))
-		return json_bench(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "migration"))
 		return json_migration(argv[2], argv[3]);
 	if (argc > 1 && !strcmp(argv[1], "upstream"))
@@ -71,7 +69,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "tracker"))
 		way = &tracker;
 	if (!way) {
-		fprintf(stderr, "usage: bench upstream|tracker [quick] GROUP...; bench meter NANOSECONDS; bench json KERNEL; bench migration NAME FILE\n");
+		fprintf(stderr, "usage: bench upstream|tracker [quick] GROUP...; bench meter NANOSECONDS; bench migration NAME FILE\n");
 		return 2;
 	}
 	setrlimit(RLIMIT_MEMLOCK, &all);

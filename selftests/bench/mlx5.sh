@@ -15,7 +15,7 @@ set -euo pipefail
 out=$BUILD/bench
 
 "$TOP/build-aux/modules.sh" test
-"$TOP/build-aux/programs.sh" kselftest
+"$TOP/build-aux/programs.sh" kselftest bench
 "$TOP/build-aux/upstream.sh"
 mkdir -p "$out"
 : >"$out/mlx5.out"
@@ -48,26 +48,4 @@ for mib in ${STATES:-64 256}; do
 	done
 done
 
-# "KIND CHUNK ... MIB MiB, N rounds, WHAT: ours X s (A to B), upstream Y s (A to B),
-# ratio R"; of work, 2 ns are one instruction.
-awk -F'[ ,()]+' '
-	BEGIN {
-		printf "%-8s %-6s %-16s %9s %9s %6s %9s %9s %6s\n", "state", "images",
-			"what", "ours", "upstream", "ratio", "ours", "upstream", "ratio"
-	}
-	{
-		for (i = 1; $i != "MiB"; i++) { }
-		key = sprintf("%-8s %-6s %-16s", $(i - 1) " MiB", $2 ? "chunks" : "one",
-			substr($(i + 3), 1, length($(i + 3)) - 1))
-		if ($1 == "time")
-			time[++n] = key
-		if ($1 == "time")
-			text[key] = sprintf("%7.3f s %7.3f s %6.2f", $(i + 5), $(i + 11), $(i + 17))
-		else
-			text[key] = text[key] sprintf(" %8.0fM %8.0fM %6.2f", $(i + 5) * 500,
-				$(i + 11) * 500, $(i + 5) / $(i + 11))
-	}
-	END {
-		for (i = 1; i <= n; i++)
-			print time[i], text[time[i]]
-	}' "$out/mlx5.out"
+"$out/report" --mlx5 "$out/mlx5.out"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # gnuplot -e "dir='build/bench'" plots.gp: the plots of "make bench", from the
-# data that report.awk left in dir. Columns: size in GiB, density in %, upstream's
+# data that report (plots.c) left in dir. Columns: size in GiB, density in %, upstream's
 # instructions, the tracker's; of devices.dat: devices, upstream's, the tracker's.
 
 set terminal svg size 720,480 font "sans,13" background "white"

@@ -80,7 +80,7 @@ autogroup()
 # boots more, until these have shown something.
 measure_parallel()
 {
-	local try
+	local try status
 
 	[ "$(nproc)" -gt 1 ] || return 0
 	trap 'autogroup 0' EXIT
@@ -91,7 +91,10 @@ measure_parallel()
 		autogroup 0
 		first=()
 		cat "$out/parallel-$try.out" >>"$out/parallel.out"
-		! awk -v quick=parallel -f "$here/report.awk" "$out/parallel.out" || break
+		status=0
+		"$out/report" --parallel "$out/parallel.out" || status=$?
+		[ $status != 0 ] || break
+		[ $status -le 2 ] || exit 1
 	done
 }
 
@@ -103,16 +106,7 @@ measure_again()
 	mv "$out/count.out" "$out/first.out"
 	measure 0.37
 	mv "$out/count.out" "$out/second.out"
-	awk -F'\t' -v OFS='\t' '
-		/^way / { way = $0 }
-		$1 == "row" {
-			key = way SUBSEP $2 SUBSEP (++seen[FILENAME, way, $2])
-			if (NR == FNR)
-				first[key] = $3
-			else if (key in first && first[key] < $3 + 0)
-				$3 = first[key]
-		}
-		NR != FNR' "$out/first.out" "$out/second.out" >"$out/count.out"
+	"$out/report" --least "$out/first.out" "$out/second.out" >"$out/count.out"
 }
 
 start=$SECONDS
@@ -126,11 +120,21 @@ if [ -z "$quick" ]; then
 	make --no-print-directory -C "$here/host" OUT="$out/host" run >"$out/host.out"
 fi
 
+case $quick in
+'')     judge=() ;;
+update) judge=(--update "$here/ratios.txt") ;;
+*)      judge=(--compare "$here/ratios.txt") ;;
+esac
+
+# Its status: 0, or 1 when something is worse
 report()
 {
-	awk -v shift=$shift -v dir="$out" -v quick="$quick" -v kernel="$RELEASE" \
-		-v program="$out/bench" -v ratios="$here/ratios.txt" -f "$here/report.awk" \
-		"$here/targets.txt" "$@"
+	local status=0
+
+	"$out/report" --shift $shift --kernel "$RELEASE" --dir "$out" \
+		--targets "$here/targets.txt" "${judge[@]}" "$@" || status=$?
+	[ $status -le 1 ] || exit 1
+	return $status
 }
 
 inputs=("$out/count.out")

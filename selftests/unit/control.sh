@@ -12,7 +12,7 @@ set -uo pipefail
 
 dir=$OUT/mutants
 export SEED=1 QUICK=1 ASAN_OPTIONS=detect_leaks=0:symbolize=0
-mkdir -p "$dir"
+mkdir -p "$dir/report"
 
 # The programs that test a file of the code, quickest first.
 tests_of()
@@ -20,7 +20,17 @@ tests_of()
 	case $1 in
 	dirty_runs|dirty_set*) echo test_dirty_set test_dirty_set_random ;;
 	deliver)   echo test_deliver test_deliver_random ;;
+	report/*)  echo test_report ;;
 	*)         echo "test_$1" ;;
+	esac
+}
+
+# source_of FILE
+source_of()
+{
+	case $1 in
+	report/*) echo "../bench/$1.c" ;;
+	*)        echo "$TREE/iommufd/$1.c" ;;
 	esac
 }
 
@@ -46,7 +56,9 @@ build()
 # try FILE SED: ends with 0 when a test fails on the mutant; says why if not
 try()
 {
-	local file=$1 source=$TREE/iommufd/$1.c t
+	local file=$1 source t
+
+	source=$(source_of "$file")
 
 	sed "$2" "$source" >"$dir/$file.c"
 	if cmp -s "$source" "$dir/$file.c"; then
@@ -55,7 +67,7 @@ try()
 	fi
 	# shellcheck disable=SC2086
 	if ! $CC ${CPPFLAGS//-MMD -MP/} -std=gnu11 -O1 -fsanitize=address \
-		"-I$TREE/iommufd" -c -o "$dir/$file.o" "$dir/$file.c" 2>"$dir/log"; then
+		"-I${source%/*}" -c -o "$dir/$file.o" "$dir/$file.c" 2>"$dir/log"; then
 		echo "not made: it does not compile ($dir/log)"
 		return 1
 	fi

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# run.sh TEST...: run the test programs in $OUT, the mutants and plot.sh, in TAP; the lines
-# "# program NAME" and "# exit NAME STATUS" are around each. Called by the Makefile.
+# run.sh TEST...: run the test programs in $OUT, the mutants, plot.sh and report.sh, in
+# TAP; the lines "# program NAME" and "# exit NAME STATUS" are around each. Called by the
+# Makefile.
 set -uo pipefail
 
 worst=0
@@ -23,4 +24,5 @@ for test; do
 done
 run mutants ./control.sh
 run plot ./plot.sh
+run report ./report.sh
 exit $worst
