@@ -23,14 +23,8 @@ FIXTURE(access) {
 
 FIXTURE_SETUP(access)
 {
-	struct testbed *b = &self->b;
-
-	ASSERT_EQ(0, testbed_open_empty(b, false));
-	ASSERT_EQ(0, testbed_map(b));
-	self->cpu = mediated_open("", b->fd);
+	self->cpu = mediated_testbed(&self->b);
 	ASSERT_LE(0, self->cpu);
-	ASSERT_EQ(0, mediated_attach(self->cpu, b->ioas_id));
-	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
 }
 
 FIXTURE_TEARDOWN(access)
@@ -44,14 +38,6 @@ FIXTURE_TEARDOWN(access)
 static int cpu(FIXTURE_DATA(access) *self, __u32 op, __u64 page, __u64 pages)
 {
 	return mediated_do(self->cpu, op, page, pages);
-}
-
-/* READ all of RAM; the number of pages reported, or -errno. */
-static int read_ram(FIXTURE_DATA(access) *self)
-{
-	int rc = testbed_read(&self->b, 0, RAM_PAGES, 0, NULL);
-
-	return rc ? rc : (int)testbed_count(&self->b);
 }
 
 /* Of 7 pages, those that were really written and not reported. */
@@ -71,15 +57,15 @@ TEST_F(access, writes_are_dirty)
 
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_READ, 0, 100));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 5, 7));
 	EXPECT_EQ(5, self->b.ram[5 * PAGE]);
-	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
 	EXPECT_EQ(0, lost(self, 5));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	/* Half of it is not mapped */
 	EXPECT_EQ(-ENOENT, cpu(self, VIRT_CPU_WRITE, RAM_PAGES - 2, 4));
-	EXPECT_EQ(2, read_ram(self));
+	EXPECT_EQ(2, testbed_read_ram(&self->b));
 	/* and that half is not dirty */
 	ASSERT_EQ(0, tracker_info(self->b.fd, self->b.tracker_id, &info, NULL, 0));
 	EXPECT_EQ(0, info.out_pending_bytes);
@@ -106,7 +92,7 @@ TEST_F(access, writes_control)
 	ASSERT_EQ(0, tracker_break("no_access"));
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 5, 7));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	EXPECT_EQ(7, lost(self, 5));
 }
 
@@ -115,17 +101,17 @@ TEST_F(access, write_pins_are_dirty)
 	/* From before START, too */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
 	ASSERT_EQ(0, testbed_start(&self->b));
-	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
-	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
 	EXPECT_EQ(0, lost(self, 5));
 	/* A part of them */
 	ASSERT_EQ(0, testbed_read(&self->b, 0, 8, 0, NULL));
 	EXPECT_EQ(3, testbed_count(&self->b));
 	/* and once more when they are unpinned */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
-	EXPECT_EQ(7, read_ram(self));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 TEST_F(access, write_pins_control)
@@ -134,7 +120,7 @@ TEST_F(access, write_pins_control)
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	EXPECT_EQ(7, lost(self, 5));
 }
 
@@ -142,9 +128,9 @@ TEST_F(access, read_pins_are_not)
 {
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 5, 7));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 TEST_F(access, a_driver_that_marks)
@@ -152,17 +138,17 @@ TEST_F(access, a_driver_that_marks)
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_DECLARE, 0, 0));
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 2));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_MARK, 5, 2));
-	EXPECT_EQ(2, read_ram(self));
+	EXPECT_EQ(2, testbed_read_ram(&self->b));
 	EXPECT_EQ(0, lost(self, 5));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	/* What is not mapped is not dirty */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_MARK, RAM_PAGES, 2));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 /* Two drivers that pin the same pages: what one unpins, the other still has. */
@@ -176,12 +162,12 @@ TEST_F(access, pins_of_another)
 	/* One reads; the other writes, and is the first to go */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 5, 7));
 	ASSERT_EQ(0, mediated_do(other, VIRT_CPU_PIN_WRITE, 5, 7));
-	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(other, VIRT_CPU_UNPIN, 5, 7));
-	EXPECT_EQ(7, read_ram(self));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	close(other);
 }
 
@@ -193,27 +179,27 @@ TEST_F(access, pins_that_are_taken_away)
 
 	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
-	ASSERT_EQ(7, read_ram(self));
+	ASSERT_EQ(7, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
-	EXPECT_EQ(7, read_ram(self));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
 	EXPECT_EQ(0, lost(self, 5));
 
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, RAM_SIZE, IOVA,
 				      IOMMUFD_MAP_RW));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 20, 3));
-	ASSERT_EQ(3, read_ram(self));
+	ASSERT_EQ(3, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas));
 	ASSERT_EQ(0, mediated_attach(self->cpu, ioas));
-	EXPECT_EQ(3, read_ram(self));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(3, testbed_read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 
 	ASSERT_EQ(0, mediated_attach(self->cpu, b->ioas_id));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 30, 4));
 	close(self->cpu);
 	self->cpu = -1;
-	EXPECT_EQ(4, read_ram(self));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(4, testbed_read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 /* Pins from before the tracker was made: until they are undone, what is pinned is dirty. */
@@ -234,26 +220,26 @@ TEST_F(access, pins_older_than_the_tracker)
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, 20, 3));
 	ASSERT_EQ(0, testbed_start(&self->b));
 	/* The purpose of each pin cannot be distinguished */
-	EXPECT_EQ(12, read_ram(self));
+	EXPECT_EQ(12, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
-	EXPECT_EQ(12, read_ram(self));
+	EXPECT_EQ(12, testbed_read_ram(&self->b));
 	EXPECT_EQ(0, lost(self, 5));
 	ASSERT_EQ(0, testbed_read(&self->b, 0, 8, 0, NULL));
 	EXPECT_EQ(3, testbed_count(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
-	EXPECT_EQ(12, read_ram(self));
+	EXPECT_EQ(12, testbed_read_ram(&self->b));
 	EXPECT_EQ(0, lost(self, 5));
-	EXPECT_EQ(5, read_ram(self));
+	EXPECT_EQ(5, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 40, 2));
-	EXPECT_EQ(2, read_ram(self));
+	EXPECT_EQ(2, testbed_read_ram(&self->b));
 	/* From now on all pins are known */
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 60, 1));
-	EXPECT_EQ(1, read_ram(self));
+	EXPECT_EQ(1, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 60, 1));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 20, 3));
-	EXPECT_EQ(1, read_ram(self));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(1, testbed_read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 TEST_F(access, older_pins_control)
@@ -262,7 +248,7 @@ TEST_F(access, older_pins_control)
 	ASSERT_EQ(0, pin_and_make_tracker(self));
 	ASSERT_EQ(0, testbed_start(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	EXPECT_EQ(7, lost(self, 5));
 }
 
@@ -272,12 +258,12 @@ TEST_F(access, older_pins_that_are_taken_away)
 
 	ASSERT_EQ(0, pin_and_make_tracker(self));
 	ASSERT_EQ(0, testbed_start(b));
-	ASSERT_EQ(9, read_ram(self));
+	ASSERT_EQ(9, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_TOUCH, 5, 7));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
-	EXPECT_EQ(9, read_ram(self));
+	EXPECT_EQ(9, testbed_read_ram(&self->b));
 	EXPECT_EQ(0, lost(self, 5));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 /* ---- A device that declares the only pages that it may write ---- */
@@ -327,11 +313,11 @@ TEST_F(access, scope)
 	EXPECT_TRUE(testbed_bit(&self->b, 103) && testbed_bit(&self->b, 104));
 	EXPECT_EQ(0, out.flags);
 	/* always */
-	EXPECT_EQ(20, read_ram(self));
+	EXPECT_EQ(20, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, testbed_write(&self->b, 103, 2));
 	ASSERT_EQ(0, vdev_detach(&self->b.dev));
-	EXPECT_EQ(20, read_ram(self));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(20, testbed_read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 /* A scope is precise enough for REQUIRE_PRECISE. */

@@ -131,6 +131,14 @@ unsigned int testbed_count(const struct testbed *b)
 	return n;
 }
 
+/** testbed_read_ram() - READ all of RAM; the number of pages reported, or -errno */
+int testbed_read_ram(struct testbed *b)
+{
+	int rc = testbed_read(b, 0, RAM_PAGES, 0, NULL);
+
+	return rc ? rc : (int)testbed_count(b);
+}
+
 /**
  * testbed_source() - What INFO says about one device
  * @b: The testbed

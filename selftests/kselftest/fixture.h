@@ -55,6 +55,7 @@ int testbed_start(struct testbed *b);
 int testbed_write(struct testbed *b, __u64 page, __u64 pages);
 int testbed_read(struct testbed *b, __u64 page, __u64 pages, __u32 flags,
 		 struct tracker_read_out *out);
+int testbed_read_ram(struct testbed *b);
 bool testbed_bit(const struct testbed *b, __u64 bit);
 unsigned int testbed_count(const struct testbed *b);
 int testbed_source(struct testbed *b, __u32 dev_id,

@@ -84,3 +84,29 @@ int mediated_do(int fd, __u32 op, __u64 page, __u64 pages)
 
 	return write(fd, &cmd, sizeof(cmd)) == sizeof(cmd) ? 0 : -errno;
 }
+
+/**
+ * mediated_testbed() - A testbed of a mediated device alone
+ * @b: Gets RAM that is mapped and a tracker that is not started, to be closed by the caller
+ *
+ * Return: The device, attached, to be closed by the caller, or -errno.
+ */
+int mediated_testbed(struct testbed *b)
+{
+	int cpu, rc = testbed_open_empty(b, false);
+
+	if (!rc)
+		rc = testbed_map(b);
+	if (rc)
+		return rc;
+	cpu = mediated_open("", b->fd);
+	if (cpu < 0)
+		return cpu;
+	rc = mediated_attach(cpu, b->ioas_id);
+	if (!rc)
+		rc = tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id);
+	if (!rc)
+		return cpu;
+	close(cpu);
+	return rc;
+}

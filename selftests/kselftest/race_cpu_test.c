@@ -17,7 +17,6 @@
 #include "mediated.h"
 #include "virt_cpu.h"
 
-
 FIXTURE(race_cpu) {
 	struct testbed b;
 	int cpu;
@@ -25,28 +24,15 @@ FIXTURE(race_cpu) {
 
 FIXTURE_SETUP(race_cpu)
 {
-	struct testbed *b = &self->b;
-
-	ASSERT_EQ(0, testbed_open_empty(b, false));
-	ASSERT_EQ(0, testbed_map(b));
-	self->cpu = mediated_open("", b->fd);
+	self->cpu = mediated_testbed(&self->b);
 	ASSERT_LE(0, self->cpu);
-	ASSERT_EQ(0, mediated_attach(self->cpu, b->ioas_id));
-	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
-	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_start(&self->b));
 }
 
 FIXTURE_TEARDOWN(race_cpu)
 {
 	close(self->cpu);
 	testbed_close(&self->b);
-}
-
-static int read_ram(struct testbed *b)
-{
-	int rc = testbed_read(b, 0, RAM_PAGES, 0, NULL);
-
-	return rc ?: (int)testbed_count(b);
 }
 
 /* ---- Pinned twice ----------------------------------------------------------- */
@@ -56,46 +42,46 @@ TEST_F(race_cpu, pinned_for_writing_then_for_reading)
 {
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_READ, 5, 7));
-	EXPECT_EQ(7, read_ram(&self->b));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
-	EXPECT_EQ(7, read_ram(&self->b));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
 	/* One of the two may be the one for writing */
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
-	ASSERT_LE(0, read_ram(&self->b));
+	ASSERT_LE(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
-	EXPECT_EQ(7, read_ram(&self->b));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_TOUCH, 5, 7));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
-	EXPECT_EQ(7, read_ram(&self->b));
-	EXPECT_EQ(0, read_ram(&self->b));
+	EXPECT_EQ(7, testbed_read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 TEST_F(race_cpu, pinned_for_reading_then_for_writing)
 {
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_READ, 5, 7));
-	EXPECT_EQ(0, read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 3));
-	EXPECT_EQ(3, read_ram(&self->b));
+	EXPECT_EQ(3, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_TOUCH, 5, 3));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN, 5, 3));
-	EXPECT_EQ(3, read_ram(&self->b));
+	EXPECT_EQ(3, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN, 5, 7));
-	ASSERT_LE(0, read_ram(&self->b));
-	EXPECT_EQ(0, read_ram(&self->b));
+	ASSERT_LE(0, testbed_read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 /* Pins that are not of single pages are distinguished by both of their ends. */
 TEST_F(race_cpu, ranges_that_begin_together)
 {
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_RANGE_READ, 5, 7));
-	EXPECT_EQ(0, read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_RANGE_WRITE, 5, 3));
-	EXPECT_EQ(3, read_ram(&self->b));
+	EXPECT_EQ(3, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 5, 7));
-	EXPECT_EQ(3, read_ram(&self->b));
+	EXPECT_EQ(3, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 5, 3));
-	EXPECT_EQ(3, read_ram(&self->b));
-	EXPECT_EQ(0, read_ram(&self->b));
+	EXPECT_EQ(3, testbed_read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 /* Of a pin, a READ of a part reports the part, and INFO counts it. */
@@ -113,9 +99,9 @@ TEST_F(race_cpu, part_of_a_range)
 	EXPECT_EQ(2 * PAGE, sources[0].dirty_bytes);
 	/* Unmapped while it is pinned */
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
-	EXPECT_EQ(16, read_ram(b));
+	EXPECT_EQ(16, testbed_read_ram(b));
 	EXPECT_EQ(-ENOENT, mediated_do(self->cpu, VIRT_CPU_UNPIN_RANGE, 8, 16));
-	EXPECT_EQ(0, read_ram(b));
+	EXPECT_EQ(0, testbed_read_ram(b));
 }
 
 /* ---- The last write --------------------------------------------------------- */
@@ -129,11 +115,11 @@ TEST_F(race_cpu, marks_what_is_unmapped)
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_LATE, 0, 0));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
-	EXPECT_EQ(0, read_ram(b));
+	EXPECT_EQ(0, testbed_read_ram(b));
 	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE,
 					&unmapped));
 	EXPECT_NE(0, b->ram[11 * PAGE]);
-	EXPECT_EQ(7, read_ram(b));
+	EXPECT_EQ(7, testbed_read_ram(b));
 }
 
 TEST_F(race_cpu, marks_when_it_is_detached)
@@ -143,12 +129,12 @@ TEST_F(race_cpu, marks_when_it_is_detached)
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_DECLARE, 0, 0));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_LATE, 0, 0));
 	ASSERT_EQ(0, mediated_do(self->cpu, VIRT_CPU_PIN_WRITE, 5, 7));
-	EXPECT_EQ(0, read_ram(b));
+	EXPECT_EQ(0, testbed_read_ram(b));
 	ASSERT_EQ(0, mediated_detach(self->cpu));
 	EXPECT_NE(0, b->ram[11 * PAGE]);
-	EXPECT_EQ(7, read_ram(b));
+	EXPECT_EQ(7, testbed_read_ram(b));
 	ASSERT_EQ(0, mediated_attach(self->cpu, b->ioas_id));
-	EXPECT_EQ(0, read_ram(b));
+	EXPECT_EQ(0, testbed_read_ram(b));
 }
 
 /* ---- Unpin against READ ----------------------------------------------------- */
@@ -176,7 +162,7 @@ static bool unpin_is_missed(struct __test_metadata *_metadata, struct testbed *b
 		int dirty;
 
 		done = call_is_done(&unpin, 0);
-		dirty = read_ram(b);
+		dirty = testbed_read_ram(b);
 		ASSERT_LE(0, dirty);
 		missed |= clean && dirty;
 		clean |= !dirty;
@@ -191,7 +177,7 @@ static bool unpin_is_missed(struct __test_metadata *_metadata, struct testbed *b
 TEST_F(race_cpu, read_beside_unpin)
 {
 	EXPECT_FALSE(unpin_is_missed(_metadata, &self->b, self->cpu, "unpin"));
-	EXPECT_EQ(0, read_ram(&self->b));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 TEST_F(race_cpu, late_unpin_is_noticed)
