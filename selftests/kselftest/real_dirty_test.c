@@ -6,23 +6,15 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 
 #include "kselftest_harness.h"
-#include "../lib/edu.h"
-#include "fixture.h"
+#include "realbed.h"
 
-/* Of edu's memory; zero, and the other half for what is read */
-#define BYTES 64u
+/* The other half of edu's memory, for what is read */
 #define READ_TO (EDU_BUFFER_SIZE / 2)
 
 FIXTURE(real) {
-	int fd;
-	struct edu dev;
-	__u32 ioas_id;
-	__u32 hwpt_id;
-	__u32 tracker_id;
-	char *ram;
+	struct realbed b;
 	__u64 bits[RAM_WORDS];
 	unsigned int writes;
 };
@@ -38,49 +30,19 @@ FIXTURE_VARIANT_ADD(real, small) {
 	.small = true,
 };
 
-/* In pieces, since a leaf of AMD's has any power of two that is contiguous. */
-static int map_ram(FIXTURE_DATA(real) *self)
-{
-	__u64 at;
-	int rc = 0;
-
-	for (at = 0; !rc && at < RAM_SIZE; at += HUGE)
-		rc = iommufd_ioas_map(self->fd, self->ioas_id, self->ram + at,
-				      HUGE, IOVA + at, IOMMUFD_MAP_RW);
-	return rc;
-}
-
 FIXTURE_SETUP(real)
 {
+	struct realbed *b = &self->b;
 	__u32 flags;
-	char *map;
 
-	self->fd = iommufd_open();
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, edu_open(&self->dev, self->fd, 0));
-	map = mmap(NULL, RAM_SIZE + HUGE, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, map);
-	self->ram = (char *)(((unsigned long)map + HUGE - 1) & ~(HUGE - 1));
-	madvise(self->ram, RAM_SIZE, MADV_HUGEPAGE);
-	memset(self->ram, 0xff, RAM_SIZE);
-	ASSERT_EQ(0, iommufd_ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, realbed_open(b, false));
 	if (variant->small)
-		ASSERT_EQ(0, iommufd_ioas_small_leaves(self->fd, self->ioas_id,
-						       true));
-	ASSERT_EQ(0, map_ram(self));
-	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id,
-					self->ioas_id,
-					IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
-					&self->hwpt_id)) {
+		ASSERT_EQ(0, iommufd_ioas_small_leaves(b->fd, b->ioas_id, true));
+	ASSERT_EQ(0, realbed_map(b, RAM_SIZE, HUGE));
+	ASSERT_EQ(0, realbed_hwpt(b, &b->hwpt_id)) {
 		TH_LOG("this IOMMU has no dirty bits (QEMU of contrib/qemu/iommu, x-slads=on?)");
 	}
-	ASSERT_EQ(0, edu_attach(&self->dev, self->hwpt_id, NULL));
-	ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id,
-				   IOMMU_DIRTY_POLICY_AUTO, 0, 0,
-				   &self->tracker_id));
-	ASSERT_EQ(0, tracker_set(self->fd, self->tracker_id,
-				 IOMMU_DIRTY_TRACKER_ENABLE, NULL, &flags));
+	ASSERT_EQ(0, realbed_start(b, &flags));
 	EXPECT_EQ(0, flags & (IOMMU_DIRTY_TRACKER_CONSERVATIVE |
 			      IOMMU_DIRTY_TRACKER_DEGRADED));
 }
@@ -88,8 +50,7 @@ FIXTURE_SETUP(real)
 FIXTURE_TEARDOWN(real)
 {
 	tracker_break("nothing");
-	edu_close(&self->dev);
-	close(self->fd);
+	realbed_close(&self->b);
 	TH_LOG("%u writes checked", self->writes);
 }
 
@@ -108,11 +69,7 @@ static __u64 pages_of(const FIXTURE_VARIANT(real) *variant)
 static void write_page(struct __test_metadata *_metadata, FIXTURE_DATA(real) *self,
 		       __u64 page)
 {
-	volatile __u64 *at = (volatile __u64 *)(self->ram + page * PAGE);
-
-	*at = ~0ull;
-	ASSERT_EQ(0, edu_write(&self->dev, IOVA + page * PAGE, 0, BYTES));
-	ASSERT_EQ(0, *at);
+	ASSERT_EQ(0, realbed_write(&self->b, page));
 	self->writes++;
 }
 
@@ -120,7 +77,7 @@ static void read_bits(struct __test_metadata *_metadata, FIXTURE_DATA(real) *sel
 		      __u32 flags)
 {
 	memset(self->bits, 0, sizeof(self->bits));
-	ASSERT_EQ(0, tracker_read_bitmap(self->fd, self->tracker_id, IOVA,
+	ASSERT_EQ(0, tracker_read_bitmap(self->b.fd, self->b.tracker_id, IOVA,
 					 RAM_SIZE, PAGE, self->bits, flags,
 					 NULL));
 }
@@ -153,7 +110,7 @@ TEST_F(real, source_is_the_iommu)
 	struct iommu_dirty_source_info source = {};
 	struct iommu_dirty_tracker_info info;
 
-	ASSERT_EQ(0, tracker_info(self->fd, self->tracker_id, &info, &source, 1));
+	ASSERT_EQ(0, tracker_info(self->b.fd, self->b.tracker_id, &info, &source, 1));
 	EXPECT_EQ(1, info.nr_sources);
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, source.kind);
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, source.state);
@@ -202,12 +159,12 @@ TEST_F(real, read_before_write)
 	for (i = 0; i < 16; i++) {
 		__u64 page = i * 200 + 7;
 
-		ASSERT_EQ(0, edu_read(&self->dev, IOVA + page * PAGE, READ_TO,
-				      BYTES));
+		ASSERT_EQ(0, edu_read(&self->b.dev, IOVA + page * PAGE, READ_TO,
+				      REAL_BYTES));
 		read_bits(_metadata, self, 0);
 		EXPECT_EQ(0, dirty(self, 0, RAM_PAGES));
-		ASSERT_EQ(0, edu_read(&self->dev, IOVA + page * PAGE, READ_TO,
-				      BYTES));
+		ASSERT_EQ(0, edu_read(&self->b.dev, IOVA + page * PAGE, READ_TO,
+				      REAL_BYTES));
 		write_page(_metadata, self, page);
 		read_bits(_metadata, self, 0);
 		expect_only(_metadata, self, variant, page);
@@ -225,14 +182,14 @@ TEST_F(real, formats)
 		__u64 page = i * 512 + 77, first = first_of(variant, page);
 
 		write_page(_metadata, self, page);
-		ASSERT_EQ(0, tracker_count(self->fd, self->tracker_id, IOVA,
+		ASSERT_EQ(0, tracker_count(self->b.fd, self->b.tracker_id, IOVA,
 					   RAM_SIZE, PAGE, &out));
 		EXPECT_EQ(pages_of(variant) * PAGE, out.dirty_bytes);
 		read_bits(_metadata, self, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR);
 		expect_only(_metadata, self, variant, page);
 		/* Once more, into what NO_CLEAR has left in the table */
 		write_page(_metadata, self, page);
-		ASSERT_EQ(1, tracker_read_ranges(self->fd, self->tracker_id,
+		ASSERT_EQ(1, tracker_read_ranges(self->b.fd, self->b.tracker_id,
 						 IOVA, RAM_SIZE, PAGE, ranges,
 						 4, 0, &out));
 		EXPECT_EQ(IOVA + first * PAGE, ranges[0].iova);
@@ -248,7 +205,7 @@ TEST_F(real, parts)
 	__u64 word = 0;
 
 	write_page(_metadata, self, 700);
-	ASSERT_EQ(0, tracker_read_bitmap(self->fd, self->tracker_id,
+	ASSERT_EQ(0, tracker_read_bitmap(self->b.fd, self->b.tracker_id,
 					 IOVA + 640 * PAGE, 64 * PAGE, PAGE,
 					 &word, 0, NULL));
 	EXPECT_EQ(variant->small ? 1ull << 60 : ~0ull, word);
@@ -257,7 +214,7 @@ TEST_F(real, parts)
 	EXPECT_EQ(variant->small ? 0 : 512 - 64, dirty(self, 0, RAM_PAGES));
 	write_page(_metadata, self, 700);
 	word = 0;
-	ASSERT_EQ(0, tracker_read_bitmap(self->fd, self->tracker_id, IOVA,
+	ASSERT_EQ(0, tracker_read_bitmap(self->b.fd, self->b.tracker_id, IOVA,
 					 RAM_SIZE, HUGE, &word, 0, NULL));
 	EXPECT_EQ(1ull << 1, word);
 }
@@ -274,7 +231,7 @@ TEST_F(real, unmap)
 	for (i = 0; i < 6; i++) {
 		__u64 page = i * 512 + 100, leaf = page / 512 * 512;
 		struct iommu_dirty_tracker_unmap cmd = {
-			.tracker_id = self->tracker_id,
+			.tracker_id = self->b.tracker_id,
 			.iova = IOVA,
 			.length = RAM_SIZE,
 			.page_size = PAGE,
@@ -285,15 +242,15 @@ TEST_F(real, unmap)
 		write_page(_metadata, self, page);
 		memset(self->bits, 0, sizeof(self->bits));
 		if (i % 2) {
-			ASSERT_EQ(0, tracker_unmap(self->fd, &cmd));
+			ASSERT_EQ(0, tracker_unmap(self->b.fd, &cmd));
 		} else {
-			ASSERT_EQ(0, iommufd_ioas_unmap(self->fd, self->ioas_id,
+			ASSERT_EQ(0, iommufd_ioas_unmap(self->b.fd, self->b.ioas_id,
 							IOVA, RAM_SIZE, NULL));
 			read_bits(_metadata, self, 0);
 		}
 		EXPECT_LT(0, dirty(self, page, 1));
 		EXPECT_EQ(dirty(self, leaf, 512), dirty(self, 0, RAM_PAGES));
-		ASSERT_EQ(0, map_ram(self));
+		ASSERT_EQ(0, realbed_map(&self->b, RAM_SIZE, HUGE));
 		read_bits(_metadata, self, 0);
 		EXPECT_EQ(0, dirty(self, 0, RAM_PAGES));
 		write_page(_metadata, self, page);
@@ -310,18 +267,15 @@ TEST_F(real, attach_and_detach)
 	__u32 other;
 	unsigned int i;
 
-	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id,
-					self->ioas_id,
-					IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
-					&other));
+	ASSERT_EQ(0, realbed_hwpt(&self->b, &other));
 	for (i = 0; i < 8; i++) {
 		__u64 page = i * 300 + 5;
 
 		write_page(_metadata, self, page);
 		if (i % 2)
-			ASSERT_EQ(0, edu_detach(&self->dev));
-		ASSERT_EQ(0, edu_attach(&self->dev, i / 2 % 2 ? other :
-						    self->hwpt_id, NULL));
+			ASSERT_EQ(0, edu_detach(&self->b.dev));
+		ASSERT_EQ(0, edu_attach(&self->b.dev, i / 2 % 2 ? other :
+						    self->b.hwpt_id, NULL));
 		read_bits(_metadata, self, 0);
 		expect_only(_metadata, self, variant, page);
 		write_page(_metadata, self, page + 1);
@@ -356,22 +310,19 @@ static void *replace(void *arg)
  */
 TEST_F(real, replaced_under_dma)
 {
-	struct replacing r = { .dev = &self->dev };
+	struct replacing r = { .dev = &self->b.dev };
 	unsigned int i, refused = 0, lost = 0;
 	pthread_t thread;
 
-	r.hwpt_id[0] = self->hwpt_id;
-	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id,
-					self->ioas_id,
-					IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
-					&r.hwpt_id[1]));
+	r.hwpt_id[0] = self->b.hwpt_id;
+	ASSERT_EQ(0, realbed_hwpt(&self->b, &r.hwpt_id[1]));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, replace, &r));
 	for (i = 0; i < 300; i++) {
 		__u64 page = i * 7 % RAM_PAGES;
-		volatile __u64 *at = (volatile __u64 *)(self->ram + page * PAGE);
+		volatile __u64 *at = (volatile __u64 *)(self->b.ram + page * PAGE);
 
 		*at = ~0ull;
-		ASSERT_EQ(0, edu_write(&self->dev, IOVA + page * PAGE, 0, BYTES));
+		ASSERT_EQ(0, edu_write(&self->b.dev, IOVA + page * PAGE, 0, REAL_BYTES));
 		read_bits(_metadata, self, 0);
 		if (*at) {
 			refused++;
@@ -395,10 +346,10 @@ TEST_F(real, stop_and_start)
 
 	for (i = 0; i < 6; i++) {
 		write_page(_metadata, self, 900);
-		ASSERT_EQ(0, tracker_set(self->fd, self->tracker_id, 0, NULL,
+		ASSERT_EQ(0, tracker_set(self->b.fd, self->b.tracker_id, 0, NULL,
 					 NULL));
 		write_page(_metadata, self, 2000);
-		ASSERT_EQ(0, tracker_set(self->fd, self->tracker_id,
+		ASSERT_EQ(0, tracker_set(self->b.fd, self->b.tracker_id,
 					 IOMMU_DIRTY_TRACKER_ENABLE, NULL,
 					 NULL));
 		read_bits(_metadata, self, 0);
@@ -414,13 +365,13 @@ TEST_F(real, refused)
 {
 	__u64 far = IOVA + 2 * RAM_SIZE;
 
-	ASSERT_EQ(0, iommufd_ioas_map(self->fd, self->ioas_id, self->ram, PAGE,
+	ASSERT_EQ(0, iommufd_ioas_map(self->b.fd, self->b.ioas_id, self->b.ram, PAGE,
 				      far, IOMMU_IOAS_MAP_READABLE));
-	memset(self->ram, 0xff, PAGE);
-	ASSERT_EQ(0, edu_read(&self->dev, far, READ_TO, BYTES));
-	ASSERT_EQ(0, edu_write(&self->dev, far, 0, BYTES));
-	EXPECT_EQ((char)0xff, self->ram[0]);
-	ASSERT_EQ(0, edu_write(&self->dev, far + PAGE, 0, BYTES));
+	memset(self->b.ram, 0xff, PAGE);
+	ASSERT_EQ(0, edu_read(&self->b.dev, far, READ_TO, REAL_BYTES));
+	ASSERT_EQ(0, edu_write(&self->b.dev, far, 0, REAL_BYTES));
+	EXPECT_EQ((char)0xff, self->b.ram[0]);
+	ASSERT_EQ(0, edu_write(&self->b.dev, far + PAGE, 0, REAL_BYTES));
 	read_bits(_metadata, self, 0);
 	EXPECT_EQ(0, dirty(self, 0, RAM_PAGES));
 	write_page(_metadata, self, 0);
@@ -440,13 +391,10 @@ TEST_F(real, wrong_walker_is_not_used)
 	if (!iommufd_has_walker())
 		SKIP(return, "the driver reads its dirty bits in this kernel");
 	ASSERT_EQ(0, tracker_break("walk_wrong"));
-	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id,
-					self->ioas_id,
-					IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
-					&other));
-	ASSERT_EQ(0, edu_attach(&self->dev, other, NULL));
+	ASSERT_EQ(0, realbed_hwpt(&self->b, &other));
+	ASSERT_EQ(0, edu_attach(&self->b.dev, other, NULL));
 	write_page(_metadata, self, 900);
-	ASSERT_EQ(0, tracker_read_bitmap(self->fd, self->tracker_id, IOVA,
+	ASSERT_EQ(0, tracker_read_bitmap(self->b.fd, self->b.tracker_id, IOVA,
 					 RAM_SIZE, PAGE, self->bits, 0, &out));
 	EXPECT_EQ(0, tracker_break("nothing"));
 	EXPECT_EQ(RAM_PAGES, dirty(self, 0, RAM_PAGES));

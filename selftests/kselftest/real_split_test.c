@@ -5,13 +5,10 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 
 #include "kselftest_harness.h"
-#include "../lib/edu.h"
-#include "fixture.h"
+#include "realbed.h"
 
-#define BYTES 64u
 /* RAM is mapped so often, one after the other: 256 MiB in 128 leaves */
 #define ALIASES 16
 #define SPAN (ALIASES * RAM_SIZE)
@@ -19,12 +16,7 @@
 #define SPLIT (IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT)
 
 FIXTURE(split) {
-	int fd;
-	struct edu dev;
-	__u32 ioas_id;
-	__u32 hwpt_id;
-	__u32 tracker_id;
-	char *ram;
+	struct realbed b;
 	__u64 bits[WORDS];
 };
 
@@ -45,84 +37,39 @@ FIXTURE_VARIANT_ADD(split, all) {
 	.piece = RAM_SIZE,
 };
 
-static int map_span(FIXTURE_DATA(split) *self, const FIXTURE_VARIANT(split) *variant)
-{
-	__u64 at;
-	int rc = 0;
-
-	for (at = 0; !rc && at < SPAN; at += variant->piece)
-		rc = iommufd_ioas_map(self->fd, self->ioas_id,
-				      self->ram + at % RAM_SIZE, variant->piece,
-				      IOVA + at, IOMMUFD_MAP_RW);
-	return rc;
-}
-
-/* Of hugetlb, neighbours are often contiguous: an AMD leaf of several entries */
-static char *ram_alloc(bool hugetlb)
-{
-	FILE *f = hugetlb ? fopen("/proc/sys/vm/nr_hugepages", "w") : NULL;
-	char *map = MAP_FAILED;
-
-	if (f && fprintf(f, "16\n") > 0 && !fflush(f))
-		map = mmap(NULL, RAM_SIZE + HUGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-	if (f)
-		fclose(f);
-	return map != MAP_FAILED ? map :
-	       mmap(NULL, RAM_SIZE + HUGE, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-
 /* The largest leaf that was reported dirty yet */
 static __u64 largest(FIXTURE_DATA(split) *self)
 {
 	struct iommu_dirty_source_info source = {};
 	struct iommu_dirty_tracker_info info;
 
-	return tracker_info(self->fd, self->tracker_id, &info, &source, 1) ? 0 :
+	return tracker_info(self->b.fd, self->b.tracker_id, &info, &source, 1) ? 0 :
 								source.largest;
 }
 
 FIXTURE_SETUP(split)
 {
-	char *map;
+	struct realbed *b = &self->b;
 
 	if (!iommufd_has_walker())
 		SKIP(return, "no leaf can be split in place in this kernel");
-	self->fd = iommufd_open();
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, edu_open(&self->dev, self->fd, 0));
-	map = ram_alloc(variant->piece > HUGE);
-	ASSERT_NE(MAP_FAILED, map);
-	self->ram = (char *)(((unsigned long)map + HUGE - 1) & ~(HUGE - 1));
-	madvise(self->ram, RAM_SIZE, MADV_HUGEPAGE);
-	memset(self->ram, 0xff, RAM_SIZE);
-	ASSERT_EQ(0, iommufd_ioas_alloc(self->fd, &self->ioas_id));
-	ASSERT_EQ(0, map_span(self, variant));
-	ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id,
-					self->ioas_id,
-					IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
-					&self->hwpt_id));
-	ASSERT_EQ(0, edu_attach(&self->dev, self->hwpt_id, NULL));
-	ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id,
-				   IOMMU_DIRTY_POLICY_AUTO, 0, 0,
-				   &self->tracker_id));
-	ASSERT_EQ(0, tracker_set(self->fd, self->tracker_id,
-				 IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL));
+	ASSERT_EQ(0, realbed_open(b, variant->piece > HUGE));
+	ASSERT_EQ(0, realbed_map(b, SPAN, variant->piece));
+	ASSERT_EQ(0, realbed_hwpt(b, &b->hwpt_id));
+	ASSERT_EQ(0, realbed_start(b, NULL));
 }
 
 FIXTURE_TEARDOWN(split)
 {
 	tracker_break("nothing");
 	parameter_set("iommufd", "dirty_fail_alloc", "0");
-	edu_close(&self->dev);
-	close(self->fd);
+	realbed_close(&self->b);
 }
 
 static void read_bits(struct __test_metadata *_metadata, FIXTURE_DATA(split) *self)
 {
 	memset(self->bits, 0, sizeof(self->bits));
-	ASSERT_EQ(0, tracker_read_bitmap(self->fd, self->tracker_id, IOVA, SPAN,
+	ASSERT_EQ(0, tracker_read_bitmap(self->b.fd, self->b.tracker_id, IOVA, SPAN,
 					 PAGE, self->bits, 0, NULL));
 }
 
@@ -144,11 +91,7 @@ static unsigned int count(const FIXTURE_DATA(split) *self)
 static void write_page(struct __test_metadata *_metadata, FIXTURE_DATA(split) *self,
 		       __u64 page)
 {
-	volatile __u64 *at = (volatile __u64 *)(self->ram + page * PAGE % RAM_SIZE);
-
-	*at = ~0ull;
-	ASSERT_EQ(0, edu_write(&self->dev, IOVA + page * PAGE, 0, BYTES));
-	ASSERT_EQ(0, *at);
+	ASSERT_EQ(0, realbed_write(&self->b, page));
 }
 
 /* Each write makes one page dirty, in all of the span. */
@@ -173,7 +116,7 @@ static __u32 split(struct __test_metadata *_metadata, FIXTURE_DATA(split) *self)
 {
 	__u32 flags = 0;
 
-	EXPECT_EQ(0, tracker_set(self->fd, self->tracker_id, SPLIT, NULL, &flags));
+	EXPECT_EQ(0, tracker_set(self->b.fd, self->b.tracker_id, SPLIT, NULL, &flags));
 	return flags & IOMMU_DIRTY_TRACKER_COARSE;
 }
 
@@ -200,8 +143,8 @@ TEST_F(split, pages)
 	EXPECT_EQ(0, split(_metadata, self));
 	expect_pages(_metadata, self);
 	/* What is mapped afterwards, too */
-	ASSERT_EQ(0, iommufd_ioas_unmap(self->fd, self->ioas_id, IOVA, SPAN, NULL));
-	ASSERT_EQ(0, map_span(self, variant));
+	ASSERT_EQ(0, iommufd_ioas_unmap(self->b.fd, self->b.ioas_id, IOVA, SPAN, NULL));
+	ASSERT_EQ(0, realbed_map(&self->b, SPAN, variant->piece));
 	expect_pages(_metadata, self);
 }
 
@@ -228,7 +171,7 @@ TEST_F(split, notices_what_is_lost)
 /* A split before START leaves nothing dirty behind. */
 TEST_F(split, with_start)
 {
-	ASSERT_EQ(0, tracker_set(self->fd, self->tracker_id, 0, NULL, NULL));
+	ASSERT_EQ(0, tracker_set(self->b.fd, self->b.tracker_id, 0, NULL, NULL));
 	write_page(_metadata, self, 5);
 	EXPECT_EQ(0, split(_metadata, self));
 	read_bits(_metadata, self);
@@ -261,7 +204,7 @@ TEST_F(split, no_memory)
 }
 
 struct beside {
-	FIXTURE_DATA(split) *self;
+	struct realbed *bed;
 	atomic_bool stop;
 	unsigned int splits;
 	unsigned int maps;
@@ -272,7 +215,7 @@ static void *split_thread(void *arg)
 {
 	struct beside *b = arg;
 
-	b->rc = tracker_set(b->self->fd, b->self->tracker_id, SPLIT, NULL, NULL);
+	b->rc = tracker_set(b->bed->fd, b->bed->tracker_id, SPLIT, NULL, NULL);
 	b->stop = true;
 	return NULL;
 }
@@ -283,10 +226,10 @@ static void *map_thread(void *arg)
 	__u64 iova = IOVA + SPAN;
 
 	while (!b->stop && !b->rc) {
-		b->rc = iommufd_ioas_map(b->self->fd, b->self->ioas_id, b->self->ram, RAM_SIZE,
+		b->rc = iommufd_ioas_map(b->bed->fd, b->bed->ioas_id, b->bed->ram, RAM_SIZE,
 					 iova, IOMMUFD_MAP_RW);
 		if (!b->rc)
-			b->rc = iommufd_ioas_unmap(b->self->fd, b->self->ioas_id, iova,
+			b->rc = iommufd_ioas_unmap(b->bed->fd, b->bed->ioas_id, iova,
 						   RAM_SIZE, NULL);
 		b->maps++;
 	}
@@ -303,16 +246,13 @@ TEST_F_TIMEOUT(split, under_dma, 600)
 	static bool written[SPAN / PAGE];
 
 	for (round = 0; round < 20; round++) {
-		struct beside b = { .self = self }, m = { .self = self };
+		struct beside b = { .bed = &self->b }, m = { .bed = &self->b };
 		pthread_t splitter, mapper;
 		__u32 hwpt_id;
 		__u64 page, i;
 
-		ASSERT_EQ(0, iommufd_hwpt_alloc(self->fd, self->dev.dev_id,
-						self->ioas_id,
-						IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
-						&hwpt_id));
-		ASSERT_EQ(0, edu_attach(&self->dev, hwpt_id, NULL));
+		ASSERT_EQ(0, realbed_hwpt(&self->b, &hwpt_id));
+		ASSERT_EQ(0, edu_attach(&self->b.dev, hwpt_id, NULL));
 		read_bits(_metadata, self);
 		memset(written, 0, sizeof(written));
 		ASSERT_EQ(0, pthread_create(&mapper, NULL, map_thread, &m));
@@ -335,8 +275,8 @@ TEST_F_TIMEOUT(split, under_dma, 600)
 		read_bits(_metadata, self);
 		for (page = 0; page < SPAN / PAGE; page++)
 			lost += written[page] && !is_dirty(self, page);
-		ASSERT_EQ(0, edu_attach(&self->dev, self->hwpt_id, NULL));
-		ASSERT_EQ(0, iommufd_destroy(self->fd, hwpt_id));
+		ASSERT_EQ(0, edu_attach(&self->b.dev, self->b.hwpt_id, NULL));
+		ASSERT_EQ(0, iommufd_destroy(self->b.fd, hwpt_id));
 	}
 	EXPECT_EQ(0, lost);
 	EXPECT_LT(0, during);
