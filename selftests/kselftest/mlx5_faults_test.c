@@ -410,7 +410,7 @@ TEST_F(faults, refusals_are_not_said_for_ever)
 	ASSERT_EQ(0, vf_set_state(&p->src, S(RUNNING_P2P), NULL));
 	ASSERT_EQ(0, firmware_faults("0x118:fail=9@1*0"));
 	begin = seconds_now();
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < 150; i++) {
 		ASSERT_EQ(0, vf_set_state(&p->src, S(PRE_COPY_P2P), &fd));
 		EXPECT_EQ(-ENOMSG, read_all(p, fd));
 		close(fd);
