@@ -11,6 +11,7 @@
 
 #include <dirty/export.h>
 #include <dirty/iommu.h>
+#include <dirty/iommufd.h>
 #include <dirty/mm.h>
 #include <dirty/pci.h>
 #include <dirty/vfio.h>

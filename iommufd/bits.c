@@ -368,8 +368,8 @@ static int read_unknown(struct harvest *h, struct iopt_area *area,
 }
 
 /* The part [first, last] of @area, which is mapped in the domain and stays so. */
-static int read_area(struct harvest *h, struct iopt_area *area,
-		     unsigned long first, unsigned long last)
+static int read_mapped(struct harvest *h, struct iopt_area *area,
+		       unsigned long first, unsigned long last)
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 	bool peek = h->flags & DIRTY_HARVEST_PEEK;
@@ -398,6 +398,67 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_GATHER)
 		return read_gather(h, area, first, last);
 	return driver_read(h, first, last, !peek, &h->flush);
+}
+
+/* ---- Pages that may be revoked ---- */
+
+/*
+ * The owner of a dma-buf may revoke its pages at any time: iopt_revoke_notify() takes them
+ * out of the domains, tables of leaves included, under their mutex alone, since it is
+ * called with locks of vfio's from which no lock of an IOAS can be taken. So who looks at
+ * leaves of such pages holds that mutex; otherwise it would walk tables that were freed, or
+ * write back a leaf that was taken away. Returns false if they were revoked: for good, with
+ * what their leaves had.
+ */
+static bool pages_hold(struct iopt_pages *pages)
+{
+	if (!iopt_is_dmabuf(pages))
+		return true;
+	mutex_lock(&pages->mutex);
+	if (!iopt_dmabuf_revoked(pages) || dirty_test_break(DIRTY_BREAK_REVOKED))
+		return true;
+	mutex_unlock(&pages->mutex);
+	return false;
+}
+
+static void pages_release(struct iopt_pages *pages)
+{
+	if (iopt_is_dmabuf(pages))
+		mutex_unlock(&pages->mutex);
+}
+
+/*
+ * What was written before the revoke is not known any more, nor which READ has had it: as
+ * long as the area is mapped, it is reported.
+ */
+static void read_revoked(struct harvest *h, struct iopt_area *area,
+			 unsigned long first, unsigned long last)
+{
+	unsigned long largest = h->window.largest;
+
+	if (h->flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_SPLIT) ||
+	    !(area->iommu_prot & IOMMU_WRITE))
+		return;
+	h->window.first = first;
+	h->window.last = last;
+	dirty_window_record(&h->window, first, last - first + 1);
+	/* That is of leaves */
+	h->window.largest = largest;
+}
+
+static int read_area(struct harvest *h, struct iopt_area *area,
+		     struct iopt_pages *pages, unsigned long first,
+		     unsigned long last)
+{
+	int rc;
+
+	if (!pages_hold(pages)) {
+		read_revoked(h, area, first, last);
+		return 0;
+	}
+	rc = read_mapped(h, area, first, last);
+	pages_release(pages);
+	return rc;
 }
 
 /**
@@ -435,6 +496,17 @@ static bool harvest_killed(const struct harvest *h)
 
 /* ---- Dirty bits, step by step ---- */
 
+/* leaf_block() in an area; if its pages were revoked, @start and @end stay as they are. */
+static void area_block(const struct harvest *h, struct iopt_area *area,
+		       struct iopt_pages *pages, unsigned long iova,
+		       unsigned long *start, unsigned long *end)
+{
+	if (!pages_hold(pages))
+		return;
+	leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area), iova, start, end);
+	pages_release(pages);
+}
+
 /* Widen the step to the borders of leaves at its ends. */
 static void step_widen(const struct harvest *h, struct dirty_step *step)
 {
@@ -445,12 +517,10 @@ static void step_widen(const struct harvest *h, struct dirty_step *step)
 		return;
 	area = iopt_area_iter_first(h->iopt, first, first);
 	if (area && area->pages && iopt_area_iova(area) < first)
-		leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area),
-			   first, &step->first, &other);
+		area_block(h, area, area->pages, first, &step->first, &other);
 	area = iopt_area_iter_first(h->iopt, last, last);
 	if (area && area->pages && iopt_area_last_iova(area) > last)
-		leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area),
-			   last, &other, &step->last);
+		area_block(h, area, area->pages, last, &other, &step->last);
 }
 
 /* What the caller will not deliver is pending, flushed, before the step ends. */
@@ -493,7 +563,7 @@ int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
 	for (area = iopt_area_iter_first(h->iopt, first, last); area && !rc;
 	     area = iopt_area_iter_next(area, first, last)) {
 		if (area->pages)
-			rc = read_area(h, area,
+			rc = read_area(h, area, area->pages,
 				       max(step.first, iopt_area_iova(area)),
 				       min(step.last,
 					   iopt_area_last_iova(area)));
@@ -513,12 +583,13 @@ int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
 /**
  * dirty_bits_read_hidden() - Take dirty bits of an area that is being unmapped
  * @h: The harvest
- * @area: The area, hidden from all others: there is no need for a step
+ * @unmap: Its area is hidden from all others: there is no need for a step
  *
  * Return: The driver's error. It cannot be killed.
  */
-int dirty_bits_read_hidden(struct harvest *h, struct iopt_area *area)
+int dirty_bits_read_hidden(struct harvest *h, const struct iommufd_dirty_unmap *unmap)
 {
+	struct iopt_area *area = unmap->area;
 	unsigned long first = iopt_area_iova(area);
 	unsigned long last = iopt_area_last_iova(area);
 	int rc;
@@ -528,9 +599,8 @@ int dirty_bits_read_hidden(struct harvest *h, struct iopt_area *area)
 		unsigned long start;
 
 		if (to != last)
-			leaf_block(h, iopt_area_iova(area), last, to, &start,
-				   &to);
-		rc = read_area(h, area, first, to);
+			area_block(h, area, unmap->pages, to, &start, &to);
+		rc = read_area(h, area, unmap->pages, first, to);
 		if (rc || to == last)
 			return rc;
 		first = to + 1;

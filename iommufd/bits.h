@@ -17,7 +17,7 @@
 
 struct dirty_store;
 struct io_pagetable;
-struct iopt_area;
+struct iommufd_dirty_unmap;
 
 /**
  * struct harvest - One harvest of one domain
@@ -50,7 +50,7 @@ struct harvest {
 };
 
 int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last);
-int dirty_bits_read_hidden(struct harvest *h, struct iopt_area *area);
+int dirty_bits_read_hidden(struct harvest *h, const struct iommufd_dirty_unmap *unmap);
 void dirty_bits_flush(struct harvest *h);
 
 #endif

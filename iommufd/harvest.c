@@ -500,8 +500,10 @@ out_unlock:
 static void harvest_unmap_domain(struct io_pagetable *iopt,
 				 struct dirty_store *store,
 				 struct iommufd_dirty_domain *dd,
-				 struct iopt_area *area, struct dirty_set *set)
+				 const struct iommufd_dirty_unmap *unmap,
+				 struct dirty_set *set)
 {
+	struct iopt_area *area = unmap->area;
 	u64 start_ns = ktime_get_ns();
 	struct harvest h;
 	int rc;
@@ -509,7 +511,7 @@ static void harvest_unmap_domain(struct io_pagetable *iopt,
 	harvest_begin(&h, iopt, store, dd, DIRTY_HARVEST_LAST, set);
 	if (domain_has_bits(dd)) {
 		down_read(&dd->change);
-		rc = dirty_bits_read_hidden(&h, area);
+		rc = dirty_bits_read_hidden(&h, unmap);
 		if (rc)
 			domain_degrade(&h, rc);
 		dirty_bits_flush(&h);
@@ -527,17 +529,18 @@ static void harvest_unmap_domain(struct io_pagetable *iopt,
  * dirty_harvest_unmap() - Harvest an area before it is unmapped
  * @tracker: A tracker that runs; domains_rwsem is held for read since before
  *	the area was hidden
- * @area: The area, its pages hidden and still mapped in all domains
+ * @unmap: Its area is hidden and, but for pages that were revoked, still mapped in all
+ *	domains
  *
  * What is dirty moves from hardware to pending; logs keep what they have, and the
  * area is stale in them.
  */
 void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
-			 struct iopt_area *area)
+			 const struct iommufd_dirty_unmap *unmap)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
-	unsigned long first = iopt_area_iova(area), from, to;
-	unsigned long last = iopt_area_last_iova(area);
+	unsigned long first = unmap->first, last = unmap->last, from, to;
+	struct iopt_area *area = unmap->area;
 	struct dirty_store *store = tracker->store;
 	struct iommufd_dirty_domain *dd;
 	struct dirty_set set;
@@ -547,7 +550,7 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	dirty_for_each_domain(dd, iopt, tracker) {
 		if (dirty_domain_filled(iopt, dd) &&
 		    !dirty_test_break(DIRTY_BREAK_NO_UNMAP))
-			harvest_unmap_domain(iopt, store, dd, area, &set);
+			harvest_unmap_domain(iopt, store, dd, unmap, &set);
 		cond_resched();
 	}
 	dirty_test_delay("unmap");
@@ -569,8 +572,7 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
 	dirty_store_publish(store, &set);
 	if (start_ns)
 		trace_dirty_unmap(dirty_tracker_context(tracker), tracker->obj.id,
-				  iopt_area_iova(area), last,
-				  ktime_get_ns() - start_ns);
+				  unmap->first, last, ktime_get_ns() - start_ns);
 }
 
 /**

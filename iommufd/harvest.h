@@ -52,7 +52,7 @@ void dirty_harvest_clear(struct io_pagetable *iopt,
 void dirty_harvest_last(struct io_pagetable *iopt,
 			struct iommufd_dirty_domain *dd);
 void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
-			 struct iopt_area *area);
+			 const struct iommufd_dirty_unmap *unmap);
 void dirty_harvest_mapped(struct iommufd_dirty_tracker *tracker,
 			  unsigned long first, unsigned long last,
 			  struct dirty_set *set);

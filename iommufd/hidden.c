@@ -13,17 +13,17 @@
  * dirty_hidden_add() - An unmap is about to hide an area
  * @iopt: The IOAS's table; iova_rwsem is held for write
  * @unmap: The unmap; lives until dirty_hidden_del()
- * @first: First byte of the area
- * @last: Last byte, inclusive
+ * @area: The area, not hidden yet
  */
 void dirty_hidden_add(struct io_pagetable *iopt,
-		      struct iommufd_dirty_unmap *unmap, unsigned long first,
-		      unsigned long last)
+		      struct iommufd_dirty_unmap *unmap, struct iopt_area *area)
 {
 	struct iommufd_dirty_iopt *dirty = &iopt->dirty;
 
-	unmap->first = first;
-	unmap->last = last;
+	unmap->first = iopt_area_iova(area);
+	unmap->last = iopt_area_last_iova(area);
+	unmap->area = area;
+	unmap->pages = area->pages;
 	spin_lock(&dirty->hidden_lock);
 	unmap->seq = ++dirty->hidden_seq;
 	list_add_tail(&unmap->item, &dirty->hidden);

@@ -7,10 +7,10 @@
 
 struct io_pagetable;
 struct iommufd_dirty_unmap;
+struct iopt_area;
 
 void dirty_hidden_add(struct io_pagetable *iopt,
-		      struct iommufd_dirty_unmap *unmap, unsigned long first,
-		      unsigned long last);
+		      struct iommufd_dirty_unmap *unmap, struct iopt_area *area);
 void dirty_hidden_del(struct io_pagetable *iopt,
 		      struct iommufd_dirty_unmap *unmap);
 int dirty_hidden_wait(struct io_pagetable *iopt, unsigned long first,

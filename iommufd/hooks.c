@@ -637,23 +637,23 @@ void iommufd_dirty_unmap_begin(struct io_pagetable *iopt,
 			       struct iopt_area *area)
 {
 	if (has_tracker(iopt))
-		dirty_hidden_add(iopt, unmap, iopt_area_iova(area),
-				 iopt_area_last_iova(area));
+		dirty_hidden_add(iopt, unmap, area);
 }
 
 /* By all trackers: that of the IOAS, or those of its HWPTs */
-static void harvest_unmapped(struct io_pagetable *iopt, struct iopt_area *area)
+static void harvest_unmapped(struct io_pagetable *iopt,
+			     const struct iommufd_dirty_unmap *unmap)
 {
 	struct iommufd_dirty_tracker *tracker = dirty_tracker_running(iopt);
 	struct iommufd_dirty_domain *dd;
 
 	if (tracker)
-		dirty_harvest_unmap(tracker, area);
+		dirty_harvest_unmap(tracker, unmap);
 	if (!iopt->dirty.hwpt_trackers)
 		return;
 	list_for_each_entry(dd, &iopt->dirty.domains, item)
 		if (dd->tracker && dd->tracker->running)
-			dirty_harvest_unmap(dd->tracker, area);
+			dirty_harvest_unmap(dd->tracker, unmap);
 }
 
 /**
@@ -672,7 +672,7 @@ void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 	dirty_test_delay("hidden");
 	if (dirty_test_break(DIRTY_BREAK_EARLY_UNHIDE))
 		dirty_hidden_del(iopt, unmap);
-	harvest_unmapped(iopt, area);
+	harvest_unmapped(iopt, unmap);
 	if (!dirty_test_break(DIRTY_BREAK_EARLY_UNHIDE))
 		dirty_hidden_del(iopt, unmap);
 }

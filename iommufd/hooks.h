@@ -116,12 +116,16 @@ struct iommufd_dirty_iopt {
  * @first: First byte
  * @last: Last byte, inclusive
  * @seq: Number of the unmap
+ * @area: The area
+ * @pages: What the area had until it was hidden
  */
 struct iommufd_dirty_unmap {
 	struct list_head item;
 	unsigned long first;
 	unsigned long last;
 	u64 seq;
+	struct iopt_area *area;
+	struct iopt_pages *pages;
 };
 
 /**

@@ -34,6 +34,7 @@ static const char * const break_names[] = {
 	[DIRTY_BREAK_LATE_UNPIN] = "late_unpin",
 	[DIRTY_BREAK_WALK_WRONG] = "walk_wrong",
 	[DIRTY_BREAK_SPLIT_CLEAN] = "split_clean",
+	[DIRTY_BREAK_REVOKED] = "revoked",
 };
 
 static enum dirty_test_break dirty_break;

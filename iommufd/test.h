@@ -37,6 +37,7 @@
  *	up
  * @DIRTY_BREAK_WALK_WRONG: A walker finds leaves one page off
  * @DIRTY_BREAK_SPLIT_CLEAN: Parts of a dirty leaf that is split are clean
+ * @DIRTY_BREAK_REVOKED: Look for dirty bits in pages that were revoked
  */
 enum dirty_test_break {
 	DIRTY_BREAK_NOTHING,
@@ -60,6 +61,7 @@ enum dirty_test_break {
 	DIRTY_BREAK_LATE_UNPIN,
 	DIRTY_BREAK_WALK_WRONG,
 	DIRTY_BREAK_SPLIT_CLEAN,
+	DIRTY_BREAK_REVOKED,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST
