@@ -56,8 +56,14 @@ say "check: calls between files ..."
 # ---- Hooks ------------------------------------------------------------------
 
 say "check: hooks ..."
-"$TOP/build-aux/hooks-check.sh" || complain "build-aux/hooks-check.sh"
-"$TOP/build-aux/compat-check.sh" || complain "build-aux/compat-check.sh"
+# Of each series that is set up
+for series in $(all_series); do
+	[ -r "$(build_of "$series")/kernel.env" ] || continue
+	for script in hooks compat watch; do
+		KERNEL=$series "$TOP/build-aux/$script-check.sh" ||
+			complain "build-aux/$script-check.sh, kernel $series"
+	done
+done
 
 # ---- The series -------------------------------------------------------------
 

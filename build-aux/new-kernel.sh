@@ -90,11 +90,6 @@ say "hooks: $(wc -l <"$work/done") are in ${hooks#"$TOP"/}"
 say "features that it lacks, each of which needs a look at compat/:"
 missing_features "$tree" >&2
 say "what has changed in upstream's functions, to be read (build-aux/watch.sh):"
-full=$BUILD/linux-${RELEASE%%[+-]*}
-if [ -d "$full" ]; then
-	"$TOP/build-aux/watch.sh" "$full" "$tree" | tee "$work/changed" | grep -v '^  ' >&2 || true
-	say "with their text: ${work#"$TOP"/}/changed"
-else
-	say "  needs the full source of $newest: KERNEL=$newest build-aux/setup.sh build tree"
-fi
+"$TOP/build-aux/watch.sh" "$KSRC" "$tree" | tee "$work/changed" | grep -v '^  ' >&2 || true
+say "with their text: ${work#"$TOP"/}/changed"
 rm -f "$work/of"

@@ -46,6 +46,13 @@ case $SERIES in
 *) SOURCE_PARTS+=(tools/docs/kernel-doc tools/lib/python include/uapi/linux/stddef.h
 		  drivers/iommu/generic_pt drivers/iommu/iommu-pages.h) ;;
 esac
+# What kernels/SERIES/watch compares, as far as it is not among these
+while read -r part; do
+	for p in "${SOURCE_PARTS[@]}"; do
+		[[ "$part/" != "$p/"* ]] || continue 2
+	done
+	SOURCE_PARTS+=("$part")
+done < <(awk '$3 != "absent" { print $1 }' "$TOP/kernels/$SERIES/watch" | sort -u)
 
 want=("$@")
 [ $# -gt 0 ] || want=(build vm check unit model)

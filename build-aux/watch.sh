@@ -4,8 +4,8 @@
 # watch.sh TREE [OTHER-TREE]: the hash of each upstream function and structure whose meaning
 # the project relies on (kernels/watch.list), as TREE has it: FILE NAME HASH, a line each.
 # With a second tree, what differs between them, for a person to read: such a change may
-# compile and be wrong. kernels/SERIES/watch has the hashes
-# of the tree that a person has read last; "--check SERIES TREE" compares.
+# compile and be wrong. kernels/SERIES/watch has the hashes of the tree that a person has
+# read last; "--check kernels/SERIES/watch TREE" compares, and fails if anything differs.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -44,19 +44,42 @@ hashes()
 	done <"$TOP/kernels/watch.list"
 }
 
+# differences WATCH TREE
+differences()
+{
+	awk '
+		function names() { return $2 " (" $1 ")" }
+		NR == FNR { read[$1 " " $2] = $3; next }
+		{ key = $1 " " $2; now[key] = 1 }
+		!(key in read) { print "not read yet: " names(); next }
+		read[key] == $3 { next }
+		$3 == "absent" { print "gone since it was read: " names(); next }
+		{ print "changed since it was read: " names() }
+		END {
+			for (key in read)
+				if (!(key in now))
+					print "not in kernels/watch.list: " key
+		}' "$1" <(hashes "$2")
+}
+
+usage="usage: watch.sh TREE [OTHER-TREE], watch.sh --check kernels/SERIES/watch TREE"
 check=''
 if [ "${1:-}" = --check ]; then
-	check=$TOP/kernels/${2:-}/watch
-	[ -r "$check" ] || die "usage: watch.sh --check SERIES TREE"
+	check=${2:-}
+	[[ -r $check && $# = 3 ]] || die "$usage"
 	shift 2
 fi
-[ $# -gt 0 ] || die "usage: watch.sh TREE [OTHER-TREE], watch.sh --check SERIES TREE"
+[ $# -gt 0 ] || die "$usage"
 [ -r "$1/drivers/iommu/iommu.c" ] ||
-	die "$1 is not a full kernel source (no drivers/iommu/iommu.c)"
+	die "$1 is not a kernel source (no drivers/iommu/iommu.c)"
 if [ "$check" ]; then
-	diff "$check" <(hashes "$1") | sed -n "s/^> /changed since it was read: /p"
-	exit "${PIPESTATUS[0]}"
+	found=$(differences "$check" "$1")
+	[ -z "$found" ] && exit
+	say "$found"
+	exit 1
 elif [ $# = 1 ]; then
+	[ ! -e "$1/.parts" ] ||
+		die "$1 is only a part of a kernel source; take a full one (build-aux/setup.sh build tree)"
 	hashes "$1"
 	exit
 fi

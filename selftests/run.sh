@@ -459,11 +459,14 @@ stage_kcsan()
 # On the kernel that the code is written for, if the others run on an older one
 stage_newest()
 {
-	local newest
+	local newest script
 
 	newest=$(newest_series)
 	[ "$KERNEL" != "$newest" ] || return 0
 	env -u KSRC -u KDIR KERNEL="$newest" "$TOP/build-aux/setup.sh" build vm unit
+	for script in hooks compat watch; do
+		one "newest $script" env KERNEL="$newest" "$TOP/build-aux/$script-check.sh"
+	done
 	KERNEL=$newest nested newest "$0" kselftest real
 }
 
