@@ -306,7 +306,7 @@ setup_headers()
 		makefile=$KDIR/Makefile
 		# shellcheck disable=SC2016
 		sed -i -e 's,^include /usr/src/,include $(dir $(lastword $(MAKEFILE_LIST)))../,' \
-			-e "s,^KBUILD_OUTPUT=/usr/src/.*,KBUILD_OUTPUT=$KDIR," "$makefile"
+			-e "s,^KBUILD_OUTPUT=.*,KBUILD_OUTPUT=$KDIR," "$makefile"
 	fi
 	KDIR=$(cd "$KDIR" && pwd)
 	case $(sed -n 's/^CONFIG_IOMMUFD=//p' "$KDIR/.config" 2>/dev/null) in
