@@ -18,7 +18,7 @@ expected=$work/expected
 if [ "$SERIES" = "$(newest_series)" ]; then
 	: >"$expected"
 else
-	grep -v '^#' "$TOP/kernels/$SERIES/missing" | sort >"$expected"
+	sed '/^#/d' "$TOP/kernels/$SERIES/missing" | sort >"$expected"
 fi
 
 # differs LIST: what is taken for missing, and is not, or the other way round
