@@ -197,6 +197,9 @@ list_files()
 	done
 }
 
+# Patches are for the newest kernel: what they must not name, since only compat/ has it
+compat='DIRTY_HAS_|dirty/(compat|features)\.h'
+
 # wrong FOLDER [FILE]: what is wrong with the patches of the files there, a line each; FILE
 # is in one patch more
 wrong()
@@ -213,6 +216,7 @@ wrong()
 		grep ' is no file$' "$work/listed" || true
 		uniq -d "$work/listed" | sed 's/$/ is in more than one patch/'
 		find . -type f | sort | comm -13 "$work/listed" - | sed 's/$/ is in no patch/'
+		grep -rlE "$compat" . | sed 's,$, names what is in compat/ only,' || true
 	)
 }
 
@@ -228,6 +232,8 @@ check()
 
 	found=$(wrong .)
 	[ -z "$found" ] || die "build-aux/series.sh, patches(): $found"
+	echo "DIRTY_HAS_PLANTED" >>$d/step.c
+	wrong . | noticed "a name of compat/" "./$d/step.c names .*"
 	wrong . $d/step.c | noticed "a file in two patches" "./$d/step.c is in more .*"
 	touch $d/planted.c
 	wrong . | noticed "a file in no patch" "./$d/planted.c is in no patch"
@@ -364,7 +370,7 @@ awk -v blurb="$blurb" '
 mv "$cover.new" "$cover"
 
 # Nothing of what is for older kernels
-if grep -lE 'DIRTY_HAS_|dirty/(compat|features)\.h' "$out.new"/*.patch >&2; then
+if grep -lE "$compat" "$out.new"/*.patch >&2; then
 	die "series: compat/ is in the patches above"
 fi
 

@@ -54,7 +54,7 @@ static bool gather_is_empty(const struct iommu_iotlb_gather *gather)
 /* Which sizes leaves may have: more than what is mapped now gets, during a split */
 static unsigned long leaf_sizes(const struct harvest *h)
 {
-	if (DIRTY_HAS_WALKERS && h->dd->wide)
+	if (DIRTY_WALKERS_BUILT && h->dd->wide)
 		return h->dd->wide;
 	return h->domain->pgsize_bitmap;
 }

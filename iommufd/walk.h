@@ -20,13 +20,13 @@ int dirty_walk_split(struct iommufd_dirty_domain *dd, unsigned long first,
 		     unsigned long last, struct iommu_dirty_bitmap *dirty);
 
 /* The kernel has tables that we can walk; where it has none, nothing is asked at run time */
-#define DIRTY_HAS_WALKERS (IS_ENABLED(CONFIG_IOMMU_PT_AMDV1) ||		\
-			   IS_ENABLED(CONFIG_IOMMU_PT_VTDSS))
+#define DIRTY_WALKERS_BUILT (IS_ENABLED(CONFIG_IOMMU_PT_AMDV1) ||	\
+			     IS_ENABLED(CONFIG_IOMMU_PT_VTDSS))
 
 /* Does a walker read the domain? */
 static inline bool dirty_walk_is_ours(const struct iommufd_dirty_domain *dd)
 {
-	return DIRTY_HAS_WALKERS &&
+	return DIRTY_WALKERS_BUILT &&
 	       READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_WALKER;
 }
 
