@@ -179,13 +179,15 @@ TEST_F(race_read, map_beside_conservative_unmap)
 {
 	struct crowd *c = &self->c;
 	struct call unmap;
+	double begin;
 
 	ASSERT_EQ(0, delay_at("mapped", 40000));
 	ASSERT_EQ(0, call_begin(&unmap, unmap_all_conservative, c));
 	usleep(300000);
+	begin = seconds_now();
 	ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, MAPPING_SIZE,
 				      FAR / 2, IOMMUFD_MAP_RW));
-	EXPECT_FALSE(call_is_done(&unmap, 300));
+	EXPECT_GT(time_limit(2), seconds_now() - begin);
 	ASSERT_EQ(0, delay_at("", 0));
 	EXPECT_EQ(0, call_end(&unmap));
 }
