@@ -221,11 +221,12 @@ static void close_while_it_writes(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, crowd_attach(c, n, c->b.ioas_id));
 	ASSERT_EQ(0, crowd_start(c, 0, 0));
 	oracle_started(&o);
-	ASSERT_EQ(0, crowd_write_on(c, n, IOVA, RAM_SIZE, 0));
+	/* So slow that some pages are clean yet when it is closed */
+	ASSERT_EQ(0, crowd_write_on(c, n, IOVA, RAM_SIZE, 2000));
 	usleep(20000);
 	blocked = virt_get("blocked");
 	/* What is written now must not be behind the last harvest */
-	ASSERT_EQ(0, delay_at("log", 20000));
+	ASSERT_EQ(0, delay_at("log", 40000));
 	vdev_close(&c->dev[n]);
 	ASSERT_EQ(0, delay_at("", 0));
 	EXPECT_EQ(blocked, virt_get("blocked"));
