@@ -481,6 +481,8 @@ TEST takes_chunks_exactly(void)
 TEST coarse_over_chunks(void)
 {
 	struct dirty_set set;
+	unsigned long index = 0;
+	u64 bytes = 0;
 
 	dirty_set_init(&set, 12);
 	dirty_set_add(&set, B(CHUNK - 1), E(CHUNK - 1));
@@ -491,8 +493,32 @@ TEST coarse_over_chunks(void)
 	ASSERT_EQ(B(18), dirty_set_bytes(&set));
 	ASSERT(dirty(&set, CHUNK - 1, CHUNK + 1));
 	ASSERT(dirty(&set, 2 * CHUNK, 2 * CHUNK + 14));
+	/* In pieces, what lies in both is counted twice: it is an estimate */
+	while (dirty_set_count(&set, &index, 1, &bytes))
+		;
+	ASSERT_EQ(B(23), bytes);
 	dirty_set_remove(&set, B(2 * CHUNK + 5), E(2 * CHUNK + 5));
 	ASSERT_EQ(B(17), dirty_set_bytes(&set));
+	dirty_set_destroy(&set);
+	PASS();
+}
+
+/* A walk of the chunks ends behind the last, and behind what it was asked for. */
+TEST walk_of_chunks(void)
+{
+	unsigned long index = 0;
+	struct dirty_set set;
+
+	dirty_set_init(&set, 12);
+	make_dense(&set);
+	ASSERT(dirty_set_next_chunk(&set, &index, FAR));
+	ASSERT_EQ((unsigned long)FAR, index);
+	index++;
+	ASSERT_EQ(NULL, dirty_set_next_chunk(&set, &index, FAR + 10));
+	ASSERT_EQ(FAR + 11UL, index);
+	index = 0;
+	ASSERT_EQ(NULL, dirty_set_next_chunk(&set, &index, FAR - 1));
+	ASSERT_EQ((unsigned long)FAR, index);
 	dirty_set_destroy(&set);
 	PASS();
 }
@@ -587,6 +613,7 @@ int main(int argc, char **argv)
 	RUN_TEST(takes_runs_exactly);
 	RUN_TEST(takes_chunks_exactly);
 	RUN_TEST(coarse_over_chunks);
+	RUN_TEST(walk_of_chunks);
 	RUN_TEST(top_of_the_address_space);
 	RUN_TEST(coarsest_granule);
 	RUN_TEST(bytes_of_everything);

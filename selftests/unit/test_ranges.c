@@ -94,6 +94,24 @@ TEST full(void)
 	PASS();
 }
 
+/* A full container joins the two that are closest. */
+TEST closest(void)
+{
+	struct dirty_ranges r = {};
+	unsigned long first, last;
+	unsigned int i;
+
+	for (i = 0; i < DIRTY_RANGES_MAX; i++)
+		dirty_ranges_add(&r, i * 1000 - (i == 5) * 900, i * 1000 + 9);
+	dirty_ranges_add(&r, 100000, 100009);
+	ASSERT_EQ((unsigned int)DIRTY_RANGES_MAX, r.nr);
+	ASSERT(dirty_ranges_next(&r, 4010, 4099, &first, &last));
+	for (i = 0; i < DIRTY_RANGES_MAX; i++)
+		ASSERT_EQ(i == 4, dirty_ranges_next(&r, i * 1000 + 10, i * 1000 + 99,
+						    &first, &last));
+	PASS();
+}
+
 TEST random_changes(void)
 {
 	unsigned long round;
@@ -137,6 +155,7 @@ int main(int argc, char **argv)
 	random_init();
 	RUN_TEST(ends_of_the_address_space);
 	RUN_TEST(full);
+	RUN_TEST(closest);
 	RUN_TEST(random_changes);
 	HARNESS_MAIN_END();
 }
