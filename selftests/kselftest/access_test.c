@@ -85,6 +85,12 @@ TEST_F(access, is_in_info)
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, sources[0].state);
 	EXPECT_EQ(7 * PAGE, sources[0].dirty_bytes);
 	EXPECT_STREQ("cpu", sources[0].platform);
+	/* What is pinned counts when a READ reports it */
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 20, 3));
+	EXPECT_EQ(10, read_ram(self));
+	ASSERT_EQ(0, tracker_info(self->b.fd, self->b.tracker_id, &info, sources,
+				  4));
+	EXPECT_EQ(10 * PAGE, sources[0].dirty_bytes);
 }
 
 TEST_F(access, writes_control)
@@ -131,6 +137,100 @@ TEST_F(access, read_pins_are_not)
 	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
 	EXPECT_EQ(0, testbed_read_ram(&self->b));
+}
+
+/* What could not be pinned is not pinned, and not dirty. */
+TEST_F(access, pin_that_fails)
+{
+	ASSERT_EQ(0, testbed_start(&self->b));
+	EXPECT_GT(0, cpu(self, VIRT_CPU_PIN_WRITE, RAM_PAGES, 1));
+	ASSERT_EQ(0, testbed_read(&self->b, RAM_PAGES, 4, 0, NULL));
+	EXPECT_EQ(0, testbed_count(&self->b));
+	/* Nor is it when it can be pinned, for reading */
+	ASSERT_EQ(0, iommufd_ioas_map(self->b.fd, self->b.ioas_id, self->b.ram, PAGE,
+				      IOVA + RAM_SIZE, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, RAM_PAGES, 1));
+	ASSERT_EQ(0, testbed_read(&self->b, RAM_PAGES, 4, 0, NULL));
+	EXPECT_EQ(0, testbed_count(&self->b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, RAM_PAGES, 1));
+}
+
+/* Reported in the unit of the tracker, also when READs want less. */
+TEST_F(access, a_unit_of_the_tracker)
+{
+	struct testbed *b = &self->b;
+	unsigned int pass;
+
+	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 16 * PAGE, &b->tracker_id));
+	ASSERT_EQ(0, testbed_start(b));
+	for (pass = 0; pass < 2; pass++) {
+		ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 21, 1));
+		EXPECT_EQ(16, read_ram(self));
+		EXPECT_TRUE(testbed_bit(b, 16) && testbed_bit(b, 31));
+		EXPECT_EQ(0, read_ram(self));
+	}
+}
+
+/*
+ * What waits in whole units when a READ first wants less, the last unit of the address
+ * space too.
+ */
+TEST_F(access, units_are_taken_apart)
+{
+	const __u64 top = 0 - 16 * PAGE;
+	struct testbed *b = &self->b;
+	__u64 bits = 0;
+
+	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 16 * PAGE, &b->tracker_id));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 15 * PAGE, top,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, (top - IOVA) / PAGE + 3, 1));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 21, 1));
+	EXPECT_EQ(16, read_ram(self));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, top, 16 * PAGE, PAGE,
+					 &bits, 0, NULL));
+	EXPECT_EQ(0xffff, bits);
+}
+
+/* Memory that no one may write is not dirty, whatever is pinned or marked there. */
+TEST_F(access, read_only_memory)
+{
+	struct testbed *b = &self->b;
+
+	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 4 * PAGE,
+				      IOVA + RAM_SIZE, IOMMU_IOAS_MAP_READABLE));
+	/* An old pin could be one for writing, but not here */
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_READ, RAM_PAGES, 2));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_read(b, RAM_PAGES, 4, 0, NULL));
+	EXPECT_EQ(0, testbed_count(b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_MARK, RAM_PAGES, 2));
+	ASSERT_EQ(0, testbed_read(b, RAM_PAGES, 4, 0, NULL));
+	EXPECT_EQ(0, testbed_count(b));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, RAM_PAGES, 2));
+	EXPECT_EQ(0, read_ram(self));
+}
+
+/* A driver that says what it writes is believed about pins from before a tracker, too. */
+TEST_F(access, older_pins_of_a_driver_that_marks)
+{
+	struct testbed *b = &self->b;
+
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_DECLARE, 0, 0));
+	ASSERT_EQ(0, iommufd_destroy(b->fd, b->tracker_id));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
+	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
+	ASSERT_EQ(0, testbed_start(b));
+	EXPECT_EQ(0, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_MARK, 6, 2));
+	EXPECT_EQ(2, read_ram(self));
+	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
+	EXPECT_EQ(0, read_ram(self));
 }
 
 TEST_F(access, a_driver_that_marks)
