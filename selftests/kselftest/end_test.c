@@ -139,6 +139,76 @@ TEST_F(end, attach_waits_for_the_log_alone)
 	EXPECT_GT(time_limit(2), took);
 }
 
+/* Nor for long, if it does not end: the next READ finds it when it has. */
+TEST_F(end, attach_beside_a_log_that_does_not_end)
+{
+	struct crowd *c = &self->c;
+	double begin;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
+	ASSERT_EQ(0, crowd_detach(c, LOG));
+	begin = seconds_now();
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	TH_LOG("took %.2f s", seconds_now() - begin);
+	EXPECT_GT(time_limit(2.5), seconds_now() - begin);
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, crowd_kind(c, LOG));
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(RAM_PAGES, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+}
+
+static int start_log(void *arg)
+{
+	struct crowd *c = arg;
+
+	return crowd_log_is_free(c, LOG);
+}
+
+/* The user of a device gets its log when the tracker has done with it. */
+TEST_F(end, user_waits_for_the_log)
+{
+	struct crowd *c = &self->c;
+	struct call user;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
+	ASSERT_EQ(0, crowd_detach(c, LOG));
+	ASSERT_EQ(0, call_begin(&user, start_log, c));
+	EXPECT_FALSE(call_is_done(&user, HELD_SHORT_MS));
+	ASSERT_EQ(0, hold_release("hold_track"));
+	EXPECT_EQ(0, call_end(&user));
+}
+
+/* START of a process that is killed: then the tracker does not run. */
+TEST_F(end, killed_start)
+{
+	struct crowd *c = &self->c;
+	int i, status = 0;
+	pid_t pid;
+
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	ASSERT_EQ(0, tracker_alloc(c->b.fd, c->b.ioas_id, 0, 0, 0, &c->b.tracker_id));
+	ASSERT_EQ(0, delay_at("apply", 3000000));
+	/* How long it is delayed is drawn at random */
+	for (i = 0; i < 10 && !WIFSIGNALED(status); i++) {
+		ASSERT_EQ(0, tracker_set(c->b.fd, c->b.tracker_id, 0, NULL, NULL));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid)
+			_exit(testbed_start(&c->b) != 0);
+		usleep(100000);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	}
+	EXPECT_TRUE(WIFSIGNALED(status));
+	ASSERT_EQ(0, delay_at("", 0));
+	EXPECT_EQ(-ENODATA, crowd_read(c, c->b.tracker_id, IOVA, RAM_SIZE));
+	ASSERT_EQ(0, testbed_start(&c->b));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, LOG));
+}
+
 /* What was started for an attach that is refused does not stay on. */
 TEST_F(end, refused_attach_leaves_no_log)
 {

@@ -399,6 +399,12 @@ TEST_F(serve, lost_log_is_retried_once)
 	ASSERT_EQ(0, set(self, LOG, true));
 	ASSERT_EQ(0, dma(self, LOG, 33, 4));
 	EXPECT_EQ(4, get(self, LOG));
+	/* and then once more */
+	ASSERT_EQ(0, virt_set("lose_track", "1"));
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
+	EXPECT_EQ(RAM_PAGES, get(self, LOG));
+	ASSERT_EQ(0, dma(self, LOG, 33, 4));
+	EXPECT_EQ(4, get(self, LOG));
 }
 
 TEST_F(serve, lost_log_control)

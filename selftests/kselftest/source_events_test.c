@@ -13,6 +13,7 @@
 
 #include "kselftest_harness.h"
 #include "sources.h"
+#include "../lib/log.h"
 
 FIXTURE(source_events) {
 	struct sources s;
@@ -181,6 +182,31 @@ TEST_F(source_events, unmap_and_peek)
 	EXPECT_EQ(6, sources_reported(s, 0, 6));
 }
 
+/* What no device can write is not dirty because of a mark. */
+TEST_F(source_events, visit_and_read_only_memory)
+{
+	struct sources *s = &self->s;
+	struct testbed *b = &s->b;
+	__u64 bits = 0;
+
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 16 * PAGE, HIGH,
+				      IOMMU_IOAS_MAP_READABLE));
+	ASSERT_EQ(0, source_attach(s, LOG));
+	ASSERT_EQ(0, sources_start(s, 0, 0));
+	ASSERT_EQ(0, source_attach(s, UNTRACKED));
+	ASSERT_EQ(0, source_dma(s, UNTRACKED, IOVA, 6));
+	ASSERT_EQ(0, vdev_detach(&s->dev[UNTRACKED]));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, HIGH, 16 * PAGE, PAGE,
+					 &bits, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR,
+					 NULL));
+	EXPECT_EQ(0, bits);
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, HIGH, 16 * PAGE, NULL));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, HIGH, 16 * PAGE, PAGE,
+					 &bits, 0, NULL));
+	EXPECT_EQ(0, bits);
+	EXPECT_EQ(RAM_PAGES, sources_read(s, NULL));
+}
+
 TEST_F(source_events, visit_control)
 {
 	ASSERT_EQ(0, tracker_break("no_mark"));
@@ -205,6 +231,23 @@ TEST_F(source_events, replace)
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 3));
 	ASSERT_EQ(0, vdev_attach(&self->s.dev[LOG], b->ioas_id, NULL));
 	EXPECT_EQ(3, sources_read(&self->s, NULL));
+}
+
+/* A log that its user gives back is used from then on: INFO alone finds that, too. */
+TEST_F(source_events, log_becomes_free)
+{
+	struct vfio_device_feature_dma_logging_range range = { IOVA, RAM_SIZE };
+	struct sources *s = &self->s;
+	__u64 page_size = PAGE;
+
+	ASSERT_EQ(0, source_attach(s, LOG));
+	ASSERT_EQ(0, sources_start(s, 0, 0));
+	ASSERT_EQ(0, source_open(s, LOG_2));
+	ASSERT_EQ(0, log_start(s->dev[LOG_2].fd, &range, 1, &page_size));
+	ASSERT_EQ(0, source_attach(s, LOG_2));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, source_kind(s, LOG_2));
+	ASSERT_EQ(0, log_stop(s->dev[LOG_2].fd));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(s, LOG_2));
 }
 
 /* From a tracked address space to another: the log changes hands. */
@@ -271,6 +314,25 @@ TEST_F(source_events, unmap_then_detach)
 	ASSERT_EQ(0, vdev_detach(&self->s.dev[LOG]));
 	EXPECT_EQ(6, sources_read(&self->s, NULL));
 	EXPECT_EQ(6, sources_reported(&self->s, 0, 6));
+}
+
+/* Mapped below what a log covers, written to, and unmapped before a READ begins it again. */
+TEST_F(source_events, unmap_below_the_log)
+{
+	const __u64 below = IOVA - 2 * HUGE;
+	struct testbed *b = &self->s.b;
+
+	ASSERT_EQ(0, source_attach(&self->s, NARROW));
+	ASSERT_EQ(0, sources_start(&self->s, 0, 0));
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, NARROW));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, HUGE, below,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, source_dma(&self->s, NARROW, below + 5 * PAGE, 3));
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, below, HUGE, NULL));
+	memset(b->bits, 0, sizeof(b->bits));
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, below, HUGE, PAGE,
+					 b->bits, 0, NULL));
+	EXPECT_EQ(3, sources_reported(&self->s, 5, 3));
 }
 
 /* Of a unit of the tracker a part is unmapped, and a READ asks for that part, too. */
@@ -404,6 +466,44 @@ TEST_F(source_events, degrades_and_recovers)
 	EXPECT_EQ(0, flags);
 	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA, 3));
 	EXPECT_EQ(3, sources_read(&self->s, NULL));
+}
+
+/* Written between the READ that has found the log lost and the START that mends it. */
+TEST_F(source_events, written_before_restart)
+{
+	__u32 flags;
+
+	EXPECT_EQ(0, lose(&self->s, &flags));
+	ASSERT_EQ(0, source_dma(&self->s, LOG, IOVA + 20 * PAGE, 6));
+	ASSERT_EQ(0, testbed_start(&self->s.b));
+	EXPECT_EQ(RAM_PAGES, sources_read(&self->s, &flags));
+	EXPECT_EQ(0, flags);
+	EXPECT_EQ(0, sources_read(&self->s, NULL));
+}
+
+/* START cannot begin a lost log again, and is refused: what is written is reported. */
+TEST_F(source_events, refused_restart)
+{
+	struct sources *s = &self->s;
+	unsigned int i;
+
+	ASSERT_EQ(0, source_attach(s, LOG));
+	ASSERT_EQ(0, sources_start(s, 0, IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE));
+	ASSERT_EQ(0, virt_set("lose_track", "1"));
+	EXPECT_EQ(RAM_PAGES, sources_read(s, NULL));
+	ASSERT_EQ(0, virt_set("fail_track_start", "100"));
+	EXPECT_EQ(-ENXIO, testbed_start(&s->b));
+	/* The first has what was written before */
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(RAM_PAGES, sources_read(s, NULL));
+		ASSERT_EQ(0, source_dma(s, LOG, IOVA + 20 * PAGE, 6));
+	}
+	EXPECT_EQ(RAM_PAGES, sources_read(s, NULL));
+	ASSERT_EQ(0, virt_set("fail_track_start", "0"));
+	ASSERT_EQ(0, testbed_start(&s->b));
+	EXPECT_EQ(RAM_PAGES, sources_read(s, NULL));
+	ASSERT_EQ(0, source_dma(s, LOG, IOVA, 2));
+	EXPECT_EQ(2, sources_read(s, NULL));
 }
 
 TEST_F(source_events, degrades_control)
