@@ -123,6 +123,23 @@ TEST_F(policy, loses_nothing_at_a_change)
 		EXPECT_TRUE(testbed_bit(&c->b, i));
 }
 
+/* A READ that only looks leaves what the old source has, whatever happens then. */
+TEST_F(policy, loses_nothing_to_a_peek)
+{
+	struct crowd *c = &self->c;
+	struct tracker_read_out out;
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, 0, 0));
+	ASSERT_EQ(0, crowd_dma(c, BOTH, IOVA + 3 * PAGE, 5));
+	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_DEVICE, 0));
+	ASSERT_EQ(0, tracker_count(c->b.fd, c->b.tracker_id, 0, 1ull << 40, PAGE, &out));
+	EXPECT_EQ(5 * PAGE, out.dirty_bytes);
+	/* The plan is made again */
+	ASSERT_EQ(0, crowd_attach(c, LOG, c->b.ioas_id));
+	EXPECT_EQ(5, copy_dirty(self));
+}
+
 /* One HWPT has one kind of source, two have each its own. */
 TEST_F(policy, of_a_device)
 {
@@ -171,6 +188,32 @@ TEST_F(policy, before_start)
 	ASSERT_EQ(0, set(c, 0, IOMMU_DIRTY_POLICY_AUTO, c->dev[BOTH].dev_id));
 	EXPECT_EQ(-ENODATA, crowd_read(c, b->tracker_id, IOVA, RAM_SIZE));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, BOTH));
+}
+
+/* And, without a tracker, by the policy of the host: INFO of the IOAS shows it. */
+TEST_F(policy, of_the_host)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_source_info source;
+	struct iommu_dirty_tracker_info info = {
+		.size = sizeof(info),
+		.flags = IOMMU_DIRTY_TRACKER_INFO_IOAS,
+		.tracker_id = c->b.ioas_id,
+		.sources = (__u64)(unsigned long)&source,
+		.source_size = sizeof(source),
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, crowd_attach(c, BOTH, c->b.ioas_id));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, parameter_set("iommufd", "dirty_policy",
+					   i == 1 ? "device" : "auto"));
+		info.tracker_id = c->b.ioas_id;
+		info.nr_sources = 1;
+		ASSERT_EQ(0, ioctl(c->b.fd, IOMMU_DIRTY_TRACKER_INFO, &info));
+		EXPECT_EQ(i == 1 ? IOMMU_DIRTY_SOURCE_DEVICE :
+				   IOMMU_DIRTY_SOURCE_IOMMU, source.kind);
+	}
 }
 
 TEST_F(policy, is_as_it_was_after_an_error)

@@ -5,8 +5,13 @@
  * has asked for; and each write is in one of them.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -229,6 +234,34 @@ TEST_F(race_read, timeout)
 	EXPECT_EQ(6 * PAGE, bytes + cmd.out_dirty_bytes);
 }
 
+/* How long that is: of a device that does not answer at all, READ waits just so long. */
+TEST_F(race_read, timeout_is_in_milliseconds)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_range range;
+	struct iommu_dirty_tracker_read cmd = {
+		.flags = IOMMU_DIRTY_TRACKER_READ_RANGES,
+		.tracker_id = c->b.tracker_id,
+		.iova = FAR,
+		.length = MAPPING_SIZE,
+		.page_size = PAGE,
+		.data = (__u64)(unsigned long)&range,
+		.data_len = sizeof(range),
+		.timeout_ms = 1500,
+	};
+	double begin, took;
+
+	ASSERT_EQ(0, virt_set("hold_track", "1"));
+	begin = seconds_now();
+	EXPECT_EQ(0, tracker_read(c->b.fd, &cmd));
+	took = seconds_now() - begin;
+	TH_LOG("took %.2f s", took);
+	EXPECT_EQ(FAR, cmd.out_next_iova);
+	EXPECT_LT(1.4, took);
+	EXPECT_GT(time_limit(4), took);
+	ASSERT_EQ(0, hold_release("hold_track"));
+}
+
 /*
  * A READ has given up waiting for a report, of memory that was unmapped. The next one
  * waits for it, although all that is mapped is reported without the log by now.
@@ -280,6 +313,24 @@ TEST_F(race_read, bit_of_several_windows)
 	EXPECT_EQ(128 * GIB, out.dirty_bytes);
 }
 
+/* Memory of that size of which each 2 MiB are the same; or NULL. */
+static char *large_memory(size_t length)
+{
+	int fd = memfd_create("large", MFD_CLOEXEC);
+	char *memory;
+	size_t at;
+
+	if (fd < 0 || ftruncate(fd, HUGE))
+		return NULL;
+	memory = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (at = 0; memory != MAP_FAILED && at < length; at += HUGE)
+		if (mmap(memory + at, HUGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+			return NULL;
+	close(fd);
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
 /* Harvests that a READ of 2 GiB of memory makes in LOG's log; or -1. */
 static int read_and_count(struct crowd *c)
 {
@@ -300,11 +351,13 @@ TEST_F(race_read, slow_log_is_asked_in_pieces)
 {
 	struct crowd *c = &self->c;
 	unsigned int i;
+	char *large;
 
-	for (i = 0; i < 2 * GIB / RAM_SIZE; i++)
-		ASSERT_EQ(0, iommufd_ioas_copy(c->b.fd, c->b.ioas_id, c->b.ioas_id,
-					       FAR / 2 + i * RAM_SIZE, IOVA, RAM_SIZE,
-					       IOMMUFD_MAP_RW));
+	/* Also of one mapping */
+	large = large_memory(2 * GIB);
+	ASSERT_NE(NULL, large);
+	ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, large, 2 * GIB, FAR / 2,
+				      IOMMUFD_MAP_RW));
 	EXPECT_EQ(1, read_and_count(c));
 	ASSERT_EQ(0, virt_set("slow_track_ms", "150"));
 	/* Halved each time, from 2^40 on */
@@ -315,6 +368,68 @@ TEST_F(race_read, slow_log_is_asked_in_pieces)
 	for (i = 0; i < 20 && read_and_count(c) != 1; i++)
 		;
 	EXPECT_GT(20, i);
+	munmap(large, 2 * GIB);
+}
+
+/* A page that comes when it is asked for with UFFDIO_ZEROPAGE of *; or NULL. */
+static void *late_page(int *uffd)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+	void *page;
+
+	*uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		    -1, 0);
+	reg.range.start = (unsigned long)page;
+	reg.range.len = PAGE;
+	return *uffd < 0 || page == MAP_FAILED || ioctl(*uffd, UFFDIO_API, &api) ||
+	       ioctl(*uffd, UFFDIO_REGISTER, &reg) ? NULL : page;
+}
+
+struct late_read {
+	struct call call;
+	struct crowd *c;
+	struct iommu_dirty_range *to;
+};
+
+static int late_read(void *arg)
+{
+	struct late_read *r = arg;
+
+	return tracker_read_ranges(r->c->b.fd, r->c->b.tracker_id, FAR, MAPPING_SIZE,
+				   PAGE, r->to, 1, 0, NULL);
+}
+
+/* A READ whose user does not supply memory for the answer has no page of another range. */
+TEST_F(race_read, late_memory_of_another)
+{
+	struct crowd *c = &self->c;
+	const __u64 last = FAR + (MAPPINGS - 1) * GIB;
+	struct late_read r = { .c = c };
+	struct uffdio_zeropage zero = {};
+	int uffd;
+
+	r.to = late_page(&uffd);
+	if (uffd < 0)
+		SKIP(return, "this kernel has no userfaultfd");
+	ASSERT_NE(NULL, r.to);
+	/* Both are pending, since they could not be delivered */
+	ASSERT_EQ(0, crowd_dma(c, LOG, FAR, 3));
+	ASSERT_EQ(0, crowd_dma(c, LOG, last, 4));
+	EXPECT_EQ(-EFAULT, tracker_read_bitmap(c->b.fd, c->b.tracker_id, last,
+					       MAPPING_SIZE, PAGE, (void *)8, 0, NULL));
+	ASSERT_EQ(0, call_begin(&r.call, late_read, &r));
+	EXPECT_FALSE(call_is_done(&r.call, HELD_SHORT_MS));
+	EXPECT_EQ(4, reader_read(c, c->b.tracker_id, last, MAPPING_SIZE));
+	zero.range.start = (unsigned long)r.to;
+	zero.range.len = PAGE;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	EXPECT_EQ(1, call_end(&r.call));
+	EXPECT_EQ(FAR, r.to->iova);
+	EXPECT_EQ(3 * PAGE, r.to->length);
+	close(uffd);
+	munmap(r.to, PAGE);
 }
 
 /* Each window of a READ begins where the one before has ended. */

@@ -160,4 +160,41 @@ TEST_F(race_step, read_beside_conservative_unmap)
 	}
 }
 
+static int detach_untracked(void *arg)
+{
+	return crowd_detach(arg, UNTRACKED);
+}
+
+/* A READ that has walked a mark leaves it if another was added since: that has more. */
+TEST_F(race_step, marked_again)
+{
+	struct crowd *c = &self->c;
+	struct reader first, second;
+	struct call detach;
+	bool met = false;
+	unsigned int i;
+	__u32 hwpt;
+
+	ASSERT_EQ(0, crowd_hwpt(c, UNTRACKED, c->b.ioas_id, &hwpt));
+	for (i = 0; i < TRIES && !met; i++) {
+		ASSERT_EQ(0, crowd_attach(c, UNTRACKED, hwpt));
+		ASSERT_EQ(0, crowd_detach(c, UNTRACKED));
+		ASSERT_EQ(0, crowd_attach(c, UNTRACKED, hwpt));
+		ASSERT_EQ(0, delay_at("mark", 3000000));
+		ASSERT_EQ(0, reader_begin_bits(&first, c, IOVA, RAM_SIZE));
+		usleep(300000);
+		ASSERT_EQ(0, delay_at("", 0));
+		ASSERT_EQ(0, crowd_dma(c, UNTRACKED, IOVA + 100 * PAGE, 1));
+		ASSERT_EQ(0, call_begin(&detach, detach_untracked, c));
+		usleep(200000);
+		met = !call_is_done(&first.call, 0);
+		ASSERT_LE(0, call_end(&first.call));
+		ASSERT_EQ(0, call_end(&detach));
+		ASSERT_EQ(0, reader_begin_bits(&second, c, IOVA, RAM_SIZE));
+		ASSERT_LE(0, call_end(&second.call));
+		EXPECT_TRUE(reader_has(&second, 100));
+	}
+	EXPECT_TRUE(met);
+}
+
 TEST_HARNESS_MAIN

@@ -409,6 +409,24 @@ TEST_F(track, unmap_conservative)
 	EXPECT_EQ(0, testbed_count(b));
 }
 
+/* Also with CONSERVATIVE, what devices can only read is not dirty. */
+TEST_F(track, unmap_conservative_read_only)
+{
+	struct testbed *b = &self->b;
+	struct iommu_dirty_tracker_unmap cmd;
+
+	ASSERT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, IOVA, RAM_SIZE, NULL));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 16 * PAGE, IOVA,
+				      IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, 16 * PAGE,
+				      IOVA + 32 * PAGE, IOMMU_IOAS_MAP_READABLE));
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, unmap_cmd(b, &cmd, IOMMU_DIRTY_TRACKER_UNMAP_CONSERVATIVE));
+	EXPECT_EQ(32 * PAGE, cmd.out_unmapped);
+	EXPECT_EQ(16, testbed_count(b));
+	EXPECT_TRUE(testbed_bit(b, 0) && testbed_bit(b, 15));
+}
+
 /* The report fails: it is unmapped, and the next READ has the dirty pages. */
 TEST_F(track, unmap_fault)
 {

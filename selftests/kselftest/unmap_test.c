@@ -236,6 +236,25 @@ TEST_F(unmap, stops_where_the_buffer_is_full)
 	EXPECT_EQ(RAM_SIZE + PIECES * PAGE, unmapped);
 }
 
+/* STOP asks a log once, however many mappings it unmaps: a device takes long to answer. */
+TEST_F(unmap, stop_asks_once)
+{
+	struct crowd *c = &self->c;
+	struct iommu_dirty_source_info before, after;
+	struct iommu_dirty_tracker_unmap cmd;
+	struct iommu_dirty_range r[PIECES];
+
+	if (variant->device != LOG)
+		SKIP(return, "it has no log");
+	ASSERT_EQ(0, write_pieces(c, LOG));
+	ASSERT_EQ(0, testbed_source(&c->b, c->dev[LOG].dev_id, &before));
+	ASSERT_EQ(0, unmap(c, &cmd, STOP, FAR, PIECES * HUGE, r, PIECES));
+	EXPECT_EQ(PIECES, cmd.out_nr_ranges);
+	EXPECT_EQ(PIECES * PAGE, cmd.out_unmapped);
+	ASSERT_EQ(0, testbed_source(&c->b, c->dev[LOG].dev_id, &after));
+	EXPECT_EQ(before.harvests + 1, after.harvests);
+}
+
 /*
  * STOP, in pages of the caller's that several mappings share: each is reported once. The
  * last of three mappings reaches into the next page, which is reported with the first.
