@@ -55,6 +55,8 @@ TEST_F(source, auto_takes_iommus_first)
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, info.state);
 	EXPECT_EQ(0, info.first);
 	EXPECT_EQ(PAGE, info.granule);
+	/* Those of the domain, which has pages for leaves, are not its own */
+	EXPECT_EQ(0, info.flags);
 	EXPECT_EQ(7 * PAGE, info.dirty_bytes);
 	EXPECT_EQ(2, info.harvests);
 	EXPECT_LT(0, info.harvest_ns);
@@ -84,6 +86,8 @@ TEST_F(source, auto_takes_the_finer)
 
 TEST_F(source, policy_device)
 {
+	struct iommu_dirty_source_info info;
+
 	ASSERT_EQ(0, source_attach(&self->s, BOTH));
 	ASSERT_EQ(0, sources_start(&self->s, IOMMU_DIRTY_POLICY_DEVICE, 0));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, BOTH));
@@ -106,6 +110,9 @@ TEST_F(source, policy_device)
 	ASSERT_EQ(0, source_dma(&self->s, BOTH, IOVA + 8 * PAGE, 1));
 	EXPECT_EQ(2, sources_read(&self->s, NULL));
 	EXPECT_EQ(0, sources_read(&self->s, NULL));
+	ASSERT_EQ(0, source_find(&self->s, BOTH, &info));
+	EXPECT_EQ(0, info.flags);
+	EXPECT_EQ(0, info.largest);
 }
 
 TEST_F(source, cannot_peek)
@@ -219,11 +226,15 @@ static int write_outside(struct sources *s, __u32 *flags)
 /* What a log cannot hold is reported dirty, and only that. */
 TEST_F(source, outside)
 {
+	struct iommu_dirty_source_info info;
 	__u32 flags;
 
 	EXPECT_EQ(0, write_outside(&self->s, &flags));
 	EXPECT_EQ(IOMMU_DIRTY_TRACKER_CONSERVATIVE, flags);
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, source_kind(&self->s, LOW));
+	ASSERT_EQ(0, source_find(&self->s, LOW, &info));
+	EXPECT_EQ(IOVA, info.first);
+	EXPECT_EQ(IOVA + RAM_SIZE - 1, info.last);
 }
 
 TEST_F(source, outside_control)

@@ -234,8 +234,15 @@ TEST_F(uapi, read)
 	EXPECT_READ(-EOVERFLOW, data_len, ~0ull);
 	EXPECT_READ(-EINVAL, data_len, 0);
 	EXPECT_READ(-EINVAL, data_len, sizeof(b->bits) - 1);
+	EXPECT_READ(-EOPNOTSUPP, __reserved, 1);
 	/* COUNT takes no buffer */
 	EXPECT_READ(-EINVAL, flags, IOMMU_DIRTY_TRACKER_READ_COUNT);
+	cmd = good_read(b);
+	cmd.flags = IOMMU_DIRTY_TRACKER_READ_COUNT;
+	cmd.data = 0;
+	EXPECT_EQ(-EINVAL, tracker_read(b->fd, &cmd));
+	cmd.data_len = 0;
+	EXPECT_EQ(0, tracker_read(b->fd, &cmd));
 	/* Nothing to write into a bitmap that does not exist */
 	EXPECT_READ(0, data, 4096);
 
@@ -377,6 +384,14 @@ TEST_F(uapi, info_pending)
 		EXPECT_EQ(5, testbed_count(b));
 	}
 	ASSERT_EQ(0, testbed_read(b, 0, 5, 0, NULL));
+	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, source, 2));
+	EXPECT_EQ(0, info.out_pending_bytes);
+	EXPECT_EQ(0, info.out_memory);
+	/* A STOP discards it, with its memory */
+	ASSERT_EQ(0, testbed_write(b, 0, 5));
+	EXPECT_EQ(-EFAULT, tracker_read_bitmap(b->fd, b->tracker_id, IOVA, 5 * PAGE,
+					       PAGE, (void *)8, 0, NULL));
+	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
 	ASSERT_EQ(0, tracker_info(b->fd, b->tracker_id, &info, source, 2));
 	EXPECT_EQ(0, info.out_pending_bytes);
 	EXPECT_EQ(0, info.out_memory);
