@@ -139,6 +139,33 @@ TEST_F(netlink, events_degraded)
 	vdev_close(&dev);
 }
 
+/* The flags of a tracker that is started again are told again. */
+TEST_F(netlink, events_flags_again)
+{
+	unsigned int i, told = 0;
+	struct peer events;
+	struct vdev dev;
+	struct peer_answer a;
+	__u32 tracker;
+
+	ASSERT_EQ(0, vdev_open(&dev, self->fd, CTL_NONE));
+	ASSERT_EQ(0, vdev_attach(&dev, self->ioas_id, NULL));
+	ASSERT_EQ(0, tracker_alloc(self->fd, self->ioas_id, 0, 0, 0, &tracker));
+	ASSERT_EQ(0, peer_listen(&events));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, tracker_set(self->fd, tracker, IOMMU_DIRTY_TRACKER_ENABLE,
+					 NULL, NULL));
+		ASSERT_EQ(0, tracker_set(self->fd, tracker, 0, NULL, NULL));
+	}
+	ASSERT_EQ(0, peer_events(&events, &a));
+	for (i = 0; i < a.nr; i++)
+		told += is_flags(&a.entries[i], 0, IOMMU_DIRTY_TRACKER_CONSERVATIVE);
+	EXPECT_EQ(3, told);
+	peer_answer_free(&a);
+	peer_close(&events);
+	vdev_close(&dev);
+}
+
 /* If a device does not reach a state, the event has the state that it is in. */
 TEST_F(netlink, events_migration_fails)
 {
@@ -298,6 +325,12 @@ TEST_F(netlink, hwpt_trackers)
 		EXPECT_EQ(IOMMU_DIRTY_SOURCE_ON, a.entries->value[IOMMUFD_DIRTY_A_STATE]);
 		peer_answer_free(&a);
 	}
+	/* One dump has the sources of both */
+	ASSERT_EQ(0, peer_dump(&self->p, IOMMUFD_DIRTY_CMD_SOURCE_GET, self->context, &a));
+	ASSERT_EQ(2, a.nr);
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(h.id[i], a.entries[i].value[IOMMUFD_DIRTY_A_TRACKER_HWPT]);
+	peer_answer_free(&a);
 	/* It is neither the tracker with that ID nor that of a container */
 	EXPECT_EQ(-NLE_OBJ_NOTFOUND, peer_get(&self->p, IOMMUFD_DIRTY_CMD_TRACKER_GET,
 					 self->context, IOMMUFD_DIRTY_A_TRACKER, h.id[0], &a));
