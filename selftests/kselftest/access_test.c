@@ -87,7 +87,7 @@ TEST_F(access, is_in_info)
 	EXPECT_STREQ("cpu", sources[0].platform);
 	/* What is pinned counts when a READ reports it */
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 20, 3));
-	EXPECT_EQ(10, read_ram(self));
+	EXPECT_EQ(10, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, tracker_info(self->b.fd, self->b.tracker_id, &info, sources,
 				  4));
 	EXPECT_EQ(10 * PAGE, sources[0].dirty_bytes);
@@ -166,9 +166,9 @@ TEST_F(access, a_unit_of_the_tracker)
 	ASSERT_EQ(0, testbed_start(b));
 	for (pass = 0; pass < 2; pass++) {
 		ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 21, 1));
-		EXPECT_EQ(16, read_ram(self));
+		EXPECT_EQ(16, testbed_read_ram(&self->b));
 		EXPECT_TRUE(testbed_bit(b, 16) && testbed_bit(b, 31));
-		EXPECT_EQ(0, read_ram(self));
+		EXPECT_EQ(0, testbed_read_ram(&self->b));
 	}
 }
 
@@ -189,7 +189,7 @@ TEST_F(access, units_are_taken_apart)
 	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, (top - IOVA) / PAGE + 3, 1));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_WRITE, 21, 1));
-	EXPECT_EQ(16, read_ram(self));
+	EXPECT_EQ(16, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, top, 16 * PAGE, PAGE,
 					 &bits, 0, NULL));
 	EXPECT_EQ(0xffff, bits);
@@ -213,7 +213,7 @@ TEST_F(access, read_only_memory)
 	ASSERT_EQ(0, testbed_read(b, RAM_PAGES, 4, 0, NULL));
 	EXPECT_EQ(0, testbed_count(b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, RAM_PAGES, 2));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 /* A driver that says what it writes is believed about pins from before a tracker, too. */
@@ -226,11 +226,11 @@ TEST_F(access, older_pins_of_a_driver_that_marks)
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_PIN_WRITE, 5, 7));
 	ASSERT_EQ(0, tracker_alloc(b->fd, b->ioas_id, 0, 0, 0, &b->tracker_id));
 	ASSERT_EQ(0, testbed_start(b));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_MARK, 6, 2));
-	EXPECT_EQ(2, read_ram(self));
+	EXPECT_EQ(2, testbed_read_ram(&self->b));
 	ASSERT_EQ(0, cpu(self, VIRT_CPU_UNPIN, 5, 7));
-	EXPECT_EQ(0, read_ram(self));
+	EXPECT_EQ(0, testbed_read_ram(&self->b));
 }
 
 TEST_F(access, a_driver_that_marks)
