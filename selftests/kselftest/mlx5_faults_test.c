@@ -115,6 +115,7 @@ FIXTURE_SETUP(faults)
 
 FIXTURE_TEARDOWN(faults)
 {
+	EXPECT_EQ(0, virt_set("connectx_quirks", ""));
 	EXPECT_EQ(0, driver_limit("cmd_timeout_ms", 60000));
 	pair_close(&self->p);
 	close(self->kmsg);
@@ -336,6 +337,23 @@ TEST_F(faults, answers_are_late)
 			TH_LOG("after %s", late[i].fault);
 		}
 	}
+}
+
+/* An image that is larger than its buffer cannot be: no memory behind that is read. */
+TEST_F(faults, image_is_larger_than_its_buffer)
+{
+	struct pair *p = &self->p;
+	int fd;
+
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, virt_set("connectx_quirks", "image_more"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &fd));
+	EXPECT_EQ(-EIO, read_all(p, fd));
+	EXPECT_TRUE(kmsg_says(self->kmsg, p->src.name, "larger than can be"));
+	close(fd);
+	ASSERT_EQ(0, virt_set("connectx_quirks", ""));
+	ASSERT_EQ(0, vf_reset(&p->src));
+	EXPECT_EQ(0, pair_sound(p));
 }
 
 /* SAVE with tracking can be refused: then all is saved when it is stopped. */

@@ -328,7 +328,8 @@ static u8 save_finish(struct cx_job *job)
 	if (status)
 		return save_failed(save, status);
 	MLX5_SET(save_vhca_state_out, out, actual_image_size,
-		 image_spoil(save, save->header.length));
+		 image_spoil(save, save->header.length) +
+		 (cx_quirk(CX_IMAGE_MORE) ? SZ_64M : 0));
 	if (left && !save->track && cx_save_in_chunks())
 		MLX5_SET(save_vhca_state_out, out, next_required_umem_size,
 			 size_of_next(left));

@@ -49,6 +49,7 @@ static const char * const quirk_names[CX_QUIRKS] = {
 	[CX_LOAD_MSIX] = "load_msix",
 	[CX_ENDLESS] = "endless",
 	[CX_ENDLESS_EMPTY] = "endless_empty",
+	[CX_IMAGE_MORE] = "image_more",
 };
 
 /**
@@ -116,7 +117,7 @@ MODULE_PARM_DESC(connectx_lacks,
 		 "capabilities that are missing: migration, migratable, multi_load, tracking_state, in_chunks, adv_virtualization, migration_state");
 module_param_cb(connectx_quirks, &list_ops, &quirks, 0644);
 MODULE_PARM_DESC(connectx_quirks,
-		 "what the firmware does differently: track_running, resume_ok, resume_sys, query_zero, total_less, next_more, save_whole, full_last, empty_message, duplicates, outside, events, lost_events, report_alone, reinit, uar_arm, load_command, load_msix, endless, endless_empty");
+		 "what the firmware does differently: track_running, resume_ok, resume_sys, query_zero, total_less, next_more, save_whole, full_last, empty_message, duplicates, outside, events, lost_events, report_alone, reinit, uar_arm, load_command, load_msix, endless, endless_empty, image_more");
 
 /**
  * cx_has() - Is a capability there

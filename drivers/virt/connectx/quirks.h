@@ -53,6 +53,7 @@ enum cx_cap {
  * @CX_LOAD_MSIX: The last LOAD resets the MSI-X table: all vectors masked, no addresses
  * @CX_ENDLESS: A report has no end: its first page again and again
  * @CX_ENDLESS_EMPTY: A report has no end: empty messages
+ * @CX_IMAGE_MORE: SAVE: actual_image_size is more than the buffer has
  * @CX_QUIRKS: How many
  */
 enum cx_quirk {
@@ -76,6 +77,7 @@ enum cx_quirk {
 	CX_LOAD_MSIX,
 	CX_ENDLESS,
 	CX_ENDLESS_EMPTY,
+	CX_IMAGE_MORE,
 	CX_QUIRKS,
 };
 
