@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -173,6 +174,33 @@ TEST_F(life, reset_waits_for_nothing)
 		EXPECT_EQ(0, pair_sound(p));
 		ASSERT_EQ(0, vf_reset(&p->dst));
 	}
+}
+
+/* Who polls a session learns that it is over: by a reset, and of an error. */
+TEST_F(life, poll_sees_the_end)
+{
+	struct pair *p = &self->p;
+	struct pollfd wait = { .events = POLLIN };
+	static char data[1 << 16];
+
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &wait.fd));
+	EXPECT_EQ(1, poll(&wait, 1, 10000));
+	EXPECT_EQ(POLLIN, wait.revents);
+	ASSERT_EQ(0, vf_reset(&p->src));
+	EXPECT_EQ(1, poll(&wait, 1, 10000));
+	EXPECT_EQ(POLLIN | POLLERR, wait.revents);
+	close(wait.fd);
+
+	ASSERT_EQ(0, firmware_faults("0x118:fail"));
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP_COPY), &wait.fd));
+	while (read(wait.fd, data, sizeof(data)) > 0)
+		;
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(1, poll(&wait, 1, 10000));
+	EXPECT_EQ(POLLIN | POLLERR, wait.revents);
+	close(wait.fd);
+	ASSERT_EQ(0, vf_reset(&p->src));
+	EXPECT_EQ(0, pair_sound(p));
 }
 
 static volatile bool asking;

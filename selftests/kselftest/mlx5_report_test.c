@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -414,6 +415,31 @@ TEST_F(report, and_states_that_no_one_waits_for)
 		ASSERT_EQ(0, log_stop(p->src.fd));
 		ASSERT_EQ(0, vf_reset(&p->src));
 	}
+}
+
+/* Two reports at a time, which no migration state holds up: one after the other. */
+TEST_F(report, two_at_a_time)
+{
+	struct pair *p = &self->p;
+	pthread_t threads[2];
+	struct timespec end;
+	void *reported;
+	int i;
+
+	ASSERT_EQ(0, parameter_set("mlx5_vfio_pci", "serialize_reports", "N"));
+	ASSERT_EQ(0, start(&p->src));
+	ASSERT_EQ(0, pair_run(p, &p->src));
+	ASSERT_EQ(0, virt_set("connectx_report_us", "500000"));
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += 20;
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, ask_slowly,
+					    &p->src));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_timedjoin_np(threads[i], &reported, &end));
+		EXPECT_EQ(0, (long)reported);
+	}
+	ASSERT_EQ(0, log_stop(p->src.fd));
 }
 
 static void *load_slowly(void *p)

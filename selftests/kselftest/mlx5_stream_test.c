@@ -11,6 +11,7 @@
 
 #include "kselftest_harness.h"
 #include "pair.h"
+#include "../lib/sysfs.h"
 #include "../lib/xxh64.h"
 
 #define MAX_RECORDS 64
@@ -522,6 +523,28 @@ TEST_F(stream, of_the_largest_image)
 		close(fd);
 		ASSERT_EQ(0, vf_reset(dst));
 	}
+	put_good(self);
+	EXPECT_TRUE(taken(self));
+}
+
+/* What a stream says will be needed is a hint: no more than 64 MiB are made ready. */
+TEST_F(stream, that_asks_for_much)
+{
+	static const __u64 much = 512ull << 20;
+	struct pair *p = &self->p;
+	long before, after;
+	int fd;
+
+	p->length = 0;
+	put_head(p, TAG_PREPARE, OPTIONAL, sizeof(much));
+	put(p, &much, sizeof(much));
+	ASSERT_EQ(0, vf_set_state(&p->dst, VFIO_DEVICE_STATE_RESUMING, &fd));
+	before = number_in("/proc/meminfo", "MemFree:");
+	ASSERT_EQ(0, vf_stream_write(fd, p->stream, p->length));
+	after = number_in("/proc/meminfo", "MemFree:");
+	EXPECT_GT(256 << 10, before - after);
+	close(fd);
+	ASSERT_EQ(0, vf_reset(&p->dst));
 	put_good(self);
 	EXPECT_TRUE(taken(self));
 }
