@@ -70,8 +70,10 @@ TEST_F(start, waits_for_firmware)
 	__u32 flags = ~0u;
 	unsigned int i;
 	pid_t set, info;
+	char late[32];
 
-	ASSERT_EQ(0, firmware_faults("0xa00:late=6000"));
+	snprintf(late, sizeof(late), "0xa00:late=%.0f", time_limit(6) * 1000);
+	ASSERT_EQ(0, firmware_faults(late));
 	begin = seconds_now();
 	set = child_in(self, false);
 	ASSERT_LE(0, set);
@@ -86,11 +88,11 @@ TEST_F(start, waits_for_firmware)
 	info = child_in(self, true);
 	ASSERT_LE(0, info);
 	usleep(200000);
-	EXPECT_GT(1.5, kill_child(info));
-	EXPECT_GT(1.5, kill_child(set));
+	EXPECT_GT(time_limit(1.5), kill_child(info));
+	EXPECT_GT(time_limit(1.5), kill_child(set));
 	ends = seconds_now() - begin;
 	/* All of that happened while firmware was silent */
-	EXPECT_GT(6, ends) {
+	EXPECT_GT(time_limit(6), ends) {
 		TH_LOG("took %.1f s", ends);
 	}
 	EXPECT_EQ(-ENODATA, tracker_read_bitmap(p->fd, self->tracker_id, PAIR_BASE,
