@@ -430,7 +430,7 @@ ssize_t mlx5vf_queue_read(struct mlx5vf_queue *q, struct file *file, char __user
 			  size_t count)
 {
 	size_t done = 0;
-	ssize_t n;
+	ssize_t n = 0;
 	int look;
 
 	if (mutex_lock_interruptible(&q->read_lock))
@@ -438,10 +438,10 @@ ssize_t mlx5vf_queue_read(struct mlx5vf_queue *q, struct file *file, char __user
 	/* What has ended the wait counts, and not what there is a moment later. */
 	if (file->f_flags & O_NONBLOCK)
 		look = queue_look(q);
-	else if (wait_event_interruptible(q->wait, (look = queue_look(q)) != -EAGAIN))
-		look = -ERESTARTSYS;
-	n = look;
-	if (look <= 0)
+	else
+		n = wait_event_interruptible(q->wait, (look = queue_look(q)) != -EAGAIN);
+	n = n ?: look;
+	if (n <= 0)
 		goto out;
 	n = 0;
 	while (done < count) {
