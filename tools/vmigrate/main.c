@@ -148,6 +148,12 @@ static int set_text(const char **to, const char *text)
 	return 0;
 }
 
+static int set_true(bool *to)
+{
+	*to = true;
+	return 0;
+}
+
 static int set_role(struct options *opt, enum role role, const char *addr)
 {
 	if (opt->role != ROLE_NONE)
@@ -204,8 +210,7 @@ static int parse_option(struct options *opt, int c, const char *name)
 	case 'i':
 		return parse_u64(name, optarg, true, &opt->iova_base);
 	case 'n':
-		return parse_uint(name, optarg, 0, MAX_DEVICES,
-				  &opt->nr_devices);
+		return parse_uint(name, optarg, 0, MAX_DEVICES, &opt->nr_devices);
 	case 'v':
 		return parse_uint(name, optarg, 0, MAX_VFS, &opt->nr_vfs);
 	case 'F':
@@ -231,8 +236,7 @@ static int parse_option(struct options *opt, int c, const char *name)
 	case 'o':
 		return parse_uint(name, optarg, 0, 86400, &opt->timeout);
 	case 'H':
-		opt->hugepages = true;
-		return 0;
+		return set_true(&opt->hugepages);
 	case 'B':
 	case 'R':
 		opt->ranges = c == 'R';
