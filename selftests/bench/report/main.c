@@ -81,6 +81,16 @@ static int __attribute__((format(printf, 1, 2))) fail(const char *fmt, ...)
 	return STATUS_ERROR;
 }
 
+/* NULL after saying why */
+static FILE *open_file(const char *path, const char *mode)
+{
+	FILE *file = fopen(path, mode);
+
+	if (!file)
+		fail("%s: %s", path, strerror(errno));
+	return file;
+}
+
 static int parse_shift(struct options *o, const char *text)
 {
 	char *end;
@@ -159,9 +169,9 @@ static int read_results(struct result *result, char **paths)
 	int rc = 0;
 
 	for (; *paths && !rc; paths++) {
-		file = fopen(*paths, "r");
+		file = open_file(*paths, "r");
 		if (!file)
-			return fail("%s: %s", *paths, strerror(errno));
+			return STATUS_ERROR;
 		if (result_read(result, file, *paths))
 			rc = fail("%s", result->why);
 		fclose(file);
@@ -176,9 +186,9 @@ static int read_targets(struct targets *targets, const char *path)
 
 	if (!path)
 		return 0;
-	file = fopen(path, "r");
+	file = open_file(path, "r");
 	if (!file)
-		return fail("%s: %s", path, strerror(errno));
+		return STATUS_ERROR;
 	if (targets_read(targets, file, path))
 		rc = fail("%s", targets->why);
 	fclose(file);
@@ -192,9 +202,9 @@ static int read_ratios(const struct result *result, const char *path, struct com
 
 	if (!path)
 		return 0;
-	file = fopen(path, "r");
+	file = open_file(path, "r");
 	if (!file)
-		return fail("%s: %s", path, strerror(errno));
+		return STATUS_ERROR;
 	if (ratios_compare(result, file, path, c))
 		rc = fail("%s", c->why);
 	fclose(file);
@@ -208,9 +218,9 @@ static int write_ratios(const struct result *result, const char *path)
 
 	if (!path)
 		return 0;
-	file = fopen(path, "w");
+	file = open_file(path, "w");
 	if (!file)
-		return fail("%s: %s", path, strerror(errno));
+		return STATUS_ERROR;
 	rc = ratios_write(result, file);
 	if (fclose(file) || rc)
 		return fail("%s: cannot be written", path);
@@ -228,9 +238,9 @@ static int write_files(const struct result *result, const struct options *o)
 		return 0;
 	if ((size_t)snprintf(path, sizeof(path), "%s/bench.json", o->dir) >= sizeof(path))
 		return fail("%s: too long", o->dir);
-	file = fopen(path, "w");
+	file = open_file(path, "w");
 	if (!file)
-		return fail("%s: %s", path, strerror(errno));
+		return STATUS_ERROR;
 	rc = json_write(file, json_result(result, o->kernel), true);
 	if (fclose(file) || rc)
 		return fail("%s: cannot be written", path);
