@@ -660,12 +660,10 @@ static void harvest_unmapped(struct io_pagetable *iopt,
  * iommufd_dirty_unmap_area() - Harvest an area before it is unmapped
  * @iopt: Its table; domains_rwsem is held for read since before
  *	iommufd_dirty_unmap_begin()
- * @unmap: As there
- * @area: The area, its pages hidden and still mapped in all domains
+ * @unmap: As there; the pages of its area are hidden by now
  */
 void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
-			      struct iommufd_dirty_unmap *unmap,
-			      struct iopt_area *area)
+			      struct iommufd_dirty_unmap *unmap)
 {
 	if (!has_tracker(iopt))
 		return;

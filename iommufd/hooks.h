@@ -338,8 +338,7 @@ void iommufd_dirty_unmap_begin(struct io_pagetable *iopt,
 			       struct iommufd_dirty_unmap *unmap,
 			       struct iopt_area *area);
 void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
-			      struct iommufd_dirty_unmap *unmap,
-			      struct iopt_area *area);
+			      struct iommufd_dirty_unmap *unmap);
 
 /* pages.c */
 /**
@@ -507,8 +506,7 @@ static inline void iommufd_dirty_unmap_begin(struct io_pagetable *iopt,
 }
 
 static inline void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
-					    struct iommufd_dirty_unmap *unmap,
-					    struct iopt_area *area)
+					    struct iommufd_dirty_unmap *unmap)
 {
 }
 
