@@ -72,6 +72,18 @@ static int move(const char *path, int flags, void *data, size_t len)
 	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
 }
 
+/*
+ * mlx5_core keeps both messages until the next ones, and does not free them when the device
+ * goes away. A write that fails frees the one before.
+ */
+static void messages_free(void)
+{
+	void *unmapped = (void *)16;
+
+	move(CMD "in", O_WRONLY, unmapped, 1);
+	move(CMD "out_len", O_WRONLY, unmapped, 1);
+}
+
 /**
  * firmware_exec() - Have the firmware execute a command
  * @fw: The command
@@ -87,10 +99,13 @@ int firmware_exec(struct firmware *fw)
 	snprintf(text, sizeof(text), "%zu", fw->out_len);
 	if (!rc)
 		rc = sysfs_write(CMD "out_len", text);
-	if (rc)
+	if (rc) {
+		messages_free();
 		return rc;
+	}
 	/* The error says less than the status does. */
 	sysfs_write(CMD "run", "go");
 	rc = move(CMD "out", O_RDONLY, fw->out, fw->out_len);
+	messages_free();
 	return rc ? rc : fw->out[0];
 }
