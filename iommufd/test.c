@@ -107,7 +107,8 @@ bool dirty_test_fail_alloc(void)
  * dirty_test_delay() - A gap between two steps of a protocol
  * @where: Its name
  *
- * Sleeps at random if the parameters ask for it, so that other tasks run in between.
+ * Sleeps at random if the parameters ask for it, so that other tasks run in between. Where
+ * each pass is delayed, it sleeps for half of the longest delay at least: tests rely on it.
  */
 void dirty_test_delay(const char *where)
 {
@@ -120,7 +121,7 @@ void dirty_test_delay(const char *where)
 		return;
 	if (one_in > 1 && get_random_u32_below(one_in))
 		return;
-	us = get_random_u32_below(us) + 1;
+	us -= get_random_u32_below(one_in > 1 ? us : us / 2 + 1);
 	usleep_range(us, us + us / 4 + 1);
 }
 
