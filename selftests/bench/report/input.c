@@ -215,3 +215,38 @@ int input_next(struct input *in)
 		rc = split_fields(in);
 	return rc ? rc : 1;
 }
+
+/**
+ * input_file() - Read a file
+ * @path: The file
+ * @next: input_line() or input_next()
+ * @take: Called with @data for each line; 0 or -EINVAL, with a message in the input
+ * @data: For @take
+ * @why: After a failure, the message for it
+ * @size: Of @why
+ *
+ * Return: 0, -EINVAL, -EIO.
+ */
+int input_file(const char *path, int (*next)(struct input *in),
+	       int (*take)(void *data, struct input *in), void *data, char *why, size_t size)
+{
+	FILE *file = fopen(path, "r");
+	struct input in;
+	int rc;
+
+	if (!file) {
+		snprintf(why, size, "%s: %s", path, strerror(errno));
+		return -EIO;
+	}
+	input_begin(&in, file, path);
+	while ((rc = next(&in)) > 0) {
+		rc = take(data, &in);
+		if (rc)
+			break;
+	}
+	if (rc)
+		snprintf(why, size, "%s", in.why);
+	input_end(&in);
+	fclose(file);
+	return rc;
+}
