@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -84,14 +83,7 @@ static int attach(struct stages *s, unsigned int n, __u32 hwpt)
 
 static int start(struct stages *s, __u32 policy, __u32 flags)
 {
-	struct testbed *b = &s->b;
-	int rc = tracker_alloc(b->fd, b->ioas_id, policy, flags, 0,
-			       &b->tracker_id);
-
-	if (!rc)
-		rc = testbed_start(b);
-	oracle_started(&s->o);
-	return rc;
+	return topology_start(&s->b, &s->o, policy, flags);
 }
 
 static int kind(struct stages *s, unsigned int n)
@@ -115,13 +107,7 @@ static int dma(struct stages *s, unsigned int n, bool nested, __u64 page,
 /* READ all of RAM, for the oracle too; the number of pages reported, or -errno. */
 static int read_ram(struct stages *s)
 {
-	struct testbed *b = &s->b;
-	int rc = oracle_read(&s->o, b->fd, b->tracker_id, IOVA, RAM_SIZE);
-
-	if (rc)
-		return rc;
-	memcpy(b->bits, s->o.events[s->o.nr_events - 1].bits, sizeof(b->bits));
-	return (int)testbed_count(b);
+	return topology_read(&s->b, &s->o);
 }
 
 static unsigned int reported(const struct stages *s, __u64 page, __u64 pages)
@@ -136,11 +122,7 @@ static unsigned int reported(const struct stages *s, __u64 page, __u64 pages)
 /* How many writes were not reported, by ground truth, which has @writes. */
 static int lost(struct stages *s, __u64 writes)
 {
-	int rc = oracle_check(&s->o);
-
-	if (rc)
-		return rc;
-	return s->o.writes == writes ? (int)s->o.lost : -ERANGE;
+	return topology_lost(&s->o, writes);
 }
 
 /* ---- Behind an IOMMU that tracks ------------------------------------------- */
