@@ -300,7 +300,7 @@ TEST_F(pci, modules_under_use)
 	EXPECT_EQ(-EWOULDBLOCK, unload("iommufd_virt"));
 	pair_close(&p);
 
-	/* With the bus gone, the platform goes too, and comes back */
+	/* Without the bus the module can be unloaded, and loaded again */
 	parameters_of("iommufd-virt", virt, sizeof(virt));
 	ASSERT_EQ(0, virt_set("remove", "1"));
 	EXPECT_FALSE(exists(VF_PF));

@@ -278,7 +278,7 @@ TEST(kernel_memory_for_dirty_pages_is_charged)
 #define SPARSE_STEP (1ull << 30)
 #define SPARSE 1000ull
 
-/* READ all there is, for ever, over 1 TiB with a little in each GiB. */
+/* READ everything, again and again, over 1 TiB with a little memory in each GiB. */
 static int stall(struct attacker *a)
 {
 	struct report *r = a->report;

@@ -125,7 +125,7 @@ static void any_feature(struct fuzz *f, struct vf *vf)
 	ioctl(vf->fd, VFIO_DEVICE_FEATURE, feat);
 }
 
-/* Files are kept after their state has gone, for a while. */
+/* Files stay open for a while after the device has left their state. */
 static void mess_about(struct fuzz *f, struct vf *vf)
 {
 	int files[4] = { -1, -1, -1, -1 }, fd;

@@ -85,8 +85,8 @@ TEST_F(life, is_left_running)
 }
 
 /*
- * A SUSPEND is executed after a reset, and its answer is lost: it is taken for done when
- * mlx5_core gives up waiting, since the state is RUNNING.
+ * A SUSPEND is executed after a reset, and its answer is lost: the driver
+ * assumes that it is done when mlx5_core gives up waiting, since the state is RUNNING.
  */
 TEST_F(life, is_resumed_without_an_answer)
 {

@@ -126,7 +126,7 @@ static bool log_is_used(FIXTURE_DATA(start) *self)
 	return false;
 }
 
-/* What firmware does not answer is not asked of it for every range there could be. */
+/* If firmware does not answer START, the tracker does not try smaller ranges. */
 TEST_F(start, tries_no_other_range)
 {
 	struct pair *p = &self->p;

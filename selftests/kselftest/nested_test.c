@@ -17,7 +17,7 @@
 #include "virt_nested.h"
 #include "../lib/log.h"
 
-/* The device writes so many pages below the IOVA, in what is mapped as well. */
+/* The device sends addresses that are this many pages below the IOVA, and mapped, too. */
 #define SHIFT 64
 
 struct stages {

@@ -271,7 +271,7 @@ static int close_device(void *arg)
 	return 0;
 }
 
-/* A device can be closed while a SET of its policy waits, which may be for ever. */
+/* A device can be closed while a SET of its policy waits, possibly without end. */
 TEST_F(policy, device_goes_while_set_waits)
 {
 	struct call reader, setter, closer;

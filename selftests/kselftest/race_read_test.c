@@ -488,7 +488,7 @@ static int crowder_read(void *arg)
 	return rc < 0 ? rc : 0;
 }
 
-/* Small READs go first, but not for ever. */
+/* Small READs are served first, but a large one is served in the end. */
 TEST_F(race_read, small_reads_do_not_starve_others)
 {
 	struct crowd *c = &self->c;

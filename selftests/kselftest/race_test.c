@@ -76,7 +76,7 @@ static void do_read(struct race *r, unsigned int *seed)
 					 IOVA + first * PAGE, n * PAGE, PAGE,
 					 bits, rand_r(seed) % 2, NULL);
 	}
-	/* It may be gone, or not running */
+	/* It may be destroyed, or not running */
 	expect(r, "READ", rc, -ENOENT, -ENODATA, 0);
 }
 
