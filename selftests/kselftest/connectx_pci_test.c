@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtual ConnectX as a PCI device under the stock mlx5_core: VFs come and
- * go, drivers are bound in any order, functions are reset, removed and found
- * again, modules do not go away under their users, and what the firmware does
- * not know it refuses and counts. What is left works: a migration at the end.
+ * The virtual ConnectX as a PCI device under the stock mlx5_core: VFs are added and
+ * removed, drivers are bound in any order, functions are reset, removed and found
+ * again, modules cannot be unloaded under their users, and the firmware refuses and counts
+ * commands that it does not know. Afterwards a migration must still work.
  */
 #include <errno.h>
 #include <fcntl.h>

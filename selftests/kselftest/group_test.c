@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Several devices in one IOMMU group: they share a domain, they are attached as soon
- * as one is, and move together. So whatever any of them writes is reported, also
- * those that the user never attached; and a log speaks for its device only, so the
- * log of a device in company is no source.
+ * Several devices in one IOMMU group share a domain, are attached as soon as one of them
+ * is, and move together. So the tracker must report the writes of all of them, also of
+ * those that the user never attached. A log records the writes of its own device only, so
+ * the log of a device that is not alone in its group is not used as a source.
  */
 #include <errno.h>
 #include <unistd.h>

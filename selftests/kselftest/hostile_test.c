@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process without privileges that was given the files: it pins no more than
- * its RLIMIT_MEMLOCK, the kernel memory for its dirty pages is charged to its control
- * group, it holds up no other process for long, and it sees nothing of others.
+ * A process without privileges that has only open files: it pins no more than its
+ * RLIMIT_MEMLOCK, the kernel memory for its dirty pages is charged to its control group,
+ * it does not delay other processes for long, and it sees none of their objects.
  *
  * The attacker is a child that opens the files, then drops all privileges.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is left of mlx5-vfio-pci's commands and sessions when their time is over: in a
- * reset, in close, when the driver is unbound, and in RESUMING; and what others do with
+ * Commands and sessions of mlx5-vfio-pci that outlive their use: after a reset, after
+ * close, after an unbind of the driver, and in RESUMING; and what other callers do with
  * the device while they are under way.
  */
 #include <errno.h>

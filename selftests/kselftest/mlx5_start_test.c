@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Firmware does not answer when the tracker starts a VF's log. Maps and unmaps of the
- * running guest go on, everyone who waits can be killed, and then the tracker does not
- * run; the next START works.
+ * The firmware does not answer when the tracker starts a VF's log. Maps and unmaps of the
+ * running guest continue, every task that waits can be killed, and then the tracker is not
+ * running; the next START works.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Nested HWPTs: a device behind a stage 1 that its user made. Its writes are in the
- * dirty bits of the parent. A log of its own has other addresses, so it is no
- * source; the controls show what would be lost if it were, and that the writes
- * would be missed if the parent were not read.
+ * dirty bits of the parent. Its own log has other addresses, so the log is not used as a
+ * source; the controls show what would be lost if it were, or if the parent were not read.
  */
 #include <errno.h>
 #include <stdint.h>

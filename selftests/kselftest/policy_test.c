@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMU_DIRTY_TRACKER_POLICY in SET: another source is taken while a device writes,
- * and nothing is lost; a device's own policy; and what cannot be had.
+ * IOMMU_DIRTY_TRACKER_POLICY in SET: the source changes while a device writes,
+ * and nothing is lost; a device's own policy; and policies that cannot be met.
  */
 #include <errno.h>
 #include <string.h>

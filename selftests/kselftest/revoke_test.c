@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings of a dma-buf, here the registers of another device, whose owner takes the pages
- * back while they are mapped (kernel 7.x).
+ * Mappings of a dma-buf, here the registers of another device, whose owner revokes the pages
+ * while they are mapped (kernel 7.x).
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmigrate as the source of a guest with a VF, of which the destination is this test: one
- * that fails when the guest is handed over. The source says where the guest continues.
+ * vmigrate as the source of a guest with a VF. The destination is this test, which
+ * fails when the guest is handed over. The source says where the guest continues.
  */
 #include <fcntl.h>
 #include <signal.h>
