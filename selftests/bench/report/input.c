@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lines of a result: what each has to look like. A line that begins like one of them and is
- * none fails, and so does one with tabs that begins like none. Other text is what someone
- * said besides.
+ * Lines of a result, and the format of each kind. A line that begins like one of these kinds
+ * but has another format fails, and so does a line with tabs that begins like none. Other
+ * text is output of other programs.
  */
 #include <errno.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each row's smaller figure of two runs: now and then the kernel has something to do
- * besides, and that is in whatever row it falls into.
+ * The smaller figure of each row in two runs: now and then the kernel has work of its own,
+ * which makes the row larger that is measured at that moment.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table of "make bench-mlx5", out of what mlx5_cost_test said. A line of it is "KIND
- * CHUNK-KIB", with KIND time or work, what the test's harness puts before its messages, and
- * the message, which is MESSAGE below.
+ * The table of "make bench-mlx5", from the output of mlx5_cost_test. A line of that is "KIND
+ * CHUNK-KIB", with KIND time or work, then what the test harness puts before its messages,
+ * then the message, which is MESSAGE below.
  */
 #include <stdlib.h>
 #include <string.h>
