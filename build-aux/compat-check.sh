@@ -21,7 +21,7 @@ else
 	sed '/^#/d' "$TOP/kernels/$SERIES/missing" | sort >"$expected"
 fi
 
-# differs LIST: what is taken for missing, and is not, or the other way round
+# differs LIST: the features that LIST has as missing and the kernel has, or the opposite
 differs()
 {
 	{ diff "$expected" <(missing_features "$KSRC" "$1" | sort) || true; } |

@@ -16,7 +16,7 @@ dir=$BUILD/coverage
 lines=$BUILD/coverage.lines
 status=0
 
-# The kernel keeps the counts of modules that are gone, and shows all as files.
+# The kernel keeps the counts of unloaded modules, too, and shows all counts as files.
 # shellcheck disable=SC2016 # for the guest's shell
 collect='cd /sys/kernel/debug/gcov && find . -name "*.gcda" | while read -r f; do
 	mkdir -p "/out/gcov/${f%/*}" && cat "$f" >"/out/gcov/$f"; done'

@@ -12,7 +12,7 @@ root=${DESTDIR:-}
 to=$root/lib/modules/$RELEASE/updates/iommufd-dirty
 mkdir -p "$to" 2>/dev/null ||
 	die "$to cannot be made; run as root or give DESTDIR="
-# Without this module's old version, should a name be gone from the new one.
+# Remove the old version first: the new one may have fewer modules.
 rm -f "$to"/*.ko
 sed 's/o$/ko/' "$BUILD/product/modules.list" | xargs install -m 644 -t "$to"
 find "$to" -name "*.ko" -printf "installed %p\n"

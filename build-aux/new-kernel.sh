@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # new-kernel.sh SERIES TREE: begin the support of a kernel series that is newer than all of
-# kernels/series. TREE is its source, as it came. The hooks of the newest series are merged
+# kernels/series. TREE is its source, unmodified. The hooks of the newest series are merged
 # into it one by one and written to kernels/SERIES/hooks. Where the merge has conflicts, it
 # stops and names the file: mend it there, as far as the hook goes, and call it again. At
 # the end it tells which features are missing, which hooks older series still need, and

@@ -70,7 +70,7 @@ done
 	mkdir -p "$orig/${mlx5%/*}"
 	cp -rp "$tree/$mlx5" "$orig/$mlx5"
 }
-# What a hook changed that is gone.
+# Undo the changes of hooks that no longer exist.
 [ -z "$orig" ] || cp -rn "$orig/." "$stage/"
 [ -n "$orig" ] || [ ! -d "$tree/drivers/iommu/iommufd/dirty" ] || take_back_hooks
 
@@ -90,7 +90,7 @@ while read -r f; do
 	written=$((written + 1))
 done < <(cd "$stage" && find . -type f)
 
-# Files that were ours and are gone, or that ours replace.
+# Remove files of ours that no longer exist, and files that ours replace.
 for dir in drivers/iommu/iommufd/{dirty,virt} drivers/vfio/dirty "$mlx5"; do
 	if [ ! -d "$tree/$dir" ] || [ ! -d "$stage/$dir" ]; then
 		continue

@@ -133,7 +133,7 @@ install_missing()
 	say "installing packages: ${missing[*]} ..."
 	apt-cache show "${missing[@]}" >/dev/null 2>&1 || update_lists
 	apt_install "${missing[@]}" || {
-		# Lists that are too old name files that are gone.
+		# Lists that are too old name files that the archive no longer has.
 		update_lists
 		apt_install "${missing[@]}" || rc=$?
 	}
@@ -366,7 +366,7 @@ setup_source()
 		[ -r "$KSRC/drivers/iommu/iommufd/main.c" ] ||
 			die "KSRC=$KSRC is not a kernel source tree (no drivers/iommu/iommufd/main.c)"
 		[ ! -d "$KSRC/drivers/iommu/iommufd/dirty" ] ||
-			die "KSRC=$KSRC was patched already (make patch); the modules are built from a tree as it came, so give one that was not"
+			die "KSRC=$KSRC was patched already (make patch); the modules are built from an unmodified tree, so give one that was not"
 		KSRC=$(cd "$KSRC" && pwd)
 		return
 	fi

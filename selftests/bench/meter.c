@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a section costs: the time that goes by, less the time for which the
- * processor had nothing to do. In a VM that counts instructions (run.sh --icount)
- * each takes the same time and nothing else takes any, so that is the number of
- * instructions that the machine has executed; meter_check() proves it with a loop
- * of known length. Interrupts of the timer are in it.
+ * What a section costs: the time that passes, less the time in which the processor was idle.
+ * In a VM that counts instructions (run.sh --icount) each instruction takes the same time
+ * and nothing else takes any, so this is the number of instructions that the machine has
+ * executed; meter_check() proves it with a loop of known length. Timer interrupts are
+ * included.
  */
 #include <stdio.h>
 #include <string.h>

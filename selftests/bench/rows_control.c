@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done seldom: START and STOP, small leaves, attach and detach, and what memory the
- * kernel holds during that.
+ * Operations that are rare: START and STOP, small leaves, attach and detach, and the memory
+ * that the kernel holds for them.
  */
 #include <errno.h>
 #include <stdio.h>

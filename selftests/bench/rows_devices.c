@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices with a log of their own: alone, and beside an IOMMU that tracks too.
- * They write for real; their registers have to be looked at, so what the virtual
- * hardware does at the same time is in the figures, in both ways.
+ * Devices with a log of their own: alone, and together with an IOMMU that tracks.
+ * They really write, and the virtual hardware polls their registers; so the figures of both
+ * ways include the work of the virtual hardware during the measurement.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two READs at once, in wall time: the same address space read by one thread, and by
- * two that have a half each. Both are tried in turn, and the best of several counts,
- * because the machine has other work as well. A third kind, two threads of which only
- * one reads at a time, is what a lock around READ would make of it: what the machine
- * does not show to differ from that cannot be compared.
+ * Two READs at once, in wall time: the same address space is read by one thread, and by two
+ * threads, one half each. Both are measured in turns, and the best of several results
+ * counts, because the machine has other work as well. The third kind, two threads of which
+ * only one reads at a time, shows what a lock around READ would cost. If its time does not
+ * differ from that of two free threads, nothing can be compared.
  *
- * Whether two threads can run at once at all is tried with two that only count, before
- * and after two that READ. If they could, these had a *chance*; how many had is printed.
+ * Before and after two threads READ, two that only count show whether two threads can run
+ * at the same time. If they could, the READs had a *chance*; the number of chances is
+ * printed.
  */
 #include <pthread.h>
 #include <stdio.h>

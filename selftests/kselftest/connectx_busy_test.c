@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A firmware that saves and loads in the background (connectx_busy): it refuses
- * other commands about the function during that, and a reset of the function aborts it.
- * A migration gives it nothing to refuse. Nothing here is peculiar to one of the two
+ * Firmware that saves and loads in the background (connectx_busy): meanwhile it refuses
+ * other commands about the same function, and a reset of the function aborts the SAVE or
+ * LOAD. A migration must not give it a command that it refuses. The tests apply to both
  * variant drivers.
  */
 #include <errno.h>

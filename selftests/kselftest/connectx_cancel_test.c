@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who leaves STOP_COPY or PRE_COPY while a SAVE is under way, or closes, meets the
- * firmware of connectx_busy_test.c: nothing may be given to it that it refuses, and the
- * device is as usable as before.
+ * A session that ends while a SAVE is under way: the user leaves STOP_COPY or PRE_COPY, or
+ * closes the device. The firmware is that of connectx_busy_test.c; the driver must not give
+ * it a command that it refuses, and the device must be as usable as before.
  */
 #include <errno.h>
 

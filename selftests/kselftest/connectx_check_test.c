@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the virtual firmware refuses: commands with an op_mod that there is not, with
- * reserved fields set, of another length, with references to objects that there are
- * not, and to destroy what is in use. It counts them, so that the other tests can say
- * that a driver gives none; here the counters themselves are tested.
+ * What the virtual firmware refuses: commands with an unknown op_mod, with reserved fields
+ * set, with a wrong length, with references to objects that do not exist, and commands to
+ * destroy objects that are in use. The firmware counts them, so that the other tests can
+ * check that a driver gives no such command; this test checks the counters themselves.
  */
 #include <errno.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtual ConnectX as a PCI device under the stock mlx5_core: VFs come and
- * go, drivers are bound in any order, functions are reset, removed and found
- * again, modules do not go away under their users, and what the firmware does
- * not know it refuses and counts. What is left works: a migration at the end.
+ * The virtual ConnectX as a PCI device under the stock mlx5_core: VFs are added and
+ * removed, drivers are bound in any order, functions are reset, removed and found
+ * again, modules cannot be unloaded under their users, and the firmware refuses and counts
+ * commands that it does not know. Afterwards a migration must still work.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -300,7 +300,7 @@ TEST_F(pci, modules_under_use)
 	EXPECT_EQ(-EWOULDBLOCK, unload("iommufd_virt"));
 	pair_close(&p);
 
-	/* With the bus gone, the platform goes too, and comes back */
+	/* Without the bus the module can be unloaded, and loaded again */
 	parameters_of("iommufd-virt", virt, sizeof(virt));
 	ASSERT_EQ(0, virt_set("remove", "1"));
 	EXPECT_FALSE(exists(VF_PF));

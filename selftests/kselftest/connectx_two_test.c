@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two ConnectX (connectx=N,N) behind different IOMMUs: a VF of one migrates to a VF of
- * the other and back, and what happens to one device does not touch the other.
+ * the other and back, and an event on one device does not affect the other.
  */
 #include <errno.h>
 

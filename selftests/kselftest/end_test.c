@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What ends: a log, an HWPT, a READ that is killed or whose time is over, an attach or
- * an unmap that meets an error. Each takes as long as it has to and no longer, does
- * what there was time for, and leaves nothing on.
+ * How things end: a log, an HWPT, a READ that is killed or whose timeout expires, an attach
+ * or an unmap that fails. Each end takes no longer than it has to, keeps what it had time
+ * to harvest, and leaves no tracking on.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The eventfd of a tracker (IOMMU_DIRTY_TRACKER_EVENTFD): when it is signalled, what is
- * none, and that nothing keeps it when its tracker is destroyed.
+ * The eventfd of a tracker (IOMMU_DIRTY_TRACKER_EVENTFD): when it is signalled, which files
+ * are refused as not being one, and that it is released when its tracker is destroyed.
  */
 #include <errno.h>
 #include <fcntl.h>

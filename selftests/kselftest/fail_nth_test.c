@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every allocation and every copy of one ioctl fails in turn, or all for which
- * a little memory does not suffice. Nothing may be lost: the READ that failed and the
+ * Each allocation and each copy of an ioctl fails in turn, or all allocations fail that
+ * exceed a small amount of memory. Nothing may be lost: the READ that failed and the
  * next one together report what the device wrote, and an ioctl that failed works when
  * it is called again.
  *
- * Needs a kernel with fault injection (make test DEBUG=1), which reports splats
- * and leaks too. FAIL_NTH=all tries each place; without, later ones are sampled.
+ * Needs a kernel with fault injection (make test DEBUG=1), which also reports splats
+ * and leaks. FAIL_NTH=all tries each place; without it later places are sampled.
  */
 #include <errno.h>
 #include <stdio.h>

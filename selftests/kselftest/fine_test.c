@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMU_OPTION_DIRTY_SMALL_LEAVES: with memory in huge pages, what is reported is
- * what was written, behind every kind of IOMMU; without it, whole leaves. Which HWPTs
- * get it, what is left when a map fails half way, and a migration's way to small
- * leaves and back under a device that writes.
+ * IOMMU_OPTION_DIRTY_SMALL_LEAVES: with memory in huge pages, the tracker reports exactly
+ * the pages that were written, behind every kind of IOMMU; without the option it reports
+ * whole leaves. Also: which HWPTs get small leaves, what a map leaves that fails half way,
+ * and a migration that changes to small leaves and back while a device writes.
  */
 #include <errno.h>
 #include <stdint.h>

@@ -254,7 +254,7 @@ int tracker_break(const char *what)
  * waits_in_ioctl() - Has a process begun an ioctl that blocks?
  * @pid: One that has been started to do so; waited for
  *
- * Return: false when it has not for a long time, or is gone.
+ * Return: false when it has not done so for a long time, or no longer exists.
  */
 bool waits_in_ioctl(pid_t pid)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * out_flags tell a VMM whether it is worth while to wait for convergence. They are as
- * long as their reason, not longer; and a map that has failed is none.
+ * out_flags tell a VMM whether convergence can be expected. A flag is set as long as its
+ * reason lasts, and no longer; a map that has failed is no reason.
  */
 #include <errno.h>
 #include <string.h>

@@ -37,7 +37,7 @@
 /**
  * struct run - What the threads of one run share
  * @fd: /dev/iommu
- * @ids: Of objects of each type, some of which are gone
+ * @ids: IDs of objects of each type, some of which no longer exist
  * @nr_ids: How many there were
  * @dev: Devices
  * @guest: Memory that can be mapped

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Several devices in one IOMMU group: they share a domain, they are attached as soon
- * as one is, and move together. So whatever any of them writes is reported, also
- * those that the user never attached; and a log speaks for its device only, so the
- * log of a device in company is no source.
+ * Several devices in one IOMMU group share a domain, are attached as soon as one of them
+ * is, and move together. So the tracker must report the writes of all of them, also of
+ * those that the user never attached. A log records the writes of its own device only, so
+ * the log of a device that is not alone in its group is not used as a source.
  */
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -56,14 +55,7 @@ static int attach(FIXTURE_DATA(group) *self, unsigned int n)
 
 static int start(FIXTURE_DATA(group) *self, __u32 policy, __u32 flags)
 {
-	struct testbed *b = &self->b;
-	int rc = tracker_alloc(b->fd, b->ioas_id, policy, flags, 0,
-			       &b->tracker_id);
-
-	if (!rc)
-		rc = testbed_start(b);
-	oracle_started(&self->o);
-	return rc;
+	return topology_start(&self->b, &self->o, policy, flags);
 }
 
 static int kind(FIXTURE_DATA(group) *self, unsigned int n)
@@ -85,23 +77,12 @@ static int dma(FIXTURE_DATA(group) *self, unsigned int n, __u64 page, __u64 page
 /* READ all of RAM, for the oracle too; the number of pages reported, or -errno. */
 static int read_ram(FIXTURE_DATA(group) *self)
 {
-	struct testbed *b = &self->b;
-	struct oracle *o = &self->o;
-	int rc = oracle_read(o, b->fd, b->tracker_id, IOVA, RAM_SIZE);
-
-	if (rc)
-		return rc;
-	memcpy(b->bits, o->events[o->nr_events - 1].bits, sizeof(b->bits));
-	return (int)testbed_count(b);
+	return topology_read(&self->b, &self->o);
 }
 
 static int lost(FIXTURE_DATA(group) *self, __u64 writes)
 {
-	int rc = oracle_check(&self->o);
-
-	if (rc)
-		return rc;
-	return self->o.writes == writes ? (int)self->o.lost : -ERANGE;
+	return topology_lost(&self->o, writes);
 }
 
 /* ---- Behind an IOMMU that tracks ------------------------------------------- */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process without privileges that was given the files: it pins no more than
- * its RLIMIT_MEMLOCK, the kernel memory for its dirty pages is charged to its control
- * group, it holds up no other process for long, and it sees nothing of others.
+ * A process without privileges that has only open files: it pins no more than its
+ * RLIMIT_MEMLOCK, the kernel memory for its dirty pages is charged to its control group,
+ * it does not delay other processes for long, and it sees none of their objects.
  *
  * The attacker is a child that opens the files, then drops all privileges.
  */
@@ -278,7 +278,7 @@ TEST(kernel_memory_for_dirty_pages_is_charged)
 #define SPARSE_STEP (1ull << 30)
 #define SPARSE 1000ull
 
-/* READ all there is, for ever, over 1 TiB with a little in each GiB. */
+/* READ everything, again and again, over 1 TiB with a little memory in each GiB. */
 static int stall(struct attacker *a)
 {
 	struct report *r = a->report;

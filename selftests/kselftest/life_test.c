@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What dirty pages, mappings and interrupts must survive while they are taken apart: a
+ * Dirty pages, mappings and interrupts survive while objects change under them: a
  * device that moves from one HWPT to another, a mapping that is cut in pieces,
- * eventfds that go away while their interrupt fires.
+ * eventfds that are released while their interrupt fires.
  */
 #include <errno.h>
 #include <pthread.h>

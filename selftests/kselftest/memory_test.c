@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A process whose control group has no memory left unmaps memory, detaches a device,
- * destroys an HWPT, or reads into a buffer that is not there. None of that may fail
- * for it, nor may it be killed for the memory
- * that the kernel would like to have for dirty pages: there is a way without.
+ * destroys an HWPT, or reads into a buffer that is not there. None of these calls may fail
+ * for lack of memory for dirty pages, nor may the process be killed for it.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -187,7 +187,7 @@ TEST_F(arcs, close_leads_to_running)
 		}
 		vf_close(&p->src);
 		if (fd >= 0) {
-			/* The session has gone with the device */
+			/* The session has ended with the device */
 			EXPECT_EQ(-1, variant->from == S(RESUMING) ?
 				      write(fd, some, 1) : read(fd, some, 1));
 			EXPECT_EQ(ENODEV, errno);
@@ -378,7 +378,7 @@ TEST_F(data, comes_and_goes_in_pieces)
 	EXPECT_EQ(0, n);
 	EXPECT_EQ(POLLIN, polled(fd));
 	EXPECT_EQ(0, read(fd, &c, 1));
-	/* Also when it has gone on to STOP */
+	/* Also after an arc to STOP */
 	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
 	EXPECT_EQ(0, read(fd, &c, 1));
 	close(fd);

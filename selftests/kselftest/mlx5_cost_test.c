@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long the same migrations take with mlx5-vfio-pci of this tree and with
- * upstream's, unmodified, which needs to be the program "upstream.ko". The two take
- * turns in one boot, so that what else the machine does meets both, and medians are
- * compared. "make bench-mlx5" measures with more rounds and larger states than
- * plan.txt does.
+ * How long the same migrations take with mlx5-vfio-pci of this tree and with upstream's,
+ * unmodified, which must be there as the program "upstream.ko". The two run in turns in one
+ * boot, so that other work of the machine affects both, and medians are compared. "make
+ * bench-mlx5" measures with more rounds and larger states than plan.txt does.
  *
  * ROUNDS=n measures each n times (3); TOLERANCE=n is how many percent longer ours may
  * take before that is a failure (100); CONTROL=no leaves out the control.

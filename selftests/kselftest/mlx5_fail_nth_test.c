@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mlx5-vfio-pci when the kernel gives it no memory: every allocation and every
- * copy of one step of a migration fails in turn, then those of its page tracker.
- * A source whose migration failed runs on, a destination is good again after a
- * reset, and a migration that did not fail is a right one, whatever else failed in
- * it. Nothing that was written stays unreported, unless the log says that it is
- * lost.
+ * mlx5-vfio-pci without memory: every allocation and every copy of one step of a migration
+ * fails in turn, then those of its page tracker. After a failed migration the source
+ * continues, and the destination is usable after a reset. A migration that does not fail is
+ * correct, whatever else failed in it. Every write is reported, unless the log reports its
+ * own loss.
  *
- * Needs a kernel with fault injection (make test DEBUG=1), which reports splats
- * and leaks too. FAIL_NTH=all tries each place; without, later ones are sampled.
+ * Needs a kernel with fault injection (make test DEBUG=1), which also reports splats
+ * and leaks. FAIL_NTH=all tries each place; without it later places are sampled.
  */
 #include <errno.h>
 #include <fcntl.h>

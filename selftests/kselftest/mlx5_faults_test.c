@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mlx5-vfio-pci when the firmware fails, answers late or not at all, spoils
- * what it saves, or goes away. After each fault the device is in a known state,
+ * mlx5-vfio-pci when the firmware fails, answers late or not at all, damages
+ * what it saves, or dies. After each fault the device is in a known state,
  * the kernel's log names the device and the cause, no task has waited for long,
- * and the next migration, after a reset, is a good one. The source of a
- * migration that failed runs on, unless the state is ERROR.
+ * and the next migration, after a reset, is correct. After a failed migration the source
+ * continues, unless its state is ERROR.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The migration states and data files of ConnectX VFs, used at random: arcs in
- * any order, reads and writes of any size to and from any memory, files closed or
- * kept too long, features with any data; and streams that were damaged on their
- * way. A stream that differs from what was saved is refused, one that does not is
- * taken, and a reset leads back to RUNNING from wherever that was.
+ * Random use of the migration states and data files of ConnectX VFs: arcs in
+ * any order, reads and writes of any size to and from any memory, files that are closed
+ * early or kept too long, features with any data; and streams that were damaged. A stream
+ * that differs from what was saved is refused, any other is accepted, and a reset
+ * leads back to RUNNING from every state.
  *
  * SEED=n repeats a run, DURATION=n takes n seconds instead of 5.
  */
@@ -125,7 +125,7 @@ static void any_feature(struct fuzz *f, struct vf *vf)
 	ioctl(vf->fd, VFIO_DEVICE_FEATURE, feat);
 }
 
-/* Files are kept after their state has gone, for a while. */
+/* Files stay open for a while after the device has left their state. */
 static void mess_about(struct fuzz *f, struct vf *vf)
 {
 	int files[4] = { -1, -1, -1, -1 }, fd;

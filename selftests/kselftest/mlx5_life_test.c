@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is left of mlx5-vfio-pci's commands and sessions when their time is over: in a
- * reset, in close, when the driver is unbound, and in RESUMING; and what others do with
+ * Commands and sessions of mlx5-vfio-pci that outlive their use: after a reset, after
+ * close, after an unbind of the driver, and in RESUMING; and what other callers do with
  * the device while they are under way.
  */
 #include <errno.h>
@@ -85,8 +85,8 @@ TEST_F(life, is_left_running)
 }
 
 /*
- * A SUSPEND is executed after a reset, and its answer is lost: it is taken for done when
- * mlx5_core gives up waiting, since the state is RUNNING.
+ * A SUSPEND is executed after a reset, and its answer is lost: the driver
+ * assumes that it is done when mlx5_core gives up waiting, since the state is RUNNING.
  */
 TEST_F(life, is_resumed_without_an_answer)
 {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mlx5-vfio-pci with large states, in images as large as the whole or in chunks
- * (plan.txt): who pays for their memory, how long it takes to get it, and how much is
- * moved.
+ * mlx5-vfio-pci with large states, in one image or in chunks (plan.txt): who is charged
+ * for their memory, how long its allocation takes, and how much is transferred.
  */
 #include <errno.h>
 #include <stdio.h>

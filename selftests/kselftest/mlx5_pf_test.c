@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mlx5-vfio-pci when the PF goes: its firmware dies or never answers, it is reset,
- * unbound, or takes its VFs away. Nothing waits for a user for longer than the user has
+ * mlx5-vfio-pci when it loses the PF: the firmware dies or never answers, the PF is reset,
+ * unbound, or removes its VFs. Nothing waits for a user longer than the user has
  * the device open, and when the PF is back the device migrates.
  */
 #include <errno.h>

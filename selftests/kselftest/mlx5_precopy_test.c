@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pre-copy of mlx5-vfio-pci: initial data that comes again when the device is set up
- * anew (VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2), how much memory and which commands a
+ * again (VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2), how much memory and which commands a
  * saving session takes, and what has to be there before the device is stopped. The state
  * is one image or several (plan.txt).
  */

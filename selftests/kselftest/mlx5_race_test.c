@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Everything that can be done to one device at once: states set to and fro, data
- * read and written, into the device's own BAR too (a fault that needs the lock
- * which a reset holds), reports, resets, and firmware that answers late. Nothing
- * hangs, and after a reset the device migrates.
+ * Every operation on one device at the same time: changes of state, reads and writes of
+ * data, also to and from the device's own BAR (a fault that needs the lock which a reset
+ * holds), reports, resets, and firmware that answers late. Nothing hangs, and after a reset
+ * the device migrates.
  *
  * DURATION=n runs for n seconds (5 if it is not given), SEED=n repeats the
  * choices, though not the races.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reports of mlx5-vfio-pci's page tracker when the firmware is difficult: it loses the
- * tracker in the middle, or without telling, or cannot do with reports and migration at
- * once (serialize_reports). mlx5_tracker_test.c has the rest.
+ * Reports of mlx5-vfio-pci's page tracker with difficult firmware: it loses the tracker
+ * in the middle of a report, or without an event, or cannot report and migrate at the same
+ * time (serialize_reports). All other tests of reports are in mlx5_tracker_test.c.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Firmware does not answer when the tracker starts a VF's log. Maps and unmaps of the
- * running guest go on, everyone who waits can be killed, and then the tracker does not
- * run; the next START works.
+ * The firmware does not answer when the tracker starts a VF's log. Maps and unmaps of the
+ * running guest continue, every task that waits can be killed, and then the tracker is not
+ * running; the next START works.
  */
 #include <errno.h>
 #include <signal.h>
@@ -126,7 +126,7 @@ static bool log_is_used(FIXTURE_DATA(start) *self)
 	return false;
 }
 
-/* What firmware does not answer is not asked of it for every range there could be. */
+/* If firmware does not answer START, the tracker does not try smaller ranges. */
 TEST_F(start, tries_no_other_range)
 {
 	struct pair *p = &self->p;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The data stream of mlx5-vfio-pci (drivers/mlx5/stream.h): whatever is not one
- * whole stream in order is refused with an error, never loaded by half, and a
- * reset makes the device usable again. The control is in each test: the same
- * stream, left as it was, is taken.
+ * The data stream of mlx5-vfio-pci (drivers/mlx5/stream.h): anything but one whole stream
+ * in order is refused with an error and never loaded in part, and a reset makes the device
+ * usable again. Each test has its control: the same stream, unchanged, is accepted.
  */
 #include <errno.h>
 #include <endian.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The page tracker of mlx5-vfio-pci through VFIO_DEVICE_FEATURE_DMA_LOGGING_*:
- * what it reports against ground truth, the firmware's limits, and every way in
- * which it can get lost: an error then, for as long as it has not been stopped
- * and started again, and a wait that has an end.
+ * its reports against ground truth, the firmware's limits, and every way in
+ * which the tracker can be lost. Then every report fails until the tracker is stopped and
+ * started again, and every wait ends.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Nested HWPTs: a device behind a stage 1 that its user made. Its writes are in the
- * dirty bits of the parent. A log of its own has other addresses, so it is no
- * source; the controls show what would be lost if it were, and that the writes
- * would be missed if the parent were not read.
+ * dirty bits of the parent. Its own log has other addresses, so the log is not used as a
+ * source; the controls show what would be lost if it were, or if the parent were not read.
  */
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -18,7 +16,7 @@
 #include "virt_nested.h"
 #include "../lib/log.h"
 
-/* The device writes so many pages below the IOVA, in what is mapped as well. */
+/* The device sends addresses that are this many pages below the IOVA, and mapped, too. */
 #define SHIFT 64
 
 struct stages {
@@ -84,14 +82,7 @@ static int attach(struct stages *s, unsigned int n, __u32 hwpt)
 
 static int start(struct stages *s, __u32 policy, __u32 flags)
 {
-	struct testbed *b = &s->b;
-	int rc = tracker_alloc(b->fd, b->ioas_id, policy, flags, 0,
-			       &b->tracker_id);
-
-	if (!rc)
-		rc = testbed_start(b);
-	oracle_started(&s->o);
-	return rc;
+	return topology_start(&s->b, &s->o, policy, flags);
 }
 
 static int kind(struct stages *s, unsigned int n)
@@ -115,13 +106,7 @@ static int dma(struct stages *s, unsigned int n, bool nested, __u64 page,
 /* READ all of RAM, for the oracle too; the number of pages reported, or -errno. */
 static int read_ram(struct stages *s)
 {
-	struct testbed *b = &s->b;
-	int rc = oracle_read(&s->o, b->fd, b->tracker_id, IOVA, RAM_SIZE);
-
-	if (rc)
-		return rc;
-	memcpy(b->bits, s->o.events[s->o.nr_events - 1].bits, sizeof(b->bits));
-	return (int)testbed_count(b);
+	return topology_read(&s->b, &s->o);
 }
 
 static unsigned int reported(const struct stages *s, __u64 page, __u64 pages)
@@ -136,11 +121,7 @@ static unsigned int reported(const struct stages *s, __u64 page, __u64 pages)
 /* How many writes were not reported, by ground truth, which has @writes. */
 static int lost(struct stages *s, __u64 writes)
 {
-	int rc = oracle_check(&s->o);
-
-	if (rc)
-		return rc;
-	return s->o.writes == writes ? (int)s->o.lost : -ERANGE;
+	return topology_lost(&s->o, writes);
 }
 
 /* ---- Behind an IOMMU that tracks ------------------------------------------- */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The generic netlink family "iommufd_dirty": the answers are what this process has
- * made, callers without the capability get none, and a request holds up no process whose
+ * The generic netlink family "iommufd_dirty": the answers show the objects of this process,
+ * callers without the capability are refused, and a request does not delay a process whose
  * objects it shows.
  */
 #include <errno.h>

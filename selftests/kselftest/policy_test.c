@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMU_DIRTY_TRACKER_POLICY in SET: another source is taken while a device writes,
- * and nothing is lost; a device's own policy; and what cannot be had.
+ * IOMMU_DIRTY_TRACKER_POLICY in SET: the source changes while a device writes,
+ * and nothing is lost; a device's own policy; and policies that cannot be met.
  */
 #include <errno.h>
 #include <string.h>
@@ -271,7 +271,7 @@ static int close_device(void *arg)
 	return 0;
 }
 
-/* A device can be closed while a SET of its policy waits, which may be for ever. */
+/* A device can be closed while a SET of its policy waits, possibly without end. */
 TEST_F(policy, device_goes_while_set_waits)
 {
 	struct call reader, setter, closer;

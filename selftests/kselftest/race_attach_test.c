@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attaches, replaces and changes of domain that fail, or that something else sees
- * half way. What counts afterwards: nothing that was written is lost, no log stays
- * with whom it does not belong to, and everything can be made and undone again.
+ * Attaches, replaces and changes of domain that fail, or that another call meets half way.
+ * Afterwards no write is lost, no log stays with a tracker that should not have it, and
+ * everything can be made and destroyed again.
  */
 #include <errno.h>
 #include <signal.h>

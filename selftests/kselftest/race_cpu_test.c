@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the CPU writes for a mediated device, at the moments when it is hard to see:
- * when pages are unpinned while they are unmapped, when they are pinned twice, and
- * when the driver writes to them for the last time.
+ * CPU writes for a mediated device at difficult moments: when pages are unpinned while they
+ * are unmapped, when they are pinned twice, and when the driver writes to them for the last
+ * time.
  */
 #include <errno.h>
 #include <pthread.h>

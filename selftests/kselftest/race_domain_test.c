@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens to dirty bits in an IOMMU's page table while something else happens
- * to the domain: another harvest, its end, an attach, an invalidation that hardware
- * does not take. Schedules are forced with calls that wait (held.h).
+ * Dirty bits in an IOMMU's page table while something else happens to the domain: another
+ * harvest, its end, an attach, an invalidation that the hardware ignores. Schedules are
+ * forced with calls that wait (held.h).
  */
 #include <errno.h>
 #include <stdio.h>

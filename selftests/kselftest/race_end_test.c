@@ -48,7 +48,7 @@ static int destroy_tracker(void *arg)
 	return iommufd_destroy(c->b.fd, c->b.tracker_id);
 }
 
-/* A process that waits for the device in a READ; killed and gone on return. */
+/* A process that waits for the device in a READ; it is killed and has exited on return. */
 static int kill_a_read(struct crowd *c)
 {
 	pid_t pid;

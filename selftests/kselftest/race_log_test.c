@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happens to a device's log while something else happens: an unmap, a change of
- * plan, a replace, another tracker; and what a log is asked for. Its end is in
- * race_end_test.c. The device is held while it makes a report, which real ones take
- * seconds for.
+ * A device's log while something else happens: an unmap, a change of plan, a replace,
+ * another tracker; and which ranges a log is asked for. Its end is in race_end_test.c. The
+ * device is held while it makes a report, for which real devices take seconds.
  */
 #include <errno.h>
 #include <stdio.h>

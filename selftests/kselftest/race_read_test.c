@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * READs and UNMAPs at the same time, with devices' logs that take their time. None
- * waits for more than the one report that is under way, however much another READ
- * has asked for; and each write is in one of them.
+ * READs and UNMAPs at the same time, with device logs that are slow. No READ waits for more
+ * than the one report that is under way, however much another READ has asked for, and at
+ * least one of them reports each write.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -488,7 +488,7 @@ static int crowder_read(void *arg)
 	return rc < 0 ? rc : 0;
 }
 
-/* Small READs go first, but not for ever. */
+/* Small READs are served first, but a large one is served in the end. */
 TEST_F(race_read, small_reads_do_not_starve_others)
 {
 	struct crowd *c = &self->c;

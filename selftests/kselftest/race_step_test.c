@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What has left the hardware and has not been delivered yet: a READ, an unmap or the end
- * of a HWPT is stopped between the two, and another READ comes in between.
+ * Pages that have left the hardware and are not delivered yet: a READ, an unmap or the end
+ * of a HWPT is stopped between the two, and another READ runs in between.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Everything at once: READ, UNMAP, START, STOP, INFO, map, attach, HWPTs and
- * trackers that come and go, from many threads and processes, against devices
- * that write. What is checked is that every error is one that the header
- * names, that the kernel does not complain, and that afterwards the tracker is
- * as good as new. RACE_SECONDS=n: how long. An even SEED runs with delays of up to
- * DELAY_US=n (2000) between the steps of the tracker's protocols.
+ * trackers that are made and destroyed, from many threads and processes, while devices
+ * write. The test checks that every error is one that the header names, that the kernel
+ * does not complain, and that afterwards the tracker works as before. RACE_SECONDS=n: how
+ * long. An even SEED runs with delays of up to DELAY_US=n (2000) between the steps of the
+ * tracker's protocols.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -76,7 +76,7 @@ static void do_read(struct race *r, unsigned int *seed)
 					 IOVA + first * PAGE, n * PAGE, PAGE,
 					 bits, rand_r(seed) % 2, NULL);
 	}
-	/* It may be gone, or not running */
+	/* It may be destroyed, or not running */
 	expect(r, "READ", rc, -ENOENT, -ENODATA, 0);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings of a dma-buf, here the registers of another device, whose owner takes the pages
- * back while they are mapped (kernel 7.x).
+ * Mappings of a dma-buf, here the registers of another device, whose owner revokes the pages
+ * while they are mapped (kernel 7.x).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -45,36 +45,35 @@ struct feature_dma_buf {
 
 FIXTURE(revoke) {
 	struct testbed b;
-	struct vdev owner;
+	struct vdev owner;	/* AMD_1 in every variant */
 };
 
 FIXTURE_VARIANT(revoke) {
 	unsigned int device;
-	unsigned int owner;
 };
 
 FIXTURE_VARIANT_ADD(revoke, amd) {
-	.device = AMD_0, .owner = AMD_1,
+	.device = AMD_0,
 };
 
 FIXTURE_VARIANT_ADD(revoke, amd_gather) {
-	.device = AMD_GATHER, .owner = AMD_1,
+	.device = AMD_GATHER,
 };
 
 FIXTURE_VARIANT_ADD(revoke, intel) {
-	.device = INTEL, .owner = AMD_1,
+	.device = INTEL,
 };
 
 FIXTURE_VARIANT_ADD(revoke, smmu) {
-	.device = SMMU, .owner = AMD_1,
+	.device = SMMU,
 };
 
 FIXTURE_VARIANT_ADD(revoke, smmu_gather) {
-	.device = SMMU_GATHER, .owner = AMD_1,
+	.device = SMMU_GATHER,
 };
 
 FIXTURE_VARIANT_ADD(revoke, untracked) {
-	.device = UNTRACKED, .owner = AMD_1,
+	.device = UNTRACKED,
 };
 
 /* A file of the owner's registers, or -errno */
@@ -128,7 +127,7 @@ FIXTURE_SETUP(revoke)
 
 	self->owner.fd = -1;
 	ASSERT_EQ(0, testbed_open(&self->b, variant->device, false));
-	ASSERT_EQ(0, vdev_open(&self->owner, self->b.fd, variant->owner));
+	ASSERT_EQ(0, vdev_open(&self->owner, self->b.fd, AMD_1));
 	fd = dma_buf(&self->owner);
 	if (fd == -ENOTTY)
 		SKIP(return, "this kernel has no dma-bufs of devices' memory");

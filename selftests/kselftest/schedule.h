@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A schedule: devices write, the tracker is read, memory comes and goes, all at
- * random, and the oracle has the last word.
+ * A schedule: devices write, the tracker is read, memory is mapped and unmapped, all at
+ * random; then the oracle decides whether anything was lost.
  */
 #ifndef _KSELFTEST_SCHEDULE_H
 #define _KSELFTEST_SCHEDULE_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The threads of a VMM get signals all the time: kicks of virtual CPUs, timers. The
- * ioctls that the tracker has, and those that wait for it, can be killed but do not
- * answer EINTR to a signal that has a handler without SA_RESTART.
+ * The threads of a VMM get signals all the time: kicks of virtual CPUs, timers. The ioctls
+ * of the tracker, and those that wait for it, can be killed, but do not fail with EINTR
+ * because of a signal that has a handler without SA_RESTART.
  */
 #include <errno.h>
 #include <signal.h>

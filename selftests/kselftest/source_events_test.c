@@ -393,7 +393,7 @@ TEST_F(source_events, unmap_delivers)
 	EXPECT_EQ(6, sources_reported(&self->s, 0, 6));
 }
 
-/* What is gone, and was in a log that was lost. */
+/* Memory that was unmapped, and whose writes were in a log that was lost. */
 static int lose_what_is_gone(struct sources *s)
 {
 	struct testbed *b = &s->b;
@@ -555,7 +555,7 @@ TEST_F(source_events, cannot_start)
 	EXPECT_EQ(0, flags);
 }
 
-/* A detach that finds the log lost: all that is mapped, and what is gone. */
+/* A detach that finds the log lost: everything that is mapped, or has been unmapped. */
 TEST_F(source_events, lost_at_detach)
 {
 	struct testbed *b = &self->s.b;

@@ -8,6 +8,8 @@
 #ifndef _KSELFTEST_TOPOLOGY_H
 #define _KSELFTEST_TOPOLOGY_H
 
+#include <linux/types.h>
+
 enum {
 	GROUP,		/* a group of three behind an IOMMU that tracks; with logs */
 	GROUP_2,
@@ -23,5 +25,12 @@ enum {
 	ALIAS_2,
 	NR
 };
+
+struct oracle;
+struct testbed;
+
+int topology_start(struct testbed *b, struct oracle *o, __u32 policy, __u32 flags);
+int topology_read(struct testbed *b, struct oracle *o);
+int topology_lost(struct oracle *o, __u64 writes);
 
 #endif

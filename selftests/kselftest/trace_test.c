@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tracepoints: what they tell is what was done, with the names of the objects that did
- * it, and nothing is traced when they are off.
+ * Tracepoints: they describe what was done, with the names of the objects, and nothing is
+ * traced when they are off.
  */
 #include <errno.h>
 #include <fcntl.h>

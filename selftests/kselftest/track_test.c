@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the tracker promises, one thing at a time, behind every kind of IOMMU.
+ * The promises of the tracker, one at a time, behind every kind of IOMMU.
  */
 #include <errno.h>
 #include <signal.h>

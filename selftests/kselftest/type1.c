@@ -86,7 +86,7 @@ int type1_open(struct type1 *t, const char *container, int type)
 	return rc ? rc : device_open(t);
 }
 
-/** type1_close() - Close everything; the address space is gone then */
+/** type1_close() - Close everything, which destroys the address space */
 void type1_close(struct type1 *t)
 {
 	if (t->dev.bar)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A user of type1: container, group, one virtual DMA device; and the calls, with
- * every field in the caller's hand.
+ * A user of type1: container, group, one virtual DMA device; and its calls, in which the
+ * caller sets every field.
  */
 #ifndef _KSELFTEST_TYPE1_H
 #define _KSELFTEST_TYPE1_H

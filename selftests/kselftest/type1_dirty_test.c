@@ -178,7 +178,7 @@ static void *read_on(void *arg)
 	return NULL;
 }
 
-/* A STOP that fails leaves tracking on in a VMM for ever. */
+/* If STOP fails, a VMM never switches tracking off. */
 TEST_F(dirty, stop_while_another_thread_reads)
 {
 	struct reader reader = { .self = self, .on = 1 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * READs that end inside of a unit of the tracker (page_size of ALLOC), in smaller
- * pages: the RAM below 1 MiB of a PC is read section by section, and none of them
+ * READs, in pages smaller than the tracker's unit (page_size of ALLOC), that end inside of
+ * a unit: the RAM below 1 MiB of a PC is read section by section, and none of the sections
  * begins at a large unit. What was reported is clean, and what was not is kept.
  */
 #include <errno.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loading the virtual platform with parameters that make no sense: refused, the
- * kernel's log says which one and what to do, and nothing is left behind. Ends with
- * the platform loaded as it was.
+ * Loading the virtual platform with invalid parameters: it refuses, the kernel's log says
+ * which parameter is wrong and what to do, and nothing is left behind. At the end the
+ * platform is loaded as before.
  */
 #include <errno.h>
 #include <fcntl.h>

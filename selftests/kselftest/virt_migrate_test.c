@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Migration of the virtual DMA device (iommufd-virt-vfio-pci): a run that was begun on
- * one device continues on another, behind another IOMMU, with the access after the last.
- * Ground truth says who wrote what; memory says that nothing is missing and nothing
- * came twice.
+ * one device continues on another, behind another IOMMU, with the access that follows its
+ * last one. Ground truth says which device made each write; memory says that no access is
+ * missing, and none was made twice.
  */
 #include <errno.h>
 #include <sys/eventfd.h>

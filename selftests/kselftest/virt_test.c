@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtual platform itself, where nothing else leans on it: its parameters
- * and what they refuse, its log of the truth when that is full, an IOTLB with few
+ * The virtual platform itself, where no other test covers it: its parameters
+ * and which values they refuse, ground truth whose log is full, an IOTLB with few
  * entries, and injected dirty bits.
  */
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The virtual platform is as unkind as hardware: what the tests on this line rely on,
- * seen through upstream's ioctls, without a tracker.
+ * The virtual platform has the pitfalls of real hardware on which the tests of this line
+ * rely; here they are seen through upstream's ioctls, without a tracker.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmigrate as the source of a guest with a VF, of which the destination is this test: one
- * that fails when the guest is handed over. The source says where the guest continues.
+ * vmigrate as the source of a guest with a VF. The destination is this test, which
+ * fails when the guest is handed over. The source says where the guest continues.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -26,7 +26,7 @@ enum behaviour {
 	TAKES_NO_RUN,	/* RUN cannot be sent to it */
 	GAP,		/* Its VF makes no writes */
 	SILENT,		/* It does not answer RUN, and the source is interrupted */
-	STALLS,		/* ... nor when all has been sent, and nobody interrupts */
+	STALLS,		/* ... nor when all has been sent, and no signal arrives */
 	STALLS_LATE,	/* It does not answer RUN */
 };
 
@@ -206,7 +206,7 @@ TEST_F(peer, does_not_answer)
 	EXPECT_EQ(NULL, strstr(self->text, "nothing was migrated"));
 }
 
-/* A guest does not stand still for ever because nobody answers */
+/* A guest does not stay stopped because the destination never answers */
 TEST_F(peer, stalls_when_all_is_sent)
 {
 	EXPECT_EQ(3, migrate(self, STALLS)) TH_LOG("%s", self->text);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The whole job: vmigrate moves memory that devices keep writing, and its
- * verdict is right both ways.
+ * A whole migration: vmigrate moves memory that devices keep writing, and its
+ * verdict is right whether pages are lost or not.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vmigrate with two VFs and a DMA device in one address space: it migrates, again
- * and again, and when it does not, because the firmware was broken at a random
- * moment, the guest continues at the source and nothing of it is missing. The firmware is
- * another one each time (Documentation/virtual-platform.rst, "Other firmware").
+ * vmigrate with two VFs and a DMA device in one address space, again and again. If the
+ * migration fails, because the firmware was broken at a random moment, the guest continues
+ * at the source with nothing missing. The firmware is different each time
+ * (Documentation/virtual-platform.rst, "Other firmware").
  *
  * MIGRATIONS=n makes n without faults and 2n with (10 and 20 if it is not given),
  * DURATION=n as many as fit into n seconds; SEED=n repeats the random choices.

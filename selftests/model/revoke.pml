@@ -13,7 +13,7 @@
 bool present = true;	/* the leaf is in the table */
 bool freed;		/* the table is not the domain's any more */
 bool revoked;		/* under the mutex */
-bool revoking;		/* whoever wants the mutex waits for the revoke */
+bool revoking;		/* a caller that wants the mutex waits for the revoke */
 bool mutex;		/* pages->mutex */
 bool visible = true;	/* area->pages is set */
 bool hiding;		/* the area is in the list of hidden areas */

@@ -3,7 +3,7 @@
 #
 # run.sh [MODEL [MUTANT]]: check the models in this folder with spin; prints TAP.
 #
-# Each model is checked in full: no assertion fails, nothing blocks for ever, and no
+# Each model is checked in full: no assertion fails, nothing blocks forever, and no
 # statement is left that no schedule reaches. Then each #ifdef MUTANT_NAME in it, or
 # in what it includes, is switched on, and spin must find what is wrong with it.
 # With MODEL only that one; with MUTANT (without MUTANT_) the schedule is printed

@@ -361,7 +361,7 @@ TEST peek_and_count(void)
 	PASS();
 }
 
-/* The user's page is the set's granule, for every granule there may be. */
+/* The user's page is the set's granule, for every possible granule. */
 TEST every_granule(void)
 {
 	unsigned int shift;

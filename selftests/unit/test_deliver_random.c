@@ -206,7 +206,7 @@ static enum greatest_test_res check_partial(struct scene *s, int rc)
 		       s->pages, rc);
 		EXPECT(i >= next || s->got[i] || s->format == SCENE_COUNT,
 		       "page %lu below next is not reported", i);
-		EXPECT(i < next || stays, "page %lu above next has gone", i);
+		EXPECT(i < next || stays, "page %lu above next is missing", i);
 		removed += !stays;
 	}
 	if (dirty_read_clears(&s->rd) && fold && !s->coarse && !shim.fail_mask) {

@@ -64,7 +64,7 @@ static bool take(unsigned long from, unsigned long last)
 	return true;
 }
 
-/* Nothing is missing; nothing is too much, if @exact; what was whole is gone. */
+/* No page is missing; none is surplus, if @exact; whole pages have left the set. */
 static bool right(unsigned long from, unsigned long last, bool exact)
 {
 	unsigned long unit;

@@ -6,7 +6,7 @@
 #include "harness.h"
 #include "random.h"
 
-/* The whole address space is seen as so many pieces. */
+/* The whole address space, seen in this many pieces. */
 #define PIECES		256u
 #define PIECE_BITS	56
 

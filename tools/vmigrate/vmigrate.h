@@ -88,7 +88,7 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
  * @working_set: Bytes that each sweeps over; 0 for its whole slot
  * @bandwidth: Bytes per second to send while the devices run; 0 for no limit
  * @threshold: Stop the devices when no more bytes than this are dirty
- * @passes: ... or after so many passes
+ * @passes: ... or after this many passes
  * @timeout: Seconds without a byte from or to the destination after which the source
  *	gives up; 0 for no limit
  * @seed: Of RAM contents and device writes

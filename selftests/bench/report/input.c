@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lines of a result: what each has to look like. A line that begins like one of them and is
- * none fails, and so does one with tabs that begins like none. Other text is what someone
- * said besides.
+ * Lines of a result, and the format of each kind. A line that begins like one of these kinds
+ * but has another format fails, and so does a line with tabs that begins like none. Other
+ * text is output of other programs.
  */
 #include <errno.h>
 #include <math.h>
@@ -214,4 +214,39 @@ int input_next(struct input *in)
 	else
 		rc = split_fields(in);
 	return rc ? rc : 1;
+}
+
+/**
+ * input_file() - Read a file
+ * @path: The file
+ * @next: input_line() or input_next()
+ * @take: Called with @data for each line; 0 or -EINVAL, with a message in the input
+ * @data: For @take
+ * @why: After a failure, the message for it
+ * @size: Of @why
+ *
+ * Return: 0, -EINVAL, -EIO.
+ */
+int input_file(const char *path, int (*next)(struct input *in),
+	       int (*take)(void *data, struct input *in), void *data, char *why, size_t size)
+{
+	FILE *file = fopen(path, "r");
+	struct input in;
+	int rc;
+
+	if (!file) {
+		snprintf(why, size, "%s: %s", path, strerror(errno));
+		return -EIO;
+	}
+	input_begin(&in, file, path);
+	while ((rc = next(&in)) > 0) {
+		rc = take(data, &in);
+		if (rc)
+			break;
+	}
+	if (rc)
+		snprintf(why, size, "%s", in.why);
+	input_end(&in);
+	fclose(file);
+	return rc;
 }

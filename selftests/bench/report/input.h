@@ -55,5 +55,7 @@ int input_line(struct input *in);
 int input_next(struct input *in);
 int input_wrong(struct input *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int input_number(struct input *in, const char *name, const char *text, double *value);
+int input_file(const char *path, int (*next)(struct input *in),
+	       int (*take)(void *data, struct input *in), void *data, char *why, size_t size);
 
 #endif

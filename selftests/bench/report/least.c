@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each row's smaller figure of two runs: now and then the kernel has something to do
- * besides, and that is in whatever row it falls into.
+ * The smaller figure of each row in two runs: now and then the kernel has work of its own,
+ * which makes the row larger that is measured at that moment.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,12 +19,14 @@ struct figure {
 };
 
 struct figures_of_first {
+	FILE *out;	/* of the second */
 	struct figure figure[MAX_ROWS];
 	unsigned int nr;
 };
 
-static int take_first(struct figures_of_first *first, struct input *in)
+static int take_first(void *data, struct input *in)
 {
+	struct figures_of_first *first = data;
 	struct figure *f = &first->figure[first->nr];
 
 	if (in->kind != LINE_ROW)
@@ -56,43 +58,17 @@ static const struct figure *find_first(struct figures_of_first *first, const str
 	return NULL;
 }
 
-static void write_line(FILE *out, struct figures_of_first *first, const struct input *in)
+static int write_line(void *data, struct input *in)
 {
+	struct figures_of_first *first = data;
 	const struct figure *f = in->kind == LINE_ROW ? find_first(first, in) : NULL;
 	unsigned int i;
 
 	for (i = 0; i < in->nr_fields; i++)
-		fprintf(out, "%s%s", i ? "\t" : "",
+		fprintf(first->out, "%s%s", i ? "\t" : "",
 			i == 2 && f && f->busy < in->value[2] ? f->busy_text : in->field[i]);
-	fprintf(out, "\n");
-}
-
-/* Read a file, and give each line of it to one of the two above */
-static int read_run(const char *path, FILE *out, struct figures_of_first *first, char *why,
-		    size_t size)
-{
-	FILE *file = fopen(path, "r");
-	struct input in;
-	int rc;
-
-	if (!file) {
-		snprintf(why, size, "%s: %s", path, strerror(errno));
-		return -EIO;
-	}
-	input_begin(&in, file, path);
-	while ((rc = input_next(&in)) > 0) {
-		if (out)
-			write_line(out, first, &in);
-		else if (take_first(first, &in))
-			rc = -EINVAL;
-		if (rc < 0)
-			break;
-	}
-	if (rc)
-		snprintf(why, size, "%s", in.why);
-	input_end(&in);
-	fclose(file);
-	return rc;
+	fprintf(first->out, "\n");
+	return 0;
 }
 
 /**
@@ -103,19 +79,21 @@ static int read_run(const char *path, FILE *out, struct figures_of_first *first,
  * @why: After a failure, the message for it
  * @size: Of @why
  *
- * Return: 0, -EINVAL, -EIO.
+ * Return: 0, -EINVAL, -EIO, -ENOMEM.
  */
 int least_write(FILE *out, const char *first_path, const char *second_path, char *why, size_t size)
 {
 	struct figures_of_first *first = calloc(1, sizeof(*first));
-	int rc = -ENOMEM;
+	int rc;
 
-	if (first)
-		rc = read_run(first_path, NULL, first, why, size);
-	else
+	if (!first) {
 		snprintf(why, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	first->out = out;
+	rc = input_file(first_path, input_next, take_first, first, why, size);
 	if (!rc)
-		rc = read_run(second_path, out, first, why, size);
+		rc = input_file(second_path, input_next, write_line, first, why, size);
 	free(first);
 	return rc;
 }

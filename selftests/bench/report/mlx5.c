@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table of "make bench-mlx5", out of what mlx5_cost_test said. A line of it is "KIND
- * CHUNK-KIB", with KIND time or work, what the test's harness puts before its messages, and
- * the message, which is MESSAGE below.
+ * The table of "make bench-mlx5", from the output of mlx5_cost_test. A line of that is "KIND
+ * CHUNK-KIB", with KIND time or work, then what the test harness puts before its messages,
+ * then the message, which is MESSAGE below.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,8 +71,9 @@ static struct cost *find_cost(struct costs *costs, const struct cost *like)
 	return cost;
 }
 
-static int take_cost(struct costs *costs, struct input *in)
+static int take_cost(void *data, struct input *in)
 {
+	struct costs *costs = data;
 	struct cost new = {}, *cost;
 	int rc = parse_cost(in, &new);
 
@@ -171,24 +171,8 @@ static int costs_json(const struct costs *costs)
 int mlx5_report(const char *path, bool json, char *why, size_t size)
 {
 	static struct costs costs;
-	FILE *file = fopen(path, "r");
-	struct input in;
-	int rc;
+	int rc = input_file(path, input_line, take_cost, &costs, why, size);
 
-	if (!file) {
-		snprintf(why, size, "%s: %s", path, strerror(errno));
-		return -EIO;
-	}
-	input_begin(&in, file, path);
-	while ((rc = input_line(&in)) > 0) {
-		rc = take_cost(&costs, &in);
-		if (rc)
-			break;
-	}
-	if (rc)
-		snprintf(why, size, "%s", in.why);
-	input_end(&in);
-	fclose(file);
 	if (rc)
 		return rc;
 	if (json) {

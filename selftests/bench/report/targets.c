@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is aimed at. A line is "ROWS  LIMIT  TEXT", with more than one blank between; ROWS
+ * The goals. A line is "ROWS  LIMIT  TEXT", with more than one blank between; ROWS
  * is an extended regular expression.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is aimed at: the rows whose name is like this, at most that.
+ * The goals: a limit for the ratios of all rows whose names match.
  */
 #ifndef _BENCH_TARGETS_H
 #define _BENCH_TARGETS_H
