@@ -13,6 +13,7 @@
  */
 #include <linux/delay.h>
 #include <linux/interval_tree.h>
+#include <linux/kmemleak.h>
 #include <linux/log2.h>
 #include <linux/memcontrol.h>
 #include <linux/module.h>
@@ -234,7 +235,10 @@ void mlx5vf_log_put(struct mlx5vf_log *log)
 		return;
 	mlx5vf_pages_destroy(&log->pages);
 	mem_cgroup_put(log->memcg);
-	if (!log->stuck)
+	/* Firmware may still write to what a stuck log points to: it is kept for ever. */
+	if (log->stuck)
+		kmemleak_not_leak(log);
+	else
 		kfree(log);
 }
 
