@@ -2,12 +2,12 @@
 /*
  * Reads dirty bits out of the page table of a domain: the *iommu* source.
  *
- * A driver's read_and_clear_dirty() clears the D bit of the
- * whole leaf that it meets, but records (address as passed, size of the leaf)
- * and steps on by that size. A call that begins inside a leaf therefore loses
- * the part before it and may step over smaller leaves that follow. So:
+ * A driver's read_and_clear_dirty() clears the D bit of each leaf that it meets, but
+ * records (address as passed, size of the leaf) and continues at that address plus that
+ * size. A call that begins inside a leaf therefore loses the part before it and may step
+ * over smaller leaves that follow. So:
  *
- *  - a call begins where no leaf can reach across (leaf_start());
+ *  - a call never begins in the middle of a leaf (leaf_start());
  *  - no other harvest takes the same leaves at the same time: a step is widened to
  *    the borders of leaves, and steps that overlap exclude one another (step.c);
  *  - a leaf that reaches beyond the range is recorded as a whole; what a READ
@@ -23,10 +23,7 @@
  * first dirty leaf, looked at without clearing. Where the tracker walks the table by
  * itself (walk.c), it reports like a driver of the first kind.
  *
- * Flush. A bit that was cleared means nothing until the IOTLB has forgotten
- * that the page was dirty, because a device that writes through the old entry
- * does not set it again. So harvests return after the flush, with domains_rwsem
- * held until then, and nothing is published before it.
+ * Flush: see harvest.c.
  */
 #include <linux/iommu.h>
 #include <linux/log2.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Delivery: from a dirty_set to user memory, as a bitmap, as ranges or as a
- * count. It decides nothing about where dirty pages come from and where they go when
- * it cannot be delivered, takes no lock, and is tested on the host.
+ * count. The caller decides where dirty pages come from, and keeps those that could not be
+ * delivered. This file takes no lock, and is tested on the host.
  *
  * Delivery is in units of the caller's page size, as runs: dirty units without
  * a gap. A run that is delivered only in part is not delivered.

@@ -2,8 +2,7 @@
 /*
  * A domain as a source: what is known of it, switching its IOMMU's dirty tracking on
  * and off, and what excludes harvests while the hardware enters or leaves it. It calls
- * no other file. Reading dirty bits is harvest.c's,
- * when a domain is used reconcile.c's.
+ * no other file. harvest.c reads dirty bits; reconcile.c decides when a domain is used.
  */
 #include <linux/iommu.h>
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Harvest: takes what is dirty out of the domains into private sets, range by range:
- * dirty bits (bits.c), what is reported because it is mapped, and marks. Devices'
- * logs are binding.c's.
+ * dirty bits (bits.c), what is reported because it is mapped, and marks. binding.c
+ * harvests the logs of devices.
  *
- * Flush. A bit that was cleared means nothing until the IOTLB has forgotten
- * that the page was dirty, because a device that writes through the old entry
- * does not set it again. So harvests return after the flush, with domains_rwsem
- * and the domain's change held until then, and nothing is published before it.
+ * Flush. As long as the IOTLB has an entry that says that the page is dirty, a device
+ * that writes through it does not set a cleared bit again. So a harvest flushes, holds
+ * domains_rwsem and the domain's change until then, and publishes nothing before.
  */
 #include <linux/iommu.h>
 #include <linux/jiffies.h>

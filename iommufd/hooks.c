@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What upstream's lines call: HWPTs and devices come and go, memory is mapped and
- * unmapped. Each hook changes the lists and has them reconciled; what that means
- * is reconcile.c's to say.
+ * The functions that upstream's code calls when a HWPT is allocated or destroyed, a device
+ * is attached or detached, and memory is mapped or unmapped. Each hook changes the lists and
+ * has reconcile.c apply the change.
  *
  * Order. A domain has its identity when the HWPT is allocated, is listed before
  * its first attachment, and leaves the list after its last harvest, which is after

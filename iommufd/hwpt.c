@@ -9,7 +9,7 @@
  *
  * Such a tracker uses dirty bits, and no log of a device: upstream's ioctls leave
  * those to VFIO_DEVICE_FEATURE_DMA_LOGGING_*. With the module parameter
- * serve_hwpt_ioctls it uses what there is, like any other tracker, and devices behind
+ * serve_hwpt_ioctls it uses every source, like any other tracker, and devices behind
  * every IOMMU have the capability.
  *
  * A HWPT whose driver has dirty bits and is not described in drivers/platform/ is left

@@ -2,8 +2,8 @@
 /*
  * Device logs: a device's own record of what it has written (the *device* source),
  * and the *scope* source, which is harvested like one. Decides who has a log and
- * which range it is started with. How it is harvested and ended is binding.c's, which
- * logs are used reconcile.c's to say.
+ * which range it is started with. binding.c harvests and ends a log; reconcile.c decides
+ * which logs are used.
  */
 #include <linux/device.h>
 #include <linux/iommu.h>

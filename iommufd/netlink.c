@@ -99,7 +99,7 @@ static int netlink_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		}
 		dirty_context_unlock(ictx);
 	}
-	/* What has changed by now shows in the next part, or where the dump ends */
+	/* A change since then shows in the next part, or in the message that ends the dump */
 	cb->seq = dirty_context_generation();
 	/* The rest is for the next call; one message always has room */
 	if (rc == -EMSGSIZE && skb->len)

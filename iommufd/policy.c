@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Policies of this host: what holds where a user has chosen nothing. They are parameters
+ * Policies of this host: the defaults where a user has chosen nothing. They are parameters
  * of the module, so that a line in /etc/modprobe.d keeps them, and the netlink family
- * changes them. What exists already stays as it is.
+ * changes them. A change does not affect objects that exist already.
  */
 #include <linux/compiler.h>
 #include <linux/moduleparam.h>

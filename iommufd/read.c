@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * READ: harvest a window, and deliver it. UNMAP: unmap, which harvests into
- * pending, and deliver that. The logs of devices are asked for all of the range at
- * the beginning, since to ask a device takes long, and joined window by window.
+ * pending, and deliver that. READ asks the logs of devices for the whole range at the
+ * beginning, because a device takes long to answer, and waits for them window by window.
  *
  * A window is at most 64 GiB. Its harvest (flushed) and what was pending for it
  * are merged in the READ's private set; the READ copies them from there to user

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What drivers of devices with a log of their own call (include/linux/iommufd_dirty.h):
- * a log is registered and taken back, and its user's calls come and go.
+ * The functions that a driver of a device with a log of its own calls
+ * (include/linux/iommufd_dirty.h): it registers and unregisters the log, and says when a user
+ * of the device starts, reports or stops the log.
  */
 #include <linux/iommu.h>
 #include <linux/log2.h>

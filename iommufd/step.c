@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exclusion of harvests by range; see step.h. A step is begun with iova_rwsem
- * held for read and ended before it is given up. Who waits for a step holds
- * domains_rwsem and iova_rwsem for read; who has one needs neither for write to
- * get to its end.
+ * held for read and ended before that lock is dropped. A task that waits for a step holds
+ * domains_rwsem and iova_rwsem for read; the holder of a step needs neither for write to
+ * finish it.
  */
 #include <linux/sched/signal.h>
 #include <linux/wait.h>

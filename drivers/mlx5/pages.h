@@ -11,8 +11,8 @@
 #define MLX5VF_PAGES_BITS	(8 * 4096)
 
 /**
- * struct mlx5vf_pages - dirty pages that firmware has reported and no reader has
- *	got yet
+ * struct mlx5vf_pages - Dirty pages that firmware has reported and no reader has
+ *	received yet
  * @chunks: Bitmaps of MLX5VF_PAGES_BITS units each
  * @all: There was no memory: all from @first to @last may be dirty
  * @first: In units
