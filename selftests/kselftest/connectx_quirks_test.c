@@ -164,7 +164,7 @@ static __u64 expected_flags(unsigned int lacks)
 	return several ? least | VFIO_MIGRATION_PRE_COPY : least;
 }
 
-TEST_F_TIMEOUT(quirks, capabilities, 200)
+TEST_F_TIMEOUT(quirks, capabilities, 3000)
 {
 	struct pair *p = &self->p;
 	unsigned int lacks, rows = 0;
@@ -251,7 +251,7 @@ static int check_all(struct pair *p)
 	return rc ? rc : check_migration(p, false);
 }
 
-TEST_F_TIMEOUT(quirks, one_by_one, 200)
+TEST_F_TIMEOUT(quirks, one_by_one, 3000)
 {
 	unsigned int i;
 
@@ -270,7 +270,7 @@ TEST_F_TIMEOUT(quirks, one_by_one, 200)
 	}
 }
 
-TEST_F_TIMEOUT(quirks, together, 200)
+TEST_F_TIMEOUT(quirks, together, 3000)
 {
 	const char *value = getenv("SEED");
 	unsigned int seed = value && *value ? strtoul(value, NULL, 0) : 1;
@@ -529,7 +529,7 @@ TEST_F(quirks, large_numbers)
 }
 
 /* Firmware that has died and recovered calls its VFs otherwise. */
-TEST_F_TIMEOUT(quirks, numbers_change, 200)
+TEST_F_TIMEOUT(quirks, numbers_change, 3000)
 {
 	struct pair *p = &self->p;
 	__u64 size;

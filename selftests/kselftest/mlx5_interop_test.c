@@ -133,7 +133,7 @@ static int load(struct pair *p, const struct saved *s, double *took)
 		0 : -EIO;
 }
 
-TEST_F_TIMEOUT(interop, migrates, 300)
+TEST_F_TIMEOUT(interop, migrates, 3000)
 {
 	const char *number = getenv("MIGRATIONS");
 	unsigned int n = number ? atoi(number) : MIGRATIONS, i;

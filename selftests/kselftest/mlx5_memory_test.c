@@ -107,7 +107,7 @@ static double to_stop_copy(struct vf *vf, int *fd)
  * In a memory cgroup, which every host with systemd has, it takes at most twice as
  * long, and a little for what else the machine does.
  */
-TEST_F_TIMEOUT(memory, comes_as_fast_in_a_cgroup, 300)
+TEST_F_TIMEOUT(memory, comes_as_fast_in_a_cgroup, 3000)
 {
 	struct vf *vf = &self->p.src;
 	double without, within, took;
@@ -150,7 +150,7 @@ TEST_F_TIMEOUT(memory, comes_as_fast_in_a_cgroup, 300)
 }
 
 /* No limit but that of the command: from one device right into the other. */
-TEST_F_TIMEOUT(memory, moves_a_state_of_any_size, 900)
+TEST_F_TIMEOUT(memory, moves_a_state_of_any_size, 3000)
 {
 	struct pair *p = &self->p;
 	__u64 position, sum, length = 0;
@@ -184,7 +184,7 @@ TEST_F_TIMEOUT(memory, moves_a_state_of_any_size, 900)
 }
 
 /* And pre-copy begins, with buffers for two. */
-TEST_F_TIMEOUT(memory, is_there_for_precopy, 300)
+TEST_F_TIMEOUT(memory, is_there_for_precopy, 3000)
 {
 	int fd;
 
