@@ -85,10 +85,10 @@ test: setup-test ## all tests that fit into CI; the last line counts them
 	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two MUTANTS="$(mutants)" \
 		selftests/run.sh unit model kselftest mutants vm qemu deb fuzz soak bench+matrix
 
-nightly: setup-test ## the rest: debug kernels, upstream's tests, full matrix, mutants, packages
+nightly: setup-test ## the rest: debug kernels, upstream's tests, full matrix, mutants, packages, arm64
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
 		large mutants kernel conformance debug kcsan qemu qemu-tracker real newest \
-		deb-test soak fuzz matrix
+		arm64 deb-test soak fuzz matrix
 
 soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
 	+@SOAK="$(or $(DURATION),600)" selftests/run.sh soak
