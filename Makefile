@@ -6,7 +6,7 @@
 MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-B := build$(if $(filter-out 6.12,$(KERNEL)),/$(KERNEL))
+B := build$(if $(filter-out 6.12,$(KERNEL)),/$(KERNEL))$(addprefix /,$(filter arm64%,$(ARCH)))
 
 # Lists the verbs: every target below with "##" behind it.
 .PHONY: help
@@ -19,6 +19,7 @@ help:
 	@echo
 	@echo "Variables:"
 	@echo "  KERNEL=n       a series of kernels/series in place of 6.12, in build/n (7.3: Debian 13's backports)"
+	@echo "  ARCH=arm64     the modules, kselftest, vm: for Debian's arm64 (or arm64-16k) kernel, in build/arm64"
 	@echo "  KDIR=dir       build for these kernel headers instead of Debian's newest 6.12"
 	@echo "  KSRC=dir       take upstream's files from this kernel tree instead of the package"
 	@echo "  UPDATE=1       with setup: move to the newest kernel"
@@ -84,10 +85,10 @@ test: setup-test ## all tests that fit into CI; the last line counts them
 	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two MUTANTS="$(mutants)" \
 		selftests/run.sh unit model kselftest mutants vm qemu deb fuzz soak bench+matrix
 
-nightly: setup-test ## the rest: debug kernels, upstream's tests, full matrix, mutants, packages
+nightly: setup-test ## the rest: debug kernels, upstream's tests, full matrix, mutants, packages, arm64
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
 		large mutants kernel conformance debug kcsan qemu qemu-tracker real newest \
-		deb-test soak fuzz matrix
+		arm64 deb-test soak fuzz matrix
 
 soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
 	+@SOAK="$(or $(DURATION),600)" selftests/run.sh soak

@@ -44,7 +44,25 @@ apt_private()
 	apt_options "$dir"
 }
 
-# apt_options DIR: set apt_opts for what apt_private has made
+# apt_foreign DIR: make DIR a place for apt, if it is none, with the machine's own sources and
+# the packages of $DEB_ARCH besides. Sets apt_opts.
+apt_foreign()
+{
+	local dir=$1 f
+
+	if [ ! -d "$dir/parts" ]; then
+		mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/parts.new"
+		[ ! -r /etc/apt/sources.list ] ||
+			cp /etc/apt/sources.list "$dir/parts.new/machine.list"
+		for f in /etc/apt/sources.list.d/*; do
+			[ ! -r "$f" ] || cp "$f" "$dir/parts.new/"
+		done
+		mv "$dir/parts.new" "$dir/parts"
+	fi
+	apt_options "$dir"
+}
+
+# apt_options DIR: set apt_opts for what apt_private or apt_foreign has made
 apt_options()
 {
 	local dir=$1
@@ -53,6 +71,7 @@ apt_options()
 		  -o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir/cache"
 		  -o "Acquire::Languages=none"
 		  -o "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false")
+	[ -z "$CROSS" ] || apt_opts+=(-o "APT::Architectures=amd64,$DEB_ARCH")
 	# As root, apt would complain that its own user cannot write here.
 	[ "$(id -u)" != 0 ] || apt_opts+=(-o APT::Sandbox::User=root)
 }

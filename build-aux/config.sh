@@ -37,6 +37,7 @@ while read -r name value; do
 	upstream) value=${upstream_variant[$name]-$value} ;;
 	*) value=${test_variant[$name]-$value} ;;
 	esac
+	value=$(arch_option "$name" "$value")
 	value=${!name-$value}
 	case $value in
 	y | m | n | '') ;;

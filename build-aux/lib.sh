@@ -5,17 +5,26 @@
 # person, one lock. Sourced by scripts that have said "set -eu".
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# What is built for a kernel other than the default is beside it.
+. "$TOP/build-aux/arch.sh"
+# What is built for a kernel other than the default is beside it, in build/7.3, build/arm64
+# or build/7.3/arm64.
 KERNEL=${KERNEL:-6.12}
 # build_of SERIES
 build_of()
 {
-	[ "$1" = 6.12 ] && echo "$TOP/build" || echo "$TOP/build/$1"
+	local dir=$TOP/build
+
+	[ "$1" = 6.12 ] || dir+=/$1
+	[ "$ARCH" = amd64 ] || dir+=/$ARCH
+	echo "$dir"
 }
 BUILD=$(build_of "$KERNEL")
 # What does not depend on the kernel
 # shellcheck disable=SC2034
 FETCHED=$TOP/build
+# Unpacked GUEST_PACKAGES
+# shellcheck disable=SC2034
+GUEST=$FETCHED/guest-$DEB_ARCH
 . "$TOP/build-aux/hooks.sh"
 . "$TOP/build-aux/compat.sh"
 
@@ -85,7 +94,7 @@ kbuild()
 
 	kept=${kept%%-- *}
 	[[ $kept == *-j* ]] || jobs=(-j"$(nproc)")
-	env -u MAKEOVERRIDES -u MAKELEVEL -u MFLAGS -u M -u V -u KCFLAGS -u KBUILD_EXTMOD \
+	env -u MAKEOVERRIDES -u MAKELEVEL -u MFLAGS -u M -u V -u ARCH -u KCFLAGS -u KBUILD_EXTMOD \
 		MAKEFLAGS="$kept" make "${jobs[@]}" --no-print-directory "$@"
 }
 

@@ -15,6 +15,9 @@ export MAKEFLAGS=${MAKEFLAGS-}
 MAKEFLAGS=${MAKEFLAGS%%-- *}
 for what; do
 	vars=(OUT="$BUILD/$what" UAPI="$KSRC/include/uapi" V="${V:-}")
+	[ -z "$CROSS" ] || vars+=(AR="${CROSS}ar"
+		CC="${CROSS}gcc -isystem $GUEST/usr/include -L$GUEST/usr/lib/$TRIPLET \
+			-L$GUEST/lib/$TRIPLET")
 	case $what in
 	tools)
 		make --no-print-directory -C "$TOP/tools" "${vars[@]}"

@@ -13,8 +13,9 @@
 # second run needs no network. Every step is made in a temporary place and
 # renamed, so an interrupted run is repaired by the next.
 #
-# Environment: KERNEL= the series, of kernels/series; KDIR= headers and KSRC= kernel source
-# to take instead of the packages'; UPDATE=1 to move to the newest kernel.
+# Environment: KERNEL= the series, of kernels/series; ARCH= arm64 or arm64-16k in place of
+# amd64; KDIR= headers and KSRC= kernel source to take instead of the packages'; UPDATE=1 to
+# move to the newest kernel.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apt.sh"
@@ -82,7 +83,13 @@ suites=$(awk -v series="$SERIES" '$1 == series { $1 = ""; print }' "$TOP/kernels
 use_suites()
 {
 	# Where the suites are the machine's own, they are used as they are.
-	[ -n "${suites// }" ] && [ -z "${KDIR:-}" ] || return 0
+	[ -n "${suites// }$CROSS" ] && [ -z "${KDIR:-}" ] || return 0
+	# The lists are its own, too.
+	updated=
+	if [ -z "${suites// }" ]; then
+		apt_foreign "$FETCHED/apt-$DEB_ARCH"
+		return
+	fi
 	apt_options "$BUILD/apt"
 	[ -d "$BUILD/apt/parts" ] && return
 	# shellcheck disable=SC2086 # words
@@ -95,7 +102,7 @@ update_lists()
 	[ -z "$updated" ] || return 0
 	updated=yes
 	if [ ${#apt_opts[@]} -gt 0 ]; then
-		say "updating the package lists of ${suites# } ..."
+		say "updating the package lists of ${suites:-$DEB_ARCH} ..."
 		quietly apt-get "${apt_opts[@]}" update || true
 	else
 		say "updating the package lists ..."
@@ -107,7 +114,8 @@ install_missing()
 {
 	local need=(gcc libc6-dev patch xz-utils kmod) missing=() p rc=0
 
-
+	[ -z "$CROSS" ] || need+=("gcc-$TRIPLET" "libc6-dev-$DEB_ARCH-cross")
+	[ "$DEB_ARCH" != arm64 ] || ! wants vm || need+=(qemu-system-arm)
 	wants vm && need+=(qemu-system-x86 busybox-static cpio
 			     libnl-3-dev libnl-genl-3-dev libjson-c-dev
 			     libncurses-dev)
@@ -165,13 +173,13 @@ newest_headers()
 
 	release=$(field "$1" Depends | sed -n 's/.*linux-headers-\([0-9][^ ,]*\).*/\1/p')
 	[ -n "$release" ] || release=$(apt-cache "${apt_opts[@]}" pkgnames "linux-headers-$SERIES." |
-		sed -n 's/^linux-headers-\([0-9.+a-z]*-amd64\)$/\1/p' | sort -V | tail -n 1)
+		sed -n 's/^linux-headers-\([0-9.+a-z]*-'"$ARCH"'\)$/\1/p' | sort -V | tail -n 1)
 	echo "$release"
 }
 
 choose_kernel()
 {
-	local meta=linux-headers-$SERIES-amd64
+	local meta=linux-headers-$SERIES-$ARCH
 
 	RELEASE='' PKGVER=''
 	if [ -n "${KDIR:-}" ]; then
@@ -261,7 +269,7 @@ fetch()
 			die "could not fetch ${missing[*]}; check the network and run again (what is complete is kept)"
 	}
 	for p in "${missing[@]}"; do
-		mv "$tmp/$p"_*.deb "$(deb_of "$p")"
+		mv "$tmp/${p%:*}"_*.deb "$(deb_of "$p")"
 	done
 	rm -rf "$tmp"
 }
@@ -296,7 +304,7 @@ unpack_debs()
 
 setup_headers()
 {
-	local version=${RELEASE%-amd64} dir=$BUILD/headers-$RELEASE makefile
+	local version=${RELEASE%"-$ARCH"} dir=$BUILD/headers-$RELEASE makefile
 
 	if [ -z "${KDIR:-}" ]; then
 		KDIR=$dir/usr/src/linux-headers-$RELEASE
@@ -318,17 +326,18 @@ setup_headers()
 # The compiler that the headers name; of the kernel's own release, if this has none.
 setup_compiler()
 {
-	local compiler dir=$BUILD/toolchain p
+	local compiler package dir=$BUILD/toolchain p
 
 	compiler=$(compiler_of "$KDIR")
+	package=$compiler${CROSS:+-$TRIPLET}
 	TOOLS=''
-	! command -v "x86_64-linux-gnu-$compiler" >/dev/null || return 0
+	! command -v "$TRIPLET-$compiler" >/dev/null || return 0
 	if [ ${#apt_opts[@]} = 0 ] ||
-	   [ -n "$(apt-cache --no-all-versions show "$compiler" 2>/dev/null)" ]; then
-		say "installing packages: $compiler ..."
-		apt_install "$compiler" || {
+	   [ -n "$(apt-cache --no-all-versions show "$package" 2>/dev/null)" ]; then
+		say "installing packages: $package ..."
+		apt_install "$package" || {
 			update_lists
-			apt_install "$compiler"
+			apt_install "$package"
 		} || die "could not install $compiler, with which kernel $RELEASE was built"
 		return
 	fi
@@ -356,6 +365,23 @@ setup_image()
 			unpack_debs "$KROOT" "linux-image-$RELEASE-unsigned"
 		fi
 	fi
+}
+
+# Always of the machine's own release, as the cross compiler's C library is
+setup_guest()
+{
+	local p packages=() PKGVER=none
+
+	[ -n "$CROSS" ] && wants vm && [ ! -d "$GUEST" ] || return 0
+	apt_foreign "$FETCHED/apt-$DEB_ARCH"
+	updated=
+	for p in $GUEST_PACKAGES; do
+		p+=:$DEB_ARCH
+		[ -n "$(field "$p" Version)" ] || update_lists
+		version_of[$p]=$(field "$p" Version)
+		packages+=("$p")
+	done
+	unpack_debs "$GUEST" "${packages[@]}"
 }
 
 setup_source()
@@ -447,6 +473,10 @@ setup_greatest()
 
 [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] ||
 	die "this needs Debian (or a relative of it) on amd64"
+for p in "${want[@]}"; do
+	[ -z "$CROSS" ] || [[ " build vm unit model plot " == *" $p "* ]] ||
+		die "ARCH=$ARCH is for modules, test-modules, kselftest, vm, vm-test and install"
+done
 lock_build
 all_series | grep -qxF "$SERIES" ||
 	die "KERNEL=$SERIES: must be one of $(all_series | paste -sd" ")"
@@ -458,6 +488,7 @@ setup_headers
 setup_compiler
 setup_source
 setup_image
+setup_guest
 ! wants unit || setup_greatest
 ! wants tree || setup_tree
 

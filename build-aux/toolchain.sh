@@ -6,11 +6,11 @@
 # under their own release's dynamic linker and libraries, all of it unpacked under
 # build/. To be sourced by setup.sh.
 
-# Of the release that the kernel is from
+# Of the release that the kernel is from, for the kernel's architecture
 toolchain_packages()
 {
 	echo libc6 libelf1t64 zlib1g libzstd1 libssl3t64 libgmp10 libmpfr6 libmpc3 libisl23 \
-		libstdc++6 libgcc-s1 "$1-x86-64-linux-gnu" "${1/gcc/cpp}-x86-64-linux-gnu"
+		libstdc++6 libgcc-s1 "$1-${TRIPLET//_/-}" "${1/gcc/cpp}-${TRIPLET//_/-}"
 }
 
 # compiler_of KDIR: gcc-14
@@ -46,11 +46,10 @@ toolchain_wrap()
 
 	mkdir -p "$bin" "$dir/binutils"
 	for tool in as ld objcopy nm; do
-		ln -sf "$(command -v "$tool")" "$dir/binutils/$tool"
+		ln -sf "$(command -v "$CROSS$tool")" "$dir/binutils/$tool"
 	done
 	# The compiler proper, assembler and linker are called the same way.
-	wrapper "$bin/x86_64-linux-gnu-$3" "$root" "$root/bin/x86_64-linux-gnu-$3" \
-		"$root/bin/x86_64-linux-gnu-$3" \
+	wrapper "$bin/$TRIPLET-$3" "$root" "$root/bin/$TRIPLET-$3" "$root/bin/$TRIPLET-$3" \
 		"-wrapper $root/lib64/ld-linux-x86-64.so.2,--library-path,$root/lib/x86_64-linux-gnu" \
 		"-B $2/binutils/"
 }

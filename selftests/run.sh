@@ -27,6 +27,8 @@
 #	debug		kselftest and vm, in the debug kernel, all of fail_nth
 #	kcsan		what makes threads meet, in the kernel with KCSAN
 #	newest		kselftest and real on the newest kernel of kernels/series
+#	arm64		kselftest and vm on an emulated arm64 machine, and modules for pages of
+#			16 KiB
 #
 # Environment: the tests get SEED, SCHEDULES, DELAY_US, and the variables that PASS_ENV
 # names. TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces
@@ -191,7 +193,7 @@ end_line()
 only='' duration=''
 run_plan()
 {
-	local name virt limit programs iommu modules options p known='' args v taken
+	local name virt limit programs iommu modules options p known='' args v taken arch
 	local slots=$slots
 
 	build_modules
@@ -205,6 +207,8 @@ run_plan()
 		limit=$((${LIMIT:-${limit//[[:space:]]/}} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
+		[[ $name == arm64* ]] && arch=arm64 || arch=amd64
+		[ "$arch" = "$DEB_ARCH" ] || continue
 		[[ $name != nightly-* && $name != real-* || -n ${TESTS:-} ]] || continue
 		if [ -n "$only" ]; then
 			taken=
@@ -468,6 +472,19 @@ stage_newest()
 		one "newest $script" env KERNEL="$newest" "$TOP/build-aux/$script-check.sh"
 	done
 	KERNEL=$newest nested newest "$0" kselftest real
+}
+
+# Lines arm64 of plan.txt, on modules and programs that are cross-built
+stage_arm64()
+{
+	local arch
+
+	for arch in arm64 arm64-16k; do
+		env -u KSRC -u KDIR ARCH=$arch "$TOP/build-aux/setup.sh" build
+		one "$arch" env ARCH=$arch "$TOP/build-aux/modules.sh" product
+	done
+	env -u KSRC -u KDIR ARCH=arm64 "$TOP/build-aux/setup.sh" build vm
+	ARCH=arm64 nested arm64 "$0" kselftest vm
 }
 
 stage_races()

@@ -28,6 +28,7 @@ usage: run.sh [options] [--command CMD]
   --iommu intel-dirty|amd-dirty[,PROPERTY=VALUE...]
                     one that sets dirty bits (the QEMU of "make qemu-build"), with
                     these properties, and three edu devices
+  --iommu smmuv3    with ARCH=arm64: an SMMUv3, and an edu device behind it
   --kernel KIND     stock, or debug: build/debug-kernel, or kcsan: build/debug-kernel-kcsan
                     (default: $VM_KERNEL or stock)
   --variant NAME    the modules of build/NAME (default: test)
@@ -46,11 +47,15 @@ args=("$@")
 name=vm command='' interactive=yes limit=120 memory=2048 smp=2 accel=
 modules='vfio_iommu_type1 vfio-pci iommufd-virt'
 virt=${VIRT-iommus=amd:2}
+[ "$DEB_ARCH" = amd64 ] || virt=${VIRT-off}
 kernel=${VM_KERNEL:-stock}
 variant=test icount='' gigantic=0
 files=() env=() replaced=()
 iommu=none
-qemu_binary='qemu-system-x86_64'
+case $DEB_ARCH in
+amd64) qemu_binary='qemu-system-x86_64' ;;
+arm64) qemu_binary='qemu-system-aarch64' accel=tcg ;;
+esac
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -119,6 +124,7 @@ amd)
 	iommu_params=(amd_iommu=on)
 	iommu_devices=(-device amd-iommu,intremap=on -device edu)
 	;;
+smmuv3) iommu_params=() iommu_devices=(-machine iommu=smmuv3 -device edu) ;;
 intel-dirty* | amd-dirty*)
 	# Whether timer interrupts come is looked at for less time than a busy host
 	# may take to make them
@@ -142,7 +148,7 @@ intel-dirty* | amd-dirty*)
 		fail "no QEMU for --iommu $iommu; run \"make qemu-build\""
 	;;
 *)
-	fail "--iommu $iommu: must be intel, amd, intel-dirty or amd-dirty"
+	fail "--iommu $iommu: must be intel, amd, intel-dirty, amd-dirty or smmuv3"
 	;;
 esac
 # The virtual platform's memory (memmap= below) must exist.
@@ -233,7 +239,8 @@ base_initramfs()
 	local guest busybox hash base dir path n
 
 	guest=$(dirname "$0")/guest
-	busybox=$(command -v busybox) || fail "no busybox; run \"make setup\""
+	busybox=$GUEST/bin/busybox
+	[ -n "$CROSS" ] || busybox=$(command -v busybox) || fail "no busybox; run \"make setup\""
 	hash=$(sha256sum "$busybox" "$guest"/* "${load[@]}" | cut -d' ' -f1 | sha256sum)
 	base=$vm/base-${hash%% *}.cpio
 	echo "$base"
@@ -252,7 +259,7 @@ base_initramfs()
 		n=${path##*/}
 		case $path in
 		*.xz) xz -dc "$path" >"$dir/modules/${n%.xz}" ;;
-		*) strip --strip-debug -o "$dir/modules/$n" "$path" ;;
+		*) "${CROSS}strip" --strip-debug -o "$dir/modules/$n" "$path" ;;
 		esac
 	done
 	pack "$dir" >"$base.$$"
@@ -325,39 +332,51 @@ flock -n 7 || {
 }
 log=$vm/$name.log
 rm -rf "$log" "$vm/$name.out" "${vm:?}/$name"
-cmdline=(console=ttyS0 panic=-1 oops=panic mitigations=off
-	 "memmap=65M\$$virt_memory" rcupdate.rcu_cpu_stall_timeout=60
+cmdline=(panic=-1 oops=panic mitigations=off rcupdate.rcu_cpu_stall_timeout=60
 	 watchdog_thresh=20 "${iommu_params[@]}")
 # One more, because the kernel itself takes the end of the memory
 if [ "$gigantic" -gt 0 ]; then
 	memory=$((memory + 1024 * (gigantic + 1)))
 	cmdline+=(hugepagesz=1G "hugepages=$gigantic")
 fi
-# While it boots the kernel patches its own code. With several processors under TCG
-# one may still execute the breakpoint of a patch that is complete, and the kernel
-# dies of "Oops: int3". So it boots on one; the guest's init starts the others.
-[ "$accel" = kvm ] || cmdline+=(maxcpus=1)
-# On a busy host no interrupt of the timer may arrive in the time that the kernel waits.
-[ "$accel" = kvm ] || cmdline+=(no_timer_check)
-# TCG emulates "rep movsb" byte by byte; without ERMS the kernel's user copies do
-# not use it, and are several times as fast.
-cpu=max
-[ "$accel" = kvm ] || cpu=max,-erms
-# While identify_cpu() looks, the kernel forgets for a moment that it has five levels
-# of page tables; KASAN takes what an interrupt touches then for wild.
-[ "$kernel" = stock ] || cpu+=,-la57
+case $DEB_ARCH in
+amd64)
+	board=q35
+	cmdline+=(console=ttyS0 "memmap=65M\$$virt_memory")
+	# While it boots the kernel patches its own code. With several processors under TCG
+	# one may still execute the breakpoint of a patch that is complete, and the kernel
+	# dies of "Oops: int3". So it boots on one; the guest's init starts the others.
+	[ "$accel" = kvm ] || cmdline+=(maxcpus=1)
+	# On a busy host no interrupt of the timer may arrive in the time that the kernel
+	# waits.
+	[ "$accel" = kvm ] || cmdline+=(no_timer_check)
+	# TCG emulates "rep movsb" byte by byte; without ERMS the kernel's user copies do
+	# not use it, and are several times as fast.
+	cpu=max
+	[ "$accel" = kvm ] || cpu=max,-erms
+	# While identify_cpu() looks, the kernel forgets for a moment that it has five levels
+	# of page tables; KASAN takes what an interrupt touches then for wild.
+	[ "$kernel" = stock ] || cpu+=,-la57
+	[ -z "$icount" ] || cpu+=,-rdrand,-rdseed
+	;;
+arm64)
+	board=virt,gic-version=3
+	cmdline+=(console=ttyAMA0)
+	# The architecture's own algorithm of pointer authentication is slow to emulate.
+	cpu=max,pauth-impdef=on
+	;;
+esac
 timing=()
 if [ -n "$icount" ]; then
 	# What differs from one run to the next: random addresses and numbers, and
 	# the time of day; and what takes the processor half of the time for some
 	# seconds after boot.
-	cpu+=,-rdrand,-rdseed
 	cmdline+=(nokaslr norandmaps cryptomgr.notests)
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	timing=(-icount "shift=$icount,sleep=off" -rtc base=2024-01-01,clock=vm)
 fi
 # shellcheck disable=SC2054 # the commas are QEMU's
-machine=(-machine q35 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
+machine=(-machine "$board" -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
 	 "${timing[@]}"
 	 -nodefaults -no-user-config -display none -no-reboot
 	 "${iommu_devices[@]}"
