@@ -39,7 +39,8 @@ help:
 	@echo "  TRACKER=off    with demo: do not track, to see the migration fail"
 	@echo "  QEMU=path      with qemu: this QEMU (9.1 or newer) instead of Debian's"
 	@echo "  M=size         with demo: guest memory"
-	@echo "  MAX=gib        with bench: the largest address space (default 1024)"
+	@echo "  MAX=gib        with bench: the largest address space (default 12288)"
+	@echo "  ONLY='parts'   with bench: scale, latency, migrations, ... (selftests/bench/run.sh)"
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
 	@echo "  SUITES='...'   with deb-test: releases of Debian (default: bookworm trixie)"
 	@echo "  DESTDIR=dir    with install"
@@ -137,7 +138,7 @@ soak-migrate: setup-vm ## N migrations of VFs without faults and 2N with (defaul
 
 .PHONY: bench bench-mlx5
 bench: setup-bench ## what tracking costs, beside upstream (build/bench; QUICK=1: check ratios)
-	+@QUICK="$(QUICK)" MAX="$(MAX)" selftests/bench/run.sh
+	+@QUICK="$(QUICK)" MAX="$(MAX)" ONLY="$(ONLY)" selftests/bench/run.sh
 
 bench-mlx5: setup-vm ## what mlx5-vfio-pci takes, beside upstream's driver (ROUNDS=n, default 7)
 	+@selftests/bench/mlx5.sh

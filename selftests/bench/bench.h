@@ -21,7 +21,7 @@
 #define TIB		(1ull << 40)
 #define LEAF_2M		(2 * MIB)
 #define IOVA		(4 * GIB)
-#define MAX_DEVICES	16
+#define MAX_DEVICES	64
 
 /* ---- meter.c: what a section costs ---------------------------------------- */
 
@@ -86,6 +86,10 @@ enum pattern { SEQ, RANDOM };
  * @logs: The devices have logs, and are to write
  * @writes: The devices are to write
  * @fine: With leaves of 4 KiB whatever @leaf says, where a way can have that
+ * @shifted: Memory in 2 MiB that is mapped a page beside its alignment, so that its leaves are
+ *	of 4 KiB, and many of them are mapped by one call of the driver
+ * @anew: Memory is pinned for each mapping of it, which takes less time than to look up in a
+ *	domain where it is; to unmap it takes more
  */
 struct scene_plan {
 	__u64 leaf;
@@ -97,6 +101,8 @@ struct scene_plan {
 	bool logs;
 	bool writes;
 	bool fine;
+	bool shifted;
+	bool anew;
 };
 
 /**
@@ -112,7 +118,7 @@ struct scene_plan {
  * @nr_hwpts: How many
  * @tracker_id: 0 when there is none
  * @unit: Finest unit that the VMM asks for, in bytes
- * @bitmap: Of the VMM, for all of @size with a bit a page
+ * @bitmap: Of the VMM, for all of @size with a bit for each @unit, or page
  * @part: A second one, for what is to be merged into it
  * @bitmap_len: Bytes of each
  */
@@ -138,12 +144,20 @@ struct scene {
 __u64 scene_max(void);
 void scene_open(struct scene *s, const struct scene_plan *plan);
 void scene_grow(struct scene *s, __u64 size);
+void scene_make_bitmaps(struct scene *s, __u64 size);
 void scene_close(struct scene *s);
+void scene_keep(void);
 void scene_dirty(struct scene *s, unsigned int device, __u64 iova, __u64 length,
 		 __u64 unit, __u64 count, enum pattern pattern);
 __u64 scene_count(const struct scene *s, __u64 length);
 void parameter_write(const char *name, const char *value);
 __u64 parameter_read(const char *name);
+
+/* Of 10,000 leaves as many as @density are dirty */
+static inline __u64 dirty_of(__u64 leaves, unsigned int density)
+{
+	return leaves / 10000 * density + leaves % 10000 * density / 10000;
+}
 
 /* ---- way.c: how a VMM asks ------------------------------------------------- */
 
@@ -183,5 +197,9 @@ void rows_over(const struct way *way, bool quick);
 void rows_mixed(const struct way *way, bool quick);
 void rows_domains(const struct way *way, bool quick);
 void rows_parallel(const struct way *way, bool quick);
+void rows_large(const struct way *way, bool quick);
+void rows_devices(const struct way *way, bool quick);
+void rows_mappings(const struct way *way, bool quick);
+void rows_latency(const struct way *way, bool quick);
 
 #endif

@@ -4,25 +4,25 @@
 #
 # In the VM, which has come up with our modules:
 #
-#	guest.sh [quick] [rounds=N] PLATFORM GROUP... [-- PLATFORM GROUP...]...
+#	guest.sh [quick] [rounds=N] [keep=WAY] PLATFORM GROUP... [-- PLATFORM GROUP...]...
+#	guest.sh migrations
 #
 # runs groups of the benchmark on each PLATFORM (iommus= of iommufd-virt),
 # the tracker's way, exchanges all modules for
 # upstream's (/job/bin/upstream-*.ko) in the same boot, and does the same
-# upstream's way; all of it N times.
+# upstream's way; all of it N times. With keep=WAY it measures only this way, and all mappings
+# stay until the machine ends. The second form runs whole migrations, both ways.
 
-quick=
-if [ "$1" = quick ]; then
-	quick=$1
+quick='' keep='' rounds=1
+while :; do
+	case $1 in
+	quick) quick=$1 ;;
+	rounds=*) rounds=${1#rounds=} ;;
+	keep=*) keep=${1#keep=} ;;
+	*) break ;;
+	esac
 	shift
-fi
-rounds=1
-case $1 in
-rounds=*)
-	rounds=${1#rounds=}
-	shift
-	;;
-esac
+done
 modules='iommufd vfio vfio_iommu_type1 vfio-pci-core vfio-pci iommufd-virt-vfio-pci'
 
 fail()
@@ -64,23 +64,8 @@ groups()
 			tag_us=0 "$platform"
 		mdev -s
 		# shellcheck disable=SC2086 # several words
-		bench "$way" $quick $list || exit 1
+		bench "$way" $quick ${keep:+keep} $list || exit 1
 	done
-}
-
-# migrate NAME FROM PREFIX PLATFORM OPTION...: a whole migration
-migrate()
-{
-	name=$1 from=$2 prefix=$3 platform=$4
-	shift 4
-	[ -z "$quick" ] || return 0
-	unload_platform
-	load "$from" "$prefix" iommufd-virt memmap_start=0x70000000 "$platform"
-	mdev -s
-	bind-all >/dev/null || fail "no devices to migrate with"
-	vmigrate --demo --json --seed 1 --devices 2 "$@" >/tmp/migration ||
-		fail "$name: $(cat /tmp/migration)"
-	bench migration "$name" /tmp/migration || exit 1
 }
 
 # exchange FROM PREFIX: all modules for those of another build
@@ -103,22 +88,83 @@ exchange()
 	done
 }
 
-while :; do
-	echo "way tracker"
-	groups tracker /modules '' "$@"
-	migrate 'tracker, leaves of 4 KiB' /modules '' iommus=intel:2
-	migrate 'tracker, leaves of 2 MiB' /modules '' iommus=intel:2 --hugepages
-	migrate 'everything mapped' /modules '' iommus=none:2
+# both_ways PLATFORM GROUP... [-- ...]
+both_ways()
+{
+	while :; do
+		echo "way tracker"
+		groups tracker /modules '' "$@"
+		exchange /job/bin upstream-
+		echo "way upstream"
+		groups upstream /job/bin upstream- "$@"
+		rounds=$((rounds - 1))
+		[ $rounds != 0 ] || break
+		exchange /modules ''
+	done
+}
 
+# one_way WAY PLATFORM GROUP... [-- ...]. Upstream's GET_DIRTY_BITMAP and START keep the
+# processor until they are done, which the kernel's watchdogs report as a lockup.
+one_way()
+{
+	way=$1
+	shift
+	echo 0 >/proc/sys/kernel/watchdog
+	echo 0 >/proc/sys/kernel/hung_task_timeout_secs
+	echo 1 >/sys/module/rcupdate/parameters/rcu_cpu_stall_suppress
+	echo "way $way"
+	if [ "$way" = tracker ]; then
+		groups tracker /modules '' "$@"
+	else
+		exchange /job/bin upstream-
+		groups upstream /job/bin upstream- "$@"
+	fi
+}
+
+# migrate NAME OPTION...: a whole migration
+migrate()
+{
+	name=$1
+	shift
+	vmigrate --demo --json --seed 1 --devices 2 "$@" >/tmp/migration ||
+		fail "$name: $(cat /tmp/migration)"
+	bench migration "$name" /tmp/migration || exit 1
+}
+
+# migrate_writers WAY FROM PREFIX PLATFORM OPTION...: devices that write all of memory in
+# random order; and as network cards do: rings, some pages much more often than others, and
+# pages that are far from one another.
+migrate_writers()
+{
+	way=$1 from=$2 prefix=$3 platform=$4
+	shift 4
+	unload_platform
+	load "$from" "$prefix" iommufd-virt memmap_start=0x70000000 "$platform"
+	mdev -s
+	bind-all >/dev/null || fail "no devices to migrate with"
+	migrate "all.$way" "$@"
+	migrate "ring.$way" --writes ring --working-set 512K --rate 4000 "$@"
+	migrate "hot.$way" --working-set 1M --rate 4000 "$@"
+	migrate "sparse.$way" --writes sparse --rate 4000 "$@"
+}
+
+migrations()
+{
+	migrate_writers tracker-4K /modules '' iommus=intel:2
+	migrate_writers tracker-2M /modules '' iommus=intel:2 --hugepages
+	migrate_writers tracker-small /modules '' iommus=intel:2 --hugepages \
+		--leaves migration
+	migrate_writers mapped /modules '' iommus=none:2
 	exchange /job/bin upstream-
-	echo "way upstream"
-	groups upstream /job/bin upstream- "$@"
-	migrate "upstream's way, leaves of 4 KiB" /job/bin upstream- iommus=intel:2 \
-		--tracker hwpt
-	migrate "upstream's way, leaves of 2 MiB" /job/bin upstream- iommus=intel:2 \
-		--tracker hwpt --hugepages
+	migrate_writers upstream-4K /job/bin upstream- iommus=intel:2 --tracker hwpt
+	migrate_writers upstream-2M /job/bin upstream- iommus=intel:2 --tracker hwpt \
+		--hugepages
+}
 
-	rounds=$((rounds - 1))
-	[ $rounds != 0 ] || break
-	exchange /modules ''
-done
+if [ "$1" = migrations ]; then
+	migrations
+elif [ -n "$keep" ]; then
+	one_way "$keep" "$@"
+else
+	both_ways "$@"
+fi

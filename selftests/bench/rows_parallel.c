@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two READs at once, in wall time: the same address space is read by one thread, and by two
- * threads, one half each. Both are measured in turns, and the best of several results
- * counts, because the machine has other work as well. The third kind, two threads of which
- * only one reads at a time, shows what a lock around READ would cost. If its time does not
- * differ from that of two free threads, nothing can be compared.
+ * READs at once, in wall time: the same address space is read by one thread; by two threads,
+ * one half each; and by four threads, one quarter each. They are measured in turns, and the
+ * best of several results counts, because the machine has other work as well. One more kind,
+ * two threads of which only one reads at a time, shows what a lock around READ would cost. If
+ * its time does not differ from that of two free threads, nothing can be compared.
  *
  * Before and after two threads READ, two that only count show whether two threads can run
  * at the same time. If they could, the READs had a *chance*; the number of chances is
@@ -26,7 +26,13 @@
 /* Increments of a thread that only counts: some milliseconds */
 #define COUNTS 3000000ul
 
-enum kind { ONE, TWO, TURNS, NR_KINDS };
+enum kind { ONE, TWO, FOUR, TURNS, NR_KINDS };
+
+static const unsigned int threads_of[NR_KINDS] = {
+	[ONE] = 1, [TWO] = 2, [FOUR] = 4, [TURNS] = 2,
+};
+
+#define MAX_THREADS 4
 
 /**
  * struct reader - What one thread reads
@@ -128,10 +134,10 @@ static bool has_chance(void)
 /* READ all of the scene: nanoseconds */
 static __u64 read_all(struct scene *s, const struct way *way, enum kind kind)
 {
-	unsigned int threads = kind == ONE ? 1 : 2, i;
+	unsigned int threads = threads_of[kind], i;
 	pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 	__u64 part = s->size / threads, ns;
-	struct reader reader[2];
+	struct reader reader[MAX_THREADS];
 
 	scene_dirty(s, 0, IOVA, s->size, PAGE, DIRTY, RANDOM);
 	for (i = 0; i < threads; i++) {
@@ -151,7 +157,7 @@ static __u64 read_all(struct scene *s, const struct way *way, enum kind kind)
 	return ns;
 }
 
-/** rows_parallel() - READ by one thread and by two */
+/** rows_parallel() - READ by one thread, by two and by four */
 void rows_parallel(const struct way *way, bool quick)
 {
 	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 1 };
@@ -177,8 +183,8 @@ void rows_parallel(const struct way *way, bool quick)
 			chances += chance && has_chance();
 		}
 	}
-	printf("parallel\t4K.4G\t%llu\t%llu\t%llu\t%u\n", best[ONE], best[TWO],
-	       best[TURNS], chances);
+	printf("parallel\t4K.4G\t%llu\t%llu\t%llu\t%llu\t%u\n", best[ONE], best[TWO],
+	       best[FOUR], best[TURNS], chances);
 	way->stop(&s);
 	way->destroy(&s);
 	scene_close(&s);

@@ -8,7 +8,9 @@
 # QUICK=1 measures less, and fails when a ratio has got worse than the one in
 # ratios.txt by more than three in a hundred, in two runs, or when two READs at once
 # gain less than upstream's; QUICK=update writes that file.
-# MAX= is the largest address space, in GiB (1024): that one takes long to map.
+# MAX= is the largest address space, in GiB (12288): those from 1 TiB on take long to map.
+# ONLY= measures only some parts of the full run: any of count, parallel, again, wall, scale,
+# latency, migrations and host.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
 
@@ -19,10 +21,12 @@ shift=1				# an instruction takes 2^shift ns
 modules=(iommufd vfio vfio_iommu_type1 vfio-pci-core vfio-pci iommufd-virt-vfio-pci
 	 iommufd-virt)
 
-# The devices of rows_read.c, of rows_devices.c (mixed), and those with logs
+# The devices of rows_read.c, of rows_devices.c (mixed), those with logs, and as many as the
+# platform has
 base=iommus=intel:4,intel+gather:1,amd:1,none:1
 mixed=iommus=intel+tracker:4,none+tracker:2
 logs=iommus=none+tracker:16
+many=iommus=intel:16
 rows="$base read gather formats control map attach memory"
 [ -n "$quick" ] || rows+=' domains over'
 rows+=" -- $mixed mixed -- $logs logs"
@@ -39,7 +43,7 @@ mkdir -p "$out/upstream"
 args=(--variant ours --virt iommus=none:1 --memory 2560 --smp 1
       --modules 'vfio_iommu_type1 vfio-pci iommufd-virt-vfio-pci iommufd-virt'
       --file "$out/bench" --file "$here/guest.sh"
-      --env "BENCH_MAX_GIB=${MAX:-1024}" --file "$BUILD/tools/vmigrate")
+      --env "BENCH_MAX_GIB=${MAX:-12288}" --file "$BUILD/tools/vmigrate")
 for m in "${modules[@]}"; do
 	ko=$(grep -m1 "/${m}[.]o$" "$BUILD/upstream/modules.list")
 	strip --strip-debug -o "$out/upstream/$m.ko" "${ko%.o}.ko"
@@ -61,10 +65,13 @@ vm()
 	}
 }
 
+# How long instructions take, before they are taken for anything
+meter="bench meter $((1 << shift))"
+
 # measure [DELAY]: in seconds
 measure()
 {
-	vm count 3000 "sleep ${1:-0} && bench meter $((1 << shift)) && guest.sh $rows" \
+	vm count 3000 "sleep ${1:-0} && $meter && guest.sh $rows" \
 		--icount $shift
 }
 
@@ -74,7 +81,7 @@ autogroup()
 	{ echo "$1" >/proc/self/autogroup; } 2>/dev/null || true
 }
 
-# Two READs at once, in wall time: two processors, and both ways in turn in one boot.
+# READs at once, in wall time: two processors or four, and both ways in turn in one boot.
 # The best figures of all boots count, since other work of the machine can only make
 # them worse, and it goes before other work where that is allowed; there are up to three
 # boots more, until these have shown something.
@@ -87,7 +94,8 @@ measure_parallel()
 	for try in 1 2 3 4; do
 		first=(nice -n -10)
 		autogroup -10
-		vm "parallel-$try" 900 "guest.sh quick rounds=2 iommus=intel:1 parallel" --smp 2
+		vm "parallel-$try" 900 "guest.sh quick rounds=2 iommus=intel:1 parallel" \
+			--smp "$(($(nproc) < 4 ? 2 : 4))"
 		autogroup 0
 		first=()
 		cat "$out/parallel-$try.out" >>"$out/parallel.out"
@@ -96,6 +104,20 @@ measure_parallel()
 		[ $status != 0 ] || break
 		[ $status -le 2 ] || exit 1
 	done
+}
+
+# The largest address spaces, which are not unmapped: a boot for each way. Many devices and
+# mappings, and calls beside a READ on one processor
+measure_scale()
+{
+	local way size=(--icount "$shift" --memory 6144)
+
+	for way in tracker upstream; do
+		vm "scale-$way" 14400 "$meter && guest.sh keep=$way iommus=intel:2 large" "${size[@]}"
+	done
+	vm scale-many 3000 "$meter && guest.sh $base mappings latency -- $many devices" \
+		--icount $shift
+	cat "$out"/scale-{tracker,upstream,many}.out >"$out/scale.out"
 }
 
 # Take each row's smaller figure of two runs: now and then the kernel has something
@@ -109,16 +131,33 @@ measure_again()
 	"$out/report" --least "$out/first.out" "$out/second.out" >"$out/count.out"
 }
 
+# measure_part NAME
+measure_part()
+{
+	case $1 in
+	count) measure ;;
+	parallel)
+		rm -f "$out/parallel.out"
+		measure_parallel ;;
+	again) vm again 600 "guest.sh quick $base read" --icount $shift ;;
+	wall) vm wall 3000 "guest.sh $rows" --accel tcg ;;
+	scale) measure_scale ;;
+	latency) vm latency 3000 "guest.sh rounds=2 iommus=intel:1 latency" --smp 2 ;;
+	migrations) vm migrations 3000 "$meter && guest.sh migrations" --icount $shift ;;
+	host)
+		make --no-print-directory -C "$here/host" OUT="$out/host" run \
+			>"$out/host.out" ;;
+	*) die "ONLY=$1: no part of the benchmark" ;;
+	esac
+}
+
+parts=(count parallel)
+[ -n "$quick" ] || read -ra parts <<<"${ONLY:-count parallel again wall scale latency migrations host}"
 start=$SECONDS
-rm -f "$out/parallel.out"
-measure
-measure_parallel
+for part in "${parts[@]}"; do
+	measure_part "$part"
+done
 [ "$quick" != update ] || measure_again
-if [ -z "$quick" ]; then
-	vm again 600 "guest.sh quick $base read" --icount $shift
-	vm wall 3000 "guest.sh $rows" --accel tcg
-	make --no-print-directory -C "$here/host" OUT="$out/host" run >"$out/host.out"
-fi
 
 case $quick in
 '')     judge=() ;;
@@ -137,13 +176,10 @@ report()
 	return $status
 }
 
-inputs=("$out/count.out")
-[ ! -e "$out/parallel.out" ] || inputs+=("$out/parallel.out")
-if [ -z "$quick" ]; then
-	for n in again wall host; do
-		inputs+=("$out/$n.out")
-	done
-fi
+inputs=()
+for part in "${parts[@]}"; do
+	[ ! -e "$out/$part.out" ] || inputs+=("$out/$part.out")
+done
 status=0
 report "${inputs[@]}" || status=$?
 if [ $status != 0 ] && [ -n "$quick" ]; then

@@ -68,19 +68,19 @@ __u64 scene_max(void)
  * physical memory, as in a machine that has been up for a while; huge pages come
  * as such.
  */
-static char *make_memory(__u64 leaf)
+static char *make_memory(const struct scene_plan *plan)
 {
 	__u64 pages = SCENE_MEM / PAGE, i, at = 0;
-	char *va = mmap(NULL, SCENE_MEM + LEAF_2M, PROT_READ | PROT_WRITE,
+	char *va = mmap(NULL, SCENE_MEM + 2 * LEAF_2M, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (va == MAP_FAILED)
 		die("memory: %s", strerror(errno));
 	va += -(unsigned long)va & (LEAF_2M - 1);
-	if (leaf > PAGE) {
-		madvise(va, SCENE_MEM, MADV_HUGEPAGE);
-		memset(va, 1, SCENE_MEM);
-		return va;
+	if (plan->leaf > PAGE || plan->shifted) {
+		madvise(va, SCENE_MEM + LEAF_2M, MADV_HUGEPAGE);
+		memset(va, 1, SCENE_MEM + LEAF_2M);
+		return va + (plan->shifted ? PAGE : 0);
 	}
 	madvise(va, SCENE_MEM, MADV_NOHUGEPAGE);
 	for (i = 0; i < pages; i++) {
@@ -128,9 +128,9 @@ void scene_open(struct scene *s, const struct scene_plan *plan)
 	*s = (struct scene){ .plan = *plan, .nr_hwpts = domains };
 	s->fd = iommufd_open();
 	must(s->fd, "/dev/iommu");
-	s->mem = make_memory(plan->leaf);
+	s->mem = make_memory(plan);
 	must(iommufd_ioas_alloc(s->fd, &s->ioas_id), "IOAS_ALLOC");
-	if (plan->leaf == PAGE)
+	if (plan->leaf == PAGE && !plan->shifted)
 		must(iommufd_ioas_huge_pages(s->fd, s->ioas_id, false),
 		     "IOMMU_OPTION_HUGE_PAGES");
 	if (plan->fine)
@@ -156,27 +156,44 @@ void scene_open(struct scene *s, const struct scene_plan *plan)
 	}
 }
 
-/** scene_grow() - Map more, up to @size, a multiple of SCENE_MEM or less than it */
-void scene_grow(struct scene *s, __u64 size)
+/** scene_make_bitmaps() - All that is mapped is @size bytes from IOVA on: make bitmaps for it */
+void scene_make_bitmaps(struct scene *s, __u64 size)
 {
-	if (!s->size) {
-		__u64 first = size < SCENE_MEM ? size : SCENE_MEM;
-
-		must(iommufd_ioas_map(s->fd, s->ioas_id, s->mem, first, IOVA,
-				      IOMMUFD_MAP_RW), "IOAS_MAP");
-		s->size = first;
-	}
-	for (; s->size < size; s->size += SCENE_MEM)
-		must(iommufd_ioas_copy(s->fd, s->ioas_id, s->ioas_id,
-				       IOVA + s->size, IOVA, SCENE_MEM,
-				       IOMMUFD_MAP_RW), "IOAS_COPY");
 	if (s->bitmap) {
 		munmap(s->bitmap, s->bitmap_len);
 		munmap(s->part, s->bitmap_len);
 	}
-	s->bitmap_len = s->size / PAGE / 8;
+	s->size = size;
+	s->bitmap_len = size / (s->unit ? s->unit : PAGE) / 8;
 	s->bitmap = make_bitmap(s->bitmap_len);
 	s->part = make_bitmap(s->bitmap_len);
+}
+
+/** scene_grow() - Map more, up to @size, a multiple of SCENE_MEM or less than it */
+void scene_grow(struct scene *s, __u64 size)
+{
+	__u64 at = s->size;
+
+	for (; at < size && (!at || s->plan.anew); at += SCENE_MEM)
+		must(iommufd_ioas_map(s->fd, s->ioas_id, s->mem,
+				      size - at < SCENE_MEM ? size - at : SCENE_MEM,
+				      IOVA + at, IOMMUFD_MAP_RW), "IOAS_MAP");
+	for (; at < size; at += SCENE_MEM)
+		must(iommufd_ioas_copy(s->fd, s->ioas_id, s->ioas_id, IOVA + at, IOVA,
+				       SCENE_MEM, IOMMUFD_MAP_RW), "IOAS_COPY");
+	scene_make_bitmaps(s, size);
+}
+
+static bool keep;
+
+/**
+ * scene_keep() - Leave scenes as they are when they are closed
+ *
+ * To unmap a large one takes minutes. The process must not end before the machine does.
+ */
+void scene_keep(void)
+{
+	keep = true;
 }
 
 /** scene_close() - Give everything back */
@@ -184,6 +201,8 @@ void scene_close(struct scene *s)
 {
 	unsigned int i;
 
+	if (keep)
+		return;
 	for (i = 0; i < s->plan.nr_devices; i++)
 		vdev_close(&s->dev[i]);
 	close(s->fd);

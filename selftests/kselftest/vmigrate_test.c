@@ -215,6 +215,35 @@ TEST(migrates_with_small_leaves)
 	EXPECT_LT(2 * migration, large);
 }
 
+/*
+ * What is written decides what is sent again. Where leaves are small, a page in each 2 MiB
+ * and rings of 16 pages are little, and all pages (the control) much; where they are large,
+ * a page in each is as much as all.
+ */
+TEST(sends_what_is_written)
+{
+#define QUICKLY		"--demo -m 32M --hugepages --rate 2000 --bandwidth 64M --passes 3 " \
+			"--threshold 4K "
+	unsigned long long once, all, sparse, ring, large;
+
+	EXPECT_EQ(1, vmigrate_bytes(QUICKLY "--seed 1 --writes sparse --tracker off",
+				    &once));
+	EXPECT_EQ(0, vmigrate_bytes(QUICKLY "--seed 1 --leaves small", &all));
+	EXPECT_EQ(0, vmigrate_bytes(QUICKLY "--seed 1 --leaves small --writes sparse", &sparse));
+	EXPECT_EQ(0, vmigrate_bytes(QUICKLY "--seed 1 --leaves small --writes ring "
+				    "--working-set 64K", &ring));
+	EXPECT_EQ(0, vmigrate_bytes(QUICKLY "--seed 1 --writes sparse", &large));
+	TH_LOG("sent: once %llu, all %llu, sparse %llu, ring %llu, sparse in large leaves %llu",
+	       once, all, sparse, ring, large);
+	/* 16 pages at most in each of three passes, and 32 of both rings */
+	EXPECT_LT(once, sparse);
+	EXPECT_LT(sparse, once + (1 << 20));
+	EXPECT_LT(once, ring);
+	EXPECT_LT(ring, once + (1 << 20));
+	EXPECT_LT(once + (2 << 20), all);
+	EXPECT_LT(once + (32 << 20), large);
+}
+
 /* With two kinds of IOMMU, one of which cannot track. */
 TEST(migrates_with_small_leaves_untracked)
 {
@@ -250,6 +279,7 @@ TEST(bad_use)
 	EXPECT_EQ(2, vmigrate("--demo -m 3"));
 	EXPECT_EQ(2, vmigrate("--demo --devices 99"));
 	EXPECT_EQ(2, vmigrate("--demo --leaves small"));
+	EXPECT_EQ(2, vmigrate("--demo --writes dense"));
 	EXPECT_EQ(2, vmigrate("--demo --hugepages --leaves tiny"));
 	EXPECT_EQ(2, vmigrate("--demo --hugepages --leaves migration --tracker off"));
 }

@@ -85,8 +85,8 @@ ok 'a file that is not there, or no result, is named' $?
 # two TRACKER-NS: two READs at once
 two()
 {
-	printf 'way tracker\nparallel\ta\t1000\t%s\t1000\t3\n' "$1"
-	printf 'way upstream\nparallel\ta\t1000\t500\t1000\t3\n'
+	printf 'way tracker\nparallel\ta\t1000\t%s\t400\t1000\t3\n' "$1"
+	printf 'way upstream\nparallel\ta\t1000\t500\t400\t1000\t3\n'
 }
 
 two 550 >parallel.out
@@ -129,6 +129,27 @@ sed 's/\t600\t600/\t500\t500/; s/\t400\t400/\t450\t450/' count.out >second.out
 try 0 --least count.out second.out && grep -q "^row.stop.4K.1G	500	" said &&
 	grep -q "^row.stop.4K.1G	400	" said && [ "$(grep -c . said)" = "$(grep -c . count.out)" ]
 ok 'the least of two runs' $?
+
+{
+	printf 'way tracker\nlatency\tmap.2M.1T\t20000\t300000\t50\n'
+	printf 'way upstream\nlatency\tmap.2M.1T\t40000\t600000\t60\n'
+} >latency.out
+{
+	printf 'migration\tsparse.tracker-small\t67108864\t1048576\t3\t0.04\t0.01\t0.02'
+	printf '\t0.005\t0.005\t5\n'
+	printf 'migration\tsparse.tracker-2M\t67108864\t52428800\t3\t0.4\t0.1\t0.1\t0.1\t0.1\t5\n'
+} >migrations.out
+printf '%s\n' '^latency-  1  calls' '^migration-again  0.01  again' \
+	'^migration-read  0.5  last READ' >values.txt
+line='map.2M.1T                        40.0       20.0   0.500      600.0      300.0   0.500'
+try 0 --targets values.txt latency.out migrations.out &&
+	says "$line  (60 and 50 calls)" &&
+	says 'met      calls: 2 of 2 rows at most 1; the worst 0.500 (latency-map.2M.1T.p99)' &&
+	says 'NOT MET  again: 0 of 1 rows at most 0.01; the worst 0.020 (migration-again.sparse)' &&
+	grep -q '^sparse.tracker-small  *64.00  *1.00  *3  *40.00 ms  *10.00  *20.00  *5.00 ' said &&
+	try 0 --json latency.out migrations.out && grep -q '"p99_ns": 20000' said &&
+	grep -q '"again_bytes": 1048576' said && grep -q '"read_s": 0.020000' said
+ok 'calls beside a READ, and migrations' $?
 
 cost='# mlx5_cost_test.c:1:cost:state of 64 MiB, 7 rounds, save: ours 0.100 s (0.1 to 0.2),'
 cost+=' upstream 0.200 s (0.1 to 0.2), ratio 0.50'

@@ -133,7 +133,7 @@ TEST malformed_lines(void)
 	} lines[] = {
 		{ "row\ta\t1\t1\t1\t1\t1\t1", "8 fields between tabs; expected: row NAME BUSY-NS" },
 		{ "row\ta\t1\t1\t1\t1\t1\t1\t1\t1", "10 fields between tabs; expected: row NAME" },
-		{ "row\ta\t1\t1\t1\t1\t1\t1\t1\t1\t1", "more than 10 fields between tabs" },
+		{ "row\ta\t1\t1\t1\t1\t1\t1\t1\t1\t1\t1\t1", "more than 12 fields between tabs" },
 		{ "row a 1 1 1 1 1 1 1", "1 fields between tabs; expected: row NAME" },
 		{ "row", "1 fields between tabs; expected: row NAME" },
 		{ "row\t\t1\t1\t1\t1\t1\t1\t1", "NAME is empty or has more than 63 letters" },
@@ -143,9 +143,9 @@ TEST malformed_lines(void)
 		{ "row\ta\t1\t1\t1\t1.5\t1\t1\t1", "LEAVES is '1.5', and not a whole number" },
 		{ "row\ta\t1\t1\t1\t1\t1\t1\t1x", "BYTES is '1x', and not a whole number" },
 		{ "over\ta\t0\t1", "WRITTEN is 0; expected: over NAME WRITTEN REPORTED" },
-		{ "migration\ta\t1\t1\tnan\t1", "DOWNTIME-S is 'nan', and not a number" },
+		{ "migration\ta\t1\t1\t1\tnan\t1\t1\t1\t1\t1", "DOWNTIME-S is 'nan', and not a number" },
 		{ "meter\t1\t1e999", "NS-EACH is '1e999', and not a number; expected: meter" },
-		{ "parallel\ta\t1\t1\t1", "5 fields between tabs; expected: parallel NAME ONE-NS" },
+		{ "parallel\ta\t1\t1\t1\t1", "6 fields between tabs; expected: parallel NAME ONE-NS" },
 		{ "way", "'' is no way; expected: way tracker|upstream" },
 		{ "way trackers", "'trackers' is no way; expected: way tracker|upstream" },
 		{ "rows\ta\t1", "'rows' begins no line of a result; expected: row, over," },
@@ -171,7 +171,7 @@ TEST lines_without_a_way(void)
 	/* The one of another file does not count. */
 	forget(NULL);
 	ASSERT_EQ(0, read_text("count.out", TWO_ROWS));
-	ASSERT(read_text("parallel.out", "parallel\ta\t1\t1\t1\t1\n"));
+	ASSERT(read_text("parallel.out", "parallel\ta\t1\t1\t1\t1\t1\n"));
 	PASS();
 }
 
@@ -299,8 +299,8 @@ static enum judgement judge(unsigned int two, unsigned int turns, unsigned int c
 	char text[256];
 
 	forget(NULL);
-	snprintf(text, sizeof(text), "way tracker\nparallel\ta\t1000\t%u\t%u\t%u\n"
-		 "way upstream\nparallel\ta\t1000\t500\t1000\t3\n", two, turns, chances);
+	snprintf(text, sizeof(text), "way tracker\nparallel\ta\t1000\t%u\t400\t%u\t%u\n"
+		 "way upstream\nparallel\ta\t1000\t500\t400\t1000\t3\n", two, turns, chances);
 	return read_text("parallel.out", text) ? NO_CHANCE : parallel_judge(&result);
 }
 
@@ -313,11 +313,11 @@ TEST two_reads_at_once(void)
 	ASSERT_EQ(NO_CHANCE, judge(576, 1000, 2));
 	/* Of one way only */
 	forget(NULL);
-	ASSERT_EQ(0, read_text("parallel.out", "way tracker\nparallel\ta\t10\t9\t10\t9\n"));
+	ASSERT_EQ(0, read_text("parallel.out", "way tracker\nparallel\ta\t10\t9\t9\t10\t9\n"));
 	ASSERT(!parallel_is_known(&result));
 	ASSERT_EQ(NO_CHANCE, parallel_judge(&result));
 	forget(NULL);
-	ASSERT_EQ(0, read_text("parallel.out", "way upstream\nparallel\ta\t10\t9\t10\t9\n"));
+	ASSERT_EQ(0, read_text("parallel.out", "way upstream\nparallel\ta\t10\t9\t9\t10\t9\n"));
 	ASSERT(!parallel_is_known(&result));
 	ASSERT_EQ(NO_CHANCE, parallel_judge(&result));
 	PASS();
@@ -327,12 +327,13 @@ TEST two_reads_at_once(void)
 TEST best_of_all_rounds(void)
 {
 	judge(700, 1000, 1);
-	ASSERT_EQ(0, read_text("parallel.out", "way tracker\nparallel\ta\t1100\t550\t990\t1\n"
-			       "way tracker\nparallel\ta\t1000\t560\t1200\t1\n"
-			       "way upstream\nparallel\ta\t1000\t510\t1000\t2\n"));
+	ASSERT_EQ(0, read_text("parallel.out", "way tracker\nparallel\ta\t1100\t550\t300\t990\t1\n"
+			       "way tracker\nparallel\ta\t1000\t560\t310\t1200\t1\n"
+			       "way upstream\nparallel\ta\t1000\t510\t400\t1000\t2\n"));
 	ASSERT_EQ(550.0, result.parallel.best[TRACKER][TWO]);
 	ASSERT_EQ(0.55, parallel_factor(&result, TRACKER, TWO));
 	ASSERT_EQ(0.99, parallel_factor(&result, TRACKER, TURNS));
+	ASSERT_EQ(0.3, parallel_factor(&result, TRACKER, FOUR));
 	ASSERT_EQ(3.0, result.parallel.chances[TRACKER]);
 	ASSERT_EQ(AS_PARALLEL, parallel_judge(&result));
 	PASS();
@@ -350,8 +351,71 @@ TEST targets_of_rows(void)
 	ASSERT_EQ(2u, met.rows);
 	ASSERT_EQ(1u, met.over);
 	ASSERT_EQ(1.5, met.worst);
-	ASSERT_STR_EQ("stop.4K.1G", met.row->name);
+	ASSERT_STR_EQ("stop.4K.1G", met.name);
 	ASSERT_EQ(0u, target_met(&result, &targets.target[1]).rows);
+	PASS();
+}
+
+/* Of several rounds the best counts, each figure by itself. */
+#define LATENCIES							\
+	"way tracker\nlatency\tmap.2M.1T\t30\t200\t100\n"		\
+	"latency\tmap.2M.1T\t20\t300\t50\nlatency\tfault.2M.1T\t9\t9\t9\n" \
+	"way upstream\nlatency\tmap.2M.1T\t10\t400\t70\n"
+
+/* Bytes, again, passes; downtime, quiesce, READ, send, load and total */
+#define MIGRATIONS							\
+	"migration\tsparse.tracker-small\t60\t2\t3\t0.04\t0.01\t0.01\t0.01\t0.01\t5\n" \
+	"migration\tsparse.tracker-2M\t900\t800\t4\t0.4\t0.1\t0.01\t0.1\t0.1\t9\n" \
+	"migration\tring.tracker-small\t60\t0\t1\t0\t0\t0\t0\t0\t5\n"
+
+TEST targets_of_values(void)
+{
+	struct met met;
+
+	ASSERT_EQ(0, read_text("latency.out", LATENCIES));
+	ASSERT_EQ(0, read_text("migrations.out", MIGRATIONS));
+	ASSERT_EQ(0, read_text("parallel.out", "way tracker\nparallel\ta\t100\t60\t50\t99\t9\n"
+			       "way upstream\nparallel\ta\t80\t60\t25\t99\t9\n"));
+	ASSERT_EQ(150.0, result.latencies[0].calls[TRACKER]);
+	ASSERT_EQ(20.0, result.latencies[0].p99[TRACKER]);
+	ASSERT_EQ(200.0, result.latencies[0].longest[TRACKER]);
+	ASSERT_EQ(0, read_targets("^latency-  1  calls\n^migration-read  0.05  READ\n"
+				  "^migration-again  0.002  again\n^readers-  1.5  readers\n"));
+	/* What was not measured upstream's way is left out. */
+	met = target_met(&result, &targets.target[0]);
+	ASSERT_EQ(2u, met.rows);
+	ASSERT_EQ(1u, met.over);
+	ASSERT_EQ(2.0, met.worst);
+	ASSERT_STR_EQ("latency-map.2M.1T.p99", met.name);
+	/* A migration without a downtime has no share of it. */
+	met = target_met(&result, &targets.target[1]);
+	ASSERT_EQ(2u, met.rows);
+	ASSERT_EQ(1u, met.over);
+	ASSERT_EQ(0.25, met.worst);
+	ASSERT_STR_EQ("migration-read.sparse.tracker-small", met.name);
+	met = target_met(&result, &targets.target[2]);
+	ASSERT_EQ(1u, met.rows);
+	ASSERT_EQ(0.0025, met.worst);
+	ASSERT_STR_EQ("migration-again.sparse", met.name);
+	met = target_met(&result, &targets.target[3]);
+	ASSERT_EQ(3u, met.rows);
+	ASSERT_EQ(1u, met.over);
+	ASSERT_STR_EQ("readers-4", met.name);
+	PASS();
+}
+
+/* Migrations and rows of a boot of their own count as those of the first. */
+TEST boots_of_their_own(void)
+{
+	ASSERT_EQ(0, read_text("scale.out", TWO_ROWS));
+	ASSERT(result_row(&result, "stop.4K.1G"));
+	ASSERT_EQ(0, read_text("wall.out", MIGRATIONS));
+	ASSERT_EQ(0u, result.nr_migrations);
+	ASSERT_EQ(0, read_text("migrations.out", MIGRATIONS));
+	ASSERT_EQ(3u, result.nr_migrations);
+	ASSERT_EQ(800.0, result.migrations[1].again);
+	ASSERT_EQ(0.01, result.migrations[1].read);
+	ASSERT_STR_EQ("0.4", result.migrations[1].downtime_text);
 	PASS();
 }
 
@@ -378,6 +442,8 @@ static void reading(void)
 	RUN_TEST(names_of_files);
 	RUN_TEST(more_rows_than_there_is_room_for);
 	RUN_TEST(targets_of_rows);
+	RUN_TEST(targets_of_values);
+	RUN_TEST(boots_of_their_own);
 	RUN_TEST(malformed_targets);
 }
 

@@ -160,6 +160,7 @@ static void add_passes(struct json_object *json, const struct report *r)
 		json_add_number(entry, "zero_pages", p->zero);
 		json_add_number(entry, "bytes", p->bytes);
 		json_add_seconds(entry, "seconds", p->ns);
+		json_add_seconds(entry, "read_s", p->read_ns);
 	}
 }
 

@@ -44,6 +44,10 @@ static const char usage[] =
 "      --working-set SIZE\n"
 "                       RAM that each device writes to, 0 = its whole slot\n"
 "                       (default 0)\n"
+"      --writes PATTERN which of these pages a DMA device writes, again and again:\n"
+"                       random (each page, in random order), ring (each page, in\n"
+"                       ascending order) or sparse (the first page of each 2 MiB)\n"
+"                       (default random)\n"
 "      --first-vf N     number of the first VF to use (default 1)\n"
 "      --first-device N number of the first DMA device (default 0)\n"
 "      --seed N         seed of RAM contents and writes (default: random, shown)\n"
@@ -130,6 +134,21 @@ static int parse_tracker(const char *text, enum tracker_mode *out)
 	return 0;
 }
 
+static int parse_writes(const char *text, enum write_pattern *out)
+{
+	if (!strcmp(text, "random"))
+		*out = WRITES_RANDOM;
+	else if (!strcmp(text, "ring"))
+		*out = WRITES_RING;
+	else if (!strcmp(text, "sparse"))
+		*out = WRITES_SPARSE;
+	else
+		return fail(STATUS_ERROR,
+			    "--writes: '%s' is none of random, ring, sparse",
+			    text);
+	return 0;
+}
+
 static int parse_leaves(const char *text, struct options *opt)
 {
 	if (!strcmp(text, "large"))
@@ -182,6 +201,7 @@ static const struct option longopts[] = {
 	{ "first-device", required_argument, NULL, 'D' },
 	{ "rate", required_argument, NULL, 'r' },
 	{ "working-set", required_argument, NULL, 'w' },
+	{ "writes", required_argument, NULL, 'W' },
 	{ "seed", required_argument, NULL, 's' },
 	{ "tracker", required_argument, NULL, 'T' },
 	{ "bitmap", no_argument, NULL, 'B' },
@@ -197,15 +217,10 @@ static const struct option longopts[] = {
 	{}
 };
 
-static int parse_option(struct options *opt, int c, const char *name)
+/* What describes the guest, and its devices */
+static int parse_guest(struct options *opt, int c, const char *name)
 {
 	switch (c) {
-	case 'd':
-		return set_role(opt, ROLE_DEMO, NULL);
-	case 'l':
-		return set_role(opt, ROLE_DESTINATION, optarg);
-	case 't':
-		return set_role(opt, ROLE_SOURCE, optarg);
 	case 'm':
 		return parse_u64(name, optarg, true, &opt->ram);
 	case 'g':
@@ -224,12 +239,30 @@ static int parse_option(struct options *opt, int c, const char *name)
 		return parse_u64(name, optarg, false, &opt->rate);
 	case 'w':
 		return parse_u64(name, optarg, true, &opt->working_set);
+	case 'W':
+		return parse_writes(optarg, &opt->writes);
 	case 's':
 		return parse_u64(name, optarg, false, &opt->seed);
-	case 'T':
-		return parse_tracker(optarg, &opt->tracker);
 	case 'L':
 		return parse_leaves(optarg, opt);
+	case 'H':
+		return set_true(&opt->hugepages);
+	}
+	fputs("Try 'vmigrate --help'.\n", stderr);
+	return STATUS_ERROR;
+}
+
+static int parse_option(struct options *opt, int c, const char *name)
+{
+	switch (c) {
+	case 'd':
+		return set_role(opt, ROLE_DEMO, NULL);
+	case 'l':
+		return set_role(opt, ROLE_DESTINATION, optarg);
+	case 't':
+		return set_role(opt, ROLE_SOURCE, optarg);
+	case 'T':
+		return parse_tracker(optarg, &opt->tracker);
 	case 'b':
 		return parse_u64(name, optarg, true, &opt->bandwidth);
 	case 'q':
@@ -238,8 +271,6 @@ static int parse_option(struct options *opt, int c, const char *name)
 		return parse_uint(name, optarg, 1, MAX_PASSES, &opt->passes);
 	case 'o':
 		return parse_uint(name, optarg, 0, 86400, &opt->timeout);
-	case 'H':
-		return set_true(&opt->hugepages);
 	case 'B':
 	case 'R':
 		opt->ranges = c == 'R';
@@ -257,8 +288,7 @@ static int parse_option(struct options *opt, int c, const char *name)
 		puts("vmigrate " VMIGRATE_VERSION);
 		exit(STATUS_OK);
 	}
-	fputs("Try 'vmigrate --help'.\n", stderr);
-	return STATUS_ERROR;
+	return parse_guest(opt, c, name);
 }
 
 static int check_options(const struct options *opt)

@@ -154,6 +154,7 @@ static int send_pass(struct sender *tx, struct guest *g, u64 dirty, bool last)
 		.number = r->nr_passes,
 		.last = last,
 		.dirty = dirty,
+		.read_ns = r->read_ns,
 	};
 	tx->begin_ns = now_ns();
 	tx->begin_bytes = tx->s->bytes;
@@ -215,10 +216,13 @@ static bool enough(struct report *r, u64 dirty, unsigned int stuck)
 static int read_dirty(struct report *r, struct vmm *vmm, struct guest *g, u64 *dirty)
 {
 	int status;
+	u64 begin;
 
 	status = history_before(r->history, vmm);
+	begin = now_ns();
 	if (!status)
 		status = vmm_read(vmm, g, r->opt->ranges, dirty);
+	r->read_ns = now_ns() - begin;
 	if (!status)
 		status = history_note(r->history, vmm, g, false);
 	return status;

@@ -71,6 +71,14 @@ enum tracker_mode { TRACKER_AUTO, TRACKER_IOMMU, TRACKER_HWPT, TRACKER_OFF };
  */
 enum leaf_mode { LEAVES_LARGE, LEAVES_SMALL, LEAVES_MIGRATION };
 
+/**
+ * enum write_pattern - Which pages DMA devices write, and in which order
+ * @WRITES_RANDOM: All that it has, in random order, which is another each time
+ * @WRITES_RING: All that it has, in order, as a NIC fills the buffers of a ring
+ * @WRITES_SPARSE: One page in each 2 MiB, in order
+ */
+enum write_pattern { WRITES_RANDOM, WRITES_RING, WRITES_SPARSE };
+
 enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
 
 /**
@@ -86,6 +94,7 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
  * @first_vf: Number of the first of them, from 1
  * @rate: Writes per second of each; 0 for no limit
  * @working_set: Bytes that each sweeps over; 0 for its whole slot
+ * @writes: Which of its pages a DMA device writes
  * @bandwidth: Bytes per second to send while the devices run; 0 for no limit
  * @threshold: Stop the devices when no more bytes than this are dirty
  * @passes: ... or after this many passes
@@ -112,6 +121,7 @@ struct options {
 	unsigned int first_vf;
 	u64 rate;
 	u64 working_set;
+	enum write_pattern writes;
 	u64 bandwidth;
 	u64 threshold;
 	unsigned int passes;
@@ -487,6 +497,7 @@ int stream_recv_sums(struct stream *s, u64 *sums, u64 pages);
  * @zero: Of these, sent as zeros
  * @bytes: On the socket
  * @ns: How long it took
+ * @read_ns: How long the READ before it took, which said what was dirty; 0 if there was none
  */
 struct pass {
 	unsigned int number;
@@ -496,6 +507,7 @@ struct pass {
 	u64 zero;
 	u64 bytes;
 	u64 ns;
+	u64 read_ns;
 };
 
 /**
@@ -538,6 +550,7 @@ enum phase {
  * @vmm: Tracker and devices; NULL at the destination
  * @nr_passes: Entries of @passes
  * @passes: The table; room for the last pass, and for one being received
+ * @read_ns: How long the last READ took
  * @reason: Why the devices were stopped
  * @bytes: On the socket, checksums not counted
  * @total_ns: From the first page to the destination's answer
@@ -557,6 +570,7 @@ struct report {
 	const struct vmm *vmm;
 	unsigned int nr_passes;
 	struct pass passes[MAX_PASSES + 2];
+	u64 read_ns;
 	enum reason reason;
 	u64 bytes;
 	u64 total_ns;

@@ -149,6 +149,24 @@ static int plan_vf(struct vmm *vmm, unsigned int i, const struct guest *g,
 	return 0;
 }
 
+/* A page in as much is what a sparse writer writes: large leaves are of that size. */
+#define SPARSE	(2ull << 20)
+
+static void plan_pattern(struct vdev_job *job, enum write_pattern writes)
+{
+	switch (writes) {
+	case WRITES_RING:
+		job->pattern = VIRT_DMA_PATTERN_SEQ;
+		break;
+	case WRITES_SPARSE:
+		job->pattern = VIRT_DMA_PATTERN_STRIDE;
+		job->stride = SPARSE / GUEST_PAGE;
+		break;
+	case WRITES_RANDOM:
+		job->pattern = VIRT_DMA_PATTERN_RANDOM;
+	}
+}
+
 /* Device i sweeps over slot i, and over a word of its own in each page. */
 static void plan_job(struct vmm *vmm, unsigned int i, const struct guest *g,
 		     const struct options *opt)
@@ -157,7 +175,7 @@ static void plan_job(struct vmm *vmm, unsigned int i, const struct guest *g,
 	struct vdev_job *job = &vmm->jobs[i];
 
 	vdev_job_init(job);
-	job->pattern = VIRT_DMA_PATTERN_RANDOM;
+	plan_pattern(job, opt->writes);
 	job->iova = slot->iova;
 	job->length = slot->length;
 	/* The rest is the VFs'. */

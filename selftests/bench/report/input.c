@@ -27,11 +27,17 @@ static const struct {
 	/* Pages */
 	[LINE_OVER] = { "over NAME WRITTEN REPORTED", "tpw" },
 	/*
-	 * Nanoseconds: one thread, two with a half each, and two of which only one reads at
-	 * a time; and how often two threads could run at once
+	 * Nanoseconds: one thread, two with a half each, four with a quarter each, and two of
+	 * which only one reads at a time; and how often two threads could run at once
 	 */
-	[LINE_PARALLEL] = { "parallel NAME ONE-NS TWO-NS TURNS-NS CHANCES", "tpppw" },
-	[LINE_MIGRATION] = { "migration NAME BYTES PASSES DOWNTIME-S TOTAL-S", "twwdd" },
+	[LINE_PARALLEL] = { "parallel NAME ONE-NS TWO-NS FOUR-NS TURNS-NS CHANCES", "tppppw" },
+	/* Nanoseconds of so many calls beside a READ: 99 of 100 took no longer, and none */
+	[LINE_LATENCY] = { "latency NAME P99-NS LONGEST-NS CALLS", "tppp" },
+	/* Bytes, and those of them after the first pass; the downtime and its parts */
+	[LINE_MIGRATION] = {
+		"migration NAME BYTES AGAIN PASSES DOWNTIME-S QUIESCE-S READ-S SEND-S LOAD-S TOTAL-S",
+		"twwwdddddd"
+	},
 	[LINE_METER] = { "meter INSTRUCTIONS NS-EACH", "wd" },
 	[LINE_HOST] = { "host NAME BYTES-PER-SECOND", "tw" },
 	[LINE_WAY] = { "way tracker|upstream", "" },
@@ -184,7 +190,7 @@ static int take_other(struct input *in, size_t length)
 		return input_wrong(in, "the benchmark failed: %.300s",
 				   in->text + strlen("error\t"));
 	if (strchr(in->text, '\t'))
-		return input_wrong(in, "'%.*s' begins no line of a result; expected: row, over, parallel, migration, meter, host or way",
+		return input_wrong(in, "'%.*s' begins no line of a result; expected: row, over, parallel, latency, migration, meter, host or way",
 				   (int)(length < 32 ? length : 32), in->text);
 	return 0;
 }

@@ -65,15 +65,41 @@ static void add_parallel(struct json_object *json, const struct result *r)
 	json_add_text(json, "row", r->parallel.name, NAME_SIZE);
 	for (way = 0; way < NR_WAYS; way++)
 		json_add_format(json, way_names[way], "%.4f", parallel_factor(r, way, TWO));
+	json_add_format(json, "upstream_four", "%.4f", parallel_factor(r, UPSTREAM, FOUR));
+	json_add_format(json, "tracker_four", "%.4f", parallel_factor(r, TRACKER, FOUR));
+}
+
+static void add_latency(struct json_object *json, const struct latency *l)
+{
+	struct json_object *entry;
+	unsigned int way;
+
+	json_add_text(json, "call", l->name, NAME_SIZE);
+	for (way = 0; way < NR_WAYS; way++) {
+		if (!l->known[way]) {
+			add_null(json, way_names[way]);
+			continue;
+		}
+		entry = json_object_new_object();
+		json_object_object_add(json, way_names[way], entry);
+		json_add_format(entry, "p99_ns", "%.0f", l->p99[way]);
+		json_add_format(entry, "longest_ns", "%.0f", l->longest[way]);
+		json_add_format(entry, "calls", "%.0f", l->calls[way]);
+	}
 }
 
 static void add_migration(struct json_object *json, const struct migration *m)
 {
 	json_add_text(json, "way", m->name, NAME_SIZE);
 	json_add_format(json, "bytes", "%.0f", m->bytes);
+	json_add_format(json, "again_bytes", "%.0f", m->again);
 	json_add_format(json, "passes", "%.0f", m->passes);
 	json_object_object_add(json, "downtime_s",
 			       json_object_new_double_s(m->downtime, m->downtime_text));
+	json_add_format(json, "quiesce_s", "%.6f", m->quiesce);
+	json_add_format(json, "read_s", "%.6f", m->read);
+	json_add_format(json, "send_s", "%.6f", m->send);
+	json_add_format(json, "load_s", "%.6f", m->load);
 	json_object_object_add(json, "total_s",
 			       json_object_new_double_s(m->total, m->total_text));
 }
@@ -109,6 +135,9 @@ struct json_object *json_result(const struct result *result, const char *kernel)
 	part = json_object_new_object();
 	json_object_object_add(json, "parallel", part);
 	add_parallel(part, result);
+	part = json_add_list(json, "latencies");
+	for (i = 0; i < result->nr_latencies; i++)
+		add_latency(json_add_entry(part), &result->latencies[i]);
 	part = json_add_list(json, "migrations");
 	for (i = 0; i < result->nr_migrations; i++)
 		add_migration(json_add_entry(part), &result->migrations[i]);
@@ -142,7 +171,7 @@ void json_add_targets(struct json_object *json, const struct result *result,
 		json_add_number(entry, "rows", met.rows);
 		json_add_number(entry, "over_limit", met.over);
 		json_add_format(entry, "worst", "%.4f", met.worst);
-		json_add_text(entry, "worst_row", met.row->name, NAME_SIZE);
+		json_add_text(entry, "worst_row", met.name, sizeof(met.name));
 	}
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The figures of a run. What a file has is said by its name: count.out the instructions of
- * each row, again.out those of a second run, wall.out the time, parallel.out two READs at
- * once, host.out the speeds on the host.
+ * each row, again.out those of a second run, wall.out the time, parallel.out READs at
+ * once, latency.out calls beside a READ, host.out the speeds on the host. scale.out and
+ * migrations.out are of boots of their own, counted as count.out is.
  */
 #include <errno.h>
 #include <math.h>
@@ -10,10 +11,10 @@
 
 #include "result.h"
 
-enum source { COUNT, AGAIN, WALL, PARALLEL, HOST, NR_SOURCES };
+enum source { COUNT, SCALE, MIGRATIONS, AGAIN, WALL, PARALLEL, LATENCY, HOST, NR_SOURCES };
 
 static const char * const source_names[NR_SOURCES] = {
-	"count", "again", "wall", "parallel", "host",
+	"count", "scale", "migrations", "again", "wall", "parallel", "latency", "host",
 };
 
 static int find_source(const char *path, enum source *source)
@@ -55,6 +56,12 @@ static struct row *find_row(struct result *r, const char *name)
 	return NULL;
 }
 
+/* Is it measured in instructions, and no second run? */
+static bool is_counted(enum source source)
+{
+	return source <= MIGRATIONS;
+}
+
 static int take_row(struct result *r, struct input *in, enum source source)
 {
 	double busy = in->value[2] / in->value[4], wall = in->value[3] / in->value[4];
@@ -75,7 +82,7 @@ static int take_row(struct result *r, struct input *in, enum source source)
 		f->again = true;
 		f->instructions_again = ldexp(busy, -(int)r->shift);
 	}
-	if (source != COUNT)
+	if (!is_counted(source))
 		return 0;
 	f->counted = true;
 	row->counted = true;
@@ -116,8 +123,31 @@ static int take_parallel(struct result *r, struct input *in)
 		if (!p->known[in->way] || in->value[2 + i] < best[i])
 			best[i] = in->value[2 + i];
 	p->known[in->way] = true;
-	p->chances[in->way] += in->value[5];
+	p->chances[in->way] += in->value[2 + NR_TIMES];
 	set_name(p->name, in->field[1]);
+	return 0;
+}
+
+/* Of several rounds the best counts: other work of the machine only makes calls longer. */
+static int take_latency(struct result *r, struct input *in)
+{
+	struct latency *l = r->latencies, *end = l + r->nr_latencies;
+	double p99 = in->value[2], longest = in->value[3];
+
+	while (l < end && strcmp(l->name, in->field[1]))
+		l++;
+	if (l == end) {
+		if (r->nr_latencies == MAX_LINES)
+			return table_full(in, MAX_LINES);
+		r->nr_latencies++;
+		set_name(l->name, in->field[1]);
+	}
+	if (!l->known[in->way] || p99 < l->p99[in->way])
+		l->p99[in->way] = p99;
+	if (!l->known[in->way] || longest < l->longest[in->way])
+		l->longest[in->way] = longest;
+	l->calls[in->way] += in->value[4];
+	l->known[in->way] = true;
 	return 0;
 }
 
@@ -130,11 +160,16 @@ static int take_migration(struct result *r, struct input *in)
 	r->nr_migrations++;
 	set_name(m->name, in->field[1]);
 	m->bytes = in->value[2];
-	m->passes = in->value[3];
-	m->downtime = in->value[4];
-	m->total = in->value[5];
-	snprintf(m->downtime_text, sizeof(m->downtime_text), "%s", in->field[4]);
-	snprintf(m->total_text, sizeof(m->total_text), "%s", in->field[5]);
+	m->again = in->value[3];
+	m->passes = in->value[4];
+	m->downtime = in->value[5];
+	m->quiesce = in->value[6];
+	m->read = in->value[7];
+	m->send = in->value[8];
+	m->load = in->value[9];
+	m->total = in->value[10];
+	snprintf(m->downtime_text, sizeof(m->downtime_text), "%s", in->field[5]);
+	snprintf(m->total_text, sizeof(m->total_text), "%s", in->field[10]);
 	return 0;
 }
 
@@ -162,10 +197,13 @@ static int take_host(struct result *r, struct input *in)
 	return 0;
 }
 
-/* What a second run and one in wall time print besides rows is in the first already. */
+/*
+ * Kinds up to LINE_LATENCY are of a way. What a second run and one in wall time print besides
+ * rows is in the first already.
+ */
 static int take_line(struct result *r, struct input *in, enum source source)
 {
-	bool of_a_way = in->kind == LINE_ROW || in->kind == LINE_OVER || in->kind == LINE_PARALLEL;
+	bool of_a_way = in->kind <= LINE_LATENCY;
 
 	if (of_a_way && in->way == NO_WAY)
 		return input_wrong(in, "'%s' before any line 'way tracker' or 'way upstream'",
@@ -176,9 +214,11 @@ static int take_line(struct result *r, struct input *in, enum source source)
 	case LINE_OVER:
 		return source == COUNT ? take_over(r, in) : 0;
 	case LINE_MIGRATION:
-		return source == COUNT ? take_migration(r, in) : 0;
+		return is_counted(source) ? take_migration(r, in) : 0;
 	case LINE_PARALLEL:
 		return take_parallel(r, in);
+	case LINE_LATENCY:
+		return take_latency(r, in);
 	case LINE_METER:
 		return take_meter(r, in);
 	case LINE_HOST:
@@ -206,7 +246,7 @@ int result_read(struct result *result, FILE *file, const char *path)
 
 	if (find_source(path, &source)) {
 		snprintf(result->why, sizeof(result->why),
-			 "%.128s: not the name of a result; expected: count.out, again.out, wall.out, parallel.out or host.out",
+			 "%.128s: not the name of a result; expected: count.out, scale.out, migrations.out, again.out, wall.out, parallel.out, latency.out or host.out",
 			 path);
 		return -EINVAL;
 	}

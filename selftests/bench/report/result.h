@@ -62,10 +62,10 @@ struct over {
 	double each[NR_WAYS];
 };
 
-enum parallel_time { ONE, TWO, TURNS, NR_TIMES };
+enum parallel_time { ONE, TWO, FOUR, TURNS, NR_TIMES };
 
 /**
- * struct parallel - Two READs at once
+ * struct parallel - READs at once
  * @name: Of the row
  * @known: By way
  * @best: Nanoseconds, the best of all rounds; by way
@@ -79,22 +79,48 @@ struct parallel {
 };
 
 /**
+ * struct latency - How long a call takes beside a READ
+ * @name: Of the call, and of what is read
+ * @known: By way
+ * @p99: Nanoseconds that 99 of 100 calls do not exceed, the best of all rounds; by way
+ * @longest: Nanoseconds, the best of all rounds; by way
+ * @calls: Of all rounds; by way
+ */
+struct latency {
+	char name[NAME_SIZE];
+	bool known[NR_WAYS];
+	double p99[NR_WAYS];
+	double longest[NR_WAYS];
+	double calls[NR_WAYS];
+};
+
+/**
  * struct migration - A whole migration
- * @name: Of the way, and of what
+ * @name: What the devices write, a dot, and the way
  * @bytes: Sent
+ * @again: Of these, after the first pass
  * @passes: Over the memory
  * @downtime_text: Seconds, as vmigrate wrote them
  * @total_text: Seconds, as vmigrate wrote them
  * @downtime: Seconds
+ * @quiesce: Of these, until the devices stood still
+ * @read: Until the last READ was done
+ * @send: Until the last pages were sent
+ * @load: Until the other side had them
  * @total: Seconds
  */
 struct migration {
 	char name[NAME_SIZE];
 	double bytes;
+	double again;
 	double passes;
 	char downtime_text[32];
 	char total_text[32];
 	double downtime;
+	double quiesce;
+	double read;
+	double send;
+	double load;
 	double total;
 };
 
@@ -117,13 +143,15 @@ struct host {
  * @nr_rows: How many
  * @overs: Over-reporting
  * @nr_overs: How many
+ * @latencies: Calls beside a READ
+ * @nr_latencies: How many
  * @migrations: Migrations
  * @nr_migrations: How many
  * @meters: Loops whose length is known
  * @nr_meters: How many
  * @hosts: Speeds on the host
  * @nr_hosts: How many
- * @parallel: Two READs at once
+ * @parallel: READs at once
  * @why: After a failure, the message for it
  */
 struct result {
@@ -132,6 +160,8 @@ struct result {
 	unsigned int nr_rows;
 	struct over overs[MAX_LINES];
 	unsigned int nr_overs;
+	struct latency latencies[MAX_LINES];
+	unsigned int nr_latencies;
 	struct migration migrations[MAX_LINES];
 	unsigned int nr_migrations;
 	struct meter meters[MAX_LINES];

@@ -73,7 +73,7 @@ static void targets_print(FILE *file, const struct result *r, const struct targe
 		if (met.rows)
 			fprintf(file, "%-8s %s: %u of %u rows at most %s; the worst %.3f (%s)\n",
 				met.over ? "NOT MET" : "met", t->what, met.rows - met.over,
-				met.rows, t->limit_text, met.worst, met.row->name);
+				met.rows, t->limit_text, met.worst, met.name);
 	}
 }
 
@@ -118,13 +118,41 @@ static void parallel_print(FILE *file, const struct result *r)
 	if (!parallel_is_known(r))
 		return;
 	snprintf(title, sizeof(title), "two READs at once, %s", r->parallel.name);
-	fprintf(file, "%-36s %10s %10s %7s %14s %8s\n", title,
-		"one thread", "two", "factor", "one at a time", "chances");
+	fprintf(file, "%-36s %10s %10s %7s %10s %7s %14s %8s\n", title, "one thread", "two",
+		"factor", "four", "factor", "one at a time", "chances");
 	for (way = 0; way < NR_WAYS; way++)
-		fprintf(file, "%-36s %7.1f ms %7.1f ms %7.3f %14.3f %8.0f\n", way_names[way],
-			r->parallel.best[way][ONE] / 1e6, r->parallel.best[way][TWO] / 1e6,
-			parallel_factor(r, way, TWO), parallel_factor(r, way, TURNS),
-			r->parallel.chances[way]);
+		fprintf(file, "%-36s %7.1f ms %7.1f ms %7.3f %7.1f ms %7.3f %14.3f %8.0f\n",
+			way_names[way], r->parallel.best[way][ONE] / 1e6,
+			r->parallel.best[way][TWO] / 1e6, parallel_factor(r, way, TWO),
+			r->parallel.best[way][FOUR] / 1e6, parallel_factor(r, way, FOUR),
+			parallel_factor(r, way, TURNS), r->parallel.chances[way]);
+}
+
+/* Microseconds of both ways, and the tracker's in upstream's */
+static void times_print(FILE *file, const double *ns)
+{
+	fprintf(file, " %10.1f %10.1f", ns[UPSTREAM] / 1e3, ns[TRACKER] / 1e3);
+	if (ns[UPSTREAM] && ns[TRACKER])
+		fprintf(file, " %7.3f", ns[TRACKER] / ns[UPSTREAM]);
+	else
+		fprintf(file, " %7s", "-");
+}
+
+static void latencies_print(FILE *file, const struct result *r)
+{
+	unsigned int i;
+
+	if (r->nr_latencies)
+		fprintf(file, "%-26s %10s %10s %7s %10s %10s %7s\n", "us of a call beside a READ",
+			"p99: upstr.", "tracker", "ratio", "longest: u.", "tracker", "ratio");
+	for (i = 0; i < r->nr_latencies; i++) {
+		const struct latency *l = &r->latencies[i];
+
+		fprintf(file, "%-26s", l->name);
+		times_print(file, l->p99);
+		times_print(file, l->longest);
+		fprintf(file, "  (%.0f and %.0f calls)\n", l->calls[UPSTREAM], l->calls[TRACKER]);
+	}
 }
 
 static struct text over_text(const struct over *over, enum way way)
@@ -154,13 +182,16 @@ static void migrations_print(FILE *file, const struct result *r)
 	unsigned int i;
 
 	if (r->nr_migrations)
-		fprintf(file, "%-36s %10s %7s %10s %8s\n", "a migration of 64 MiB", "MiB sent",
-			"passes", "downtime", "total");
+		fprintf(file, "%-24s %8s %8s %6s %10s %8s %8s %8s %8s %8s\n",
+			"a migration of 64 MiB", "MiB sent", "again", "passes", "downtime",
+			"quiesce", "READ", "send", "load", "total");
 	for (i = 0; i < r->nr_migrations; i++) {
 		const struct migration *m = &r->migrations[i];
 
-		fprintf(file, "%-36s %10.2f %7.0f %7.2f ms %6.2f s\n", m->name,
-			m->bytes / (1 << 20), m->passes, m->downtime * 1000, m->total);
+		fprintf(file, "%-24s %8.2f %8.2f %6.0f %7.2f ms %8.2f %8.2f %8.2f %8.2f %6.2f s\n",
+			m->name, m->bytes / (1 << 20), m->again / (1 << 20), m->passes,
+			m->downtime * 1e3, m->quiesce * 1e3, m->read * 1e3, m->send * 1e3,
+			m->load * 1e3, m->total);
 	}
 }
 
@@ -174,6 +205,7 @@ void table_print(FILE *file, const struct result *result, const struct targets *
 	repeatability_print(file, result);
 	meters_print(file, result);
 	parallel_print(file, result);
+	latencies_print(file, result);
 	overs_print(file, result);
 	migrations_print(file, result);
 	for (i = 0; i < result->nr_hosts; i++)

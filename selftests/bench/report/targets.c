@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "targets.h"
+#include "values.h"
 
 /* The next part of a line, which ends with two blanks; NULL if there is none */
 static char *next_part(char **at)
@@ -74,29 +75,42 @@ void targets_free(struct targets *targets)
 		regfree(&targets->target[--targets->nr].rows);
 }
 
+static void meet(struct met *met, const struct target *target, const char *name, double value)
+{
+	met->rows++;
+	met->over += value > target->limit;
+	if (value > met->worst) {
+		met->worst = value;
+		snprintf(met->name, sizeof(met->name), "%.*s", NAME_SIZE + 31, name);
+	}
+}
+
+static bool is_meant(const struct target *target, const char *name)
+{
+	return !regexec(&target->rows, name, 0, NULL, 0);
+}
+
 /**
- * target_met() - Compare the rows that a target is about
+ * target_met() - Compare the rows, and the values, that a target is about
  *
  * Return: how many there are, how many are over the limit, and the worst.
  */
 struct met target_met(const struct result *result, const struct target *target)
 {
+	static struct value values[MAX_VALUES];
 	struct met met = { .worst = -1 };
-	unsigned int i;
+	unsigned int i, nr;
 
 	for (i = 0; i < result->nr_rows; i++) {
 		const struct row *row = &result->rows[i];
-		double value;
 
-		if (!row->counted || regexec(&target->rows, row->name, 0, NULL, 0))
-			continue;
-		value = row_is_held(row) ? row->held : row_ratio(result, row);
-		met.rows++;
-		met.over += value > target->limit;
-		if (value > met.worst) {
-			met.worst = value;
-			met.row = row;
-		}
+		if (row->counted && is_meant(target, row->name))
+			meet(&met, target, row->name, row_is_held(row) ? row->held :
+			     row_ratio(result, row));
 	}
+	nr = values_of(result, values, MAX_VALUES);
+	for (i = 0; i < nr; i++)
+		if (is_meant(target, values[i].name))
+			meet(&met, target, values[i].name, values[i].value);
 	return met;
 }

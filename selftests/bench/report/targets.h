@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The goals: a limit for the ratios of all rows whose names match.
+ * The goals: a limit for all rows and values whose names match.
  */
 #ifndef _BENCH_TARGETS_H
 #define _BENCH_TARGETS_H
@@ -13,7 +13,7 @@
 
 /**
  * struct target - What is aimed at
- * @rows: Names of rows
+ * @rows: Names of rows, and of values
  * @limit: At most
  * @limit_text: As it is written
  * @what: In words
@@ -42,13 +42,13 @@ struct targets {
  * @rows: How many it is about
  * @over: How many of them are over the limit
  * @worst: The largest value
- * @row: Which has it
+ * @name: Which has it
  */
 struct met {
 	unsigned int rows;
 	unsigned int over;
 	double worst;
-	const struct row *row;
+	char name[NAME_SIZE + 32];
 };
 
 int targets_read(struct targets *targets, FILE *file, const char *path);
