@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench WAY [quick] GROUP...: measure groups of rows in one way, "upstream" or
- * "tracker". Prints a line for each row, and "done" at the end. Its other commands are
- * for the scripts around it: meter here, migration in json.c.
+ * The command line. Prints a line for each row, and "done" at the end.
  */
 #include <fcntl.h>
 #include <linux/random.h>
@@ -51,45 +49,92 @@ static void seed(void)
 	close(fd);
 }
 
+static const char usage[] =
+"Usage: bench upstream|tracker [quick] GROUP...\n"
+"       bench native upstream|tracker [quick] PCI-ADDRESS...\n"
+"       bench meter NANOSECONDS\n"
+"       bench migration NAME FILE\n"
+"\n"
+"Measure rows of the benchmark one way: by upstream's ioctls, or the tracker's. Called by\n"
+"make bench (run.sh) and make bench-native (native.sh); report makes a table of the output.\n"
+"\n"
+"  GROUP...   these groups, on the virtual platform, in a VM that counts instructions\n"
+"  native     rows that need no virtual platform, on these devices, which are bound to a\n"
+"             vfio driver and not in use; they are opened, attached, and reset at the end\n"
+"  quick      fewer rows\n"
+"  meter      does an instruction take so many nanoseconds?\n"
+"  migration  a row out of vmigrate's report\n";
+
+static bool take_quick(char ***argv)
+{
+	bool quick = **argv && !strcmp(**argv, "quick");
+
+	*argv += quick;
+	return quick;
+}
+
+static const struct way *way_of(const char *name)
+{
+	if (name && !strcmp(name, "upstream"))
+		return &upstream;
+	return name && !strcmp(name, "tracker") ? &tracker : NULL;
+}
+
+static void run_native(const struct way *way, char **addresses)
+{
+	unsigned int nr = 0;
+
+	native.quick = take_quick(&addresses);
+	while (addresses[nr])
+		nr++;
+	printf("way %s\n", way->name);
+	native_init(addresses, nr);
+	native_rows(way);
+}
+
+static void run_groups(const struct way *way, char **names)
+{
+	bool quick = take_quick(&names);
+
+	seed();
+	meter_init();
+	for (; *names; names++) {
+		unsigned int g;
+
+		for (g = 0; g < sizeof(groups) / sizeof(*groups); g++)
+			if (!strcmp(*names, groups[g].name))
+				break;
+		if (g == sizeof(groups) / sizeof(*groups))
+			die("there is no group %s", *names);
+		groups[g].run(way, quick);
+		rows_flush();
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
-	const struct way *way = NULL;
-	bool quick = false;
-	int i;
+	bool is_native = argc > 1 && !strcmp(argv[1], "native");
+	const struct way *way;
 
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		fputs(usage, stdout);
+		return 0;
+	}
 	if (argc == 3 && !strcmp(argv[1], "meter")) {
 		meter_init();
 		return meter_check(atof(argv[2]));
 	}
 	if (argc == 4 && !strcmp(argv[1], "migration"))
 		return json_migration(argv[2], argv[3]);
-	if (argc > 1 && !strcmp(argv[1], "upstream"))
-		way = &upstream;
-	if (argc > 1 && !strcmp(argv[1], "tracker"))
-		way = &tracker;
+	argv += 1 + is_native;
+	way = way_of(*argv);
 	if (!way) {
-		fprintf(stderr, "usage: bench upstream|tracker [quick] GROUP...; bench meter NANOSECONDS; bench migration NAME FILE\n");
+		fputs(usage, stderr);
 		return 2;
 	}
 	setrlimit(RLIMIT_MEMLOCK, &all);
-	seed();
-	meter_init();
-	for (i = 2; i < argc; i++) {
-		unsigned int g;
-
-		if (!strcmp(argv[i], "quick")) {
-			quick = true;
-			continue;
-		}
-		for (g = 0; g < sizeof(groups) / sizeof(*groups); g++)
-			if (!strcmp(argv[i], groups[g].name))
-				break;
-		if (g == sizeof(groups) / sizeof(*groups))
-			die("there is no group %s", argv[i]);
-		groups[g].run(way, quick);
-		rows_flush();
-	}
+	(is_native ? run_native : run_groups)(way, argv + 1);
 	printf("done\n");
 	return 0;
 }
