@@ -28,6 +28,7 @@ usage: run.sh [options] [--command CMD]
   --iommu intel-dirty|amd-dirty[,PROPERTY=VALUE...]
                     one that sets dirty bits (the QEMU of "make qemu-build"), with
                     these properties, and three edu devices
+  --device DEVICE   one more device, as QEMU's -device takes it
   --kernel KIND     stock, or debug: build/debug-kernel, or kcsan: build/debug-kernel-kcsan
                     (default: $VM_KERNEL or stock)
   --variant NAME    the modules of build/NAME (default: test)
@@ -48,7 +49,7 @@ modules='vfio_iommu_type1 vfio-pci iommufd-virt'
 virt=${VIRT-iommus=amd:2}
 kernel=${VM_KERNEL:-stock}
 variant=test icount='' gigantic=0
-files=() env=() replaced=()
+files=() env=() replaced=() devices=()
 iommu=none
 qemu_binary='qemu-system-x86_64'
 
@@ -70,6 +71,7 @@ while [ $# -gt 0 ]; do
 	--smp) smp=$2 ;;
 	--gigantic) gigantic=$2 ;;
 	--iommu) iommu=$2 ;;
+	--device) devices+=(-device "$2") ;;
 	--kernel) kernel=$2 ;;
 	--variant) variant=$2 ;;
 	--icount) icount=$2 ;;
@@ -360,7 +362,7 @@ fi
 machine=(-machine q35 -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
 	 "${timing[@]}"
 	 -nodefaults -no-user-config -display none -no-reboot
-	 "${iommu_devices[@]}"
+	 "${iommu_devices[@]}" "${devices[@]}"
 	 -kernel "$image" -initrd "$job/initrd" -append "${cmdline[*]}"
 	 -chardev "file,id=log,path=$log" -serial chardev:log
 	 -chardev "file,id=result,path=$job/result.tar"
