@@ -15,7 +15,7 @@ help:
 	@echo
 	@echo "Verbs:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | \
-		awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+		awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 	@echo
 	@echo "Variables:"
 	@echo "  KERNEL=n       a series of kernels/series in place of 6.12, in build/n (7.3: Debian 13's backports)"
@@ -42,6 +42,8 @@ help:
 	@echo "  MAX=gib        with bench: the largest address space (default 12288)"
 	@echo "  ONLY='parts'   with bench: scale, latency, migrations, ... (selftests/bench/run.sh)"
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
+	@echo "  DEVICE=address with bench-native, hardware-report: PCI devices to spare, bound to vfio-pci"
+	@echo "  FILE=path      with hardware-report: the report (build/hardware-report.txt)"
 	@echo "  SUITES='...'   with deb-test: releases of Debian (default: bookworm trixie)"
 	@echo "  DESTDIR=dir    with install"
 
@@ -88,7 +90,7 @@ test: setup-test ## all tests that fit into CI; the last line counts them
 
 nightly: setup-test ## the rest: debug kernels, upstream's tests, full matrix, mutants, packages, arm64
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
-		large mutants kernel conformance debug kcsan qemu qemu-tracker real newest \
+		large mutants kernel conformance debug kcsan native qemu qemu-tracker real newest \
 		arm64 deb-test soak fuzz matrix
 
 soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
@@ -136,19 +138,38 @@ soak-migrate: setup-vm ## N migrations of VFs without faults and 2N with (defaul
 	+@MIGRATIONS="$(or $(N),100)" PASS_ENV=MIGRATIONS TESTS=vmigrate-vfs \
 		LIMIT=$$((300 + 25 * $(or $(N),100))) selftests/run.sh kselftest
 
-.PHONY: bench bench-mlx5
+.PHONY: bench bench-mlx5 bench-native hardware-report programs-native native-test
 bench: setup-bench ## what tracking costs, beside upstream (build/bench; QUICK=1: check ratios)
 	+@QUICK="$(QUICK)" MAX="$(MAX)" ONLY="$(ONLY)" selftests/bench/run.sh
 
 bench-mlx5: setup-vm ## what mlx5-vfio-pci takes, beside upstream's driver (ROUNDS=n, default 7)
 	+@selftests/bench/mlx5.sh
 
+# Refused before anything is fetched or built
+bench-native hardware-report: programs-native
+programs-native:
+	@selftests/bench/native.sh --check $(DEVICE)
+	+@build-aux/setup.sh build tools
+	+@build-aux/programs.sh tools bench
+
+native := $(if $(QUICK),--quick) --programs $(B)/bench
+
+bench-native: ## what tracking costs on this machine, with DEVICE=0000:01:00.0 to spare (root)
+	@selftests/bench/native.sh $(native) --out $(B)/bench-native $(DEVICE)
+
+hardware-report: ## a report on this machine's IOMMU and DEVICE=, to send in (root)
+	@selftests/bench/hardware-report.sh $(native) --tools $(B)/tools \
+		--file "$(or $(FILE),$(B)/hardware-report.txt)" $(DEVICE)
+
+native-test: setup-vm ## both commands in VMs: what they refuse, and what they report
+	+@selftests/run.sh native
+
 .PHONY: install clean distclean
 install: ## install the modules that "make modules" built (root; see DESTDIR)
 	@build-aux/install.sh
 
 clean: ## remove what was built; keep what was fetched
-	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench \
+	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench $(B)/bench-native \
 		$(B)/check $(B)/docs $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model $(B)/mutants \
 		$(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* \
 		$(B)/.stage.* $(B)/.log.*

@@ -13,6 +13,7 @@
 #	real		lines of plan.txt on the QEMU of contrib/qemu, real-*
 #	mutants		selftests/mutants: all, or only $MUTANTS of them
 #	vm		the VM harness itself
+#	native		make bench-native and make hardware-report, in VMs
 #	qemu		migrations between QEMUs: cases.txt, or only $QEMU_CASES of it
 #	qemu-tracker	the same with the QEMU of contrib/qemu
 #	deb		the Debian packages: built twice, compared, lintian
@@ -376,6 +377,11 @@ stage_matrix()
 	read -ra rows <<<"${ROWS:-}"
 	env -u KSRC -u KDIR "$TOP/build-aux/setup.sh" build tree matrix
 	one matrix "$TOP/build-aux/matrix.sh" "${rows[@]}"
+}
+
+stage_native()
+{
+	tap native "$TOP/selftests/bench/native-test.sh"
 }
 
 stage_qemu()

@@ -14,6 +14,8 @@
 #include "../lib/iommufd.h"
 #include "../lib/vdev.h"
 
+struct way;
+
 #define PAGE		4096ull
 #define KIB		(1ull << 10)
 #define MIB		(1ull << 20)
@@ -36,6 +38,7 @@ struct cost {
 };
 
 void meter_init(void);
+void meter_native(void);
 void meter_begin(void);
 void meter_end(struct cost *cost);
 int meter_check(double each);
@@ -70,6 +73,33 @@ void must(int rc, const char *what);
 /* ---- json.c ---------------------------------------------------------------- */
 
 int json_migration(const char *name, const char *file);
+
+/* ---- native.c: real devices in place of virtual ones ----------------------- */
+
+/**
+ * struct native - Devices that the user has given
+ * @address: PCI addresses, each bound to a vfio driver
+ * @nr: How many; 0: the virtual platform's are used
+ * @tracked: The IOMMU of all of them tracks
+ * @logs: The first has a log of its own
+ * @huge: Memory comes in huge pages
+ * @quick: Fewer rows
+ */
+struct native {
+	char **address;
+	unsigned int nr;
+	bool tracked;
+	bool logs;
+	bool huge;
+	bool quick;
+};
+
+extern struct native native;
+
+bool native_no_source(void);
+bool native_only_log(void);
+void native_init(char **addresses, unsigned int nr);
+void native_rows(const struct way *way);
 
 /* ---- scene.c: what is measured -------------------------------------------- */
 
@@ -150,6 +180,10 @@ void scene_keep(void);
 void scene_dirty(struct scene *s, unsigned int device, __u64 iova, __u64 length,
 		 __u64 unit, __u64 count, enum pattern pattern);
 __u64 scene_count(const struct scene *s, __u64 length);
+__u64 scene_expected(const struct scene *s, __u64 dirty, __u64 all);
+__u64 scene_far(void);
+bool scene_has_huge(void);
+int scene_hwpt(struct scene *s, unsigned int device, __u32 *hwpt_id);
 void parameter_write(const char *name, const char *value);
 __u64 parameter_read(const char *name);
 

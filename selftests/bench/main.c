@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench WAY [quick] [keep] GROUP...: measure groups of rows in one way, "upstream" or
- * "tracker". Prints a line for each row, and "done" at the end; with "keep" a process is
- * left that ends with the machine, and what it has mapped is never unmapped. Its other
- * commands are for the scripts around it: meter here, migration in json.c.
+ * The command line of bench. Prints a line for each row, and "done" at the end. With "keep" a
+ * process stays until the machine ends, and what it has mapped is never unmapped.
  */
 #include <fcntl.h>
 #include <linux/random.h>
@@ -61,7 +59,7 @@ static void seed(void)
 
 /*
  * What is mapped must not be unmapped: continue in a process that does not end. This one
- * ends, with its status, when it says that it is done.
+ * ends, with its status, when the other says that it is done.
  */
 static void become_kept(void)
 {
@@ -80,7 +78,7 @@ static void become_kept(void)
 		scene_keep();
 		return;
 	}
-	/* Nothing comes when it has ended. */
+	/* Nothing arrives if it has ended. */
 	_exit(read(fds[0], &done, 1) == 1 ? done : 1);
 }
 
@@ -98,6 +96,50 @@ static int end_of_rows(void)
 		pause();
 }
 
+static const char usage[] =
+"Usage: bench upstream|tracker [quick] [keep] GROUP...\n"
+"       bench native upstream|tracker [quick] PCI-ADDRESS...\n"
+"       bench meter NANOSECONDS\n"
+"       bench migration NAME FILE\n"
+"\n"
+"Measure rows of the benchmark one way: by upstream's ioctls, or the tracker's. Called by\n"
+"make bench (run.sh) and make bench-native (native.sh); report makes a table of the output.\n"
+"\n"
+"  GROUP...   these groups, on the virtual platform, in a VM that counts instructions\n"
+"  native     rows that need no virtual platform, on these devices, which are bound to a\n"
+"             vfio driver and not in use; they are opened, attached, and reset at the end\n"
+"  quick      fewer rows\n"
+"  keep       leave a process with all mappings until the machine ends\n"
+"  meter      check that an instruction takes this many nanoseconds\n"
+"  migration  print the row of one of vmigrate's reports\n";
+
+static bool take_word(char ***argv, const char *word)
+{
+	bool is_there = **argv && !strcmp(**argv, word);
+
+	*argv += is_there;
+	return is_there;
+}
+
+static const struct way *way_of(const char *name)
+{
+	if (name && !strcmp(name, "upstream"))
+		return &upstream;
+	return name && !strcmp(name, "tracker") ? &tracker : NULL;
+}
+
+static void run_native(const struct way *way, char **addresses)
+{
+	unsigned int nr = 0;
+
+	native.quick = take_word(&addresses, "quick");
+	while (addresses[nr])
+		nr++;
+	printf("way %s\n", way->name);
+	native_init(addresses, nr);
+	native_rows(way);
+}
+
 static void run_group(const struct way *way, bool quick, const char *name)
 {
 	unsigned int g;
@@ -111,37 +153,41 @@ static void run_group(const struct way *way, bool quick, const char *name)
 	rows_flush();
 }
 
+static void run_groups(const struct way *way, char **names)
+{
+	bool quick = take_word(&names, "quick");
+
+	seed();
+	meter_init();
+	if (take_word(&names, "keep"))
+		become_kept();
+	for (; *names; names++)
+		run_group(way, quick, *names);
+}
+
 int main(int argc, char **argv)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
-	const struct way *way = NULL;
-	bool quick = false;
-	int i;
+	bool is_native = argc > 1 && !strcmp(argv[1], "native");
+	const struct way *way;
 
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		fputs(usage, stdout);
+		return 0;
+	}
 	if (argc == 3 && !strcmp(argv[1], "meter")) {
 		meter_init();
 		return meter_check(atof(argv[2]));
 	}
 	if (argc == 4 && !strcmp(argv[1], "migration"))
 		return json_migration(argv[2], argv[3]);
-	if (argc > 1 && !strcmp(argv[1], "upstream"))
-		way = &upstream;
-	if (argc > 1 && !strcmp(argv[1], "tracker"))
-		way = &tracker;
+	argv += 1 + is_native;
+	way = way_of(*argv);
 	if (!way) {
-		fprintf(stderr, "usage: bench upstream|tracker [quick] [keep] GROUP...; bench meter NANOSECONDS; bench migration NAME FILE\n");
+		fputs(usage, stderr);
 		return 2;
 	}
 	setrlimit(RLIMIT_MEMLOCK, &all);
-	seed();
-	meter_init();
-	for (i = 2; i < argc; i++) {
-		if (!strcmp(argv[i], "quick"))
-			quick = true;
-		else if (!strcmp(argv[i], "keep"))
-			become_kept();
-		else
-			run_group(way, quick, argv[i]);
-	}
+	(is_native ? run_native : run_groups)(way, argv + 1);
 	return end_of_rows();
 }

@@ -73,9 +73,7 @@ static __u32 to_small_leaves(struct scene *s)
 
 	must(iommufd_ioas_small_leaves(s->fd, s->ioas_id, true),
 	     "IOMMU_OPTION_DIRTY_SMALL_LEAVES");
-	must(iommufd_hwpt_alloc(s->fd, s->dev[0].dev_id, s->ioas_id,
-				IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt_id),
-	     "HWPT_ALLOC");
+	must(scene_hwpt(s, 0, &hwpt_id), "HWPT_ALLOC");
 	must(vdev_attach(&s->dev[0], hwpt_id, NULL), "attach");
 	return hwpt_id;
 }
@@ -125,11 +123,16 @@ static void small_leaves(const struct way *way, __u64 size)
 /** rows_control() - START and STOP, with small leaves too */
 void rows_control(const struct way *way, bool quick)
 {
-	if (!quick)
+	bool huge = !native.nr || native.huge;
+
+	if (native_only_log() || (native_no_source() && way == &upstream))
+		return;
+	if (!quick && huge)
 		small_leaves(way, GIB);
 	start_stop(way, PAGE, GIB, "4K.1G");
-	start_stop(way, LEAF_2M, 64 * GIB, "2M.64G");
-	if (!quick && 256 * GIB <= scene_max())
+	if (huge)
+		start_stop(way, LEAF_2M, 64 * GIB, "2M.64G");
+	if (!quick && !native.nr && 256 * GIB <= scene_max())
 		start_stop(way, LEAF_2M, 256 * GIB, "2M.256G");
 }
 
@@ -137,12 +140,23 @@ enum state { NONE, IDLE, RUNNING };
 
 static const char *const state_names[] = { "none", "idle", "running" };
 
+/* WHAT.STATE: of a device beside another, or of the only one */
+static void add_moved(const struct scene *s, const char *what, enum state state,
+		      struct cost cost, __u64 ops, __u64 leaves)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s%s.%s", what,
+		 s->plan.nr_devices == 1 ? "-alone" : "", state_names[state]);
+	add(text, cost, ops, leaves);
+}
+
 /* Detach from a domain that is full, and attach to it again. */
 static void attach_detach(const struct way *way, enum state state)
 {
-	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 2 };
+	struct scene_plan plan = { .leaf = PAGE, .nr_devices = native.nr == 1 ? 1 : 2 };
 	struct cost attach = {}, detach = {};
-	char text[64];
+	unsigned int moved = plan.nr_devices - 1;
 	struct scene s;
 	int i;
 
@@ -154,39 +168,33 @@ static void attach_detach(const struct way *way, enum state state)
 		way->start(&s);
 	for (i = 0; i < TIMES; i++) {
 		meter_begin();
-		must(vdev_detach(&s.dev[1]), "detach");
+		must(vdev_detach(&s.dev[moved]), "detach");
 		meter_end(&detach);
 		meter_begin();
-		must(vdev_attach(&s.dev[1], s.hwpt_id[0], NULL), "attach");
+		must(vdev_attach(&s.dev[moved], s.hwpt_id[0], NULL), "attach");
 		meter_end(&attach);
 	}
-	snprintf(text, sizeof(text), "attach.%s", state_names[state]);
-	add(text, attach, TIMES, 0);
-	snprintf(text, sizeof(text), "detach.%s", state_names[state]);
-	add(text, detach, TIMES, 0);
+	add_moved(&s, "attach", state, attach, TIMES, 0);
+	add_moved(&s, "detach", state, detach, TIMES, 0);
 
 	/* A domain of its own, which is filled and emptied */
 	attach = (struct cost){};
 	detach = (struct cost){};
-	must(vdev_detach(&s.dev[1]), "detach");
+	must(vdev_detach(&s.dev[moved]), "detach");
 	for (i = 0; i < 2; i++) {
 		__u32 hwpt;
 
 		meter_begin();
-		must(iommufd_hwpt_alloc(s.fd, s.dev[1].dev_id, s.ioas_id,
-					IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &hwpt),
-		     "HWPT_ALLOC");
-		must(vdev_attach(&s.dev[1], hwpt, NULL), "attach");
+		must(scene_hwpt(&s, moved, &hwpt), "HWPT_ALLOC");
+		must(vdev_attach(&s.dev[moved], hwpt, NULL), "attach");
 		meter_end(&attach);
 		meter_begin();
-		must(vdev_detach(&s.dev[1]), "detach");
+		must(vdev_detach(&s.dev[moved]), "detach");
 		must(iommufd_destroy(s.fd, hwpt), "DESTROY");
 		meter_end(&detach);
 	}
-	snprintf(text, sizeof(text), "attach-fill.%s", state_names[state]);
-	add(text, attach, 2, s.size / PAGE);
-	snprintf(text, sizeof(text), "detach-empty.%s", state_names[state]);
-	add(text, detach, 2, s.size / PAGE);
+	add_moved(&s, "attach-fill", state, attach, 2, s.size / PAGE);
+	add_moved(&s, "detach-empty", state, detach, 2, s.size / PAGE);
 	if (state == RUNNING)
 		way->stop(&s);
 	if (state >= IDLE)

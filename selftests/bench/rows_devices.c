@@ -19,6 +19,8 @@ static void write_pages(struct scene *s, __u64 pages)
 	unsigned int i;
 
 	pages /= s->plan.nr_devices;
+	if (!pages)
+		return;
 	for (i = 0; i < s->plan.nr_devices; i++) {
 		struct vdev_job job;
 
@@ -81,6 +83,11 @@ void rows_logs(const struct way *way, bool quick)
 	};
 
 	plan.nr_devices = 1;
+	if (native.nr) {
+		/* A device that no one has told to write */
+		read_written(way, &plan, GIB, 0, "logs-1.1G.0");
+		return;
+	}
 	read_written(way, &plan, GIB, 1000, "logs-1.1G");
 	read_written(way, &plan, 16 * GIB, 1000, "logs-1.16G");
 	if (!quick && TIB <= scene_max())

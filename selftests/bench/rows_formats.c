@@ -71,11 +71,12 @@ static __u64 read_count(struct scene *s, const struct way *way)
 static void formats(struct scene *s, const struct way *way,
 		    unsigned int density, enum pattern pattern)
 {
-	__u64 dirty = SIZE / PAGE * density / 10000, n, i, pages = 0;
+	__u64 dirty = scene_expected(s, SIZE / PAGE * density / 10000, SIZE / PAGE);
+	__u64 n, i, pages = 0;
 	struct row row = { .ops = 1, .leaves = SIZE / PAGE, .dirty = dirty };
 	const char *p = pattern ? "random" : "seq";
 
-	scene_dirty(s, 0, IOVA, SIZE, PAGE, dirty, pattern);
+	scene_dirty(s, 0, IOVA, SIZE, PAGE, SIZE / PAGE * density / 10000, pattern);
 
 	meter_begin();
 	n = read_count(s, way);
@@ -105,16 +106,22 @@ void rows_formats(const struct way *way, bool quick)
 	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 1 };
 	struct scene s;
 
+	if (native_only_log() || (native_no_source() && way == &upstream))
+		return;
 	memset(ranges, 0, sizeof(ranges));
 	scene_open(&s, &plan);
 	scene_grow(&s, SIZE);
 	way->create(&s);
 	way->start(&s);
-	formats(&s, way, 1, RANDOM);
-	formats(&s, way, 100, SEQ);
-	formats(&s, way, 100, RANDOM);
-	if (!quick)
-		formats(&s, way, 5000, RANDOM);
+	if (native.nr) {
+		formats(&s, way, 0, SEQ);
+	} else {
+		formats(&s, way, 1, RANDOM);
+		formats(&s, way, 100, SEQ);
+		formats(&s, way, 100, RANDOM);
+		if (!quick)
+			formats(&s, way, 5000, RANDOM);
+	}
 	way->stop(&s);
 	way->destroy(&s);
 	scene_close(&s);

@@ -35,7 +35,7 @@ static void map_unmap(const struct way *way, __u64 leaf, enum state state)
 
 	scene_open(&s, &plan);
 	scene_grow(&s, LENGTH);
-	at = IOVA + TIB;
+	at = scene_far();
 	if (state >= IDLE)
 		way->create(&s);
 	if (state == RUNNING)
@@ -88,7 +88,7 @@ static void take_and_unmap(const struct way *way, struct scene *s, __u64 at)
 
 static void unmap_dirty(const struct way *way, unsigned int density)
 {
-	__u64 dirty = LENGTH / PAGE * density / 10000, at = IOVA + TIB;
+	__u64 dirty = LENGTH / PAGE * density / 10000, at = scene_far();
 	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 1 };
 	struct row row = { .ops = TIMES, .leaves = LENGTH / PAGE,
 			   .dirty = dirty, .words = LENGTH / PAGE / 64 };
@@ -127,9 +127,14 @@ void rows_map(const struct way *way, bool quick)
 
 	for (state = NONE; state <= RUNNING; state++) {
 		map_unmap(way, PAGE, state);
-		if (!quick)
+		if (!quick && (!native.nr || native.huge))
 			map_unmap(way, LEAF_2M, state);
 		rows_flush();
+	}
+	if (native.nr) {
+		if (native.tracked)
+			unmap_dirty(way, 0);
+		return;
 	}
 	unmap_dirty(way, 100);
 	unmap_dirty(way, 10000);

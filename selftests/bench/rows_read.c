@@ -57,7 +57,8 @@ static void read_pattern(struct scene *s, const struct way *way,
 {
 	__u64 leaves = s->size / s->plan.leaf;
 	__u64 count = leaves * density / 10000 / s->nr_hwpts * s->nr_hwpts;
-	__u64 bits = count * (s->plan.leaf / page_size);
+	__u64 bits = scene_expected(s, count * (s->plan.leaf / page_size),
+				    s->size / page_size);
 	char peek[32];
 	struct row row = {};
 
@@ -76,6 +77,11 @@ static void read_densities(struct scene *s, const struct way *way,
 {
 	unsigned int d;
 
+	if (native.nr) {
+		read_pattern(s, way, what, page_size, 0, SEQ);
+		rows_flush();
+		return;
+	}
 	for (d = 0; d < sizeof(densities) / sizeof(*densities); d++) {
 		read_pattern(s, way, what, page_size, densities[d], SEQ);
 		/* Where nothing or everything is dirty, that is all. */
@@ -104,6 +110,23 @@ static void read_sizes(const struct way *way, const struct scene_plan *plan,
 	scene_close(&s);
 }
 
+/* The same memory on a machine of its own: clean, or reported because it is mapped */
+static void read_native(const struct way *way)
+{
+	static const __u64 one[] = { GIB, 0 }, some[] = { 64 * GIB, 0 };
+	struct scene_plan plan = { .leaf = PAGE, .nr_devices = 1 };
+	bool mapped = native_no_source();
+
+	if (native_only_log() || (mapped && way == &upstream))
+		return;
+	read_sizes(way, &plan, mapped ? "4K-mapped" : "4K", PAGE, one);
+	if (!native.huge)
+		return;
+	plan.leaf = LEAF_2M;
+	read_sizes(way, &plan, mapped ? "2M-mapped" : "2M", LEAF_2M, some);
+	read_sizes(way, &plan, mapped ? "2M-4K-mapped" : "2M-4K", PAGE, some);
+}
+
 /** rows_read() - One domain, read directly, leaves of 4 KiB and of 2 MiB */
 void rows_read(const struct way *way, bool quick)
 {
@@ -113,6 +136,10 @@ void rows_read(const struct way *way, bool quick)
 	static const __u64 one[] = { GIB, 0 }, some[] = { 64 * GIB, 0 };
 	struct scene_plan plan = { .leaf = PAGE, .device = DIRECT, .nr_devices = 1 };
 
+	if (native.nr) {
+		read_native(way);
+		return;
+	}
 	read_sizes(way, &plan, "4K", PAGE, quick ? one : small);
 	plan.leaf = LEAF_2M;
 	read_sizes(way, &plan, "2M", LEAF_2M, quick ? some : large);

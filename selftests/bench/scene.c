@@ -120,12 +120,65 @@ static void quiet(struct vdev *d)
 		die("%s: PCI_COMMAND: %s", d->name, strerror(errno));
 }
 
+/**
+ * scene_has_huge() - Does memory come in huge pages?
+ *
+ * Return: true if all that a scene has can.
+ */
+bool scene_has_huge(void)
+{
+	static const struct scene_plan plan = { .leaf = LEAF_2M };
+	char *mem = make_memory(&plan);
+	long kib = number_in("/proc/self/smaps_rollup", "AnonHugePages:");
+
+	munmap(mem, SCENE_MEM + LEAF_2M);
+	return kib >= (long)(SCENE_MEM / KIB);
+}
+
+/** scene_far() - IOVA beyond what is mapped, which every IOMMU can translate */
+__u64 scene_far(void)
+{
+	/* Intel's have 39 bits and more; 1 TiB is as it was measured in the VM. */
+	return IOVA + (native.nr ? 256 * GIB : TIB);
+}
+
+/** scene_hwpt() - A further HWPT for a device; 0 or -errno */
+int scene_hwpt(struct scene *s, unsigned int device, __u32 *hwpt_id)
+{
+	bool untracked = s->plan.untracked ||
+			 device >= s->plan.nr_devices - s->plan.nr_untracked;
+
+	return iommufd_hwpt_alloc(s->fd, s->dev[device].dev_id, s->ioas_id,
+				  untracked ? 0 : IOMMU_HWPT_ALLOC_DIRTY_TRACKING, hwpt_id);
+}
+
+/* One that the user has given, or one of the virtual platform */
+static void open_device(struct scene *s, unsigned int i)
+{
+	const struct scene_plan *plan = &s->plan;
+
+	if (native.nr) {
+		if (i >= native.nr)
+			die("a row for %u devices, and %u were given", i + 1, native.nr);
+		must(vdev_open_address(&s->dev[i], s->fd, native.address[i]),
+		     native.address[i]);
+		return;
+	}
+	must(vdev_open_driver(&s->dev[i], s->fd, plan->device + i,
+			      plan->logs ? VDEV_TRACKER_DRIVER : "vfio-pci"), "device");
+	s->number[i] = vdev_read64(&s->dev[i], VIRT_DMA_INDEX);
+	if (!plan->logs && !plan->writes)
+		quiet(&s->dev[i]);
+}
+
 /** scene_open() - IOAS, domains, devices; nothing is mapped yet */
 void scene_open(struct scene *s, const struct scene_plan *plan)
 {
 	unsigned int i, domains = plan->apart ? plan->nr_devices : 1;
 
 	*s = (struct scene){ .plan = *plan, .nr_hwpts = domains };
+	if (native.nr && !native.tracked)
+		s->plan.untracked = true;
 	s->fd = iommufd_open();
 	must(s->fd, "/dev/iommu");
 	s->mem = make_memory(plan);
@@ -137,22 +190,11 @@ void scene_open(struct scene *s, const struct scene_plan *plan)
 		must(iommufd_ioas_small_leaves(s->fd, s->ioas_id, true),
 		     "IOMMU_OPTION_DIRTY_SMALL_LEAVES");
 	for (i = 0; i < plan->nr_devices; i++) {
-		bool untracked = plan->untracked ||
-				 i >= plan->nr_devices - plan->nr_untracked;
-
-		must(vdev_open_driver(&s->dev[i], s->fd, plan->device + i,
-				      plan->logs ? VDEV_TRACKER_DRIVER :
-						   "vfio-pci"), "device");
+		open_device(s, i);
 		if (i < domains)
-			must(iommufd_hwpt_alloc(s->fd, s->dev[i].dev_id, s->ioas_id,
-						untracked ? 0 :
-						IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
-						&s->hwpt_id[i]), "HWPT_ALLOC");
+			must(scene_hwpt(s, i, &s->hwpt_id[i]), "HWPT_ALLOC");
 		must(vdev_attach(&s->dev[i], s->hwpt_id[i % domains], NULL),
 		     "attach");
-		s->number[i] = vdev_read64(&s->dev[i], VIRT_DMA_INDEX);
-		if (!plan->logs && !plan->writes)
-			quiet(&s->dev[i]);
 	}
 }
 
@@ -219,6 +261,10 @@ void scene_dirty(struct scene *s, unsigned int device, __u64 iova, __u64 length,
 {
 	char value[128];
 
+	if (native.nr && !count)
+		return;
+	if (native.nr)
+		die("nothing can be made dirty without the virtual platform");
 	snprintf(value, sizeof(value), "%llu %llu %llu %llu %llu %u",
 		 s->number[device], iova, length, unit, count, pattern == SEQ ? 0 : 12345);
 	parameter_write("set_dirty", value);
@@ -233,4 +279,17 @@ __u64 scene_count(const struct scene *s, __u64 length)
 		n += (unsigned int)__builtin_popcountll(s->bitmap[i]);
 	memset(s->bitmap, 0, words * 8);
 	return n;
+}
+
+/**
+ * scene_expected() - What a READ has to report
+ * @s: The scene
+ * @dirty: Pages or bits that are dirty
+ * @all: Those that are mapped
+ *
+ * Return: @dirty, or @all where no source tracks.
+ */
+__u64 scene_expected(const struct scene *s, __u64 dirty, __u64 all)
+{
+	return native_no_source() && !s->plan.logs ? all : dirty;
 }

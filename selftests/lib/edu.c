@@ -47,6 +47,23 @@ int edu_count(void)
 }
 
 /**
+ * edu_use() - Allow DMA of a device that is open and bound to an iommufd, and map its registers
+ * @e: With @e->fd and @e->dev_id
+ *
+ * Return: 0, or -errno: ENODEV it is no edu.
+ */
+int edu_use(struct edu *e)
+{
+	int rc = edu_bus_master(e);
+
+	if (!rc)
+		rc = map_registers(e);
+	if (!rc && (e->reg[EDU_ID / 4] & 0xff) != 0xed)
+		rc = -ENODEV;
+	return rc;
+}
+
+/**
  * edu_open() - Give a device to vfio-pci and open it, ready to be attached
  * @e: Filled in
  * @iommufd: To bind it to; must stay open as long as the device
@@ -78,12 +95,8 @@ int edu_open(struct edu *e, int iommufd, unsigned int index)
 	rc = call(e, VFIO_DEVICE_BIND_IOMMUFD, &bind);
 	if (!rc) {
 		e->dev_id = bind.out_devid;
-		rc = edu_bus_master(e);
+		rc = edu_use(e);
 	}
-	if (!rc)
-		rc = map_registers(e);
-	if (!rc && (e->reg[EDU_ID / 4] & 0xff) != 0xed)
-		rc = -ENODEV;
 	if (rc)
 		edu_close(e);
 	return rc;

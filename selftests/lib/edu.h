@@ -47,6 +47,7 @@ struct edu {
 };
 
 int edu_count(void);
+int edu_use(struct edu *e);
 int edu_open(struct edu *e, int iommufd, unsigned int index);
 void edu_close(struct edu *e);
 int edu_attach(struct edu *e, __u32 pt_id, __u32 *out_hwpt);

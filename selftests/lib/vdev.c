@@ -2,10 +2,12 @@
 /*
  * A virtual DMA device opened through its vfio character device: find it in
  * sysfs, give it to a driver, bind it to an iommufd, map its registers, let it
- * work. What the registers mean is in virt_dma.h.
+ * work. What the registers mean is in virt_dma.h. Any other device can be opened and
+ * attached, and no more.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -60,6 +62,68 @@ int vdev_count(void)
 	return sysfs_pci_count(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID);
 }
 
+/* Open the character device of @d->name, and bind it to the iommufd */
+static int open_and_bind(struct vdev *d)
+{
+	struct vfio_device_bind_iommufd bind = {
+		.argsz = sizeof(bind),
+		.iommufd = d->iommufd,
+	};
+	char path[64];
+	int rc;
+
+	rc = sysfs_vfio_cdev(d->name, path, sizeof(path));
+	if (rc)
+		return rc;
+	d->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (d->fd < 0)
+		return -errno;
+	rc = call(d, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+	if (rc)
+		vdev_close(d);
+	else
+		d->dev_id = bind.out_devid;
+	return rc;
+}
+
+/**
+ * vdev_open_address() - Open a device of any kind, ready to be attached
+ * @d: Filled in, without registers
+ * @iommufd: To bind it to; must stay open as long as the device
+ * @address: Its PCI address; it is bound to a vfio driver
+ *
+ * Bus mastering stays off, as the driver leaves it.
+ *
+ * Return: 0, or -errno: ENXIO there is no character device; EBUSY or EINVAL it is in use,
+ * or its IOMMU group is.
+ */
+int vdev_open_address(struct vdev *d, int iommufd, const char *address)
+{
+	*d = (struct vdev){ .fd = -1, .iommufd = iommufd };
+	if (strlen(address) >= sizeof(d->name))
+		return -ENAMETOOLONG;
+	strcpy(d->name, address);
+	return open_and_bind(d);
+}
+
+/**
+ * vdev_use() - Map the registers of a device that vdev_open_address() has opened, and enable
+ *	bus mastering
+ * @d: The device
+ *
+ * Return: 0, or -errno: ENODEV it is no virtual DMA device.
+ */
+int vdev_use(struct vdev *d)
+{
+	int rc = map_bar0(d);
+
+	if (!rc && vdev_read64(d, VIRT_DMA_ID) != VIRT_DMA_MAGIC)
+		rc = -ENODEV;
+	if (!rc)
+		rc = vdev_bus_master(d, 1);
+	return rc;
+}
+
 /**
  * vdev_open_driver() - Open a device, ready to be attached
  * @d: Filled in
@@ -76,11 +140,6 @@ int vdev_count(void)
 int vdev_open_driver(struct vdev *d, int iommufd, unsigned int index,
 		     const char *driver)
 {
-	struct vfio_device_bind_iommufd bind = {
-		.argsz = sizeof(bind),
-		.iommufd = iommufd,
-	};
-	char path[64];
 	int rc;
 
 	*d = (struct vdev){ .fd = -1, .iommufd = iommufd };
@@ -89,24 +148,12 @@ int vdev_open_driver(struct vdev *d, int iommufd, unsigned int index,
 	if (rc)
 		return rc;
 	rc = sysfs_pci_bind(d->name, driver);
-	if (rc)
-		return rc;
-	rc = sysfs_vfio_cdev(d->name, path, sizeof(path));
+	if (!rc)
+		rc = open_and_bind(d);
 	if (rc)
 		return rc;
 
-	d->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (d->fd < 0)
-		return -errno;
-	rc = call(d, VFIO_DEVICE_BIND_IOMMUFD, &bind);
-	if (!rc) {
-		d->dev_id = bind.out_devid;
-		rc = map_bar0(d);
-	}
-	if (!rc && vdev_read64(d, VIRT_DMA_ID) != VIRT_DMA_MAGIC)
-		rc = -ENODEV;
-	if (!rc)
-		rc = vdev_bus_master(d, 1);
+	rc = vdev_use(d);
 	if (rc)
 		vdev_close(d);
 	return rc;

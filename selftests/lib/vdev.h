@@ -68,6 +68,8 @@ struct vdev_job {
 int vdev_count(void);
 int vdev_open_driver(struct vdev *d, int iommufd, unsigned int index,
 		     const char *driver);
+int vdev_open_address(struct vdev *d, int iommufd, const char *address);
+int vdev_use(struct vdev *d);
 int vdev_open(struct vdev *d, int iommufd, unsigned int index);
 void vdev_close(struct vdev *d);
 void vdevs_init(struct vdev *dev, unsigned int nr);

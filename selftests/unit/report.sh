@@ -57,6 +57,13 @@ try 0 --shift 1 --targets targets.txt --compare ratios.txt count.out &&
 	grep -q '^two READs at once: not compared' said
 ok 'ratios are compared, and none is worse' $?
 
+mkdir time
+try 0 --unit nanoseconds --dir time count.out && says 'nanoseconds of one operation' &&
+	grep -q '"wall_ns": *2020' time/bench.json && ! grep -q instructions time/bench.json &&
+	try 0 --unit instructions count.out && says 'instructions of one operation' &&
+	try 3 --unit seconds count.out && grep -q 'expected instructions or nanoseconds' errors
+ok 'figures of bench native have a unit' $?
+
 sed 's/1.4900/1.4500/' ratios.txt >worse.txt
 try 1 --compare worse.txt count.out && says 'FAILED stop.4K.1G: 1.5000, was 1.4500' &&
 	says '2 ratios compared, 1 worse by more than 3 %'

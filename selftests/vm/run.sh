@@ -29,6 +29,7 @@ usage: run.sh [options] [--command CMD]
                     one that sets dirty bits (the QEMU of "make qemu-build"), with
                     these properties, and three edu devices
   --iommu smmuv3    with ARCH=arm64: an SMMUv3, and an edu device behind it
+  --device DEVICE   one more device, as QEMU's -device takes it
   --kernel KIND     stock, or debug: build/debug-kernel, or kcsan: build/debug-kernel-kcsan
                     (default: $VM_KERNEL or stock)
   --variant NAME    the modules of build/NAME (default: test)
@@ -50,7 +51,7 @@ virt=${VIRT-iommus=amd:2}
 [ "$DEB_ARCH" = amd64 ] || virt=${VIRT-off}
 kernel=${VM_KERNEL:-stock}
 variant=test icount='' gigantic=0
-files=() env=() replaced=()
+files=() env=() replaced=() devices=()
 iommu=none
 case $DEB_ARCH in
 amd64) qemu_binary='qemu-system-x86_64' ;;
@@ -75,6 +76,7 @@ while [ $# -gt 0 ]; do
 	--smp) smp=$2 ;;
 	--gigantic) gigantic=$2 ;;
 	--iommu) iommu=$2 ;;
+	--device) devices+=(-device "$2") ;;
 	--kernel) kernel=$2 ;;
 	--variant) variant=$2 ;;
 	--icount) icount=$2 ;;
@@ -379,7 +381,7 @@ fi
 machine=(-machine "$board" -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
 	 "${timing[@]}"
 	 -nodefaults -no-user-config -display none -no-reboot
-	 "${iommu_devices[@]}"
+	 "${iommu_devices[@]}" "${devices[@]}"
 	 -kernel "$image" -initrd "$job/initrd" -append "${cmdline[*]}"
 	 -chardev "file,id=log,path=$log" -serial chardev:log
 	 -chardev "file,id=result,path=$job/result.tar"

@@ -23,7 +23,8 @@ static void add_null(struct json_object *json, const char *name)
 }
 
 /* A way of a row: null where there is none, and wall time in the full run only */
-static void add_way(struct json_object *json, const char *name, const struct figures *f)
+static void add_way(struct json_object *json, const char *name, const struct figures *f,
+		    bool time)
 {
 	struct json_object *way;
 
@@ -32,7 +33,7 @@ static void add_way(struct json_object *json, const char *name, const struct fig
 		return;
 	}
 	way = json_object_new_object();
-	json_add_format(way, "instructions", "%.0f", f->instructions);
+	json_add_format(way, time ? "wall_ns" : "instructions", "%.0f", f->instructions);
 	if (f->timed)
 		json_add_format(way, "wall_ns", "%.0f", f->wall_ns);
 	json_object_object_add(json, name, way);
@@ -43,8 +44,8 @@ static void add_row(struct json_object *json, const struct result *r, const stru
 	double ratio = row_ratio(r, row);
 
 	json_add_text(json, "row", row->name, NAME_SIZE);
-	add_way(json, "upstream", &row->way[UPSTREAM]);
-	add_way(json, "tracker", &row->way[TRACKER]);
+	add_way(json, "upstream", &row->way[UPSTREAM], r->time);
+	add_way(json, "tracker", &row->way[TRACKER], r->time);
 	if (ratio)
 		json_add_format(json, "ratio", "%.4f", ratio);
 	else

@@ -24,6 +24,8 @@ static const char usage[] =
 "parallel.out, latency.out or host.out.\n"
 "\n"
 "  -s, --shift N       an instruction takes 2^N ns (default 0)\n"
+"  -U, --unit UNIT     the figures are instructions or nanoseconds (bench native),\n"
+"                      and the table says so\n"
 "  -k, --kernel NAME   release of the kernel, for JSON\n"
 "  -t, --targets FILE  say how far these targets are met\n"
 "  -d, --dir DIR       write bench.json and the data for the plots to DIR\n"
@@ -45,6 +47,7 @@ enum { STATUS_WORSE = 1, STATUS_NO_CHANCE, STATUS_ERROR };
 /**
  * struct options - The command line
  * @shift: An instruction takes 2^@shift ns
+ * @unit: Of the figures, or NULL
  * @kernel: Release
  * @targets: File, or NULL
  * @dir: Folder, or NULL
@@ -57,6 +60,7 @@ enum { STATUS_WORSE = 1, STATUS_NO_CHANCE, STATUS_ERROR };
  */
 struct options {
 	unsigned int shift;
+	const char *unit;
 	const char *kernel;
 	const char *targets;
 	const char *dir;
@@ -103,11 +107,21 @@ static int parse_shift(struct options *o, const char *text)
 	return 0;
 }
 
+static int parse_unit(struct options *o, const char *text)
+{
+	if (strcmp(text, "instructions") && strcmp(text, "nanoseconds"))
+		return fail("--unit %s: expected instructions or nanoseconds", text);
+	o->unit = text;
+	return 0;
+}
+
 static int parse_option(struct options *o, int option)
 {
 	switch (option) {
 	case 's':
 		return parse_shift(o, optarg);
+	case 'U':
+		return parse_unit(o, optarg);
 	case 'k':
 		o->kernel = optarg;
 		break;
@@ -144,6 +158,7 @@ static int parse_option(struct options *o, int option)
 
 static const struct option long_options[] = {
 	{ "shift", required_argument, NULL, 's' },
+	{ "unit", required_argument, NULL, 'U' },
 	{ "kernel", required_argument, NULL, 'k' },
 	{ "targets", required_argument, NULL, 't' },
 	{ "dir", required_argument, NULL, 'd' },
@@ -330,7 +345,7 @@ int main(int argc, char **argv)
 	static struct result result;
 	int option, rc;
 
-	while ((option = getopt_long(argc, argv, "s:k:t:d:c:u:plmjh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "s:U:k:t:d:c:u:plmjh", long_options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(usage, stdout);
 			return 0;
@@ -340,6 +355,8 @@ int main(int argc, char **argv)
 			return rc;
 	}
 	result.shift = o.shift;
+	result.unit = o.unit;
+	result.time = o.unit && !strcmp(o.unit, "nanoseconds");
 	if (!usage_is_right(&o, argc - optind)) {
 		fputs(usage, stderr);
 		return STATUS_ERROR;

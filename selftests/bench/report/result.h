@@ -139,6 +139,8 @@ struct host {
 /**
  * struct result - All of a run
  * @shift: An instruction takes 2^@shift ns
+ * @unit: Of the figures in a table, or NULL: instructions, of a VM that counts them
+ * @time: They are nanoseconds, and not instructions
  * @rows: Rows, in the order in which they were measured
  * @nr_rows: How many
  * @overs: Over-reporting
@@ -156,6 +158,8 @@ struct host {
  */
 struct result {
 	unsigned int shift;
+	const char *unit;
+	bool time;
 	struct row rows[MAX_ROWS];
 	unsigned int nr_rows;
 	struct over overs[MAX_LINES];

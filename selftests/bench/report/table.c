@@ -54,6 +54,8 @@ static void rows_print(FILE *file, const struct result *r)
 {
 	unsigned int i;
 
+	if (r->unit)
+		fprintf(file, "%s of one operation\n", r->unit);
 	fprintf(file, "%-36s %10s %10s %7s %9s %9s\n", "", "upstream", "tracker", "ratio",
 		"per leaf", "per dirty");
 	for (i = 0; i < r->nr_rows; i++)
