@@ -210,15 +210,28 @@ int bed_read(struct bed *b, __u32 flags)
  * @source: Filled in
  * @flags: Of the tracker
  *
- * Return: 0, -errno; -ENODATA if there is not one source.
+ * INFO also lists HWPTs without a device.
+ *
+ * Return: 0, -errno; -ENODATA if the device has no source.
  */
 int bed_source(struct bed *b, struct iommu_dirty_source_info *source, __u32 *flags)
 {
+	struct iommu_dirty_source_info all[4] = {};
+	const unsigned int nr = sizeof(all) / sizeof(*all);
 	struct iommu_dirty_tracker_info info;
-	int rc = tracker_info(b->fd, b->tracker_id, &info, source, 1);
+	int rc = tracker_info(b->fd, b->tracker_id, &info, all, nr);
+	unsigned int i;
 
+	if (rc)
+		return rc;
 	*flags = info.out_flags;
-	return rc ? rc : info.nr_sources == 1 ? 0 : -ENODATA;
+	for (i = 0; i < nr && i < info.nr_sources; i++) {
+		if (all[i].dev_id != b->dev.dev_id)
+			continue;
+		*source = all[i];
+		return 0;
+	}
+	return -ENODATA;
 }
 
 /** bed_dirty() - How many of these pages are set in @b->bits */
