@@ -88,7 +88,7 @@ test: setup-test ## all tests that fit into CI; the last line counts them
 	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two MUTANTS="$(mutants)" \
 		selftests/run.sh unit model kselftest mutants vm qemu deb fuzz soak bench+matrix
 
-nightly: setup-test ## the rest: debug kernels, upstream's tests, full matrix, mutants, packages, arm64
+nightly: setup-test ## the rest: debug kernels, arm64, full matrix, mutants, packages
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
 		large mutants kernel conformance debug kcsan native qemu qemu-tracker real newest \
 		arm64 deb-test soak fuzz matrix
@@ -169,9 +169,9 @@ install: ## install the modules that "make modules" built (root; see DESTDIR)
 	@build-aux/install.sh
 
 clean: ## remove what was built; keep what was fetched
-	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench $(B)/bench-native \
-		$(B)/check $(B)/docs $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model $(B)/mutants \
-		$(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* \
+	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench \
+		$(B)/bench-native $(B)/check $(B)/docs $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model \
+		$(B)/mutants $(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* \
 		$(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched
