@@ -170,9 +170,9 @@ install: ## install the modules that "make modules" built (root; see DESTDIR)
 
 clean: ## remove what was built; keep what was fetched
 	rm -rf $(B)/product $(B)/test $(B)/ours $(B)/upstream $(B)/upstream-mlx5 $(B)/bench \
-		$(B)/bench-native $(B)/check $(B)/docs $(B)/kselftest $(B)/unit $(B)/fuzz $(B)/model \
-		$(B)/mutants $(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test $(B)/qemu/bundle* \
-		$(B)/.stage.* $(B)/.log.*
+		$(B)/bench-native $(B)/check $(B)/docs $(B)/kselftest $(B)/unit $(B)/fuzz \
+		$(B)/model $(B)/mutants $(B)/tools $(B)/vm $(B)/uapi $(B)/qemu/test \
+		$(B)/qemu/bundle* $(B)/.stage.* $(B)/.log.*
 
 distclean: ## remove build/ with all that was fetched
 	rm -rf $(B)
