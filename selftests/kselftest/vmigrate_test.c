@@ -224,14 +224,14 @@ TEST(sends_what_is_written)
 {
 #define QUICKLY		"--demo -m 32M --hugepages --rate 2000 --bandwidth 64M --passes 3 " \
 			"--threshold 4K "
+#define RING		"--writes ring --working-set 64K "
 	unsigned long long once, all, sparse, ring, large;
 
 	EXPECT_EQ(1, vmigrate_bytes(QUICKLY "--seed 1 --writes sparse --tracker off",
 				    &once));
 	EXPECT_EQ(0, vmigrate_bytes(QUICKLY "--seed 1 --leaves small", &all));
 	EXPECT_EQ(0, vmigrate_bytes(QUICKLY "--seed 1 --leaves small --writes sparse", &sparse));
-	EXPECT_EQ(0, vmigrate_bytes(QUICKLY "--seed 1 --leaves small --writes ring "
-				    "--working-set 64K", &ring));
+	EXPECT_EQ(0, vmigrate_bytes(QUICKLY RING "--seed 1 --leaves small", &ring));
 	EXPECT_EQ(0, vmigrate_bytes(QUICKLY "--seed 1 --writes sparse", &large));
 	TH_LOG("sent: once %llu, all %llu, sparse %llu, ring %llu, sparse in large leaves %llu",
 	       once, all, sparse, ring, large);
