@@ -99,13 +99,11 @@ int firmware_exec(struct firmware *fw)
 	snprintf(text, sizeof(text), "%zu", fw->out_len);
 	if (!rc)
 		rc = sysfs_write(CMD "out_len", text);
-	if (rc) {
-		messages_free();
-		return rc;
+	if (!rc) {
+		/* The error says less than the status does. */
+		sysfs_write(CMD "run", "go");
+		rc = move(CMD "out", O_RDONLY, fw->out, fw->out_len);
 	}
-	/* The error says less than the status does. */
-	sysfs_write(CMD "run", "go");
-	rc = move(CMD "out", O_RDONLY, fw->out, fw->out_len);
 	messages_free();
 	return rc ? rc : fw->out[0];
 }
