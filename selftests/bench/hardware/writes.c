@@ -41,35 +41,31 @@ static const char *begin(struct bed *b, struct iommu_dirty_source_info *source)
 	return NULL;
 }
 
-static const char *test_write(struct bed *b)
+/* Write to a page, and READ, many times; the next page is @step further. */
+static const char *write_and_read(struct bed *b, __u64 page, unsigned int step, const char *when)
 {
 	struct iommu_dirty_source_info source = {};
 	const char *wrong = begin(b, &source);
 	unsigned int i;
 
 	for (i = 0; !wrong && i < WRITES; i++) {
-		__u64 page = i * 251 % RAM_PAGES;
-
 		MUST(bed_write(b, page));
 		MUST(bed_read(b, 0));
-		wrong = expect(b, &source, page, "when written once");
+		wrong = expect(b, &source, page, when);
+		page = (page + step) % RAM_PAGES;
 	}
 	return wrong;
+}
+
+static const char *test_write(struct bed *b)
+{
+	return write_and_read(b, 0, 251, "when written once");
 }
 
 /* An entry of the IOTLB that is not flushed has the dirty bit set already. */
 static const char *test_again(struct bed *b)
 {
-	struct iommu_dirty_source_info source = {};
-	const char *wrong = begin(b, &source);
-	unsigned int i;
-
-	for (i = 0; !wrong && i < WRITES; i++) {
-		MUST(bed_write(b, 77));
-		MUST(bed_read(b, 0));
-		wrong = expect(b, &source, 77, "when written again and again");
-	}
-	return wrong;
+	return write_and_read(b, 77, 0, "when written again and again");
 }
 
 static const char *test_before_start(struct bed *b)
