@@ -223,8 +223,8 @@ static int log_report(struct dirty_log *log, unsigned long first,
 }
 
 /*
- * Harvest the next piece of [at, last]. Returns the last byte that is done, and
- * sets *lost when there is no use in asking further.
+ * Harvest the next piece of [at, last]; *lost is set when there is no use in asking
+ * further. Return: the last byte that is done.
  */
 static unsigned long log_piece(struct dirty_log *log, unsigned long at,
 			       unsigned long last, bool *lost)

@@ -404,7 +404,7 @@ static int read_mapped(struct harvest *h, struct iopt_area *area,
  * out of the domains, tables of leaves included, under their mutex alone, since it is
  * called with locks of vfio's from which no lock of an IOAS can be taken. So who looks at
  * leaves of such pages holds that mutex; otherwise it would walk tables that were freed, or
- * write back a leaf that was taken away. Returns false if they were revoked: for good, with
+ * write back a leaf that was taken away. Return: false if they were revoked: for good, with
  * what their leaves had.
  */
 static bool pages_hold(struct iopt_pages *pages)

@@ -44,7 +44,7 @@ void dirty_runs_destroy(struct dirty_runs *runs)
 
 /*
  * Another block, still without a run, behind the full block @prev, which is NULL for
- * the first one. Returns 0, -ENOMEM, or -ENOSPC if bits are better.
+ * the first one. Return: 0, -ENOMEM, or -ENOSPC if bits are better.
  */
 static int block_add(struct dirty_runs *runs, struct dirty_block *prev,
 		     struct dirty_block **new)

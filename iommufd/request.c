@@ -51,7 +51,7 @@ static void requests_drop(struct dirty_requests *reqs)
 	}
 }
 
-/* Make room for @nr requests, or without memory for a few. Returns for how many. */
+/* Make room for @nr requests, or without memory for a few. Return: how many there is room for. */
 static unsigned int requests_room(struct dirty_requests *reqs, unsigned int nr)
 {
 	reqs->request = reqs->few;
@@ -69,7 +69,7 @@ static unsigned int requests_room(struct dirty_requests *reqs, unsigned int nr)
 
 /*
  * Ask the logs behind number @after, in the order in which they were started, as far
- * as there is room. Returns true if there are more; @after is then the last one asked.
+ * as there is room. Return: true if there are more; @after is then the last one asked.
  */
 static bool requests_ask(struct dirty_store *store, struct dirty_requests *reqs,
 			 unsigned int room, bool mapped, u64 *after,

@@ -55,7 +55,7 @@ static void tracker_give_up(struct mlx5vf_device *mv, const char *why)
 		queue_work(mv->wq, &t->work);
 }
 
-/* A log was made, or could not be. Returns whether it is to be destroyed. */
+/* A log was made, or could not be. Return: whether it is to be destroyed. */
 static bool tracker_started(struct mlx5vf_tracker *t, struct mlx5vf_log *log, int ret)
 {
 	bool destroy;

@@ -42,7 +42,7 @@ static void pt_split_fill(struct pt_state *child, pt_oaddr_t oa,
 
 /*
  * The entry of @item, whose memory begins at @oa, becomes @table with leaves one level
- * below. Returns whether it was dirty.
+ * below. Return: whether it was dirty.
  */
 static bool pt_split_to_table(struct pt_state *item, pt_oaddr_t oa,
 			      struct pt_table_p *table)

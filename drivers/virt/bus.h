@@ -32,7 +32,7 @@ struct virt_function;
  * @config_write: Optional; after @size bytes at @where of config space have
  *	changed. Under a raw spinlock: note what happened, act in @poll
  * @poll: Do what the registers ask for, for about a millisecond at most, or as
- *	long as the reset of another function takes (ENABLE_HCA). Returns false
+ *	long as the reset of another function takes (ENABLE_HCA). Return: false
  *	when there is nothing to do for a millisecond
  */
 struct virt_function_ops {

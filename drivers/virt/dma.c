@@ -75,7 +75,7 @@ static int write_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 	return err;
 }
 
-/* One part of an access, within a page. Returns 0 or -EACCES, and where. */
+/* One part of an access, within a page. Return: 0 or -EACCES, and where. */
 static int do_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 {
 	size_t i;
@@ -103,7 +103,7 @@ static int do_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 	}
 }
 
-/* Returns false if the access was dropped half way. */
+/* Return: false if the access was dropped half way. */
 static bool do_access(struct virt_dma *dma)
 {
 	u64 iova = dma->run.iova + (next_unit(dma) << dma->unit_shift) +

@@ -106,7 +106,7 @@ static bool may_send(struct virt_function *fn, void __iomem *entry, u8 control)
 		 PCI_MSIX_ENTRY_CTRL_MASKBIT);
 }
 
-/* Returns false when it has to stay pending. */
+/* Return: false when it has to stay pending. */
 static bool msix_send(struct virt_function *fn, void __iomem *entry,
 		      unsigned int vector)
 {

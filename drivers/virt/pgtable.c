@@ -142,7 +142,7 @@ int virt_pgtable_map(struct virt_pgtable *pt, u64 iova, phys_addr_t phys,
 	return 0;
 }
 
-/* Returns the bytes from @iova to @end or to the first hole. */
+/* Return: the bytes from @iova to @end or to the first hole. */
 static u64 unmap_level(u64 *table, int level, u64 iova, u64 end, u64 *orders,
 		       struct list_head *freelist)
 {

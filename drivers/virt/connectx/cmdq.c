@@ -269,7 +269,7 @@ static void vhca_die(struct cx_vhca *vhca)
 }
 
 /*
- * The faults that a command suffers before it is executed. Returns true if it is not
+ * The faults that a command suffers before it is executed. Return: true if it is not
  * answered now. @delivery: set when it is answered and not executed.
  */
 static bool command_has_fault(struct cx_vhca *vhca, unsigned int slot, u16 opcode,

@@ -156,7 +156,7 @@ void cx_job_abort(struct cx_vhca *vhca)
 	atomic_inc(&aborts);
 }
 
-/* The function has no job any more. Returns the command, without an answer. */
+/* The function has no job any more. Return: the command, without an answer. */
 static struct cx_command *end_job(struct cx_job *job)
 {
 	struct cx_command *cmd = job->cmd;
@@ -169,7 +169,7 @@ static struct cx_command *end_job(struct cx_job *job)
 	return cmd;
 }
 
-/* Returns true when there is more to do at once. */
+/* Return: true when there is more to do at once. */
 static bool poll_job(struct cx_vhca *pf, struct cx_job *job)
 {
 	unsigned long end = jiffies + 1;

@@ -16,8 +16,8 @@ struct cx_vhca;
 /**
  * struct cx_job_ops - What a job does; all on the PF's thread
  * @step: Move at most so many more bytes and count them in @moved; once @moved is
- *	@size, does nothing. Returns a command's status
- * @finish: Everything is moved: returns the command's status
+ *	@size, does nothing. Return: a command's status
+ * @finish: Everything is moved. Return: the command's status
  * @release: The job is over: free what it has, and the job
  */
 struct cx_job_ops {

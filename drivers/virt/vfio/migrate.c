@@ -210,7 +210,7 @@ static void end_stream(struct virt_vfio_device *vv)
 
 /* ---- States ---- */
 
-/* Saves and loads. Returns the data FD, NULL or an error. */
+/* Saves and loads. Return: the data FD, NULL or an error. */
 static struct file *data_arc(struct virt_vfio_device *vv,
 			     enum vfio_device_mig_state from,
 			     enum vfio_device_mig_state to)
