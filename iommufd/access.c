@@ -76,7 +76,7 @@ static void publish_mapped(struct iommufd_access *access, unsigned long first,
  * iommufd_dirty_access_rw() - iommufd_access_rw() is done, or has failed half way
  * @access: The access; its ioas_lock and iova_rwsem (read) are held
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @flags: enum IOMMUFD_ACCESS_RW_*
  */
 void iommufd_dirty_access_rw(struct iommufd_access *access, unsigned long first,
@@ -179,7 +179,7 @@ static bool pin_forget(struct iommufd_access *access, unsigned long first,
  * iommufd_dirty_access_pin() - Pages are about to be pinned
  * @access: The access; its ioas_lock is held
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @flags: enum IOMMUFD_ACCESS_RW_*
  *
  * Return: -ENOMEM; else to be undone with iommufd_dirty_access_forget().
@@ -199,7 +199,7 @@ int iommufd_dirty_access_pin(struct iommufd_access *access, unsigned long first,
  * iommufd_dirty_access_unpin() - Pages are about to be unpinned
  * @access: The access; its ioas_lock and iova_rwsem (read) are held
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  */
 void iommufd_dirty_access_unpin(struct iommufd_access *access,
 				unsigned long first, unsigned long last)
@@ -214,7 +214,7 @@ void iommufd_dirty_access_unpin(struct iommufd_access *access,
  * iommufd_dirty_access_forget() - Pages were unpinned, or could not be pinned
  * @access: The access; its ioas_lock is held
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  */
 void iommufd_dirty_access_forget(struct iommufd_access *access,
 				 unsigned long first, unsigned long last)
@@ -307,7 +307,7 @@ static void harvest_old(struct iommufd_dirty_tracker *tracker,
  * @tracker: The tracker; runs is held, nothing else
  * @set: Private set of the READ
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  */
 void dirty_access_harvest(struct iommufd_dirty_tracker *tracker,
 			  struct dirty_set *set, unsigned long first,

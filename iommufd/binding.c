@@ -550,7 +550,7 @@ void dirty_logs_detach(struct dirty_store *store)
  *	written to it
  * @store: The tracker's store; its lock is held
  * @first: First byte, mapped writable
- * @last: Last byte, inclusive
+ * @last: Last byte
  */
 void dirty_logs_stale(struct dirty_store *store, unsigned long first,
 		      unsigned long last)

@@ -33,13 +33,13 @@ struct iommufd_dirty_source_desc;
  *	away, and then nothing is asked. Set after @store, so that who holds the lock
  *	and sees its own store sees its own IOAS
  * @first: First byte that the log covers
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @granule: Unit of the log, in bytes
  * @narrow: It covers what was mapped, or a part of that, and no more
  * @outgrown: More is mapped now: it is not desired any more, so that the plan is
  *	applied without it before it ends. Under plan_lock
  * @span_first: First byte of what was mapped when it was started
- * @span_last: Last byte of that, inclusive
+ * @span_last: Last byte of that
  * @piece: How much to ask for in one report, in bytes; by the worker
  * @stale: Unmapped since it was last harvested; under the store's lock. In granules
  *	of dirty_store::finest, since a unit may be mapped in part
@@ -84,7 +84,7 @@ struct dirty_binding {
  * @item: On dirty_binding::requests; empty when it is off the list
  * @log: The log; a reference
  * @at: Everything below has been harvested for it
- * @last: Last byte wanted, inclusive
+ * @last: Last byte wanted
  * @since: Pieces up to this number began before the request
  * @age: How often another one went first
  * @done: All of it has been harvested, or will not be

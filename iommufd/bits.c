@@ -186,7 +186,7 @@ static __always_inline int gather_leaf(struct harvest *h, unsigned long first,
  * struct gather_walk - Where in an area a harvest by gather is
  * @area: The area
  * @first: Where to look next, at the border of a leaf
- * @last: Last byte to look at, inclusive
+ * @last: Last byte to look at
  * @several: A block that was looked at has several dirty leaves, not all taken
  * @dirty_last: Last dirty byte of that block
  * @looked: Its last byte
@@ -543,7 +543,7 @@ static void step_publish(struct harvest *h, const struct dirty_step *step)
  * dirty_bits_step() - Take dirty bits of all areas in a range
  * @h: The harvest; iova_rwsem is held for read
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  *
  * Return: -EINTR when killed, or the driver's error.
  */

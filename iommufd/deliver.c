@@ -395,7 +395,7 @@ static bool deliver_only_run(struct dirty_read *rd, struct dirty_set *set,
  * @set: The dirty pages; what was delivered is removed, unless the READ does
  *	not clear. May contain dirty pages outside the range
  * @first: First byte, at a border of the caller's pages
- * @last: Last byte, inclusive; ditto
+ * @last: Last byte; ditto
  *
  * Return: 0, DIRTY_DELIVER_FULL, -EFAULT, or -EINTR when killed.
  */

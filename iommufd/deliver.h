@@ -17,7 +17,7 @@
  * struct dirty_read - One READ
  * @flags: enum iommu_dirty_tracker_read_flags
  * @iova: First byte asked for
- * @last: Last byte asked for, inclusive
+ * @last: Last byte asked for
  * @shift: log2 of the caller's page size
  * @bitmap: The caller's bitmap, or NULL
  * @ranges: The caller's array of ranges, or NULL

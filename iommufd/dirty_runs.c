@@ -134,7 +134,7 @@ struct dirty_run *dirty_runs_next(struct dirty_runs *runs, unsigned long first)
  * dirty_runs_within() - Are all runs inside a range?
  * @runs: The runs, at least one
  * @first: First granule of the range
- * @last: Last granule of it, inclusive
+ * @last: Last granule of it
  *
  * Return: true if so.
  */
@@ -218,7 +218,7 @@ static int run_add_below(struct dirty_runs *runs, unsigned long first,
  * dirty_runs_add() - Add granules
  * @runs: The runs
  * @first: First granule
- * @last: Last granule, inclusive
+ * @last: Last granule
  *
  * Return: 0; -ENOMEM; or -ENOSPC when bits would take less memory or be found in
  * less time. Nothing has changed after an error.
@@ -251,7 +251,7 @@ int dirty_runs_add(struct dirty_runs *runs, unsigned long first,
  * dirty_runs_remove() - Remove granules
  * @runs: The runs
  * @first: First granule
- * @last: Last granule, inclusive
+ * @last: Last granule
  *
  * Return: as dirty_runs_add(), since a run that is cut becomes two.
  */

@@ -27,7 +27,7 @@
 /**
  * struct dirty_run - Granules in a row
  * @first: First granule
- * @last: Last granule, inclusive
+ * @last: Last granule
  */
 struct dirty_run {
 	unsigned long first;

@@ -327,7 +327,7 @@ static noinline void begin_run(struct dirty_set *set, unsigned long b,
  * dirty_set_add() - Mark a range dirty
  * @set: The set
  * @first: First byte; its whole granule is marked
- * @last: Last byte, inclusive
+ * @last: Last byte
  *
  * Sources report dirty leaves one by one in ascending order, so a range that begins where
  * the last one ended only extends that one. Without
@@ -386,7 +386,7 @@ static void granules_remove(struct dirty_set *set, unsigned long b,
  * dirty_set_remove() - Mark a range clean
  * @set: The set
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  *
  * Granules that lie in the range only in part stay dirty; so may others when
  * memory is short. May sleep.
@@ -607,7 +607,7 @@ static bool last_run_move(struct dirty_set *dst, struct dirty_set *src,
  * @dst: Where to
  * @src: Where from. Same granule as @dst
  * @first: First byte; its whole granule moves
- * @last: Last byte, inclusive; ditto
+ * @last: Last byte; ditto
  *
  * When memory is short, more than what was dirty may be marked in @dst, and
  * some of it may stay in @src too. May sleep.
@@ -666,7 +666,7 @@ static void chunk_copy(struct dirty_set *dst, unsigned long index, void *entry)
  * @dst: Where to
  * @src: Where from. Same granule as @dst
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  *
  * Like dirty_set_move(), and nothing is taken out of @src.
  */

@@ -46,7 +46,7 @@ struct dirty_chunk {
  * @cur: The chunk that was used last, or NULL
  * @run_first: First granule of what was added last and is nowhere else yet;
  *	ULONG_MAX when there is none
- * @run_last: Last granule of it, inclusive
+ * @run_last: Last granule of it
  *
  * Not locked: the owner serialises. Initialise with dirty_set_init(), empty
  * with dirty_set_destroy().

@@ -82,7 +82,7 @@ static bool chunks_next(struct dirty_set *set, unsigned long first,
  * dirty_set_next_run() - Find the next dirty run
  * @set: The set
  * @first: Where to begin, first byte
- * @last: Where to end, last byte, inclusive
+ * @last: Last byte to look at
  * @run_first: First dirty byte at or after @first
  * @run_last: Last dirty byte of the run, at most @last; more dirty bytes may follow
  *	without a gap

@@ -578,7 +578,7 @@ void dirty_harvest_unmap(struct iommufd_dirty_tracker *tracker,
  * dirty_harvest_mapped() - All that is mapped writable in a range
  * @tracker: The tracker; runs is held, nothing else
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @set: Where it goes
  *
  * Map and unmap wait for one step of it at most.

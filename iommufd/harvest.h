@@ -30,10 +30,10 @@ enum dirty_harvest_flags {
 /**
  * struct dirty_harvest_range - What to harvest, for whom
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @own_first: First byte that the caller will deliver; what it harvests outside
  *	of these two is pending at once
- * @own_last: Last byte, inclusive
+ * @own_last: Last byte
  * @deadline: When to give up waiting for an unmap, in jiffies; 0 never
  */
 struct dirty_harvest_range {

@@ -67,7 +67,7 @@ static bool is_hidden(struct iommufd_dirty_iopt *dirty, unsigned long first,
  * dirty_hidden_wait() - Wait for the unmaps of a range that are under way
  * @iopt: The IOAS's table; the caller holds nothing that an unmap needs
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @deadline: When to give up, in jiffies; 0 never
  *
  * Unmaps that begin later are not waited for.

@@ -114,7 +114,7 @@ struct iommufd_dirty_iopt {
  * struct iommufd_dirty_unmap - An area that is being unmapped; on the stack
  * @item: On iommufd_dirty_iopt::hidden
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @seq: Number of the unmap
  * @area: The area
  * @pages: What the area had until it was hidden
@@ -161,7 +161,7 @@ struct iommufd_dirty_counters {
  * @index: Plan: its number while the plan is made; under plan_lock
  * @first: Plan: first byte that the logs of all its devices cover, if @kind is
  *	DEVICE
- * @last: Plan: last byte of that, inclusive
+ * @last: Plan: last byte of that
  * @devices: Attachments that are not silent; under plan_lock, like the next one
  * @logs: Those of them whose device has a log of its own
  * @tracking: Hardware: the IOMMU sets dirty bits; under plan_lock

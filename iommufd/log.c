@@ -204,9 +204,9 @@ static struct rb_node *last_area(struct io_pagetable *iopt, unsigned long limit)
 /**
  * dirty_log_mapped_span() - First and last byte that a device can write
  * @iopt: The IOAS's table
- * @limit: Last byte to look at, inclusive
+ * @limit: Last byte to look at
  * @first: Out: first byte
- * @last: Out: last byte, inclusive
+ * @last: Out: last byte
  *
  * Looks at both ends; what lies between them is not walked.
  *
@@ -351,7 +351,7 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
  * @log: The log
  * @store: Store of the tracker that is going to have it; plan_lock is held
  * @iopt: The tracker's IOAS
- * @last: Last address of the domain, inclusive
+ * @last: Last address of the domain
  *
  * Return: 0, -EBUSY if the log has another owner, or the driver's error if it cannot be
  * started; then the log has failed.

@@ -195,7 +195,7 @@ void dirty_store_publish(struct dirty_store *store, struct dirty_set *set)
  * dirty_store_publish_range() - A range is dirty: to pending
  * @store: The store
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  */
 void dirty_store_publish_range(struct dirty_store *store, unsigned long first,
 			       unsigned long last)
@@ -212,7 +212,7 @@ void dirty_store_publish_range(struct dirty_store *store, unsigned long first,
  * @store: The store
  * @set: The private set; flushed
  * @first: First byte that the READ asks for
- * @last: Last byte that it asks for, inclusive
+ * @last: Last byte that it asks for
  */
 void dirty_store_publish_outside(struct dirty_store *store,
 				 struct dirty_set *set, unsigned long first,
@@ -231,7 +231,7 @@ void dirty_store_publish_outside(struct dirty_store *store,
  * @store: The store
  * @set: The private set
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  */
 void dirty_store_take(struct dirty_store *store, struct dirty_set *set,
 		      unsigned long first, unsigned long last)
@@ -246,7 +246,7 @@ void dirty_store_take(struct dirty_store *store, struct dirty_set *set,
  * @store: The store
  * @set: Its private set
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  */
 void dirty_store_copy(struct dirty_store *store, struct dirty_set *set,
 		      unsigned long first, unsigned long last)
@@ -260,7 +260,7 @@ void dirty_store_copy(struct dirty_store *store, struct dirty_set *set,
  * dirty_store_next() - Where does something wait next?
  * @store: The store
  * @first: First byte to look at
- * @last: Last byte to look at, inclusive
+ * @last: Last byte to look at
  * @next: Out: address of the next pending page
  *
  * Return: false when nothing is pending in the range. A mark is not looked at:
@@ -283,7 +283,7 @@ bool dirty_store_next(struct dirty_store *store, unsigned long first,
  * dirty_store_mark() - Everything mapped writable in a range is dirty, once
  * @store: The store
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  *
  * Nothing is walked: READ and unmap find what is mapped there when they come by.
  */

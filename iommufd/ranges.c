@@ -51,7 +51,7 @@ static void ranges_squeeze(struct dirty_ranges *ranges)
  * dirty_ranges_add() - Add a range
  * @ranges: The container
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  *
  * A container that is full joins two ranges and covers what is between them.
  */
@@ -88,7 +88,7 @@ void dirty_ranges_add(struct dirty_ranges *ranges, unsigned long first,
  * dirty_ranges_remove() - Remove a range
  * @ranges: The container
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  *
  * A hole for which the container has no room is not made.
  */
@@ -122,9 +122,9 @@ void dirty_ranges_remove(struct dirty_ranges *ranges, unsigned long first,
  * dirty_ranges_next() - Find the first part of a range that is contained
  * @ranges: The container
  * @first: First byte to look at
- * @last: Last byte to look at, inclusive
+ * @last: Last byte to look at
  * @next_first: Out: first byte of the part
- * @next_last: Out: last byte of the part, inclusive
+ * @next_last: Out: last byte of the part
  *
  * Return: false when nothing of [@first, @last] is contained.
  */

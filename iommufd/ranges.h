@@ -19,7 +19,7 @@
  * struct dirty_ranges - A few disjoint ranges
  * @nr: Entries of @first and @last in use, in ascending order
  * @first: First byte (IOVA)
- * @last: Last byte, inclusive
+ * @last: Last byte
  */
 struct dirty_ranges {
 	unsigned int nr;

@@ -102,7 +102,7 @@ static bool request_is_past(const struct dirty_request *req, unsigned long last)
 /**
  * dirty_requests_wait() - Wait until the logs have reported what lies below
  * @reqs: The requests
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @deadline: When to give up, in jiffies; 0 never
  *
  * Return: -EINTR when killed, -ETIME.
@@ -130,7 +130,7 @@ int dirty_requests_wait(struct dirty_requests *reqs, unsigned long last,
  * @reqs: Out: the requests, to be freed with dirty_requests_free() in any case
  * @mapped: All that is mapped is reported anyway: ask only logs that know of more
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @deadline: When to give up, in jiffies; 0 never
  *
  * What the logs report goes to pending, whether the caller waits or not. Without memory

@@ -15,7 +15,7 @@
  * struct dirty_step - A harvest under way; on the stack
  * @item: On iommufd_dirty_domain::steps
  * @first: First byte, at the border of a leaf
- * @last: Last byte, inclusive; ditto
+ * @last: Last byte; ditto
  */
 struct dirty_step {
 	struct list_head item;

@@ -17,7 +17,7 @@
  * dirty_walk_choose() - Decide who reads a domain, if that is not decided yet
  * @dd: The domain
  * @first: First byte of what is mapped in it and stays so
- * @last: Last byte, inclusive
+ * @last: Last byte
  *
  * Two callers at the same time come to the same decision.
  */
@@ -44,7 +44,7 @@ void dirty_walk_choose(struct iommufd_dirty_domain *dd, unsigned long first,
  * dirty_walk_read() - Read dirty bits, and clear them, by a walker
  * @dd: The domain; dirty_walk_is_ours()
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @flags: IOMMU_DIRTY_NO_CLEAR or 0
  * @dirty: Where they go, and what has to be flushed
  *
@@ -75,7 +75,7 @@ bool dirty_walk_can_split(const struct iommufd_dirty_domain *dd)
  * dirty_walk_split() - Take large leaves of a range apart
  * @dd: The domain; the range is mapped in it and stays so
  * @first: First byte
- * @last: Last byte, inclusive
+ * @last: Last byte
  * @dirty: Where what is dirty goes, and what has to be flushed
  *
  * Return: 0; -EOPNOTSUPP its table is not to be walked; -ENOMEM some are still large.
