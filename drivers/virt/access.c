@@ -20,7 +20,7 @@
 static uint delay_us;
 module_param(delay_us, uint, 0644);
 MODULE_PARM_DESC(delay_us,
-		 "microseconds between the translation of a write and the write");
+		 "Delay between the translation of a write and the write, in microseconds");
 
 /* Memory of the kernel's, through its linear map; a BAR is none. */
 static bool is_memory(phys_addr_t phys)

@@ -32,7 +32,7 @@
 static ulong memmap_start;
 module_param(memmap_start, ulong, 0444);
 MODULE_PARM_DESC(memmap_start,
-		 "physical address of 65 MiB reserved with memmap=65M$ADDRESS");
+		 "Physical address of 65 MiB that are reserved with memmap=65M$ADDRESS");
 
 /* Everything is set up before the scan. */
 static struct {

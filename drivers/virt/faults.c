@@ -20,61 +20,61 @@
 
 static bool break_flush;
 module_param(break_flush, bool, 0644);
-MODULE_PARM_DESC(break_flush, "iotlb_sync invalidates nothing");
+MODULE_PARM_DESC(break_flush, "Y: iotlb_sync() invalidates nothing");
 
 static uint drop_record;
 module_param(drop_record, uint, 0644);
 MODULE_PARM_DESC(drop_record,
-		 "every n-th dirty leaf is cleared but not recorded; 0: none");
+		 "Clear every n-th dirty leaf without recording it (0: none)");
 
 static uint fail_read;
 module_param(fail_read, uint, 0644);
 MODULE_PARM_DESC(fail_read,
-		 "so many calls of read_and_clear_dirty fail with EIO at once");
+		 "Number of the next calls of read_and_clear_dirty() that fail with EIO");
 
 static uint fail_map;
 module_param(fail_map, uint, 0644);
-MODULE_PARM_DESC(fail_map, "so many calls of map_pages fail with ENOMEM at once");
+MODULE_PARM_DESC(fail_map, "Number of the next calls of map_pages() that fail with ENOMEM");
 
 static uint pass_map;
 module_param(pass_map, uint, 0644);
-MODULE_PARM_DESC(pass_map, "so many calls of map_pages succeed before those of fail_map");
+MODULE_PARM_DESC(pass_map, "Number of calls of map_pages() that succeed before those of fail_map");
 
 static ulong fail_attach;
 module_param(fail_attach, ulong, 0644);
 MODULE_PARM_DESC(fail_attach,
-		 "mask of the DMA devices of which the next attach to a paging domain fails with ENOMEM");
+		 "Bitmask of the DMA devices whose next attach to a paging domain fails with ENOMEM");
 
 static ulong tracker_devices = ~0ul;
 module_param(tracker_devices, ulong, 0644);
 MODULE_PARM_DESC(tracker_devices,
-		 "mask of the DMA devices of which the page trackers suffer what follows");
+		 "Bitmask of the DMA devices whose page trackers have the faults of the parameters *_track*");
 
 static uint fail_track_start;
 module_param(fail_track_start, uint, 0644);
-MODULE_PARM_DESC(fail_track_start, "so many page trackers fail to start");
+MODULE_PARM_DESC(fail_track_start, "Number of the next starts of page trackers that fail");
 
 static uint fail_track_report;
 module_param(fail_track_report, uint, 0644);
 MODULE_PARM_DESC(fail_track_report,
-		 "so many reports of page trackers fail and take nothing out of the log");
+		 "Number of the next reports of page trackers that fail, and leave the log as it is");
 
 static uint lose_track;
 module_param(lose_track, uint, 0644);
-MODULE_PARM_DESC(lose_track, "so many reports find the log of their page tracker lost");
+MODULE_PARM_DESC(lose_track, "Number of the next reports of page trackers that fail, with the log lost");
 
 static uint drop_track;
 module_param(drop_track, uint, 0644);
 MODULE_PARM_DESC(drop_track,
-		 "every n-th page that was written is not in the log of a page tracker; 0: none");
+		 "Leave every n-th written page out of the log of a page tracker (0: none)");
 
 static uint slow_track_ms;
 module_param(slow_track_ms, uint, 0644);
-MODULE_PARM_DESC(slow_track_ms, "milliseconds that each report of a page tracker takes");
+MODULE_PARM_DESC(slow_track_ms, "Time that each report of a page tracker takes, in milliseconds");
 
 static bool hold_track;
 module_param(hold_track, bool, 0644);
-MODULE_PARM_DESC(hold_track, "no report of a page tracker is done while this is 1");
+MODULE_PARM_DESC(hold_track, "Y: no report of a page tracker ends");
 
 static DEFINE_PER_CPU(u64[VIRT_COUNTERS], counters);
 
@@ -235,7 +235,7 @@ static const struct kernel_param_ops splat_ops = {
 	.set = set_splat,
 };
 module_param_cb(splat, &splat_ops, NULL, 0200);
-MODULE_PARM_DESC(splat, "write anything: a WARN in the kernel log");
+MODULE_PARM_DESC(splat, "Write anything for a WARN in the kernel log");
 
 /* Not marked, and without a lock: that is what it is for */
 static unsigned long race_count;
@@ -270,7 +270,7 @@ static const struct kernel_param_ops race_ops = {
 	.set = set_race,
 };
 module_param_cb(race, &race_ops, NULL, 0200);
-MODULE_PARM_DESC(race, "write anything: a data race, for KCSAN to report");
+MODULE_PARM_DESC(race, "Write anything for a data race, which KCSAN has to report");
 
 static int get_atomic(char *buffer, const struct kernel_param *kp)
 {
@@ -305,16 +305,16 @@ static const enum virt_counter counter_ids[] = {
 };
 
 module_param_cb(flushes, &counter_ops, (void *)&counter_ids[0], 0444);
-MODULE_PARM_DESC(flushes, "invalidations of an IOTLB, of a range or all");
+MODULE_PARM_DESC(flushes, "Number of IOTLB invalidations, of a range or of everything");
 module_param_cb(tlb_hits, &counter_ops, (void *)&counter_ids[1], 0444);
-MODULE_PARM_DESC(tlb_hits, "accesses that the IOTLB alone could serve");
+MODULE_PARM_DESC(tlb_hits, "Number of accesses that the IOTLB served");
 module_param_cb(walks, &counter_ops, (void *)&counter_ids[2], 0444);
-MODULE_PARM_DESC(walks, "accesses that walked the page table");
+MODULE_PARM_DESC(walks, "Number of accesses that walked the page table");
 module_param_cb(leaf_visits, &counter_ops, (void *)&counter_ids[3], 0444);
-MODULE_PARM_DESC(leaf_visits, "leaves that read_and_clear_dirty looked at");
+MODULE_PARM_DESC(leaf_visits, "Number of leaves that read_and_clear_dirty() read");
 module_param_cb(faults, &counter_ops, (void *)&counter_ids[4], 0444);
-MODULE_PARM_DESC(faults, "accesses refused");
+MODULE_PARM_DESC(faults, "Number of accesses that were refused");
 module_param_cb(blocked, &counter_ops, (void *)&counter_ids[5], 0444);
-MODULE_PARM_DESC(blocked, "accesses of bus masters that the IOMMU refused");
+MODULE_PARM_DESC(blocked, "Number of accesses of bus masters that the IOMMU refused");
 module_param_cb(tlb_commands, &counter_ops, (void *)&counter_ids[6], 0444);
-MODULE_PARM_DESC(tlb_commands, "what these invalidations are in commands of the hardware");
+MODULE_PARM_DESC(tlb_commands, "Number of hardware commands that these invalidations would take");

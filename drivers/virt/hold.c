@@ -86,14 +86,14 @@ static const struct kernel_param_ops hold_ops = {
 };
 
 module_param_cb(hold_probe, &hold_ops, &holds[VIRT_HOLD_PROBE], 0644);
-MODULE_PARM_DESC(hold_probe, "IOVA: the next look at its D bit that clears nothing waits at its end");
+MODULE_PARM_DESC(hold_probe, "IOVA: hold the next read of its D bit that does not clear, at its end");
 module_param_cb(hold_read, &hold_ops, &holds[VIRT_HOLD_READ], 0644);
-MODULE_PARM_DESC(hold_read, "IOVA: the next call that clears its D bit waits at its end");
+MODULE_PARM_DESC(hold_read, "IOVA: hold the next call that clears its D bit, at its end");
 module_param_cb(hold_untrack, &hold_ops, &holds[VIRT_HOLD_UNTRACK], 0644);
-MODULE_PARM_DESC(hold_untrack, "1: the next call that has switched tracking off waits at its end");
+MODULE_PARM_DESC(hold_untrack, "1: hold the next call that switches dirty tracking off, at its end");
 module_param_cb(hold_map, &hold_ops, &holds[VIRT_HOLD_MAP], 0644);
-MODULE_PARM_DESC(hold_map, "IOVA: the next call of map_pages with it waits before it begins");
+MODULE_PARM_DESC(hold_map, "IOVA: hold the next map_pages() of it, at its start");
 module_param_cb(hold_attach, &hold_ops, &holds[VIRT_HOLD_ATTACH], 0644);
-MODULE_PARM_DESC(hold_attach, "1 + DEVICE: the next attach of that device waits before the hardware has the new domain");
+MODULE_PARM_DESC(hold_attach, "1 + DEVICE: hold the next attach of that device, before the hardware has the new domain");
 module_param_cb(hold_tags, &hold_ops, &holds[VIRT_HOLD_TAGS], 0644);
-MODULE_PARM_DESC(hold_tags, "1 + DEVICE: the next attach or detach of that device (intel) waits while invalidations do not reach it");
+MODULE_PARM_DESC(hold_tags, "1 + DEVICE: hold the next attach or detach of that intel device, while no invalidation reaches it");

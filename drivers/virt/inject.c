@@ -116,7 +116,7 @@ static const struct kernel_param_ops set_dirty_ops = {
 };
 module_param_cb(set_dirty, &set_dirty_ops, NULL, 0200);
 MODULE_PARM_DESC(set_dirty,
-		 "DEVICE IOVA LENGTH UNIT COUNT SEED: set D in COUNT of the units, in the first or, with a SEED, in any");
+		 "DEVICE IOVA LENGTH UNIT COUNT SEED: set the D bits of COUNT units of UNIT bytes, out of LENGTH bytes from IOVA on: the first ones if SEED is 0, else random ones");
 
 /**
  * virt_inject_init() - set_dirty may be written from now on

@@ -30,7 +30,7 @@
 static uint tag_us = 100;
 module_param(tag_us, uint, 0644);
 MODULE_PARM_DESC(tag_us,
-		 "how long an intel device that is attached or detached is out of reach of invalidations, in microseconds");
+		 "How long, at least, no invalidation reaches an intel device that is being attached or detached, in microseconds (default: 100)");
 
 /* Wait until no access uses @domain, nor @table by way of it. */
 static void drain_both(struct iommu_domain *domain, struct virt_domain *table)

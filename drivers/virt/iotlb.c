@@ -29,7 +29,7 @@
 static uint iotlb_entries;
 module_param(iotlb_entries, uint, 0644);
 MODULE_PARM_DESC(iotlb_entries,
-		 "leaves that the IOTLB of a new domain holds, first in first out; 0: all");
+		 "Leaves in the IOTLB of each new domain, first in, first out (0: no limit)");
 
 /**
  * virt_iotlb_init() - An empty IOTLB

@@ -37,7 +37,7 @@ MODULE_PARM_DESC(iommus,
 static char *connectx = "";
 module_param(connectx, charp, 0444);
 MODULE_PARM_DESC(connectx,
-		 "ConnectX devices, up to 2: VFS[:INSTANCE],..., number of virtual functions (0 to 8) and of the IOMMU instance in iommus= (0 if not given)");
+		 "ConnectX devices, at most 2: VFS[:INSTANCE],...; VFS: virtual functions, 0 to 8; INSTANCE: index of the IOMMU in iommus= (default: 0)");
 
 static LIST_HEAD(instances);
 static struct virt_dma *devices[MAX_DEVICES];
@@ -257,7 +257,7 @@ static const struct kernel_param_ops remove_ops = {
 };
 module_param_cb(remove, &remove_ops, NULL, 0200);
 MODULE_PARM_DESC(remove,
-		 "write anything: remove the bus, which must be done before rmmod");
+		 "Write anything to remove the bus, which must be done before rmmod");
 
 static int __init virt_init(void)
 {

@@ -20,7 +20,7 @@
 static uint truth_records = 1 << 20;
 module_param(truth_records, uint, 0644);
 MODULE_PARM_DESC(truth_records,
-		 "records that the ground truth log holds, from the next open on");
+		 "Records that the ground truth log holds, from its next open");
 
 /* @head and @tail count records; @tail is changed under both locks. */
 static struct {

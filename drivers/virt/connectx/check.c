@@ -229,7 +229,7 @@ static atomic_t invalid;
 
 module_param_cb(connectx_invalid, &virt_atomic_ops, &invalid, 0444);
 MODULE_PARM_DESC(connectx_invalid,
-		 "firmware commands whose input is not what the interface allows");
+		 "Number of firmware commands with input that the interface does not allow");
 
 /**
  * cx_invalid() - The input of a command is not valid

@@ -107,9 +107,9 @@ static atomic_t commands;
 static atomic_t unknown;
 
 module_param_cb(connectx_commands, &virt_atomic_ops, &commands, 0444);
-MODULE_PARM_DESC(connectx_commands, "firmware commands executed");
+MODULE_PARM_DESC(connectx_commands, "Number of firmware commands that were executed");
 module_param_cb(connectx_unknown, &virt_atomic_ops, &unknown, 0444);
-MODULE_PARM_DESC(connectx_unknown, "firmware commands with an unknown opcode");
+MODULE_PARM_DESC(connectx_unknown, "Number of firmware commands with an unknown opcode");
 
 /* Does a command belong to a capability that is missing? */
 static bool opcode_is_missing(u16 opcode)

@@ -414,4 +414,4 @@ static const struct kernel_param_ops faults_ops = {
 };
 module_param_cb(connectx_faults, &faults_ops, NULL, 0644);
 MODULE_PARM_DESC(connectx_faults,
-		 "firmware commands to break: OPCODE:fail|deliver|flip|drop|late|cut|corrupt|fatal|lose|event|overrun|mute|cqe[=ARGUMENT][@NTH][*TIMES],...");
+		 "Faults of firmware commands: OPCODE:fail|deliver|flip|drop|late|cut|corrupt|fatal|lose|event|overrun|mute|cqe[=ARGUMENT][@NTH][*TIMES],...");

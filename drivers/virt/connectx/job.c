@@ -31,12 +31,12 @@ static uint connectx_busy;
 static uint connectx_rate;
 module_param(connectx_rate, uint, 0644);
 MODULE_PARM_DESC(connectx_rate,
-		 "with connectx_busy: MiB per second of SAVE and LOAD; 0: no limit");
+		 "With connectx_busy: rate of SAVE and LOAD, in MiB per second (0: no limit)");
 
 static uint connectx_save_ms;
 module_param(connectx_save_ms, uint, 0644);
 MODULE_PARM_DESC(connectx_save_ms,
-		 "with connectx_busy: milliseconds that a SAVE or LOAD takes at least");
+		 "With connectx_busy: shortest time of a SAVE or LOAD, in milliseconds");
 
 static int set_busy(const char *value, const struct kernel_param *kp)
 {
@@ -62,16 +62,16 @@ static const struct kernel_param_ops busy_ops = {
 };
 module_param_cb(connectx_busy, &busy_ops, &connectx_busy, 0644);
 MODULE_PARM_DESC(connectx_busy,
-		 "SAVE and LOAD run in the background, and other commands about the same function fail with this status: 6 RES_BUSY, 9 BAD_RES_STATE; 0: one command after the other");
+		 "Run SAVE and LOAD in the background, and fail other commands for the same function with this status: 6 (RES_BUSY) or 9 (BAD_RES_STATE); 0: run one command after the other");
 
 static atomic_t conflicts;
 static atomic_t aborts;
 
 module_param_cb(connectx_conflicts, &virt_atomic_ops, &conflicts, 0444);
 MODULE_PARM_DESC(connectx_conflicts,
-		 "commands refused because a SAVE, LOAD or report of the same function was under way");
+		 "Number of commands that failed because a SAVE, LOAD or report of the same function was running");
 module_param_cb(connectx_aborts, &virt_atomic_ops, &aborts, 0444);
-MODULE_PARM_DESC(connectx_aborts, "SAVEs and LOADs aborted by a reset of their function");
+MODULE_PARM_DESC(connectx_aborts, "Number of SAVEs and LOADs that a reset of their function aborted");
 
 /* How many bytes may have moved by now? */
 static u64 job_allowed(const struct cx_job *job)

@@ -27,7 +27,7 @@
 static uint connectx_chunk = 4096;
 module_param(connectx_chunk, uint, 0444);
 MODULE_PARM_DESC(connectx_chunk,
-		 "KiB of device state that a ConnectX saves at a time; 0: no chunk mode");
+		 "Device state in one chunk of a SAVE, in KiB (0: no chunk mode)");
 
 /**
  * cx_save_in_chunks() - The capability migration_in_chunks

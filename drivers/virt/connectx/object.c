@@ -46,15 +46,15 @@ static const struct {
 static bool connectx_ids;
 module_param(connectx_ids, bool, 0644);
 MODULE_PARM_DESC(connectx_ids,
-		 "numbers of objects are any that fit, and vhca_ids change with each reset of the PF");
+		 "Y: choose the numbers of objects at random, and new vhca_ids at each reset of the PF");
 
 static atomic_t left;
 static atomic_t objects;
 
 module_param_cb(connectx_left, &virt_atomic_ops, &left, 0444);
-MODULE_PARM_DESC(connectx_left, "objects that were left at TEARDOWN_HCA");
+MODULE_PARM_DESC(connectx_left, "Number of objects that still existed at TEARDOWN_HCA");
 module_param_cb(connectx_objects, &virt_atomic_ops, &objects, 0444);
-MODULE_PARM_DESC(connectx_objects, "objects that there are");
+MODULE_PARM_DESC(connectx_objects, "Number of objects that exist");
 
 /**
  * cx_large_ids() - Are numbers any that fit

@@ -18,11 +18,11 @@
 static uint connectx_icm;
 module_param(connectx_icm, uint, 0644);
 MODULE_PARM_DESC(connectx_icm,
-		 "log2 of the bytes of address space for which a page tracker needs a page of the host; 0: it needs none");
+		 "log2 of the address space, in bytes, for which a page tracker needs one page of host memory (0: it needs none)");
 
 static uint connectx_icm_pages = 4096;
 module_param(connectx_icm_pages, uint, 0644);
-MODULE_PARM_DESC(connectx_icm_pages, "pages that page trackers can have together");
+MODULE_PARM_DESC(connectx_icm_pages, "Pages of host memory that all page trackers together can have");
 
 /* QUERY_PAGES */
 u8 cx_query_pages(struct cx_command *cmd)

@@ -114,10 +114,10 @@ static const struct kernel_param_ops list_ops = {
 };
 module_param_cb(connectx_lacks, &list_ops, &lacks, 0644);
 MODULE_PARM_DESC(connectx_lacks,
-		 "capabilities that are missing: migration, migratable, multi_load, tracking_state, in_chunks, adv_virtualization, migration_state");
+		 "Capabilities to leave out: migration, migratable, multi_load, tracking_state, in_chunks, adv_virtualization, migration_state");
 module_param_cb(connectx_quirks, &list_ops, &quirks, 0644);
 MODULE_PARM_DESC(connectx_quirks,
-		 "what the firmware does differently: track_running, resume_ok, resume_sys, query_zero, total_less, next_more, save_whole, full_last, empty_message, duplicates, outside, events, lost_events, report_alone, reinit, uar_arm, load_command, load_msix, endless, endless_empty, image_more");
+		 "Deviations of the firmware: track_running, resume_ok, resume_sys, query_zero, total_less, next_more, save_whole, full_last, empty_message, duplicates, outside, events, lost_events, report_alone, reinit, uar_arm, load_command, load_msix, endless, endless_empty, image_more");
 
 /**
  * cx_has() - Is a capability there

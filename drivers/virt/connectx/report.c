@@ -18,12 +18,12 @@
 
 static uint connectx_log = 1 << 20;
 module_param(connectx_log, uint, 0644);
-MODULE_PARM_DESC(connectx_log, "dirty pages that the log of a page tracker holds");
+MODULE_PARM_DESC(connectx_log, "Dirty pages that the log of a page tracker can hold");
 
 static uint connectx_report_us;
 module_param(connectx_report_us, uint, 0644);
 MODULE_PARM_DESC(connectx_report_us,
-		 "microseconds that a page tracker takes for each message");
+		 "Time that a page tracker takes for each message, in microseconds");
 
 /**
  * cx_report_fail() - Put a tracker into error for good: its log is lost

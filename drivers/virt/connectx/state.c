@@ -24,12 +24,12 @@
 static uint connectx_state = 1024;
 module_param(connectx_state, uint, 0444);
 MODULE_PARM_DESC(connectx_state,
-		 "device state of a ConnectX function in KiB, a multiple of 4, up to 2^23");
+		 "Device state of a function, in KiB, a multiple of 4, at most 2^23");
 
 static bool connectx_fill;
 module_param(connectx_fill, bool, 0444);
 MODULE_PARM_DESC(connectx_fill,
-		 "device state that was never written is not zero, but follows from its place");
+		 "Y: fill device state that was never written with words that depend on their offset, not with 0");
 
 /* What a word contributes to the sum: nothing when it is zero. */
 static u64 sum_share(u64 index, u64 word)

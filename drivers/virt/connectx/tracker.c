@@ -25,25 +25,25 @@
 
 static uint connectx_ranges = 4;
 module_param(connectx_ranges, uint, 0644);
-MODULE_PARM_DESC(connectx_ranges, "ranges that a page tracker can have, up to 255");
+MODULE_PARM_DESC(connectx_ranges, "Ranges that a page tracker can have, at most 255");
 
 static uint connectx_space = 42;
 module_param(connectx_space, uint, 0444);
-MODULE_PARM_DESC(connectx_space, "log2 of the bytes that a page tracker can track, up to 63");
+MODULE_PARM_DESC(connectx_space, "log2 of the bytes that a page tracker can track in total, at most 63");
 
 static uint connectx_trackers = MAX_TRACKERS;
 module_param(connectx_trackers, uint, 0644);
-MODULE_PARM_DESC(connectx_trackers, "page trackers that a ConnectX can have, a power of two up to 8");
+MODULE_PARM_DESC(connectx_trackers, "Page trackers that a ConnectX can have, a power of two, at most 8");
 
 static uint connectx_min_space = 12;
 module_param(connectx_min_space, uint, 0644);
 MODULE_PARM_DESC(connectx_min_space,
-		 "log2 of the bytes that a page tracker tracks at least, 12 or more");
+		 "log2 of the fewest bytes that a page tracker tracks, at least 12");
 
 static uint connectx_message = LOG_MAX_MESSAGE;
 module_param(connectx_message, uint, 0444);
 MODULE_PARM_DESC(connectx_message,
-		 "log2 of the bytes of a page tracker's message at most, 12 to 16");
+		 "log2 of the longest message of a page tracker, in bytes, 12 to 16");
 
 static struct cx_tracker *to_tracker(struct cx_object *object)
 {

@@ -21,15 +21,15 @@
 
 static uint timeout_ms = 20000;
 module_param(timeout_ms, uint, 0644);
-MODULE_PARM_DESC(timeout_ms, "how long a command of the page tracker may take");
+MODULE_PARM_DESC(timeout_ms, "Longest wait for a command of the page tracker, in milliseconds");
 
 static bool odd_granule;
 module_param(odd_granule, bool, 0644);
-MODULE_PARM_DESC(odd_granule, "say that pages are logged in units of three pages");
+MODULE_PARM_DESC(odd_granule, "Y: claim a log granule of three pages, which is no power of two");
 
 static bool words;
 module_param(words, bool, 0644);
-MODULE_PARM_DESC(words, "report and forget pages in words of 64, from the next multiple of 8 on, as pds-vfio-pci does");
+MODULE_PARM_DESC(words, "Y: report and clear the log in words of 64 pages, from the next multiple of 8 pages, as pds-vfio-pci does");
 
 /* Fails while memory space is disabled. */
 static int get_reg(struct virt_vfio_device *vv, unsigned int reg, u64 *value)

@@ -17,11 +17,11 @@
 
 static unsigned long scope_first;
 module_param(scope_first, ulong, 0644);
-MODULE_PARM_DESC(scope_first, "First IOVA that a device without a page tracker writes");
+MODULE_PARM_DESC(scope_first, "First byte (IOVA) that a device without a page tracker can write");
 
 static unsigned long scope_last;
 module_param(scope_last, ulong, 0644);
-MODULE_PARM_DESC(scope_last, "Last IOVA that it writes, inclusive (0: unknown)");
+MODULE_PARM_DESC(scope_last, "Last byte (IOVA) that it can write, inclusive (0: not known)");
 
 static int scope_start(void *data, unsigned long first, unsigned long last,
 		       unsigned long *granule)
