@@ -127,12 +127,18 @@ int mlx5vf_session_wait(struct mlx5vf_device *mv)
 
 /* ---- The lock, and resets ---- */
 
-static void after_reset(struct mlx5vf_device *mv)
+/* What is true of the VF after a reset */
+static void state_set_running(struct mlx5vf_device *mv)
 {
-	mlx5vf_session_end(mv);
 	mv->lost = false;
 	mv->unsure = false;
 	mv->state = VFIO_DEVICE_STATE_RUNNING;
+}
+
+static void after_reset(struct mlx5vf_device *mv)
+{
+	mlx5vf_session_end(mv);
+	state_set_running(mv);
 	if (READ_ONCE(mv->flags) & NOT_RUNNING)
 		queue_work(mv->wq, &mv->late_work);
 }
@@ -233,9 +239,7 @@ void mlx5vf_closing(struct mlx5vf_device *mv)
 	mutex_lock(&mv->state_lock);
 	mlx5vf_session_end(mv);
 	mlx5vf_cmd_wait_abandoned(mv);
-	mv->lost = false;
-	mv->unsure = false;
-	mv->state = VFIO_DEVICE_STATE_RUNNING;
+	state_set_running(mv);
 	/* Before anyone takes the lock, and sees a device that is RUNNING and suspended. */
 	mlx5vf_reset_begins(mv);
 	mlx5vf_state_unlock(mv);
