@@ -79,6 +79,7 @@ static int netlink_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	if (attrs[IOMMUFD_DIRTY_A_CONTEXT])
 		from = to = nla_get_uint(attrs[IOMMUFD_DIRTY_A_CONTEXT]);
 	dump->context = max(dump->context, from);
+	/* A change after this shows in the next part, or in the message that ends the dump */
 	cb->seq = dirty_context_generation();
 	while (!rc && dump->context && dump->context <= to) {
 		ictx = dirty_context_lock(dump->context, to);
@@ -99,11 +100,7 @@ static int netlink_dump(struct sk_buff *skb, struct netlink_callback *cb)
 		}
 		dirty_context_unlock(ictx);
 	}
-	/* A change since then shows in the next part, or in the message that ends the dump */
-	cb->seq = dirty_context_generation();
-	/* The rest is for the next call; one message always has room */
-	if (rc == -EMSGSIZE && skb->len)
-		return skb->len;
+	/* Full (EMSGSIZE): netlink_dump() sends what there is, and calls again for the rest */
 	return rc ? rc : skb->len;
 }
 
