@@ -46,14 +46,14 @@ static void set_name(char *to, const char *name)
 	snprintf(to, NAME_SIZE, "%s", name);
 }
 
-static struct row *find_row(struct result *r, const char *name)
+/* Where the row of this name is; @nr_rows if there is none */
+static unsigned int find_row(const struct result *r, const char *name)
 {
-	unsigned int i;
+	unsigned int i = 0;
 
-	for (i = 0; i < r->nr_rows; i++)
-		if (!strcmp(r->rows[i].name, name))
-			return &r->rows[i];
-	return NULL;
+	while (i < r->nr_rows && strcmp(r->rows[i].name, name))
+		i++;
+	return i;
 }
 
 /* Is it measured in instructions, and no second run? */
@@ -65,13 +65,14 @@ static bool is_counted(enum source source)
 static int take_row(struct result *r, struct input *in, enum source source)
 {
 	double busy = in->value[2] / in->value[4], wall = in->value[3] / in->value[4];
-	struct row *row = find_row(r, in->field[1]);
+	unsigned int at = find_row(r, in->field[1]);
+	struct row *row = &r->rows[at];
 	struct figures *f;
 
-	if (!row) {
-		if (r->nr_rows == MAX_ROWS)
+	if (at == r->nr_rows) {
+		if (at == MAX_ROWS)
 			return table_full(in, MAX_ROWS);
-		row = &r->rows[r->nr_rows++];
+		r->nr_rows++;
 		set_name(row->name, in->field[1]);
 	}
 	f = &row->way[in->way];
@@ -269,12 +270,9 @@ int result_read(struct result *result, FILE *file, const char *path)
  */
 const struct row *result_row(const struct result *result, const char *name)
 {
-	unsigned int i;
+	unsigned int at = find_row(result, name);
 
-	for (i = 0; i < result->nr_rows; i++)
-		if (result->rows[i].counted && !strcmp(result->rows[i].name, name))
-			return &result->rows[i];
-	return NULL;
+	return at < result->nr_rows && result->rows[at].counted ? &result->rows[at] : NULL;
 }
 
 /** row_is_held() - Is it about memory? */
