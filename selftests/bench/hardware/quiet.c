@@ -21,6 +21,14 @@ static const char *start(struct bed *b, bool *conservative)
 	return NULL;
 }
 
+/* The same, and return from a test for which it has failed */
+#define START(b, conservative) do {				\
+	const char *start_wrong = start(b, conservative);	\
+								\
+	if (start_wrong)					\
+		return start_wrong;				\
+} while (0)
+
 /* Pages that are not as they were made */
 static unsigned int changed(const struct bed *b)
 {
@@ -36,13 +44,11 @@ static unsigned int changed(const struct bed *b)
 static const char *test_plan(struct bed *b)
 {
 	struct iommu_dirty_source_info source = {};
-	const char *words, *wrong;
+	const char *words;
 	bool conservative;
 	__u32 flags;
 
-	wrong = start(b, &conservative);
-	if (wrong)
-		return wrong;
+	START(b, &conservative);
 	MUST(bed_source(b, &source, &flags));
 	words = iommufd_source_words(source.kind);
 	printf("# writes of: %s\n", b->writer ? b->writer->name : "no device that is known here");
@@ -61,13 +67,10 @@ static const char *test_plan(struct bed *b)
 /* Nobody writes: nothing may be reported, whatever was written before START. */
 static const char *test_clean(struct bed *b)
 {
-	const char *wrong;
 	bool conservative;
 	unsigned int i;
 
-	wrong = start(b, &conservative);
-	if (wrong)
-		return wrong;
+	START(b, &conservative);
 	if (conservative) {
 		test_skip("nothing tracks the device: what is mapped is reported");
 		return NULL;
@@ -83,13 +86,10 @@ static const char *test_clean(struct bed *b)
 
 static const char *test_mapped(struct bed *b)
 {
-	const char *wrong;
 	bool conservative;
 	unsigned int i;
 
-	wrong = start(b, &conservative);
-	if (wrong)
-		return wrong;
+	START(b, &conservative);
 	if (!conservative) {
 		test_skip("the device is tracked");
 		return NULL;
@@ -107,14 +107,11 @@ static const char *test_formats(struct bed *b)
 	struct iommu_dirty_range ranges[RAM_PAGES];
 	struct tracker_read_out out;
 	unsigned int dirty;
-	const char *wrong;
 	bool conservative;
 	__u64 bytes = 0;
 	int n, i;
 
-	wrong = start(b, &conservative);
-	if (wrong)
-		return wrong;
+	START(b, &conservative);
 	MUST(bed_read(b, IOMMU_DIRTY_TRACKER_READ_NO_CLEAR));
 	dirty = bed_dirty(b, 0, RAM_PAGES);
 	MUST(tracker_count(b->fd, b->tracker_id, b->iova, RAM_SIZE, PAGE, &out));
@@ -140,13 +137,10 @@ static const char *test_unmap(struct bed *b)
 		.data = (unsigned long)b->bits,
 		.data_len = sizeof(b->bits),
 	};
-	const char *wrong;
 	bool conservative;
 	unsigned int i, n;
 
-	wrong = start(b, &conservative);
-	if (wrong)
-		return wrong;
+	START(b, &conservative);
 	for (i = 0; i < TIMES; i++) {
 		struct iommu_dirty_tracker_unmap one = cmd;
 
@@ -162,14 +156,11 @@ static const char *test_unmap(struct bed *b)
 
 static const char *test_start_stop(struct bed *b)
 {
-	const char *wrong;
 	bool conservative;
 	unsigned int i;
 
 	for (i = 0; i < TIMES; i++) {
-		wrong = start(b, &conservative);
-		if (wrong)
-			return wrong;
+		START(b, &conservative);
 		MUST(bed_read(b, 0));
 		MUST(bed_set(b, false, NULL));
 		CHECK(bed_read(b, 0) == -ENODATA, "a READ after STOP %u does not say ENODATA", i);
@@ -181,15 +172,12 @@ static const char *test_start_stop(struct bed *b)
 static const char *test_attach(struct bed *b)
 {
 	struct iommu_dirty_source_info before = {}, after = {};
-	const char *wrong;
 	bool conservative;
 	__u32 flags, other;
 	unsigned int i;
 
 	MUST(bed_hwpt(b, &other));
-	wrong = start(b, &conservative);
-	if (wrong)
-		return wrong;
+	START(b, &conservative);
 	MUST(bed_source(b, &before, &flags));
 	for (i = 0; i < TIMES; i++) {
 		if (i % 2)
@@ -209,7 +197,6 @@ static const char *test_attach(struct bed *b)
 static const char *test_small(struct bed *b)
 {
 	struct iommu_dirty_source_info source = {};
-	const char *wrong;
 	bool conservative;
 	__u32 flags;
 
@@ -217,9 +204,7 @@ static const char *test_small(struct bed *b)
 		test_skip("the IOMMU has no dirty tracking");
 		return NULL;
 	}
-	wrong = start(b, &conservative);
-	if (wrong)
-		return wrong;
+	START(b, &conservative);
 	MUST(bed_source(b, &source, &flags));
 	CHECK(source.kind == IOMMU_DIRTY_SOURCE_IOMMU && source.granule == PAGE &&
 	      source.flags & IOMMU_DIRTY_SOURCE_FINE,
