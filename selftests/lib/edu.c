@@ -1,44 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* QEMU's edu device opened through its vfio character device. */
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <linux/pci_regs.h>
-#include <linux/vfio.h>
 
+#include "cdev.h"
 #include "edu.h"
 #include "sysfs.h"
 
 /* How long a transfer may take on a busy machine */
 #define WAIT_US	20000000u
-
-static int call(const struct edu *e, unsigned long request, void *arg)
-{
-	return ioctl(e->fd, request, arg) < 0 ? -errno : 0;
-}
-
-static int map_registers(struct edu *e)
-{
-	struct vfio_region_info info = {
-		.argsz = sizeof(info),
-		.index = VFIO_PCI_BAR0_REGION_INDEX,
-	};
-	void *map;
-	int rc;
-
-	rc = call(e, VFIO_DEVICE_GET_REGION_INFO, &info);
-	if (rc)
-		return rc;
-	map = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, e->fd,
-		   (off_t)info.offset);
-	if (map == MAP_FAILED)
-		return -errno;
-	e->reg = map;
-	e->size = info.size;
-	return 0;
-}
 
 /** edu_count() - How many there are, or -errno */
 int edu_count(void)
@@ -54,13 +25,15 @@ int edu_count(void)
  */
 int edu_use(struct edu *e)
 {
+	void *registers;
 	int rc = edu_bus_master(e);
 
 	if (!rc)
-		rc = map_registers(e);
-	if (!rc && (e->reg[EDU_ID / 4] & 0xff) != 0xed)
-		rc = -ENODEV;
-	return rc;
+		rc = cdev_map_bar0(e->fd, &registers, &e->size);
+	if (rc)
+		return rc;
+	e->reg = registers;
+	return (e->reg[EDU_ID / 4] & 0xff) == 0xed ? 0 : -ENODEV;
 }
 
 /**
@@ -73,11 +46,6 @@ int edu_use(struct edu *e)
  */
 int edu_open(struct edu *e, int iommufd, unsigned int index)
 {
-	struct vfio_device_bind_iommufd bind = {
-		.argsz = sizeof(bind),
-		.iommufd = iommufd,
-	};
-	char path[64];
 	int rc;
 
 	*e = (struct edu){ .fd = -1 };
@@ -86,17 +54,9 @@ int edu_open(struct edu *e, int iommufd, unsigned int index)
 	if (!rc)
 		rc = sysfs_pci_bind(e->name, "vfio-pci");
 	if (!rc)
-		rc = sysfs_vfio_cdev(e->name, path, sizeof(path));
-	if (rc)
-		return rc;
-	e->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (e->fd < 0)
-		return -errno;
-	rc = call(e, VFIO_DEVICE_BIND_IOMMUFD, &bind);
-	if (!rc) {
-		e->dev_id = bind.out_devid;
+		rc = cdev_open(e->name, iommufd, &e->fd, &e->dev_id);
+	if (!rc)
 		rc = edu_use(e);
-	}
 	if (rc)
 		edu_close(e);
 	return rc;
@@ -122,46 +82,19 @@ void edu_close(struct edu *e)
  */
 int edu_attach(struct edu *e, __u32 pt_id, __u32 *out_hwpt)
 {
-	struct vfio_device_attach_iommufd_pt cmd = {
-		.argsz = sizeof(cmd),
-		.pt_id = pt_id,
-	};
-	int rc = call(e, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd);
-
-	if (!rc && out_hwpt)
-		*out_hwpt = cmd.pt_id;
-	return rc;
+	return cdev_attach(e->fd, pt_id, out_hwpt);
 }
 
 /** edu_detach() - Detach; DMA is refused from here on */
 int edu_detach(struct edu *e)
 {
-	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
-
-	return call(e, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd);
+	return cdev_detach(e->fd);
 }
 
 /** edu_bus_master() - Allow DMA, which a reset forbids */
 int edu_bus_master(struct edu *e)
 {
-	struct vfio_region_info info = {
-		.argsz = sizeof(info),
-		.index = VFIO_PCI_CONFIG_REGION_INDEX,
-	};
-	__u16 command;
-	off_t at;
-	int rc;
-
-	rc = call(e, VFIO_DEVICE_GET_REGION_INFO, &info);
-	if (rc)
-		return rc;
-	at = (off_t)info.offset + PCI_COMMAND;
-	if (pread(e->fd, &command, sizeof(command), at) != sizeof(command))
-		return -EIO;
-	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	if (pwrite(e->fd, &command, sizeof(command), at) != sizeof(command))
-		return -EIO;
-	return 0;
+	return cdev_bus_master(e->fd, true);
 }
 
 static void write64(struct edu *e, unsigned int at, __u64 value)

@@ -9,7 +9,6 @@
 #define _SELFTESTS_LIB_EDU_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <linux/types.h>
 
 #define EDU_VENDOR	0x1234
@@ -42,7 +41,7 @@ struct edu {
 	int fd;
 	__u32 dev_id;
 	volatile __u32 *reg;
-	size_t size;
+	__u64 size;
 	char name[16];
 };
 

@@ -6,16 +6,15 @@
  * attached, and no more.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-#include <linux/pci_regs.h>
 #include <linux/vfio.h>
 
+#include "cdev.h"
 #include "sysfs.h"
 #include "vdev.h"
 
@@ -29,29 +28,6 @@ static int call(const struct vdev *d, unsigned long request, void *arg)
 	return ioctl(d->fd, request, arg) < 0 ? -errno : 0;
 }
 
-static int map_bar0(struct vdev *d)
-{
-	struct vfio_region_info info = {
-		.argsz = sizeof(info),
-		.index = VFIO_PCI_BAR0_REGION_INDEX,
-	};
-	void *bar;
-	int rc;
-
-	rc = call(d, VFIO_DEVICE_GET_REGION_INFO, &info);
-	if (rc)
-		return rc;
-	if (!(info.flags & VFIO_REGION_INFO_FLAG_MMAP))
-		return -ENODEV;
-	bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, d->fd,
-		   (off_t)info.offset);
-	if (bar == MAP_FAILED)
-		return -errno;
-	d->bar = bar;
-	d->bar_size = info.size;
-	return 0;
-}
-
 /**
  * vdev_count() - How many virtual DMA devices there are
  *
@@ -60,30 +36,6 @@ static int map_bar0(struct vdev *d)
 int vdev_count(void)
 {
 	return sysfs_pci_count(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID);
-}
-
-/* Open the character device of @d->name, and bind it to the iommufd */
-static int open_and_bind(struct vdev *d)
-{
-	struct vfio_device_bind_iommufd bind = {
-		.argsz = sizeof(bind),
-		.iommufd = d->iommufd,
-	};
-	char path[64];
-	int rc;
-
-	rc = sysfs_vfio_cdev(d->name, path, sizeof(path));
-	if (rc)
-		return rc;
-	d->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (d->fd < 0)
-		return -errno;
-	rc = call(d, VFIO_DEVICE_BIND_IOMMUFD, &bind);
-	if (rc)
-		vdev_close(d);
-	else
-		d->dev_id = bind.out_devid;
-	return rc;
 }
 
 /**
@@ -103,7 +55,7 @@ int vdev_open_address(struct vdev *d, int iommufd, const char *address)
 	if (strlen(address) >= sizeof(d->name))
 		return -ENAMETOOLONG;
 	strcpy(d->name, address);
-	return open_and_bind(d);
+	return cdev_open(d->name, iommufd, &d->fd, &d->dev_id);
 }
 
 /**
@@ -115,9 +67,13 @@ int vdev_open_address(struct vdev *d, int iommufd, const char *address)
  */
 int vdev_use(struct vdev *d)
 {
-	int rc = map_bar0(d);
+	void *bar;
+	int rc = cdev_map_bar0(d->fd, &bar, &d->bar_size);
 
-	if (!rc && vdev_read64(d, VIRT_DMA_ID) != VIRT_DMA_MAGIC)
+	if (rc)
+		return rc;
+	d->bar = bar;
+	if (vdev_read64(d, VIRT_DMA_ID) != VIRT_DMA_MAGIC)
 		rc = -ENODEV;
 	if (!rc)
 		rc = vdev_bus_master(d, 1);
@@ -149,7 +105,7 @@ int vdev_open_driver(struct vdev *d, int iommufd, unsigned int index,
 		return rc;
 	rc = sysfs_pci_bind(d->name, driver);
 	if (!rc)
-		rc = open_and_bind(d);
+		rc = cdev_open(d->name, iommufd, &d->fd, &d->dev_id);
 	if (rc)
 		return rc;
 
@@ -215,15 +171,7 @@ void vdevs_close(struct vdev *dev, unsigned int nr)
  */
 int vdev_attach(struct vdev *d, __u32 pt_id, __u32 *out_hwpt)
 {
-	struct vfio_device_attach_iommufd_pt cmd = {
-		.argsz = sizeof(cmd),
-		.pt_id = pt_id,
-	};
-	int rc = call(d, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd);
-
-	if (!rc && out_hwpt)
-		*out_hwpt = cmd.pt_id;
-	return rc;
+	return cdev_attach(d->fd, pt_id, out_hwpt);
 }
 
 /**
@@ -234,9 +182,7 @@ int vdev_attach(struct vdev *d, __u32 pt_id, __u32 *out_hwpt)
  */
 int vdev_detach(struct vdev *d)
 {
-	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
-
-	return call(d, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd);
+	return cdev_detach(d->fd);
 }
 
 /**
@@ -261,26 +207,7 @@ int vdev_reset(struct vdev *d)
  */
 int vdev_bus_master(struct vdev *d, int enable)
 {
-	struct vfio_region_info info = {
-		.argsz = sizeof(info),
-		.index = VFIO_PCI_CONFIG_REGION_INDEX,
-	};
-	__u16 cmd;
-	off_t at;
-	int rc;
-
-	rc = call(d, VFIO_DEVICE_GET_REGION_INFO, &info);
-	if (rc)
-		return rc;
-	at = (off_t)info.offset + PCI_COMMAND;
-	if (pread(d->fd, &cmd, sizeof(cmd), at) != sizeof(cmd))
-		return -EIO;
-	cmd |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	if (!enable)
-		cmd &= ~PCI_COMMAND_MASTER;
-	if (pwrite(d->fd, &cmd, sizeof(cmd), at) != sizeof(cmd))
-		return -EIO;
-	return 0;
+	return cdev_bus_master(d->fd, enable);
 }
 
 /**

@@ -5,7 +5,6 @@
  * in virt_connectx.h.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 #include <linux/pci_regs.h>
 
+#include "cdev.h"
 #include "feature.h"
 #include "sysfs.h"
 #include "vf.h"
@@ -99,31 +99,20 @@ static int region(struct vf *vf, __u32 index, struct vfio_region_info *info)
 	return call(vf, VFIO_DEVICE_GET_REGION_INFO, info);
 }
 
-static int open_bound(struct vf *vf, int iommufd)
+static int use_vf(struct vf *vf)
 {
-	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind),
-						 .iommufd = iommufd };
 	struct vfio_region_info info;
 	int rc;
 
-	rc = call(vf, VFIO_DEVICE_BIND_IOMMUFD, &bind);
-	if (rc)
-		return rc;
-	vf->dev_id = bind.out_devid;
 	rc = region(vf, VFIO_PCI_CONFIG_REGION_INDEX, &info);
 	if (rc)
 		return rc;
 	vf->config = (off_t)info.offset;
 	rc = vf_bus_master(vf, true);
 	if (!rc)
-		rc = region(vf, VFIO_PCI_BAR0_REGION_INDEX, &info);
+		rc = cdev_map_bar0(vf->fd, &vf->bar, &vf->bar_size);
 	if (rc)
 		return rc;
-	vf->bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       vf->fd, (off_t)info.offset);
-	if (vf->bar == MAP_FAILED)
-		return -errno;
-	vf->bar_size = info.size;
 	vf->reg = (volatile __u64 *)((char *)vf->bar + VIRT_CX_OFFSET);
 	return vf_read(vf, VIRT_CX_ID) == VIRT_CX_MAGIC ? 0 : -ENODEV;
 }
@@ -142,20 +131,15 @@ static int open_bound(struct vf *vf, int iommufd)
  */
 int vf_open(struct vf *vf, int iommufd, const char *name, const char *driver)
 {
-	char path[64];
 	int rc;
 
 	*vf = (struct vf){ .fd = -1, .bar = MAP_FAILED };
 	snprintf(vf->name, sizeof(vf->name), "%s", name);
 	rc = sysfs_pci_bind(name, driver);
 	if (!rc)
-		rc = sysfs_vfio_cdev(name, path, sizeof(path));
-	if (rc)
-		return rc;
-	vf->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (vf->fd < 0)
-		return -errno;
-	rc = open_bound(vf, iommufd);
+		rc = cdev_open(name, iommufd, &vf->fd, &vf->dev_id);
+	if (!rc)
+		rc = use_vf(vf);
 	if (rc)
 		vf_close(vf);
 	return rc;
@@ -187,10 +171,7 @@ void vf_close(struct vf *vf)
  */
 int vf_attach(struct vf *vf, __u32 pt_id)
 {
-	struct vfio_device_attach_iommufd_pt cmd = { .argsz = sizeof(cmd),
-						     .pt_id = pt_id };
-
-	return call(vf, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd);
+	return cdev_attach(vf->fd, pt_id, NULL);
 }
 
 /**

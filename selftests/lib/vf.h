@@ -40,7 +40,7 @@ struct vf {
 	int fd;
 	__u32 dev_id;
 	void *bar;
-	size_t bar_size;
+	__u64 bar_size;
 	volatile __u64 *reg;
 	off_t config;
 	char name[16];
