@@ -311,8 +311,6 @@ static int log_find_range(struct dirty_log *log, struct io_pagetable *iopt,
 	unsigned int bits;
 	int rc;
 
-	if (log->desc.addr_bits && log->desc.addr_bits < BITS_PER_LONG)
-		last = min(last, BIT(log->desc.addr_bits) - 1);
 	log->binding.narrow = false;
 	log->binding.outgrown = false;
 	rc = log_try(log, wish, 0, last);

@@ -61,8 +61,6 @@ enum iommufd_dirty_source_flags {
  * @granule: Finest unit of its log, in bytes: a power of two
  * @batch: How many units it reports and forgets together, counted from the first byte of
  *	the log: harvests begin and end with them. A power of two; 0 is 1
- * @addr_bits: It can log addresses below 1 << @addr_bits; 0 if the limit is not
- *	known: the tracker then tries ranges with @ops->start
  */
 struct iommufd_dirty_source_desc {
 	const struct iommufd_dirty_source_ops *ops;
@@ -70,7 +68,6 @@ struct iommufd_dirty_source_desc {
 	unsigned int flags;
 	unsigned long granule;
 	unsigned int batch;
-	unsigned int addr_bits;
 };
 
 int iommufd_dirty_source_register(struct iommufd_device *idev,
