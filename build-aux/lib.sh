@@ -62,7 +62,13 @@ lock_build()
 # KDIR; KERNEL_ENV is another file of such decisions.
 load_kernel()
 {
-	[ -r "${KERNEL_ENV:-$BUILD/kernel.env}" ] || die "nothing is set up; run \"make setup\""
+	local hint="make setup"
+
+	[ -r "${KERNEL_ENV:-$BUILD/kernel.env}" ] || {
+		[ "$KERNEL" = 6.12 ] || hint+=" KERNEL=$KERNEL"
+		[ "$ARCH" = amd64 ] || hint+=" ARCH=$ARCH"
+		die "kernel $KERNEL is not set up; run: $hint"
+	}
 	# shellcheck disable=SC1091,SC1090
 	. "${KERNEL_ENV:-$BUILD/kernel.env}"
 	KDIR=${KERNEL_DIR:-$KDIR}

@@ -11,6 +11,8 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 [ $# = 2 ] || die "usage: new-kernel.sh SERIES TREE"
+[ -r "$2/drivers/iommu/iommufd/main.c" ] ||
+	die "$2 is not a kernel source (no drivers/iommu/iommufd/main.c)"
 new_series=$1
 tree=$(cd "$2" && pwd)
 newest=$(all_series | grep -vxF "$new_series" | tail -n 1)
