@@ -5,8 +5,8 @@
 # kernels/series. TREE is its source, unmodified. The hooks of the newest series are merged
 # into it one by one and written to kernels/SERIES/hooks. Where the merge has conflicts, it
 # stops and names the file: mend it there, as far as the hook goes, and call it again. At
-# the end it tells which features are missing, which hooks older series still need, and
-# which functions have changed whose meaning the project relies on.
+# the end it tells which features are missing, and which functions have changed whose meaning
+# the project relies on.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -89,9 +89,11 @@ for patch in $(list_hooks); do
 done
 say "hooks: $(wc -l <"$work/done") are in ${hooks#"$TOP"/}"
 
-say "features that it lacks, each of which needs a look at compat/:"
-missing_features "$tree" >&2
-say "what has changed in upstream's functions, to be read (build-aux/watch.sh):"
-"$TOP/build-aux/watch.sh" "$KSRC" "$tree" | tee "$work/changed" | grep -v '^  ' >&2 || true
-say "with their text: ${work#"$TOP"/}/changed"
+missing=$(missing_features "$tree")
+say "features that it lacks, each of which needs a look at compat/:
+${missing:-none}"
+"$TOP/build-aux/watch.sh" "$KSRC" "$tree" >"$work/changed"
+changed=$(grep -v '^  ' "$work/changed" || true)
+say "what has changed in upstream's functions, to be read (${work#"$TOP"/}/changed has the text):
+${changed:-nothing}"
 rm -f "$work/of"
