@@ -27,8 +27,10 @@
  */
 #include <linux/iommu.h>
 #include <linux/log2.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
+#include <linux/time64.h>
 
 #include "bits.h"
 #include "platform/platform.h"
@@ -38,6 +40,8 @@
 #include "tracker.h"
 #include "walk.h"
 
+/* How long a step may take, about */
+#define STEP_NS (1 * NSEC_PER_MSEC)
 /* Looks between two chances for others to run */
 #define GATHER_LOOKS 256
 /* Clean leaves in a row until a look is better than to take leaf by leaf */
@@ -124,15 +128,15 @@ static int driver_read(struct harvest *h, unsigned long first,
 }
 
 /* Where a block of about h->step from @first on ends: at the border of a leaf. */
-static unsigned long block_end(const struct harvest *h, struct iopt_area *area,
-			       unsigned long first, unsigned long limit)
+static unsigned long block_end(const struct harvest *h, unsigned long first,
+			       unsigned long limit)
 {
 	unsigned long start, end;
 
 	if (limit - first < h->step)
 		return limit;
-	leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area),
-		   first + h->step - 1, &start, &end);
+	leaf_block(h, h->window.first, h->window.last, first + h->step - 1,
+		   &start, &end);
 	return min(end, limit);
 }
 
@@ -183,8 +187,7 @@ static __always_inline int gather_leaf(struct harvest *h, unsigned long first,
 }
 
 /**
- * struct gather_walk - Where in an area a harvest by gather is
- * @area: The area
+ * struct gather_walk - Where in a run of areas a harvest by gather is
  * @first: Where to look next, at the border of a leaf
  * @last: Last byte to look at
  * @several: A block that was looked at has several dirty leaves, not all taken
@@ -195,7 +198,6 @@ static __always_inline int gather_leaf(struct harvest *h, unsigned long first,
  * @pages: Each leaf is a page
  */
 struct gather_walk {
-	struct iopt_area *area;
 	unsigned long first;
 	unsigned long last;
 	bool several;
@@ -211,15 +213,14 @@ struct gather_walk {
  * one should have cleared it; if it was, where it ends is not known, and to continue in
  * the middle of a leaf would lose that. So take all of the block as one.
  */
-static noinline int gather_gone(struct harvest *h, const struct gather_walk *walk,
-				unsigned long first, unsigned long *end)
+static noinline int gather_gone(struct harvest *h, unsigned long first,
+				unsigned long *end)
 {
 	unsigned long start, last;
 	bool found;
 	int rc;
 
-	leaf_block(h, iopt_area_iova(walk->area), iopt_area_last_iova(walk->area),
-		   first, &start, &last);
+	leaf_block(h, h->window.first, h->window.last, first, &start, &last);
 	rc = gather_leaf(h, first, last, end, &found);
 	*end = last;
 	return rc;
@@ -270,8 +271,7 @@ static int gather_next(struct harvest *h, struct gather_walk *walk,
 		if (walk->pages)
 			return 0;
 	}
-	*end = block_end(h, walk->area, from,
-			 walk->several ? walk->dirty_last : walk->last);
+	*end = block_end(h, from, walk->several ? walk->dirty_last : walk->last);
 	to = *end;
 	looked = to - from >= PAGE_SIZE;
 	if (looked)
@@ -285,7 +285,7 @@ static int gather_next(struct harvest *h, struct gather_walk *walk,
 	if (!rc && !found) {
 		if (!looked)
 			goto clean;
-		rc = gather_gone(h, walk, from, &leaf);
+		rc = gather_gone(h, from, &leaf);
 	}
 	if (rc)
 		return rc;
@@ -299,11 +299,9 @@ clean:
 	return 0;
 }
 
-static int read_gather(struct harvest *h, struct iopt_area *area,
-		       unsigned long first, unsigned long last)
+static int read_gather(struct harvest *h, unsigned long first, unsigned long last)
 {
 	struct gather_walk walk = {
-		.area = area,
 		.first = first,
 		.last = last,
 		.taken = last,
@@ -333,8 +331,8 @@ static int read_gather(struct harvest *h, struct iopt_area *area,
  * Which of the two is the driver? Looks until there is a dirty leaf; @first is its first
  * byte then.
  */
-static int read_unknown(struct harvest *h, struct iopt_area *area,
-			unsigned long *first, unsigned long last, bool *found)
+static int read_unknown(struct harvest *h, unsigned long *first,
+			unsigned long last, bool *found)
 {
 	unsigned long seen = h->window.records;
 	u64 bytes = h->window.bytes;
@@ -342,7 +340,7 @@ static int read_unknown(struct harvest *h, struct iopt_area *area,
 
 	for (;;) {
 		unsigned long from = *first;
-		unsigned long end = block_end(h, area, from, last), to = end;
+		unsigned long end = block_end(h, from, last), to = end;
 
 		rc = driver_probe(h, &from, &to, found);
 		if (rc)
@@ -364,17 +362,14 @@ static int read_unknown(struct harvest *h, struct iopt_area *area,
 	return 0;
 }
 
-/* The part [first, last] of @area, which is mapped in the domain and stays so. */
-static int read_mapped(struct harvest *h, struct iopt_area *area,
-		       unsigned long first, unsigned long last)
+/* The part [first, last] of the window, which is mapped in the domain and stays so. */
+static int read_mapped(struct harvest *h, unsigned long first, unsigned long last)
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 	bool peek = h->flags & DIRTY_HARVEST_PEEK;
 	bool found;
 	int rc;
 
-	h->window.first = iopt_area_iova(area);
-	h->window.last = iopt_area_last_iova(area);
 	dirty_walk_choose(dd, first, last);
 	if (h->flags & DIRTY_HARVEST_SPLIT) {
 		struct iommu_dirty_bitmap dirty = {
@@ -388,12 +383,12 @@ static int read_mapped(struct harvest *h, struct iopt_area *area,
 		return driver_read(h, first, last, true, &h->flush);
 
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_UNKNOWN) {
-		rc = read_unknown(h, area, &first, last, &found);
+		rc = read_unknown(h, &first, last, &found);
 		if (rc || !found)
 			return rc;
 	}
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_GATHER)
-		return read_gather(h, area, first, last);
+		return read_gather(h, first, last);
 	return driver_read(h, first, last, !peek, &h->flush);
 }
 
@@ -443,6 +438,7 @@ static void read_revoked(struct harvest *h, struct iopt_area *area,
 	h->window.largest = largest;
 }
 
+/* The part [first, last] of the window, which is @area or begins with it. */
 static int read_area(struct harvest *h, struct iopt_area *area,
 		     struct iopt_pages *pages, unsigned long first,
 		     unsigned long last)
@@ -453,7 +449,7 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 		read_revoked(h, area, first, last);
 		return 0;
 	}
-	rc = read_mapped(h, area, first, last);
+	rc = read_mapped(h, first, last);
 	pages_release(pages);
 	return rc;
 }
@@ -539,6 +535,43 @@ static void step_publish(struct harvest *h, const struct dirty_step *step)
 	}
 }
 
+/*
+ * The window is @area, or all areas from there on that are mapped without a hole between
+ * them: no leaf reaches from one area into another, so it makes no difference to the driver,
+ * and to call it takes longer than to read a leaf. Areas whose pages may be revoked, or
+ * come or go, are windows of their own. Returns the first area after the window.
+ */
+static struct iopt_area *window_open(struct harvest *h, struct iopt_area *area,
+				     unsigned long first, unsigned long last)
+{
+	bool alone = !area->pages || iopt_is_dmabuf(area->pages);
+	struct iopt_area *next = area;
+
+	h->window.first = iopt_area_iova(area);
+	do {
+		h->window.last = iopt_area_last_iova(next);
+		next = iopt_area_iter_next(next, first, last);
+	} while (next && !alone && next->pages && !iopt_is_dmabuf(next->pages) &&
+		 iopt_area_iova(next) == h->window.last + 1);
+	return next;
+}
+
+/*
+ * Maps and unmaps wait for a step, so the steps of a domain become shorter when they take
+ * long, and longer again. Steps that run at the same time may undo what the other did.
+ */
+static void step_adapt(struct iommufd_dirty_domain *dd, unsigned long length, u64 ns)
+{
+	unsigned long size = READ_ONCE(dd->step_size), old = size;
+
+	if (ns < STEP_NS / 4 && length >= size && size < HARVEST_STEP)
+		size *= 2;
+	for (; ns > STEP_NS && size > HARVEST_STEP_MIN; ns /= 2)
+		size /= 2;
+	if (size != old)
+		WRITE_ONCE(dd->step_size, size);
+}
+
 /**
  * dirty_bits_step() - Take dirty bits of all areas in a range
  * @h: The harvest; iova_rwsem is held for read
@@ -550,25 +583,26 @@ static void step_publish(struct harvest *h, const struct dirty_step *step)
 int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
 {
 	struct dirty_step step = { .first = first, .last = last };
-	struct iopt_area *area;
+	struct iopt_area *area, *next;
+	u64 since;
 	int rc;
 
 	step_widen(h, &step);
 	rc = dirty_step_begin(h->dd, &step, !(h->flags & DIRTY_HARVEST_LAST));
 	if (rc)
 		return rc;
-	for (area = iopt_area_iter_first(h->iopt, first, last); area && !rc;
-	     area = iopt_area_iter_next(area, first, last)) {
+	since = local_clock();
+	for (area = iopt_area_iter_first(h->iopt, first, last); area && !rc; area = next) {
+		next = window_open(h, area, first, last);
 		if (area->pages)
-			rc = read_area(h, area, area->pages,
-				       max(step.first, iopt_area_iova(area)),
-				       min(step.last,
-					   iopt_area_last_iova(area)));
+			rc = read_area(h, area, area->pages, max(step.first, h->window.first),
+				       min(step.last, h->window.last));
 		else
 			h->skipped = true;
 		if (harvest_killed(h))
 			rc = -EINTR;
 	}
+	step_adapt(h->dd, last - first + 1, local_clock() - since);
 	dirty_test_delay("step");
 	step_publish(h, &step);
 	dirty_step_end(h->dd, &step);
@@ -597,6 +631,8 @@ int dirty_bits_read_hidden(struct harvest *h, const struct iommufd_dirty_unmap *
 
 		if (to != last)
 			area_block(h, area, unmap->pages, to, &start, &to);
+		h->window.first = iopt_area_iova(area);
+		h->window.last = last;
 		rc = read_area(h, area, unmap->pages, first, to);
 		if (rc || to == last)
 			return rc;

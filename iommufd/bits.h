@@ -10,8 +10,9 @@
 #include "harvest.h"
 #include "window.h"
 
-/* How much address space is read under one hold of iova_rwsem */
+/* How much address space is read under one hold of iova_rwsem, at most and at least */
 #define HARVEST_STEP ((unsigned long)SZ_1G)
+#define HARVEST_STEP_MIN ((unsigned long)SZ_2M)
 /* How much is read in one piece at first, where only the gather records */
 #define GATHER_STEP SZ_2M
 

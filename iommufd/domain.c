@@ -5,6 +5,7 @@
  * no other file. harvest.c reads dirty bits; reconcile.c decides when a domain is used.
  */
 #include <linux/iommu.h>
+#include <linux/sizes.h>
 
 #include "io_pagetable.h"
 #include "iommufd_private.h"
@@ -31,6 +32,7 @@ void dirty_domain_init(struct iommufd_dirty_domain *dd,
 	dd->domain = domain;
 	dd->platform = domain->dirty_ops ? platform : NULL;
 	dd->small = small;
+	dd->step_size = SZ_64M;
 	spin_lock_init(&dd->lock);
 	init_rwsem(&dd->change);
 	mutex_init(&dd->user_lock);

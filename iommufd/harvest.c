@@ -101,7 +101,7 @@ static int harvest_steps(struct harvest *h,
 		area = iopt_area_iter_first(h->iopt, first, last);
 		if (area) {
 			first = max(first, iopt_area_iova(area));
-			to = min(last, first | (HARVEST_STEP - 1));
+			to = min(last, first | (READ_ONCE(h->dd->step_size) - 1));
 			rc = one(h, first, to);
 		}
 		up_read(&h->iopt->iova_rwsem);
