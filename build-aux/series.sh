@@ -105,7 +105,7 @@ An option of an IOAS: HWPTs that are made from then on have leaves of one page, 
 that a dirty bit stands for a page, while pinning goes on in huge pages.
 END
 
-	step "iommufd: make what is on equal to the plan" $d/reconcile.[ch] <<'END'
+	step "iommufd: make what is on equal to the plan" $d/{collect,reconcile}.[ch] <<'END'
 Each event changes the lists of domains and devices and then reconciles, so that what
 is on and not wanted is found by the next reconcile even if the event that made it
 was lost. In an order in which no write is lost.

@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/vfio.h>
 
+#include "collect.h"
 #include "context.h"
 #include "domain.h"
 #include "group.h"

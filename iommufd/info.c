@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "collect.h"
 #include "domain.h"
 #include "info.h"
 #include "log.h"

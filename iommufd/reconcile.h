@@ -7,16 +7,10 @@
 
 #include <linux/types.h>
 
-struct dirty_plan;
-struct io_pagetable;
 struct iommufd_dirty_attachment;
 struct iommufd_dirty_domain;
 struct iommufd_dirty_tracker;
 
-int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
-		       unsigned int domains, unsigned int devices);
-int dirty_plan_preview(struct io_pagetable *iopt, u32 policy,
-		       struct dirty_plan *plan);
 int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must);
 int dirty_reconcile_attach(struct iommufd_dirty_tracker *tracker,
 			   struct iommufd_dirty_attachment *at);

@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "collect.h"
 #include "domain.h"
 #include "harvest.h"
 #include "log.h"
