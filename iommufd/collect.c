@@ -128,7 +128,7 @@ static void plan_device(const struct iommufd_dirty_tracker *tracker,
 /**
  * dirty_plan_collect() - Fill in what the plan is made of
  * @iopt: The IOAS's table; plan_lock is held
- * @tracker: The tracker; NULL for what would be possible
+ * @tracker: The tracker, for what it has @planned; NULL for what would be possible
  * @plan: Its arrays have room for all domains and attachments
  */
 void dirty_plan_collect(struct io_pagetable *iopt,
@@ -140,14 +140,14 @@ void dirty_plan_collect(struct io_pagetable *iopt,
 
 	plan->nr_domains = 0;
 	plan->nr_devices = 0;
-	dirty_for_each_domain(dd, iopt, tracker) {
+	dirty_for_each_planned_domain(dd, iopt, tracker) {
 		dd->index = plan->nr_domains++;
 		plan->domains[dd->index] = (struct dirty_plan_domain){
 			.granule = READ_ONCE(dd->failed) ?
 					   0 : dirty_domain_finest(dd, iopt),
 		};
 	}
-	dirty_for_each_attachment(at, iopt, tracker) {
+	dirty_for_each_planned_attachment(at, iopt, tracker) {
 		if (at->silent)
 			continue;
 		if (!at->known)

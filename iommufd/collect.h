@@ -5,12 +5,22 @@
 #ifndef __IOMMUFD_DIRTY_COLLECT_H
 #define __IOMMUFD_DIRTY_COLLECT_H
 
-#include <linux/types.h>
+#include "tracker.h"
 
-struct dirty_plan;
-struct io_pagetable;
-struct iommufd_device;
-struct iommufd_dirty_tracker;
+/* Is the plan about this domain? With @tracker NULL it is about all. */
+static inline bool dirty_is_planned(const struct iommufd_dirty_tracker *tracker,
+				    const struct iommufd_dirty_domain *dd)
+{
+	return !tracker || !tracker->planned || tracker->planned == dd;
+}
+
+#define dirty_for_each_planned_domain(dd, iopt, tracker)		\
+	dirty_for_each_domain(dd, iopt, tracker)			\
+		if (!dirty_is_planned(tracker, dd)) {} else
+
+#define dirty_for_each_planned_attachment(at, iopt, tracker)		\
+	dirty_for_each_attachment(at, iopt, tracker)			\
+		if (!dirty_is_planned(tracker, (at)->dd)) {} else
 
 int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
 		       unsigned int domains, unsigned int devices);

@@ -44,7 +44,7 @@ static int plan_start(struct iommufd_dirty_tracker *tracker)
 	struct iommufd_dirty_domain *dd;
 	unsigned int i = 0;
 
-	dirty_for_each_attachment(at, iopt, tracker) {
+	dirty_for_each_planned_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
 		if (at->silent)
@@ -56,7 +56,7 @@ static int plan_start(struct iommufd_dirty_tracker *tracker)
 				    at->dd->domain->geometry.aperture_end))
 			return -EAGAIN;
 	}
-	dirty_for_each_domain(dd, iopt, tracker)
+	dirty_for_each_planned_domain(dd, iopt, tracker)
 		if (plan->domains[dd->index].kind == IOMMU_DIRTY_SOURCE_IOMMU &&
 		    dirty_domain_enable(dd))
 			return -EAGAIN;
@@ -80,7 +80,7 @@ static bool plan_is_precise(struct iommufd_dirty_tracker *tracker)
 		return false;
 	if (!dirty_log_mapped_span(iopt, ULONG_MAX, &first, &last))
 		return true;
-	dirty_for_each_attachment(at, iopt, tracker) {
+	dirty_for_each_planned_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
 		if (!at->silent && kind_has_log(plan->devices[i++].kind) &&
@@ -104,7 +104,7 @@ static void plan_span(struct iommufd_dirty_tracker *tracker,
 
 	*first = 0;
 	*last = ULONG_MAX;
-	dirty_for_each_attachment(at, iopt, tracker) {
+	dirty_for_each_planned_attachment(at, iopt, tracker) {
 		const struct dirty_log *log = at->idev->dirty.log;
 
 		if (at->silent)
@@ -253,9 +253,9 @@ static int plan_apply(struct iommufd_dirty_tracker *tracker, bool must)
 		up_write(&iopt->domains_rwsem);
 		return -ENXIO;
 	}
-	dirty_for_each_domain(dd, iopt, tracker)
+	dirty_for_each_planned_domain(dd, iopt, tracker)
 		domain_apply(tracker, dd);
-	dirty_for_each_attachment(at, iopt, tracker)
+	dirty_for_each_planned_attachment(at, iopt, tracker)
 		attachment_apply(tracker, at,
 				 at->silent ? IOMMU_DIRTY_SOURCE_NONE :
 					      tracker->plan.devices[i++].kind);
@@ -286,6 +286,9 @@ static void end_logs(struct iommufd_dirty_tracker *tracker)
 	struct dirty_store *store = tracker->store;
 	struct dirty_binding *b;
 
+	/* Bindings are added under plan_lock only */
+	if (list_empty(&store->bindings))
+		return;
 	mutex_lock(&store->lock);
 	list_for_each_entry(b, &store->bindings, item) {
 		struct dirty_log *log = container_of(b, struct dirty_log,
@@ -336,7 +339,7 @@ static void end_domains(struct iommufd_dirty_tracker *tracker)
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_domain *dd;
 
-	dirty_for_each_domain(dd, iopt, tracker) {
+	dirty_for_each_planned_domain(dd, iopt, tracker) {
 		if (domain_is_drained(iopt, dd)) {
 			down_write(&iopt->domains_rwsem);
 			dd->on = false;
@@ -366,24 +369,12 @@ bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
 	return widen;
 }
 
-/**
- * dirty_reconcile() - Make what is on equal to what should be on
- * @tracker: The tracker; plan_lock is held. It runs afterwards
- * @must: It cannot be refused: a device has left, or a source failed
- *
- * Return: -ENXIO when the plan is not precise and has to be; the old one stays
- * applied then, and the caller takes back what it did and reconciles again. With
- * @must 0.
- */
-int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
+/* With what tracker->planned says. */
+static int reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	int rc;
 
-	lockdep_assert_held(&iopt->dirty.plan_lock);
-	clear_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
-	/* What changes behind the plan sets it again; pairs with dirty_store_reconcile() */
-	smp_mb__after_atomic();
 	do {
 		tracker->plan.policy = tracker->policy;
 		dirty_plan_collect(iopt, tracker, &tracker->plan);
@@ -400,6 +391,43 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 	if (dirty_logs_grow(tracker->store, iopt, false))
 		set_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
 	return 0;
+}
+
+/**
+ * dirty_reconcile() - Make what is on equal to what should be on
+ * @tracker: The tracker; plan_lock is held. It runs afterwards
+ * @must: It cannot be refused: a device has left, or a source failed
+ *
+ * Return: -ENXIO when the plan is not precise and has to be; the old one stays
+ * applied then, and the caller takes back what it did and reconciles again. With
+ * @must 0.
+ */
+int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
+{
+	lockdep_assert_held(&dirty_tracker_iopt(tracker)->dirty.plan_lock);
+	clear_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
+	/* What changes behind the plan sets it again; pairs with dirty_store_reconcile() */
+	smp_mb__after_atomic();
+	return reconcile(tracker, must);
+}
+
+/*
+ * A device was attached to a domain, or has left it: no other domain's part of the plan
+ * depends on that. It is all made again where something else is to be reconciled, or
+ * where the whole is to be precise.
+ */
+static int reconcile_domain(struct iommufd_dirty_tracker *tracker,
+			    const struct iommufd_dirty_domain *dd, bool must)
+{
+	int rc;
+
+	if (READ_ONCE(tracker->store->flags) ||
+	    (!must && tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE))
+		return dirty_reconcile(tracker, must);
+	tracker->planned = dd;
+	rc = reconcile(tracker, must);
+	tracker->planned = NULL;
+	return rc;
 }
 
 /*
@@ -429,7 +457,7 @@ int dirty_reconcile_attach(struct iommufd_dirty_tracker *tracker,
 {
 	if (!plan_holds(tracker, at->dd) || !dirty_device_is_trackable(at->idev) ||
 	    tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE)
-		return dirty_reconcile(tracker, false);
+		return reconcile_domain(tracker, at->dd, false);
 	attachment_apply(tracker, at, IOMMU_DIRTY_SOURCE_IOMMU);
 	return 0;
 }
@@ -443,7 +471,7 @@ void dirty_reconcile_detach(struct iommufd_dirty_tracker *tracker,
 			    struct iommufd_dirty_domain *dd)
 {
 	if (!plan_holds(tracker, dd))
-		dirty_reconcile(tracker, true);
+		reconcile_domain(tracker, dd, true);
 }
 
 /**

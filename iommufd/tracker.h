@@ -55,6 +55,8 @@ struct file;
  *	plan_lock and iova_rwsem (write), with @runs held for write
  * @plan: The plan, with arrays that hold all domains and attachments; under
  *	plan_lock
+ * @planned: The one domain that @plan is about; NULL: all that the tracker covers. Under
+ *	plan_lock
  * @max_domains: Room in plan.domains
  * @max_devices: Room in plan.devices
  * @runs: Read: READ, UNMAP. Write: SET. Always killable, never nested
@@ -82,6 +84,7 @@ struct iommufd_dirty_tracker {
 	struct file *event;
 	struct dirty_store *store;
 	struct dirty_plan plan;
+	const struct iommufd_dirty_domain *planned;
 	unsigned int max_domains;
 	unsigned int max_devices;
 	struct rw_semaphore runs;
