@@ -40,7 +40,7 @@ help:
 	@echo "  QEMU=path      with qemu: this QEMU (9.1 or newer) instead of Debian's"
 	@echo "  M=size         with demo: guest memory"
 	@echo "  MAX=gib        with bench: the largest address space (default 12288)"
-	@echo "  ONLY='parts'   with bench: scale, latency, migrations, ... (selftests/bench/run.sh)"
+	@echo "  ONLY='parts'   with bench: many, latency, migrations, ... (selftests/bench/run.sh)"
 	@echo "  QUICK=1        with bench: three minutes, and fail when a ratio got worse"
 	@echo "  DEVICE=address with bench-native, hardware-report: PCI devices to spare, bound to vfio-pci"
 	@echo "  FILE=path      with hardware-report: the report (build/hardware-report.txt)"

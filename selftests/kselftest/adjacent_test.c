@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Many mappings side by side, which a harvest reads as one: with a hole between them,
+ * with one that is being unmapped, and without keeping maps waiting.
+ */
+#include <stdlib.h>
+
+#include "kselftest_harness.h"
+#include "crowd.h"
+#include "reader.h"
+
+/* Of one page each; one of them is missing */
+#define MAPPINGS 64ull
+#define HOLE 32ull
+
+FIXTURE(adjacent) {
+	struct crowd c;
+};
+
+FIXTURE_VARIANT(adjacent) {
+	unsigned int device;
+};
+
+FIXTURE_VARIANT_ADD(adjacent, amd) { .device = BOTH };
+FIXTURE_VARIANT_ADD(adjacent, gather) { .device = GATHER };
+FIXTURE_VARIANT_ADD(adjacent, intel) { .device = INTEL };
+FIXTURE_VARIANT_ADD(adjacent, smmu) { .device = SMMU };
+FIXTURE_VARIANT_ADD(adjacent, smmu_gather) { .device = SMMU_GATHER };
+
+FIXTURE_SETUP(adjacent)
+{
+	struct crowd *c = &self->c;
+	__u64 i;
+
+	ASSERT_EQ(0, crowd_open(c, false));
+	for (i = 0; i < MAPPINGS; i++) {
+		if (i == HOLE)
+			continue;
+		ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far + i * PAGE, PAGE,
+					      FAR + i * PAGE, IOMMUFD_MAP_RW));
+	}
+	ASSERT_EQ(0, crowd_attach(c, variant->device, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
+}
+
+FIXTURE_TEARDOWN(adjacent)
+{
+	EXPECT_EQ(0, hold_release_all());
+	EXPECT_EQ(0, crowd_close(&self->c));
+}
+
+/* At the ends, at both sides of the hole, and from the middle of the mappings on. */
+TEST_F(adjacent, each_page_once)
+{
+	static const __u64 written[] = { 0, 1, 7, HOLE - 1, HOLE + 1, MAPPINGS - 1 };
+	const unsigned int pages = sizeof(written) / sizeof(*written);
+	struct crowd *c = &self->c;
+	unsigned int i, round;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < pages; i++)
+			ASSERT_EQ(0, crowd_dma(c, variant->device, FAR + written[i] * PAGE, 1));
+		ASSERT_EQ(pages - 2, crowd_read(c, c->b.tracker_id, FAR + 2 * PAGE,
+						FAR_SIZE - 2 * PAGE));
+		for (i = 2; i < pages; i++)
+			EXPECT_TRUE(testbed_bit(&c->b, written[i] - 2));
+		ASSERT_EQ(2, crowd_read(c, c->b.tracker_id, FAR, FAR_SIZE));
+		EXPECT_TRUE(testbed_bit(&c->b, 0));
+		EXPECT_TRUE(testbed_bit(&c->b, 1));
+	}
+	/* The driver was never asked for the hole, which some take for an error */
+	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, variant->device));
+}
+
+#define UNMAPPED 5ull
+
+static int unmap_one(void *arg)
+{
+	struct crowd *c = arg;
+
+	return iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR + UNMAPPED * PAGE, PAGE, NULL);
+}
+
+/* A READ leaves that mapping to the unmap, and waits for it. */
+TEST_F(adjacent, one_is_being_unmapped)
+{
+	struct crowd *c = &self->c;
+	struct call unmap;
+	struct reader r;
+
+	ASSERT_EQ(0, crowd_dma(c, variant->device, FAR + UNMAPPED * PAGE, 1));
+	ASSERT_EQ(0, crowd_dma(c, variant->device, FAR + 40 * PAGE, 1));
+	ASSERT_EQ(0, hold_arm("hold_read", FAR + UNMAPPED * PAGE));
+	ASSERT_EQ(0, call_begin(&unmap, unmap_one, c));
+	ASSERT_TRUE(hold_is_met("hold_read", HELD_LONG_MS));
+	ASSERT_EQ(0, reader_begin_bits(&r, c, FAR, FAR_SIZE));
+	EXPECT_FALSE(call_is_done(&r.call, HELD_SHORT_MS));
+	ASSERT_EQ(0, hold_release("hold_read"));
+	EXPECT_EQ(0, call_end(&unmap));
+	EXPECT_EQ(2, call_end(&r.call));
+	EXPECT_TRUE(reader_has(&r, UNMAPPED));
+	EXPECT_TRUE(reader_has(&r, 40));
+}
+
+/* ---- Maps beside READs ---- */
+
+#define DENSE (FAR + (64ull << 30))
+#define DENSE_SIZE (1ull << 30)
+#define CALLS 31
+
+FIXTURE(dense) {
+	struct crowd c;
+};
+
+/* A GiB of leaves of 4 KiB */
+FIXTURE_SETUP(dense)
+{
+	struct crowd *c = &self->c;
+	__u64 at;
+
+	ASSERT_EQ(0, crowd_open(c, false));
+	ASSERT_EQ(0, crowd_attach(c, INTEL, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_map_far(c));
+	for (at = 0; at < DENSE_SIZE; at += FAR_SIZE)
+		ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, FAR_SIZE,
+					      DENSE + at, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
+}
+
+FIXTURE_TEARDOWN(dense)
+{
+	EXPECT_EQ(0, crowd_close(&self->c));
+}
+
+struct loop {
+	struct call call;
+	struct crowd *c;
+	__u64 *bits;
+	double least;
+	unsigned int reads;
+	bool end;
+};
+
+static int read_again_and_again(void *arg)
+{
+	struct loop *loop = arg;
+	int rc = 0;
+
+	while (!rc && !__atomic_load_n(&loop->end, __ATOMIC_RELAXED)) {
+		double begin = seconds_now(), took;
+
+		rc = tracker_read_bitmap(loop->c->b.fd, loop->c->b.tracker_id, DENSE,
+					 DENSE_SIZE, PAGE, loop->bits, 0, NULL);
+		took = seconds_now() - begin;
+		if (!loop->reads || took < loop->least)
+			loop->least = took;
+		__atomic_fetch_add(&loop->reads, 1, __ATOMIC_RELAXED);
+	}
+	return rc;
+}
+
+static int compare_seconds(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Of CALLS maps and unmaps beside the READs; negative if one fails */
+static double median_of_maps(struct crowd *c)
+{
+	double took[CALLS];
+	unsigned int i;
+
+	for (i = 0; i < CALLS; i++) {
+		double begin = seconds_now();
+
+		if (iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, PAGE, FAR / 2,
+				     IOMMUFD_MAP_RW) ||
+		    iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR / 2, PAGE, NULL))
+			return -1;
+		took[i] = seconds_now() - begin;
+	}
+	qsort(took, CALLS, sizeof(*took), compare_seconds);
+	return took[CALLS / 2];
+}
+
+/* Where little is mapped steps become long, and short again where much is. */
+TEST_F(dense, maps_wait_for_short_steps)
+{
+	struct loop loop = { .c = &self->c };
+	struct crowd *c = &self->c;
+	unsigned int i;
+	double median;
+
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(0, crowd_read(c, c->b.tracker_id, FAR, FAR_SIZE));
+	loop.bits = calloc(1, DENSE_SIZE / PAGE / 8);
+	ASSERT_NE(NULL, loop.bits);
+	ASSERT_EQ(0, call_begin(&loop.call, read_again_and_again, &loop));
+	while (__atomic_load_n(&loop.reads, __ATOMIC_RELAXED) < 2 &&
+	       !call_is_done(&loop.call, 20))
+		;
+	median = median_of_maps(c);
+	__atomic_store_n(&loop.end, true, __ATOMIC_RELAXED);
+	EXPECT_EQ(0, call_end(&loop.call));
+	TH_LOG("a READ takes %.1f ms, half of the maps and unmaps less than %.1f ms",
+	       loop.least * 1e3, median * 1e3);
+	EXPECT_LT(0, median);
+	EXPECT_GT(loop.least / 4, median);
+	free(loop.bits);
+}
+
+TEST_HARNESS_MAIN
