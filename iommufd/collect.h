@@ -14,9 +14,19 @@ static inline bool dirty_is_planned(const struct iommufd_dirty_tracker *tracker,
 	return !tracker || !tracker->planned || tracker->planned == dd;
 }
 
+static inline struct iommufd_dirty_domain *
+dirty_next_planned(struct io_pagetable *iopt,
+		   const struct iommufd_dirty_tracker *tracker,
+		   struct iommufd_dirty_domain *dd)
+{
+	if (!tracker || !tracker->planned)
+		return dirty_next_domain(iopt, tracker, dd);
+	return !dd && tracker->planned->listed ? tracker->planned : NULL;
+}
+
 #define dirty_for_each_planned_domain(dd, iopt, tracker)		\
-	dirty_for_each_domain(dd, iopt, tracker)			\
-		if (!dirty_is_planned(tracker, dd)) {} else
+	for (dd = dirty_next_planned(iopt, tracker, NULL); dd;		\
+	     dd = dirty_next_planned(iopt, tracker, dd))
 
 #define dirty_for_each_planned_attachment(at, iopt, tracker)		\
 	dirty_for_each_attachment(at, iopt, tracker)			\

@@ -417,7 +417,7 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
  * where the whole is to be precise.
  */
 static int reconcile_domain(struct iommufd_dirty_tracker *tracker,
-			    const struct iommufd_dirty_domain *dd, bool must)
+			    struct iommufd_dirty_domain *dd, bool must)
 {
 	int rc;
 

@@ -84,7 +84,7 @@ struct iommufd_dirty_tracker {
 	struct file *event;
 	struct dirty_store *store;
 	struct dirty_plan plan;
-	const struct iommufd_dirty_domain *planned;
+	struct iommufd_dirty_domain *planned;
 	unsigned int max_domains;
 	unsigned int max_devices;
 	struct rw_semaphore runs;
