@@ -40,8 +40,10 @@
 #include "tracker.h"
 #include "walk.h"
 
-/* How long a step may take, about */
+/* How long a step may take, about, and of which size it is at least and at most */
 #define STEP_NS (1 * NSEC_PER_MSEC)
+#define STEP_MIN ((unsigned long)SZ_2M)
+#define STEP_MAX ((unsigned long)SZ_64G)
 /* Looks between two chances for others to run */
 #define GATHER_LOOKS 256
 /* Clean leaves in a row until a look is better than to take leaf by leaf */
@@ -558,15 +560,16 @@ static struct iopt_area *window_open(struct harvest *h, struct iopt_area *area,
 
 /*
  * Maps and unmaps wait for a step, so the steps of a domain become shorter when they take
- * long, and longer again. Steps that run at the same time may undo what the other did.
+ * long, and longer again, but not because little of them is @mapped. Steps that run at the
+ * same time may undo what the other did.
  */
-static void step_adapt(struct iommufd_dirty_domain *dd, unsigned long length, u64 ns)
+static void step_adapt(struct iommufd_dirty_domain *dd, unsigned long mapped, u64 ns)
 {
 	unsigned long size = READ_ONCE(dd->step_size), old = size;
 
-	if (ns < STEP_NS / 4 && length >= size && size < HARVEST_STEP)
+	if (ns < STEP_NS / 4 && mapped >= size / 2 && size < STEP_MAX)
 		size *= 2;
-	for (; ns > STEP_NS && size > HARVEST_STEP_MIN; ns /= 2)
+	for (; ns > STEP_NS && size > STEP_MIN; ns /= 2)
 		size /= 2;
 	if (size != old)
 		WRITE_ONCE(dd->step_size, size);
@@ -584,6 +587,7 @@ int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
 {
 	struct dirty_step step = { .first = first, .last = last };
 	struct iopt_area *area, *next;
+	unsigned long mapped = 0;
 	u64 since;
 	int rc;
 
@@ -593,16 +597,20 @@ int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
 		return rc;
 	since = local_clock();
 	for (area = iopt_area_iter_first(h->iopt, first, last); area && !rc; area = next) {
+		unsigned long from, to;
+
 		next = window_open(h, area, first, last);
+		from = max(step.first, h->window.first);
+		to = min(step.last, h->window.last);
+		mapped += to - from + 1;
 		if (area->pages)
-			rc = read_area(h, area, area->pages, max(step.first, h->window.first),
-				       min(step.last, h->window.last));
+			rc = read_area(h, area, area->pages, from, to);
 		else
 			h->skipped = true;
 		if (harvest_killed(h))
 			rc = -EINTR;
 	}
-	step_adapt(h->dd, last - first + 1, local_clock() - since);
+	step_adapt(h->dd, mapped, local_clock() - since);
 	dirty_test_delay("step");
 	step_publish(h, &step);
 	dirty_step_end(h->dd, &step);

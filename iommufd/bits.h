@@ -10,9 +10,8 @@
 #include "harvest.h"
 #include "window.h"
 
-/* How much address space is read under one hold of iova_rwsem, at most and at least */
+/* How much address space is looked at under one hold of iova_rwsem */
 #define HARVEST_STEP ((unsigned long)SZ_1G)
-#define HARVEST_STEP_MIN ((unsigned long)SZ_2M)
 /* How much is read in one piece at first, where only the gather records */
 #define GATHER_STEP SZ_2M
 

@@ -82,27 +82,28 @@ static int mapped_step(struct harvest *h, unsigned long first,
 /* ---- Ranges ---- */
 
 /*
- * Harvest [first, *reached] by steps. Ends early, with *reached set, when
- * another task waits for domains_rwsem or change, or the budget is used up.
+ * Harvest [first, *reached] by steps: dirty @bits, or what is mapped. Ends early, with
+ * *reached set, when another task waits for domains_rwsem or change, or the budget is
+ * used up.
  */
-static int harvest_steps(struct harvest *h,
-			 int (*one)(struct harvest *h, unsigned long first,
-				    unsigned long last),
-			 unsigned long first, unsigned long *reached)
+static int harvest_steps(struct harvest *h, bool bits, unsigned long first,
+			 unsigned long *reached)
 {
 	unsigned long last = *reached;
 	int rc = 0;
 
 	while (!rc) {
 		struct iopt_area *area;
-		unsigned long to = last;
+		unsigned long to = last, size;
 
 		down_read(&h->iopt->iova_rwsem);
 		area = iopt_area_iter_first(h->iopt, first, last);
 		if (area) {
 			first = max(first, iopt_area_iova(area));
-			to = min(last, first | (READ_ONCE(h->dd->step_size) - 1));
-			rc = one(h, first, to);
+			size = bits ? READ_ONCE(h->dd->step_size) : HARVEST_STEP;
+			to = min(last, first | (size - 1));
+			rc = bits ? dirty_bits_step(h, first, to) :
+				    mapped_step(h, first, to);
 		}
 		up_read(&h->iopt->iova_rwsem);
 		if (to == last)
@@ -202,7 +203,7 @@ static int take_bits(struct harvest *h, unsigned long first, unsigned long *reac
 		rc = down_read_killable(&h->dd->change);
 	if (rc)
 		return rc;
-	rc = harvest_steps(h, dirty_bits_step, first, reached);
+	rc = harvest_steps(h, true, first, reached);
 	dirty_bits_flush(h);
 	up_read(&h->dd->change);
 	return rc;
@@ -242,7 +243,7 @@ static int harvest_one(struct harvest *h, unsigned long first,
 	if (!rc && !(h->flags & DIRTY_HARVEST_DISCARD) &&
 	    (READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 	     dirty_domain_partial(dd)))
-		rc = harvest_steps(h, mapped_step, first, reached);
+		rc = harvest_steps(h, false, first, reached);
 	if (bits || READ_ONCE(dd->kind) == IOMMU_DIRTY_SOURCE_MAPPED ||
 	    dirty_domain_partial(dd))
 		harvest_count(h, first, *reached, start_ns);
@@ -372,7 +373,7 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 	if (dd) {
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
 		h.unfilled = true;
-		rc = harvest_steps(&h, mapped_step, first, reached);
+		rc = harvest_steps(&h, false, first, reached);
 	}
 	up_read(&iopt->domains_rwsem);
 	return rc;

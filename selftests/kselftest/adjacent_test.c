@@ -104,6 +104,7 @@ TEST_F(adjacent, one_is_being_unmapped)
 
 /* ---- Maps beside READs ---- */
 
+#define LARGE (FAR + (32ull << 30))
 #define DENSE (FAR + (64ull << 30))
 #define DENSE_SIZE (1ull << 30)
 #define CALLS 31
@@ -112,15 +113,17 @@ FIXTURE(dense) {
 	struct crowd c;
 };
 
-/* A GiB of leaves of 4 KiB */
+/* A GiB of leaves of 2 MiB, and one of leaves of 4 KiB */
 FIXTURE_SETUP(dense)
 {
 	struct crowd *c = &self->c;
 	__u64 at;
 
-	ASSERT_EQ(0, crowd_open(c, false));
+	ASSERT_EQ(0, crowd_open(c, true));
 	ASSERT_EQ(0, crowd_attach(c, INTEL, c->b.ioas_id));
-	ASSERT_EQ(0, crowd_map_far(c));
+	for (at = 0; at < DENSE_SIZE; at += RAM_SIZE)
+		ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->b.ram, RAM_SIZE,
+					      LARGE + at, IOMMUFD_MAP_RW));
 	for (at = 0; at < DENSE_SIZE; at += FAR_SIZE)
 		ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, FAR_SIZE,
 					      DENSE + at, IOMMUFD_MAP_RW));
@@ -185,18 +188,17 @@ static double median_of_maps(struct crowd *c)
 	return took[CALLS / 2];
 }
 
-/* Where little is mapped steps become long, and short again where much is. */
+/* Steps that are quick become long, and short again where there are more leaves. */
 TEST_F(dense, maps_wait_for_short_steps)
 {
 	struct loop loop = { .c = &self->c };
 	struct crowd *c = &self->c;
-	unsigned int i;
 	double median;
 
-	for (i = 0; i < 8; i++)
-		ASSERT_EQ(0, crowd_read(c, c->b.tracker_id, FAR, FAR_SIZE));
 	loop.bits = calloc(1, DENSE_SIZE / PAGE / 8);
 	ASSERT_NE(NULL, loop.bits);
+	ASSERT_EQ(0, tracker_read_bitmap(c->b.fd, c->b.tracker_id, LARGE, DENSE_SIZE, PAGE,
+					 loop.bits, 0, NULL));
 	ASSERT_EQ(0, call_begin(&loop.call, read_again_and_again, &loop));
 	while (__atomic_load_n(&loop.reads, __ATOMIC_RELAXED) < 2 &&
 	       !call_is_done(&loop.call, 20))
