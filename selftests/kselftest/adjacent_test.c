@@ -4,6 +4,7 @@
  * with one that is being unmapped, and without keeping maps waiting.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "crowd.h"
@@ -176,8 +177,11 @@ static double median_of_maps(struct crowd *c)
 	unsigned int i;
 
 	for (i = 0; i < CALLS; i++) {
-		double begin = seconds_now();
+		double begin;
 
+		/* Not right after the last one, while the READ has not gone on yet */
+		usleep(5000 + 700 * i);
+		begin = seconds_now();
 		if (iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, PAGE, FAR / 2,
 				     IOMMUFD_MAP_RW) ||
 		    iommufd_ioas_unmap(c->b.fd, c->b.ioas_id, FAR / 2, PAGE, NULL))

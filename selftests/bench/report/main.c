@@ -20,7 +20,7 @@ static const char usage[] =
 "       report --mlx5 FILE\n"
 "\n"
 "Put the rows of a run of the benchmark side by side. The name of a RESULT says\n"
-"what it has: count.out, scale.out, migrations.out, again.out, wall.out,\n"
+"what it has: count.out, scale.out, many.out, migrations.out, again.out, wall.out,\n"
 "parallel.out, latency.out or host.out.\n"
 "\n"
 "  -s, --shift N       an instruction takes 2^N ns (default 0)\n"

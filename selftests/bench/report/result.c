@@ -2,8 +2,8 @@
 /*
  * The figures of a run. What a file has is said by its name: count.out the instructions of
  * each row, again.out those of a second run, wall.out the time, parallel.out READs at
- * once, latency.out calls beside a READ, host.out the speeds on the host. scale.out and
- * migrations.out are of boots of their own, counted as count.out is.
+ * once, latency.out calls beside a READ, host.out the speeds on the host. scale.out,
+ * many.out and migrations.out are of boots of their own, counted as count.out is.
  */
 #include <errno.h>
 #include <math.h>
@@ -11,10 +11,10 @@
 
 #include "result.h"
 
-enum source { COUNT, SCALE, MIGRATIONS, AGAIN, WALL, PARALLEL, LATENCY, HOST, NR_SOURCES };
+enum source { COUNT, SCALE, MANY, MIGRATIONS, AGAIN, WALL, PARALLEL, LATENCY, HOST, NR_SOURCES };
 
 static const char * const source_names[NR_SOURCES] = {
-	"count", "scale", "migrations", "again", "wall", "parallel", "latency", "host",
+	"count", "scale", "many", "migrations", "again", "wall", "parallel", "latency", "host",
 };
 
 static int find_source(const char *path, enum source *source)
@@ -247,7 +247,7 @@ int result_read(struct result *result, FILE *file, const char *path)
 
 	if (find_source(path, &source)) {
 		snprintf(result->why, sizeof(result->why),
-			 "%.128s: not the name of a result; expected: count.out, scale.out, migrations.out, again.out, wall.out, parallel.out, latency.out or host.out",
+			 "%.128s: not the name of a result; expected: count.out, scale.out, many.out, migrations.out, again.out, wall.out, parallel.out, latency.out or host.out",
 			 path);
 		return -EINVAL;
 	}
