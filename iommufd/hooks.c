@@ -307,6 +307,12 @@ static bool has_tracker(const struct io_pagetable *iopt)
 	return iopt->dirty.tracker || iopt->dirty.hwpt_trackers;
 }
 
+/* Does one of them run? None begins or ends while domains_rwsem is held. */
+static bool has_running_tracker(const struct io_pagetable *iopt)
+{
+	return dirty_tracker_running(iopt) || iopt->dirty.hwpt_trackers;
+}
+
 /* A tracker may look at the attachments; without one, plan_lock is enough. */
 static void attachments_lock(struct io_pagetable *iopt)
 {
@@ -613,7 +619,7 @@ void iommufd_dirty_mapped(struct io_pagetable *iopt, unsigned long iova,
 {
 	struct iommufd_dirty_domain *dd;
 
-	if (!has_tracker(iopt) || !(iommu_prot & IOMMU_WRITE))
+	if (!has_running_tracker(iopt) || !(iommu_prot & IOMMU_WRITE))
 		return;
 	list_for_each_entry(dd, &iopt->dirty.domains, item) {
 		struct iommufd_dirty_tracker *tracker =
@@ -637,7 +643,7 @@ void iommufd_dirty_unmap_begin(struct io_pagetable *iopt,
 			       struct iommufd_dirty_unmap *unmap,
 			       struct iopt_area *area)
 {
-	if (has_tracker(iopt))
+	if (has_running_tracker(iopt))
 		dirty_hidden_add(iopt, unmap, area);
 }
 
@@ -666,7 +672,7 @@ static void harvest_unmapped(struct io_pagetable *iopt,
 void iommufd_dirty_unmap_area(struct io_pagetable *iopt,
 			      struct iommufd_dirty_unmap *unmap)
 {
-	if (!has_tracker(iopt))
+	if (!has_running_tracker(iopt))
 		return;
 	dirty_test_delay("hidden");
 	if (dirty_test_break(DIRTY_BREAK_EARLY_UNHIDE))
