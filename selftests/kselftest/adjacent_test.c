@@ -170,8 +170,12 @@ static int compare_seconds(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Of CALLS maps and unmaps beside the READs; negative if one fails */
-static double median_of_maps(struct crowd *c)
+/*
+ * How long the quickest quarter of CALLS maps and unmaps beside the READs takes at most;
+ * negative if one fails. Where each waits for a READ, next to none is so quick; of the
+ * others some wait for a processor.
+ */
+static double quarter_of_maps(struct crowd *c)
 {
 	double took[CALLS];
 	unsigned int i;
@@ -189,7 +193,7 @@ static double median_of_maps(struct crowd *c)
 		took[i] = seconds_now() - begin;
 	}
 	qsort(took, CALLS, sizeof(*took), compare_seconds);
-	return took[CALLS / 2];
+	return took[CALLS / 4];
 }
 
 /* Steps that are quick become long, and short again where there are more leaves. */
@@ -197,7 +201,7 @@ TEST_F(dense, maps_wait_for_short_steps)
 {
 	struct loop loop = { .c = &self->c };
 	struct crowd *c = &self->c;
-	double median;
+	double quarter;
 
 	loop.bits = calloc(1, DENSE_SIZE / PAGE / 8);
 	ASSERT_NE(NULL, loop.bits);
@@ -207,13 +211,13 @@ TEST_F(dense, maps_wait_for_short_steps)
 	while (__atomic_load_n(&loop.reads, __ATOMIC_RELAXED) < 2 &&
 	       !call_is_done(&loop.call, 20))
 		;
-	median = median_of_maps(c);
+	quarter = quarter_of_maps(c);
 	__atomic_store_n(&loop.end, true, __ATOMIC_RELAXED);
 	EXPECT_EQ(0, call_end(&loop.call));
-	TH_LOG("a READ takes %.1f ms, half of the maps and unmaps less than %.1f ms",
-	       loop.least * 1e3, median * 1e3);
-	EXPECT_LT(0, median);
-	EXPECT_GT(loop.least / 4, median);
+	TH_LOG("a READ takes %.1f ms, a quarter of the maps and unmaps less than %.1f ms",
+	       loop.least * 1e3, quarter * 1e3);
+	EXPECT_LT(0, quarter);
+	EXPECT_GT(loop.least / 4, quarter);
 	free(loop.bits);
 }
 
