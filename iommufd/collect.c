@@ -140,14 +140,14 @@ void dirty_plan_collect(struct io_pagetable *iopt,
 
 	plan->nr_domains = 0;
 	plan->nr_devices = 0;
-	dirty_for_each_planned_domain(dd, iopt, tracker) {
+	for_each_planned_domain(dd, iopt, tracker) {
 		dd->index = plan->nr_domains++;
 		plan->domains[dd->index] = (struct dirty_plan_domain){
 			.granule = READ_ONCE(dd->failed) ?
 					   0 : dirty_domain_finest(dd, iopt),
 		};
 	}
-	dirty_for_each_planned_attachment(at, iopt, tracker) {
+	for_each_planned_attachment(at, iopt, tracker) {
 		if (at->silent)
 			continue;
 		if (!at->known)

@@ -24,11 +24,11 @@ dirty_next_planned(struct io_pagetable *iopt,
 	return !dd && tracker->planned->listed ? tracker->planned : NULL;
 }
 
-#define dirty_for_each_planned_domain(dd, iopt, tracker)		\
+#define for_each_planned_domain(dd, iopt, tracker)			\
 	for (dd = dirty_next_planned(iopt, tracker, NULL); dd;		\
 	     dd = dirty_next_planned(iopt, tracker, dd))
 
-#define dirty_for_each_planned_attachment(at, iopt, tracker)		\
+#define for_each_planned_attachment(at, iopt, tracker)			\
 	dirty_for_each_attachment(at, iopt, tracker)			\
 		if (!dirty_is_planned(tracker, (at)->dd)) {} else
 

@@ -44,7 +44,7 @@ static int plan_start(struct iommufd_dirty_tracker *tracker)
 	struct iommufd_dirty_domain *dd;
 	unsigned int i = 0;
 
-	dirty_for_each_planned_attachment(at, iopt, tracker) {
+	for_each_planned_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
 		if (at->silent)
@@ -56,7 +56,7 @@ static int plan_start(struct iommufd_dirty_tracker *tracker)
 				    at->dd->domain->geometry.aperture_end))
 			return -EAGAIN;
 	}
-	dirty_for_each_planned_domain(dd, iopt, tracker)
+	for_each_planned_domain(dd, iopt, tracker)
 		if (plan->domains[dd->index].kind == IOMMU_DIRTY_SOURCE_IOMMU &&
 		    dirty_domain_enable(dd))
 			return -EAGAIN;
@@ -80,7 +80,7 @@ static bool plan_is_precise(struct iommufd_dirty_tracker *tracker)
 		return false;
 	if (!dirty_log_mapped_span(iopt, ULONG_MAX, &first, &last))
 		return true;
-	dirty_for_each_planned_attachment(at, iopt, tracker) {
+	for_each_planned_attachment(at, iopt, tracker) {
 		struct dirty_log *log = at->idev->dirty.log;
 
 		if (!at->silent && kind_has_log(plan->devices[i++].kind) &&
@@ -104,7 +104,7 @@ static void plan_span(struct iommufd_dirty_tracker *tracker,
 
 	*first = 0;
 	*last = ULONG_MAX;
-	dirty_for_each_planned_attachment(at, iopt, tracker) {
+	for_each_planned_attachment(at, iopt, tracker) {
 		const struct dirty_log *log = at->idev->dirty.log;
 
 		if (at->silent)
@@ -253,9 +253,9 @@ static int plan_apply(struct iommufd_dirty_tracker *tracker, bool must)
 		up_write(&iopt->domains_rwsem);
 		return -ENXIO;
 	}
-	dirty_for_each_planned_domain(dd, iopt, tracker)
+	for_each_planned_domain(dd, iopt, tracker)
 		domain_apply(tracker, dd);
-	dirty_for_each_planned_attachment(at, iopt, tracker)
+	for_each_planned_attachment(at, iopt, tracker)
 		attachment_apply(tracker, at,
 				 at->silent ? IOMMU_DIRTY_SOURCE_NONE :
 					      tracker->plan.devices[i++].kind);
@@ -339,7 +339,7 @@ static void end_domains(struct iommufd_dirty_tracker *tracker)
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	struct iommufd_dirty_domain *dd;
 
-	dirty_for_each_planned_domain(dd, iopt, tracker) {
+	for_each_planned_domain(dd, iopt, tracker) {
 		if (domain_is_drained(iopt, dd)) {
 			down_write(&iopt->domains_rwsem);
 			dd->on = false;
@@ -370,7 +370,7 @@ bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
 }
 
 /* With what tracker->planned says. */
-static int reconcile(struct iommufd_dirty_tracker *tracker, bool must)
+static int reconcile_tracker(struct iommufd_dirty_tracker *tracker, bool must)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	int rc;
@@ -408,7 +408,7 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 	clear_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
 	/* What changes behind the plan sets it again; pairs with dirty_store_reconcile() */
 	smp_mb__after_atomic();
-	return reconcile(tracker, must);
+	return reconcile_tracker(tracker, must);
 }
 
 /*
@@ -425,7 +425,7 @@ static int reconcile_domain(struct iommufd_dirty_tracker *tracker,
 	    (!must && tracker->flags & IOMMU_DIRTY_TRACKER_REQUIRE_PRECISE))
 		return dirty_reconcile(tracker, must);
 	tracker->planned = dd;
-	rc = reconcile(tracker, must);
+	rc = reconcile_tracker(tracker, must);
 	tracker->planned = NULL;
 	return rc;
 }
