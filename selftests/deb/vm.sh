@@ -50,7 +50,7 @@ start()
 	local name=$1
 
 	shift
-	timeout -k 5 "${LIMIT:-2700}" setpriv --pdeathsig KILL qemu-system-x86_64 "${machine[@]}" \
+	timeout -k 5 "${LIMIT:-5400}" setpriv --pdeathsig KILL qemu-system-x86_64 "${machine[@]}" \
 		"$@" <&0 >"$logs/$name.console" 2>"$logs/$name.qemu" &
 	qemu=$!
 }
