@@ -15,22 +15,33 @@ static inline bool dirty_is_planned(const struct iommufd_dirty_tracker *tracker,
 }
 
 static inline struct iommufd_dirty_domain *
-dirty_next_planned(struct io_pagetable *iopt,
-		   const struct iommufd_dirty_tracker *tracker,
-		   struct iommufd_dirty_domain *dd)
+dirty_next_planned_domain(struct io_pagetable *iopt,
+			  const struct iommufd_dirty_tracker *tracker,
+			  struct iommufd_dirty_domain *dd)
 {
 	if (!tracker || !tracker->planned)
 		return dirty_next_domain(iopt, tracker, dd);
 	return !dd && tracker->planned->listed ? tracker->planned : NULL;
 }
 
+static inline struct iommufd_dirty_attachment *
+dirty_next_planned_attachment(struct io_pagetable *iopt,
+			      const struct iommufd_dirty_tracker *tracker,
+			      struct iommufd_dirty_attachment *at)
+{
+	do
+		at = dirty_next_attachment(iopt, tracker, at);
+	while (at && !dirty_is_planned(tracker, at->dd));
+	return at;
+}
+
 #define for_each_planned_domain(dd, iopt, tracker)			\
-	for (dd = dirty_next_planned(iopt, tracker, NULL); dd;		\
-	     dd = dirty_next_planned(iopt, tracker, dd))
+	for (dd = dirty_next_planned_domain(iopt, tracker, NULL); dd;	\
+	     dd = dirty_next_planned_domain(iopt, tracker, dd))
 
 #define for_each_planned_attachment(at, iopt, tracker)			\
-	dirty_for_each_attachment(at, iopt, tracker)			\
-		if (!dirty_is_planned(tracker, (at)->dd)) {} else
+	for (at = dirty_next_planned_attachment(iopt, tracker, NULL); at; \
+	     at = dirty_next_planned_attachment(iopt, tracker, at))
 
 int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
 		       unsigned int domains, unsigned int devices);
