@@ -26,13 +26,14 @@
  * Flush: see harvest.c.
  */
 #include <linux/iommu.h>
+#include <linux/ktime.h>
 #include <linux/log2.h>
-#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/time64.h>
 
 #include "bits.h"
+#include "domain.h"
 #include "platform/platform.h"
 #include "step.h"
 #include "test.h"
@@ -40,10 +41,9 @@
 #include "tracker.h"
 #include "walk.h"
 
-/* How long a step may take, about, and of which size it is at least and at most */
+/* How long a step should take, and its smallest size */
 #define STEP_NS (1 * NSEC_PER_MSEC)
 #define STEP_MIN ((unsigned long)SZ_2M)
-#define STEP_MAX ((unsigned long)SZ_64G)
 /* Looks between two chances for others to run */
 #define GATHER_LOOKS 256
 /* Clean leaves in a row until a look is better than to take leaf by leaf */
@@ -216,13 +216,15 @@ struct gather_walk {
  * the middle of a leaf would lose that. So take all of the block as one.
  */
 static noinline int gather_gone(struct harvest *h, unsigned long first,
-				unsigned long *end)
+				unsigned long limit, unsigned long *end)
 {
 	unsigned long start, last;
 	bool found;
 	int rc;
 
 	leaf_block(h, h->window.first, h->window.last, first, &start, &last);
+	/* What lies behind is another step's */
+	last = min(last, limit);
 	rc = gather_leaf(h, first, last, end, &found);
 	*end = last;
 	return rc;
@@ -287,7 +289,7 @@ static int gather_next(struct harvest *h, struct gather_walk *walk,
 	if (!rc && !found) {
 		if (!looked)
 			goto clean;
-		rc = gather_gone(h, from, &leaf);
+		rc = gather_gone(h, from, walk->last, &leaf);
 	}
 	if (rc)
 		return rc;
@@ -541,7 +543,7 @@ static void step_publish(struct harvest *h, const struct dirty_step *step)
  * The window is @area, or all areas from there on that are mapped without a hole between
  * them: no leaf reaches from one area into another, so it makes no difference to the driver,
  * and to call it takes longer than to read a leaf. Areas whose pages may be revoked, or
- * come or go, are windows of their own. Returns the first area after the window.
+ * come or go, are windows of their own. Return: the first area after the window.
  */
 static struct iopt_area *window_open(struct harvest *h, struct iopt_area *area,
 				     unsigned long first, unsigned long last)
@@ -559,15 +561,17 @@ static struct iopt_area *window_open(struct harvest *h, struct iopt_area *area,
 }
 
 /*
- * Maps and unmaps wait for a step, so the steps of a domain become shorter when they take
- * long, and longer again, but not because little of them is @mapped. Steps that run at the
- * same time may undo what the other did.
+ * Maps and unmaps wait for a step, so the steps of a domain become smaller when they take
+ * long, and larger when they are quick, unless little of them is @mapped. Where large leaves
+ * are followed by small ones, the first step of those may still take long. Steps that run at
+ * the same time may undo what the other did.
  */
 static void step_adapt(struct iommufd_dirty_domain *dd, unsigned long mapped, u64 ns)
 {
 	unsigned long size = READ_ONCE(dd->step_size), old = size;
 
-	if (ns < STEP_NS / 4 && mapped >= size / 2 && size < STEP_MAX)
+	if (ns < STEP_NS / 4 && size < HARVEST_STEP &&
+	    (size < DIRTY_STEP_BEGIN || mapped >= size / 2))
 		size *= 2;
 	for (; ns > STEP_NS && size > STEP_MIN; ns /= 2)
 		size /= 2;
@@ -595,22 +599,23 @@ int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
 	rc = dirty_step_begin(h->dd, &step, !(h->flags & DIRTY_HARVEST_LAST));
 	if (rc)
 		return rc;
-	since = local_clock();
+	since = ktime_get_ns();
 	for (area = iopt_area_iter_first(h->iopt, first, last); area && !rc; area = next) {
 		unsigned long from, to;
 
 		next = window_open(h, area, first, last);
 		from = max(step.first, h->window.first);
 		to = min(step.last, h->window.last);
-		mapped += to - from + 1;
-		if (area->pages)
+		if (area->pages) {
 			rc = read_area(h, area, area->pages, from, to);
-		else
+			mapped += to - from + 1;
+		} else {
 			h->skipped = true;
+		}
 		if (harvest_killed(h))
 			rc = -EINTR;
 	}
-	step_adapt(h->dd, mapped, local_clock() - since);
+	step_adapt(h->dd, mapped, ktime_get_ns() - since);
 	dirty_test_delay("step");
 	step_publish(h, &step);
 	dirty_step_end(h->dd, &step);

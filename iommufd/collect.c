@@ -128,12 +128,14 @@ static void plan_device(const struct iommufd_dirty_tracker *tracker,
 /**
  * dirty_plan_collect() - Fill in what the plan is made of
  * @iopt: The IOAS's table; plan_lock is held
- * @tracker: The tracker, for what it has @planned; NULL for what would be possible
+ * @tracker: The tracker; NULL for what would be possible
  * @plan: Its arrays have room for all domains and attachments
+ *
+ * Of a tracker that plans one domain, that domain with its attachments.
  */
 void dirty_plan_collect(struct io_pagetable *iopt,
 			const struct iommufd_dirty_tracker *tracker,
-			 struct dirty_plan *plan)
+			struct dirty_plan *plan)
 {
 	struct iommufd_dirty_attachment *at;
 	struct iommufd_dirty_domain *dd;
@@ -186,4 +188,3 @@ int dirty_plan_preview(struct io_pagetable *iopt, u32 policy,
 	dirty_plan_make(plan);
 	return 0;
 }
-

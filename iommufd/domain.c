@@ -5,7 +5,6 @@
  * no other file. harvest.c reads dirty bits; reconcile.c decides when a domain is used.
  */
 #include <linux/iommu.h>
-#include <linux/sizes.h>
 
 #include "io_pagetable.h"
 #include "iommufd_private.h"
@@ -32,7 +31,7 @@ void dirty_domain_init(struct iommufd_dirty_domain *dd,
 	dd->domain = domain;
 	dd->platform = domain->dirty_ops ? platform : NULL;
 	dd->small = small;
-	dd->step_size = SZ_64M;
+	dd->step_size = DIRTY_STEP_BEGIN;
 	spin_lock_init(&dd->lock);
 	init_rwsem(&dd->change);
 	mutex_init(&dd->user_lock);

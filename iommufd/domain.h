@@ -5,7 +5,12 @@
 #ifndef __IOMMUFD_DIRTY_DOMAIN_H
 #define __IOMMUFD_DIRTY_DOMAIN_H
 
+#include <linux/sizes.h>
+
 #include "hooks.h"
+
+/* Size of the first steps of a domain, in bytes */
+#define DIRTY_STEP_BEGIN ((unsigned long)SZ_64M)
 
 void dirty_domain_init(struct iommufd_dirty_domain *dd,
 		       struct iommu_domain *domain,

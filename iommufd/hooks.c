@@ -307,7 +307,10 @@ static bool has_tracker(const struct io_pagetable *iopt)
 	return iopt->dirty.tracker || iopt->dirty.hwpt_trackers;
 }
 
-/* Does one of them run? None begins or ends while domains_rwsem is held. */
+/*
+ * Does one of them run? None begins or ends while domains_rwsem is held. That of a HWPT
+ * counts from when it is made.
+ */
 static bool has_running_tracker(const struct io_pagetable *iopt)
 {
 	return dirty_tracker_running(iopt) || iopt->dirty.hwpt_trackers;

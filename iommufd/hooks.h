@@ -170,7 +170,7 @@ struct iommufd_dirty_counters {
  * @record: Harvest: enum iommufd_dirty_record; learned by the first harvest, or
  *	the first that sees a dirty leaf
  * @step_size: Harvest: how much address space to read under one hold of iova_rwsem, a
- *	power of two; adapts to how long that takes
+ *	power of two; adapts to how long that takes. Written without a lock
  * @wide: Split: the domain's pgsize_bitmap as it was, while its leaves are taken apart;
  *	else 0. Written with domains_rwsem and change held for write
  * @split_failed: Split: not all leaves are small; under the tracker's runs

@@ -369,7 +369,7 @@ bool dirty_reconcile_widen(struct iommufd_dirty_tracker *tracker)
 	return widen;
 }
 
-/* With what tracker->planned says. */
+/* Reconcile the domain that tracker->planned names, or all of them. */
 static int reconcile_tracker(struct iommufd_dirty_tracker *tracker, bool must)
 {
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
@@ -413,8 +413,8 @@ int dirty_reconcile(struct iommufd_dirty_tracker *tracker, bool must)
 
 /*
  * A device was attached to a domain, or has left it: no other domain's part of the plan
- * depends on that. It is all made again where something else is to be reconciled, or
- * where the whole is to be precise.
+ * depends on that. The whole plan is made if something else is to be reconciled, or if it
+ * has to be precise.
  */
 static int reconcile_domain(struct iommufd_dirty_tracker *tracker,
 			    struct iommufd_dirty_domain *dd, bool must)
@@ -523,6 +523,8 @@ void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker)
 	struct iommufd_dirty_attachment *at;
 	struct iommufd_dirty_domain *dd;
 
+	/* START may be killed before it reconciles */
+	set_bit(DIRTY_STORE_RECONCILE, &tracker->store->flags);
 	dirty_for_each_domain(dd, iopt, tracker) {
 		WRITE_ONCE(dd->failed, false);
 		if (!tracker->running)

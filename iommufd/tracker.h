@@ -18,7 +18,7 @@
  * stale range:	unmapped since a log was last harvested
  * leaf:	an entry of the IOMMU's page table that maps memory; has one D bit
  * granule:	smallest unit that a source can report, in bytes
- * last:		last byte of a range, which includes it
+ * last:		last byte of a range, inclusive
  */
 #ifndef __IOMMUFD_DIRTY_TRACKER_H
 #define __IOMMUFD_DIRTY_TRACKER_H

@@ -168,7 +168,7 @@ TEST_F(policy, of_a_device)
 	/* AUTO is the tracker's */
 	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_AUTO, second));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_DEVICE, crowd_kind(c, BOTH_2));
-	/* An attach plans its own domain, what comes later all of them */
+	/* An attach plans its own domain, a later SET all of them */
 	ASSERT_EQ(0, crowd_attach(c, SMMU, c->b.ioas_id));
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_IOMMU, crowd_kind(c, SMMU));
 	ASSERT_EQ(0, set(c, ENABLE, IOMMU_DIRTY_POLICY_IOMMU, 0));
