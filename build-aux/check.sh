@@ -78,6 +78,8 @@ say "check: patches of \"make series\" ..."
 # Not asked of hooks, which are patches without a mail around them:
 #  MISSING_SIGN_OFF, COMMIT_MESSAGE, COMMIT_LOG_LONG_LINE,
 #  NOT_UNIFIED_DIFF, DIFF_IN_COMMIT_MSG
+# Not asked of Kconfig, which tells where a tree has it:
+#  EMBEDDED_FILENAME
 # Up to 100 columns are right where it reads well (checkpatch's own default).
 # Besides in programs for user space:
 #  AVOID_EXTERNS, SPACING	kselftest_harness.h's macros look like it
@@ -117,6 +119,7 @@ for f in "${sources[@]}"; do
 	esac
 done
 checkpatch "$kernel" -f "${in_kernel[@]}"
+checkpatch "$kernel,EMBEDDED_FILENAME" -f Kconfig drivers/mlx5/Kconfig
 checkpatch "$user" -f "${in_user[@]}"
 for f in "${hooks[@]}"; do
 	# From stdin, since checkpatch takes a file that git knows for a source.
