@@ -26,10 +26,10 @@ is()
 	fi
 }
 
-tests=6
+tests=7
 virt=off
 if [ "$DEB_ARCH" = amd64 ] && [ -e "$TOP/drivers/virt/Kbuild" ]; then
-	tests=7
+	tests=8
 	virt=iommus=none:1
 fi
 # The distribution's own modules, of its kernel
@@ -58,6 +58,15 @@ is "a missing module is named" $? 125 "$out" 'there is no module no-such-module'
 # Once only, and only what has printed nothing.
 out=$(run --virt off --modules '' --accel tcg --command 'echo Oops: int3 >/dev/kmsg')
 is "what the emulator broke is run again" $? 125 "$out" 'while it booted; once more'
+
+cat >"$file" <<'END'
+#!/bin/busybox sh
+setsid sleep 1000 &
+sleep 1000
+END
+out=$(run --virt off --modules '' --file "$file:hangs" --command \
+	'run-tests 3 hangs; pidof sleep && exit 43; echo none is left; exit 42')
+is "a program over its time limit ends with its children" $? 42 "$out" 'none is left'
 
 if [ "$virt" != off ]; then
 	out=$(run --virt "$virt" --command \
