@@ -99,12 +99,13 @@ FIXTURE_TEARDOWN(control)
 	parameter_set("iommufd", "dirty_delay_one_in", "4");
 }
 
+/* In two minutes, or in 60 schedules if the machine is too busy for so many in that time */
 TEST_F_TIMEOUT(control, is_noticed, 1000)
 {
 	__u64 end = oracle_now() + (__u64)(time_limit(120) * 1e9);
 	__u64 lost = 0, seed;
 
-	for (seed = 1; !lost && oracle_now() < end; seed++) {
+	for (seed = 1; !lost && (seed <= 60 || oracle_now() < end); seed++) {
 		struct schedule s = {
 			.seed = seed,
 			.steps = 60,
