@@ -221,6 +221,13 @@ static int read_requested(struct iommufd_dirty_tracker *tracker,
 		if (rc || last == rd->last)
 			break;
 		first = last + 1;
+		/* What is pending may be as wide as the address space, in one run */
+		if (fatal_signal_pending(current)) {
+			rd->next = first;
+			rc = -EINTR;
+			break;
+		}
+		cond_resched();
 	}
 	dirty_store_publish(tracker->store, &set);
 	return rc;
