@@ -142,9 +142,13 @@ static unsigned long block_end(const struct harvest *h, unsigned long first,
 	return min(end, limit);
 }
 
+/*
+ * By a quarter, where gather_taken() halves: to look again at the leaves of a block that
+ * has several dirty ones takes longer than to look at a few small blocks.
+ */
 static void step_grow(struct harvest *h)
 {
-	h->step = min(h->step * 2, HARVEST_STEP);
+	h->step = min(h->step + h->step / 4, HARVEST_STEP);
 }
 
 /* Look without clearing: which part of the range holds all its dirty leaves? */
