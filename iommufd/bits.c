@@ -48,6 +48,8 @@
 #define GATHER_LOOKS 256
 /* Clean leaves in a row until a look is better than to take leaf by leaf */
 #define GATHER_TRIES 2
+/* Leaves of the smallest block that is worth a look */
+#define GATHER_LEAST 4
 
 static bool gather_is_empty(const struct iommu_iotlb_gather *gather)
 {
@@ -129,26 +131,34 @@ static int driver_read(struct harvest *h, unsigned long first,
 						       flags, &dirty);
 }
 
-/* Where a block of about h->step from @first on ends: at the border of a leaf. */
+/* Where a block of about h->block from @first on ends: at the border of a leaf. */
 static unsigned long block_end(const struct harvest *h, unsigned long first,
 			       unsigned long limit)
 {
 	unsigned long start, end;
 
-	if (limit - first < h->step)
+	if (limit - first < h->block)
 		return limit;
-	leaf_block(h, h->window.first, h->window.last, first + h->step - 1,
+	leaf_block(h, h->window.first, h->window.last, first + h->block - 1,
 		   &start, &end);
 	return min(end, limit);
 }
 
 /*
- * By a quarter, where gather_taken() halves: to look again at the leaves of a block that
- * has several dirty ones takes longer than to look at a few small blocks.
+ * Blocks are made of whole leaves, of the size that was found last. They grow by a quarter
+ * and shrink by half: to look again at the leaves of a block that has several dirty ones
+ * takes longer than to look at a few small blocks.
  */
-static void step_grow(struct harvest *h)
+static void block_grow(struct harvest *h)
 {
-	h->step = min(h->step + h->step / 4, HARVEST_STEP);
+	h->block = min(roundup(h->block + h->block / 4, h->leaf), HARVEST_STEP);
+}
+
+static void block_shrink(struct harvest *h)
+{
+	unsigned long size = roundup(h->block / 2, h->leaf);
+
+	h->block = min(max(size, GATHER_LEAST * h->leaf), HARVEST_STEP);
 }
 
 /* Look without clearing: which part of the range holds all its dirty leaves? */
@@ -243,7 +253,7 @@ static void gather_taken(struct harvest *h, struct gather_walk *walk,
 		*end = max(*end, leaf);
 		return;
 	}
-	h->step = max(h->step / 2, PAGE_SIZE);
+	block_shrink(h);
 	if (!walk->several) {
 		walk->several = true;
 		walk->dirty_last = to;
@@ -299,11 +309,12 @@ static int gather_next(struct harvest *h, struct gather_walk *walk,
 		return rc;
 	if (from == walk->taken + 1)
 		walk->tries = GATHER_TRIES;
+	h->leaf = leaf - from + 1;
 	gather_taken(h, walk, leaf, to, end);
 	return 0;
 
 clean:
-	step_grow(h);
+	block_grow(h);
 	return 0;
 }
 
@@ -360,7 +371,7 @@ static int read_unknown(struct harvest *h, unsigned long *first,
 		if (end == last)
 			return 0;
 		*first = end + 1;
-		step_grow(h);
+		block_grow(h);
 	}
 	/* What is there is read again */
 	h->window.bytes = bytes;

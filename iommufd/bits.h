@@ -13,7 +13,7 @@
 /* How much address space is looked at under one hold of iova_rwsem, at most */
 #define HARVEST_STEP ((unsigned long)SZ_1G)
 /* How much is read in one piece at first, where only the gather records */
-#define GATHER_STEP SZ_2M
+#define GATHER_BLOCK SZ_2M
 
 struct dirty_store;
 struct io_pagetable;
@@ -30,7 +30,8 @@ struct iommufd_dirty_unmap;
  * @flags: enum dirty_harvest_flags
  * @range: What is harvested, for whom
  * @deadline: LAST: when to stop, in jiffies
- * @step: How much is read in one piece where only the gather records
+ * @block: How much is read in one piece where only the gather records
+ * @leaf: Size of the leaf that was found last there
  * @unfilled: Nothing of the IOAS is mapped in it, and a device may have written
  * @skipped: An area was passed over because its pages come or go
  */
@@ -44,7 +45,8 @@ struct harvest {
 	unsigned int flags;
 	const struct dirty_harvest_range *range;
 	unsigned long deadline;
-	unsigned long step;
+	unsigned long block;
+	unsigned long leaf;
 	bool unfilled;
 	bool skipped;
 };

@@ -132,7 +132,8 @@ static void harvest_begin(struct harvest *h, struct io_pagetable *iopt,
 		.dd = dd,
 		.domain = dd->domain,
 		.flags = flags,
-		.step = GATHER_STEP,
+		.block = GATHER_BLOCK,
+		.leaf = PAGE_SIZE,
 	};
 	dirty_window_init(&h->window, set);
 	/* To its own granule a set rounds by itself */
