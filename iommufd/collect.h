@@ -7,41 +7,19 @@
 
 #include "tracker.h"
 
-/* Is the plan about this domain? With @tracker NULL it is about all. */
-static inline bool dirty_is_planned(const struct iommufd_dirty_tracker *tracker,
-				    const struct iommufd_dirty_domain *dd)
-{
-	return !tracker || !tracker->planned || tracker->planned == dd;
-}
-
+/* The one domain that a plan is about; NULL: all that the tracker covers */
 static inline struct iommufd_dirty_domain *
-dirty_next_planned_domain(struct io_pagetable *iopt,
-			  const struct iommufd_dirty_tracker *tracker,
-			  struct iommufd_dirty_domain *dd)
+dirty_planned_only(const struct iommufd_dirty_tracker *tracker)
 {
-	if (!tracker || !tracker->planned)
-		return dirty_next_domain(iopt, tracker, dd);
-	return !dd && tracker->planned->listed ? tracker->planned : NULL;
-}
-
-static inline struct iommufd_dirty_attachment *
-dirty_next_planned_attachment(struct io_pagetable *iopt,
-			      const struct iommufd_dirty_tracker *tracker,
-			      struct iommufd_dirty_attachment *at)
-{
-	do
-		at = dirty_next_attachment(iopt, tracker, at);
-	while (at && !dirty_is_planned(tracker, at->dd));
-	return at;
+	return tracker && tracker->planned ? tracker->planned :
+					     dirty_tracker_only(tracker);
 }
 
 #define for_each_planned_domain(dd, iopt, tracker)			\
-	for (dd = dirty_next_planned_domain(iopt, tracker, NULL); dd;	\
-	     dd = dirty_next_planned_domain(iopt, tracker, dd))
+	dirty_for_each_domain_of(dd, iopt, dirty_planned_only(tracker))
 
 #define for_each_planned_attachment(at, iopt, tracker)			\
-	for (at = dirty_next_planned_attachment(iopt, tracker, NULL); at; \
-	     at = dirty_next_planned_attachment(iopt, tracker, at))
+	dirty_for_each_attachment_to(at, iopt, dirty_planned_only(tracker))
 
 int dirty_plan_reserve(struct iommufd_dirty_tracker *tracker,
 		       unsigned int domains, unsigned int devices);

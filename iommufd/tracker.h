@@ -160,44 +160,53 @@ dirty_domain_running(const struct io_pagetable *iopt,
 	return tracker && READ_ONCE(tracker->running) ? tracker : NULL;
 }
 
-static inline bool dirty_tracker_covers(const struct iommufd_dirty_tracker *tracker,
-					const struct iommufd_dirty_domain *dd)
+/* The one domain that a tracker covers; NULL: all of the IOAS's, as with no tracker */
+static inline struct iommufd_dirty_domain *
+dirty_tracker_only(const struct iommufd_dirty_tracker *tracker)
 {
-	return !tracker || !tracker->only || tracker->only == dd;
+	return tracker ? tracker->only : NULL;
 }
 
+/* The first domain, with @dd NULL, or the next: of all, or that one @only */
 static inline struct iommufd_dirty_domain *
-dirty_next_domain(struct io_pagetable *iopt,
-		  const struct iommufd_dirty_tracker *tracker,
+dirty_next_domain(struct io_pagetable *iopt, struct iommufd_dirty_domain *only,
 		  struct iommufd_dirty_domain *dd)
 {
-	if (tracker && tracker->only)
-		return !dd && tracker->only->listed ? tracker->only : NULL;
+	if (only)
+		return !dd && only->listed ? only : NULL;
 	dd = list_prepare_entry(dd, &iopt->dirty.domains, item);
 	dd = list_next_entry(dd, item);
 	return list_entry_is_head(dd, &iopt->dirty.domains, item) ? NULL : dd;
 }
 
+/* The first attachment, with @at NULL, or the next: to any domain, or to that one @only */
 static inline struct iommufd_dirty_attachment *
 dirty_next_attachment(struct io_pagetable *iopt,
-		      const struct iommufd_dirty_tracker *tracker,
+		      const struct iommufd_dirty_domain *only,
 		      struct iommufd_dirty_attachment *at)
 {
 	at = list_prepare_entry(at, &iopt->dirty.attachments, item);
 	list_for_each_entry_continue(at, &iopt->dirty.attachments, item)
-		if (dirty_tracker_covers(tracker, at->dd))
+		if (!only || only == at->dd)
 			return at;
 	return NULL;
 }
 
-/* What a tracker covers; with NULL, everything. Locked as the lists are */
+/* Loops over them. Locked as the lists are */
+#define dirty_for_each_domain_of(dd, iopt, only)			\
+	for (dd = dirty_next_domain(iopt, only, NULL); dd;		\
+	     dd = dirty_next_domain(iopt, only, dd))
+
+#define dirty_for_each_attachment_to(at, iopt, only)			\
+	for (at = dirty_next_attachment(iopt, only, NULL); at;		\
+	     at = dirty_next_attachment(iopt, only, at))
+
+/* What a tracker covers; with NULL, everything */
 #define dirty_for_each_domain(dd, iopt, tracker)			\
-	for (dd = dirty_next_domain(iopt, tracker, NULL); dd;		\
-	     dd = dirty_next_domain(iopt, tracker, dd))
+	dirty_for_each_domain_of(dd, iopt, dirty_tracker_only(tracker))
 
 #define dirty_for_each_attachment(at, iopt, tracker)			\
-	for (at = dirty_next_attachment(iopt, tracker, NULL); at;	\
-	     at = dirty_next_attachment(iopt, tracker, at))
+	dirty_for_each_attachment_to(at, iopt, dirty_tracker_only(tracker))
 
 static inline void dirty_counters_reset(struct iommufd_dirty_counters *count)
 {
