@@ -7,7 +7,7 @@
  * size. A call that begins inside a leaf therefore loses the part before it and may step
  * over smaller leaves that follow. So:
  *
- *  - a call never begins in the middle of a leaf (leaf_start());
+ *  - a call never begins in the middle of a leaf (step_widen(), block_end());
  *  - no other harvest takes the same leaves at the same time: a step is widened to
  *    the borders of leaves, and steps that overlap exclude one another (step.c);
  *  - a leaf that reaches beyond the range is recorded as a whole; what a READ

@@ -117,7 +117,7 @@ bool dirty_set_next_run(struct dirty_set *set, unsigned long first,
  * dirty_set_next_chunk() - Walk the chunks that hold bits
  * @set: The set
  * @index: In: where to begin. Out: index of the chunk returned
- * @last_index: Where to end, inclusive
+ * @last_index: The last index to look at
  *
  * Return: The chunk, or NULL. Stops (NULL) at a chunk that is dirty as a whole
  * too: @index is then its index, and is past @last_index when there was none.

@@ -17,7 +17,7 @@ struct dirty_set;
  *	if it is not NULL. Upstream's bitmaps over user memory have NULL there
  * @set: Where dirty pages go
  * @first: What is recorded below this is dropped (bytes)
- * @last: What is recorded above this is dropped, inclusive
+ * @last: What is recorded above this is dropped
  * @unit_mask: What is recorded is rounded outward to @unit_mask + 1 bytes
  * @records: How often something was recorded
  * @largest: Longest record, in bytes
