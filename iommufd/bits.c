@@ -598,13 +598,14 @@ static void step_adapt(struct iommufd_dirty_domain *dd, unsigned long mapped, u6
  * dirty_bits_step() - Take dirty bits of all areas in a range
  * @h: The harvest; iova_rwsem is held for read
  * @first: First byte
- * @last: Last byte
+ * @end: Last byte. Out: that of the leaf it is in, which is done, too
  *
  * Return: -EINTR when killed, or the driver's error.
  */
-int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
+int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long *end)
 {
-	struct dirty_step step = { .first = first, .last = last };
+	struct dirty_step step = { .first = first, .last = *end };
+	unsigned long last = *end;
 	struct iopt_area *area, *next;
 	unsigned long mapped = 0;
 	u64 since;
@@ -634,6 +635,7 @@ int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last)
 	dirty_test_delay("step");
 	step_publish(h, &step);
 	dirty_step_end(h->dd, &step);
+	*end = step.last;
 	return rc;
 }
 

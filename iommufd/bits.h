@@ -51,7 +51,7 @@ struct harvest {
 	bool skipped;
 };
 
-int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long last);
+int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long *end);
 int dirty_bits_read_hidden(struct harvest *h, const struct iommufd_dirty_unmap *unmap);
 void dirty_bits_flush(struct harvest *h);
 
