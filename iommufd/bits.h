@@ -10,7 +10,7 @@
 #include "harvest.h"
 #include "window.h"
 
-/* How much address space is looked at under one hold of iova_rwsem, at most */
+/* How much address space is looked at under one hold of iova_rwsem; more if a leaf is larger */
 #define HARVEST_STEP ((unsigned long)SZ_1G)
 /* How much is read in one piece at first, where only the gather records */
 #define GATHER_BLOCK SZ_2M

@@ -252,7 +252,7 @@ struct iommufd_dirty_access {
  *	the locks of the list, like what follows
  * @idev: The device
  * @hwpt_id: The HWPT, which may be a nested one, for INFO
- * @kind: Plan: enum iommu_dirty_source_kind
+ * @kind: Plan: enum iommu_dirty_source_kind; under plan_lock
  * @nested: It is there through a nested HWPT, so its log has stage-1 addresses
  * @known: The next one is known: it is not looked up before a plan needs it
  * @alone: It is the only device of its iommu_group
