@@ -113,8 +113,8 @@ upgrade()
 	version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$TOP/debian/changelog")+next
 	# shellcheck disable=SC2016 # for dpkg-query
 	[ "$(inside 'dpkg-query -W -f "\${Version}" iommufd-dirty-dkms')" = "$version" ] &&
-		ours_for "$NEWER"
-	ok "and the new version's modules are there" $?
+		ours_for "$NEWER" && ours_for "$OLDER"
+	ok "and the new version's modules are there, for both kernels" $?
 	[ "$(find "$root/usr/src" -maxdepth 1 -name 'iommufd-dirty*' | wc -l)" = 2 ] &&
 		[ "$(find "$root/var/lib/dkms/iommufd-dirty" -maxdepth 1 -name '[0-9]*' | wc -l)" = 1 ]
 	ok "and nothing of the old one" $?
