@@ -17,6 +17,23 @@ is_kernels()
 	[ -d "/sys/module/$1" ] && ! is_ours "$1"
 }
 
+# The file of a module of the kernel's own; the dkms of Debian 13 moves it out of the way.
+own()
+{
+	find "/lib/modules/$(uname -r)/kernel/drivers/vfio" \
+		"/var/lib/dkms/iommufd-dirty/original_module/$(uname -r)" -name "$1.ko.xz" \
+		2>/dev/null
+}
+
+# load_own MODULE...: the kernel's own, each after those that it needs
+load_own()
+{
+	for m; do
+		xz -dc "$(own "$m")" >/tmp/own.ko || return
+		insmod /tmp/own.ko || return
+	done
+}
+
 bind_edu()
 {
 	echo vfio-pci >"/sys/bus/pci/devices/$edu/driver_override"

@@ -7,12 +7,6 @@
 . /deb-test/tap.sh
 . /deb-test/signature.sh
 . /deb-test/device.sh
-# The file of a module of the kernel's own; the dkms of Debian 13 moves it out of the way.
-own()
-{
-	find "/lib/modules/$(uname -r)/kernel/drivers/vfio" \
-		"/var/lib/dkms/iommufd-dirty/original_module/$(uname -r)" -name "$1.ko.xz" 2>/dev/null
-}
 
 for cpu in /sys/devices/system/cpu/cpu*/online; do
 	[ "$(cat "$cpu")" = 1 ] || echo 1 >"$cpu"
@@ -90,7 +84,7 @@ modprobe -r vfio-pci vfio-pci-core vfio_iommu_type1 vfio iommufd 2>/dev/null
 [ ! -d /sys/module/vfio ] && [ ! -d /sys/module/iommufd ]
 ok "all of it is unloaded" $?
 modprobe irqbypass
-xz -dc "$(own vfio)" >/tmp/vfio.ko && insmod /tmp/vfio.ko
+load_own vfio
 is_kernels vfio
 ok "(the kernel's own vfio is loaded)" $?
 dmesg -C

@@ -4,9 +4,10 @@
 # In the VM of run.sh, with Secure Boot, when the firmware does not know the key that dkms
 # signs with: the modules are refused, signed or not, and mokutil takes a request to enrol
 # the key. Prints lines of TAP.
-# shellcheck disable=SC1091,SC2154 # tap.sh
+# shellcheck disable=SC1091,SC2154 # tap.sh, device.sh
 . /deb-test/tap.sh
 . /deb-test/signature.sh
+. /deb-test/device.sh
 
 mokutil --sb-state | grep -q 'SecureBoot enabled'
 ok "Secure Boot is on" $?
@@ -21,6 +22,18 @@ dmesg -C
 	dmesg | grep -q 'Loading of module with unavailable key is rejected'
 ok "they are refused while the key is not enrolled, and the log says why" $?
 sed 's/^/# /' /tmp/refused
+
+# What the installation does when the kernel's own are loaded
+modprobe irqbypass
+load_own vfio vfio-pci-core vfio-pci
+bind_edu
+bound && is_kernels vfio_pci
+ok "(a device is bound to the kernel's own vfio-pci)" $?
+! /usr/libexec/iommufd-dirty/vfio-modules reload 2>/tmp/reload &&
+	grep -q 'iommufd-dirty: the kernel refuses .*until the next boot' /tmp/reload &&
+	is_kernels vfio && is_kernels vfio_pci && bound
+ok "what is loaded stays while the kernel refuses the others, and that is said" $?
+sed 's/^/# /' /tmp/reload
 
 take_signature_off iommufd
 ok "(a module's signature is taken off)" $?

@@ -31,6 +31,7 @@ END
 cat >"$dir/bin/modprobe" <<'END'
 #!/bin/sh
 [ "$1" = -n ] || echo "modprobe $*"
+[ "$1" = -n ] || [ ! -e "$SYS/refuses" ]
 END
 chmod +x "$dir/bin/rmmod" "$dir/bin/modprobe"
 
@@ -78,6 +79,20 @@ said=$(reload | xargs) status=$?
 removed="rmmod vfio_pci rmmod vfio rmmod iommufd"
 loaded="modprobe vfio_pci modprobe vfio modprobe iommufd"
 expect "devices are bound" 0 "^$removed $loaded\$"
+
+mkdir -p "$dir/sys/kernel/security"
+echo "none [integrity] confidentiality" >"$dir/sys/kernel/security/lockdown"
+touch "$dir/sys/refuses"
+module iommufd 1 vfio
+module vfio 2 vfio_pci
+module vfio_pci 0
+said=$(reload | xargs) status=$?
+expect "a key is not known" 1 "^modprobe mdev iommufd-dirty: the kernel refuses .* next boot\$"
+[ -d "$dir/sys/module/vfio_pci" ] || exit 1
+rm "$dir/sys/refuses"
+said=$(reload | xargs) status=$?
+expect "a key is known" 0 "^modprobe mdev $removed $loaded\$"
+rm "$dir/sys/kernel/security/lockdown"
 
 module iommufd 1 vfio
 module vfio 3 vfio_pci
