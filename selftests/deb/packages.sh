@@ -32,7 +32,7 @@ lint()
 	lintian --allow-root --no-cfg --fail-on error "$@"
 }
 
-echo "1..15"
+echo "1..16"
 "$TOP/build-aux/deb.sh" && [ "$(find "$deb" -name "*.deb" -printf "%f\n" |
 	sed "s,_.*,," | grep -v -- -dbgsym | sort | xargs)" = "$names" ]
 ok "the four packages are built" $?
@@ -121,6 +121,20 @@ said=$(TABLE=$work/root/usr/share/iommufd-dirty/series \
 grep -q 'kernel 6.1.0-56-amd64 is not supported (supported: 6\.12)' <<<"$said" &&
 	grep -q 'no headers of kernel 6.12.1-none' <<<"$said" && [ "$(wc -l <<<"$said")" = 2 ]
 ok "kernels without modules are named, with the reason" $?
+
+# vfio that the initramfs has is exchanged as well, for each kernel that has one
+mkdir "$work/boot" "$work/bin"
+touch "$work/boot/initrd.img-6.12.1-a" "$work/boot/initrd.img-6.12.2-b"
+printf '#!/bin/sh\necho "$*"\n' >"$work/bin/update-initramfs"
+chmod +x "$work/bin/update-initramfs"
+early()
+{
+	echo "$1" >"$work/modules.list"
+	PATH=$work/bin:$PATH CONF=$work/modules.list BOOT=$work/boot \
+		"$work/root/usr/libexec/iommufd-dirty/early-vfio" 6.12.1-a 6.12.2-b 6.12.3-c | xargs
+}
+[ "$(early vfio_pci)" = "-u -k 6.12.1-a -u -k 6.12.2-b" ] && [ -z "$(early ext4)" ]
+ok "an initramfs that has vfio is rebuilt for each kernel" $?
 
 "$TOP/selftests/deb/reload.sh" "$work/root/usr/libexec/iommufd-dirty/vfio-modules" | sed 's/^/# /'
 ok "vfio-modules reloads what is idle and leaves what is in use" "${PIPESTATUS[0]}"
