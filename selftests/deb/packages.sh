@@ -32,7 +32,7 @@ lint()
 	lintian --allow-root --no-cfg --fail-on error "$@"
 }
 
-echo "1..16"
+echo "1..18"
 "$TOP/build-aux/deb.sh" && [ "$(find "$deb" -name "*.deb" -printf "%f\n" |
 	sed "s,_.*,," | grep -v -- -dbgsym | sort | xargs)" = "$names" ]
 ok "the four packages are built" $?
@@ -59,6 +59,20 @@ for f in "$deb"/*.deb; do
 done
 ! grep -rlF "$TOP" "$work/root" | sed 's/^/# /' | grep .
 ok "no path of this tree is in them" $?
+
+for f in usr/sbin/{iommufdctl,vmigrate} usr/share/man/man8/{iommufdctl,vmigrate}.8.gz \
+	usr/share/bash-completion/completions/{iommufdctl,vmigrate} \
+	usr/lib/udev/rules.d/60-iommufd-dirty-dkms.rules etc/modprobe.d/iommufd-dirty-dkms.conf \
+	usr/share/pkgconfig/iommufd-dirty.pc usr/share/doc/libiommufd-dirty-dev/vmm-guide.rst.gz; do
+	[ -s "$work/root/$f" ] || echo "# $f is missing"
+done | { ! grep .; }
+ok "programs, their pages, rules and the guide are where they are expected" $?
+
+for f in "$deb"/*.deb; do
+	[[ $f == */iommufd-dirty-virt-dkms_* ]] ||
+		dpkg-deb -f "$f" Pre-Depends Depends Recommends Suggests
+done | { ! grep dirty-virt; }
+ok "no other package pulls in the virtual platform" $?
 
 # What the test variant builds is what dkms is told of, one way and the other.
 if [ -s "$BUILD/test/modules.order" ]; then
@@ -116,14 +130,18 @@ echo CONFIG_IOMMUFD=m >"$work/modules/6.12.1-own/build/.config"
 asked_for "$RELEASE" && ! asked_for 6.1.0-56-amd64 && ! asked_for 6.12.1-own
 ok "dkms is not asked for modules of a kernel that is excluded" $?
 
-said=$(TABLE=$work/root/usr/share/iommufd-dirty/series \
-	"$work/root/usr/libexec/iommufd-dirty/kernels" 6.1.0-56-amd64 6.12.1-none 2>&1)
+mkdir "$work/boot"
+echo CONFIG_IOMMUFD=m >"$work/boot/config-6.12.1-own"
+said=$(TABLE=$work/root/usr/share/iommufd-dirty/series BOOT=$work/boot \
+	"$work/root/usr/libexec/iommufd-dirty/kernels" 6.1.0-56-amd64 6.12.1-none 6.12.1-own 2>&1)
 grep -q 'kernel 6.1.0-56-amd64 is not supported (supported: 6\.12)' <<<"$said" &&
-	grep -q 'no headers of kernel 6.12.1-none' <<<"$said" && [ "$(wc -l <<<"$said")" = 2 ]
+	grep -q 'no headers of kernel 6.12.1-none' <<<"$said" &&
+	grep -q 'kernel 6.12.1-own has an iommufd of its own' <<<"$said" &&
+	[ "$(wc -l <<<"$said")" = 3 ]
 ok "kernels without modules are named, with the reason" $?
 
 # vfio that the initramfs has is exchanged as well, for each kernel that has one
-mkdir "$work/boot" "$work/bin"
+mkdir "$work/bin"
 touch "$work/boot/initrd.img-6.12.1-a" "$work/boot/initrd.img-6.12.2-b"
 printf '#!/bin/sh\necho "$*"\n' >"$work/bin/update-initramfs"
 chmod +x "$work/bin/update-initramfs"
