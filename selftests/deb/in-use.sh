@@ -105,7 +105,24 @@ for m in vfio-pci-core vfio_iommu_type1; do
 	! insmod /tmp/own.ko 2>/dev/null && dmesg | grep -q 'disagrees about version of symbol vfio'
 	ok "the kernel's own $m is refused beside our vfio" $?
 done
-modprobe vfio-pci
+
+# ---- Installed while the kernel's own are loaded ---------------------------------------
+
+rmmod vfio iommufd
+load_own vfio vfio_iommu_type1 vfio-pci-core vfio-pci
+bind_edu
+bound && is_kernels vfio_pci && is_kernels vfio
+ok "(a device is bound to the kernel's own vfio-pci)" $?
+# dkms has built before
+touch /etc/dkms/no-autoinstall
+/var/lib/dpkg/info/iommufd-dirty-dkms.postinst configure 1.0 >/tmp/postinst 2>&1
+ok "the package is configured while it is" $?
+rm /etc/dkms/no-autoinstall
+sed 's/^/# /' /tmp/postinst
+is_ours vfio_pci && is_ours vfio && is_ours vfio_iommu_type1 && is_ours iommufd
+ok "what is loaded now is of this package, without a reboot" $?
+bound
+ok "and the device is bound to it" $?
 
 # ---- Removal ------------------------------------------------------------------------
 
