@@ -54,8 +54,9 @@ put()
 	rm -f "$root"/debs/*-dbgsym_*
 }
 
-# What there is: type, rights, owner, name, target or size of files. Not of folders that are
-# caches or logs, of the lists that depmod makes, dpkg's own, and dkms's key.
+# What there is: type, rights, owner, name, target or size of files, and a sum of those in /etc.
+# Not of folders that are caches or logs, of the lists that depmod makes, dpkg's own, and
+# dkms's key.
 list()
 {
 	(cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run \
@@ -64,7 +65,9 @@ list()
 		-o -path ./var/lib/systemd -o -path ./var/tmp -o -path './etc/*cache*' \) -prune -o \
 		! -name 'modules.*' ! -name 'initrd.img*' ! -name .updated ! -path './var/lib/dkms/mok.*' \
 		-printf '%y %m %u:%g %p %l ' \
-		\( -type f -printf '%s' -o -true \) -printf '\n') | sort
+		\( -type f -printf '%s' -o -true \) -printf '\n'
+		find etc -xdev -path 'etc/*cache*' -prune -o -type f ! -name .updated \
+			-exec cksum {} +) | sort
 }
 
 # Are the files that list() has as they were? as_before NAME

@@ -92,6 +92,8 @@ other_kernels()
 		ok "and is refused by name" $?
 		own_for "$OTHER"
 		ok "and keeps its own vfio" $?
+	else
+		echo '# SKIP: the lists of packages have no kernel that is not supported'
 	fi
 	rm -rf "$root/debs"
 	mkdir "$root/debs"
