@@ -154,6 +154,8 @@ enum iommu_dirty_tracker_out_flags {
  * @out_page_size: Finest unit, in bytes, in which dirty pages are reported
  * @policy: With POLICY: one of enum iommu_dirty_policy; else 0
  * @dev_id: With POLICY: a device of this iommufd, or 0 for the tracker; else 0
+ *	(the tracker of another IOAS plans with the policy of a device from its next
+ *	START on)
  *
  * Start or stop. A start begins clean: READ need not report what a device wrote before
  * the start returned, and reports what a device writes afterwards. A stop discards what
