@@ -8,6 +8,7 @@
  * that writes through it does not set a cleared bit again. So a harvest flushes, holds
  * domains_rwsem and the domain's change until then, and publishes nothing before.
  */
+#include <linux/delay.h>
 #include <linux/iommu.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -25,6 +26,8 @@
 
 /* How long the last harvest of a domain may take before the rest is marked */
 #define LAST_BUDGET_MS 1000
+/* How long a harvest waits for a map or unmap to begin, between two steps */
+#define STEP_PAUSE_US 50
 
 static bool harvest_killed(const struct harvest *h)
 {
@@ -116,7 +119,11 @@ static int harvest_steps(struct harvest *h, bool bits, unsigned long first,
 			*reached = to;
 			break;
 		}
-		cond_resched();
+		/* Else a reader that comes back at once is quicker than the writer it has woken */
+		if (rwsem_is_contended(&h->iopt->iova_rwsem))
+			usleep_range(STEP_PAUSE_US, 2 * STEP_PAUSE_US);
+		else
+			cond_resched();
 	}
 	return rc;
 }
