@@ -347,8 +347,8 @@ static int read_gather(struct harvest *h, unsigned long first, unsigned long las
 }
 
 /*
- * Which of the two is the driver? Looks until there is a dirty leaf; @first is its first
- * byte then.
+ * Which of the two is the driver? If there is a dirty leaf, @first is the first byte of the
+ * first one then. Clean memory is looked at once, as it would be read.
  */
 static int read_unknown(struct harvest *h, unsigned long *first,
 			unsigned long last, bool *found)
@@ -357,22 +357,9 @@ static int read_unknown(struct harvest *h, unsigned long *first,
 	u64 bytes = h->window.bytes;
 	int rc;
 
-	for (;;) {
-		unsigned long from = *first;
-		unsigned long end = block_end(h, from, last), to = end;
-
-		rc = driver_probe(h, &from, &to, found);
-		if (rc)
-			return rc;
-		if (*found) {
-			*first = from;
-			break;
-		}
-		if (end == last)
-			return 0;
-		*first = end + 1;
-		block_grow(h);
-	}
+	rc = driver_probe(h, first, &last, found);
+	if (rc || !*found)
+		return rc;
 	/* What is there is read again */
 	h->window.bytes = bytes;
 	WRITE_ONCE(h->dd->record, h->window.records != seen ?
