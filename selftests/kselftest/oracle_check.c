@@ -114,18 +114,24 @@ static void print_events(const struct oracle *o, __u64 iova,
 static void explain(const struct oracle *o, __u64 **left, __u64 iova,
 		    __u64 begin, __u64 end)
 {
+	__u64 first_end = UINT64_MAX;
 	unsigned int i;
 
 	for (i = 0; i < o->nr_events; i++) {
 		const struct oracle_event *e = &o->events[i];
 
+		if (e->begin_ns > first_end)
+			return;
 		if (!e->bits || e->end_ns < begin || !covers(e, iova))
 			continue;
 		left[i][(iova - e->iova) / ORACLE_PAGE / 64] &=
 			~(1ull << ((iova - e->iova) / ORACLE_PAGE % 64));
-		/* A later READ has no excuse, unless this one could miss it */
-		if (e->begin_ns >= end && has_to_report(o, e, iova))
-			return;
+		/*
+		 * A later READ has no excuse, unless this one could miss it. An UNMAP that
+		 * runs at the same time may have taken it.
+		 */
+		if (e->begin_ns >= end && e->end_ns < first_end && has_to_report(o, e, iova))
+			first_end = e->end_ns;
 	}
 }
 
