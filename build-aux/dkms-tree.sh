@@ -7,7 +7,7 @@
 #	iommufd-dirty/SERIES/		the overlay of the product, hooks applied
 #	iommufd-dirty-virt/SERIES/	the virtual platform
 #	.../SERIES/kbuild.mk		options and flags that it is built with
-#	.../dkms.conf			from debian/dkms/*.conf.in
+#	.../dkms.conf			from debian/dkms/*.conf.in and which-kernels.in
 #	uapi/linux/			headers of the newest series, for programs
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -61,12 +61,13 @@ laboratory()
 	kbuild_mk "$to/kbuild.mk" ours
 }
 
-# set_conf NAME: the list of series and modules in it
+# set_conf NAME: with which kernels it is for, and the list of series and modules
 set_conf()
 {
 	local text
 
 	text=$(cat "$conf/$1.conf.in")
+	text=${text/@WHICH@/"$(tail -n +2 "$conf/which-kernels.in")"}
 	text=${text//@SERIES@/$newest}
 	text=${text//@KERNELS@/$kernels}
 	text=${text//@VERSION@/$version}
