@@ -59,7 +59,7 @@ static bool gather_is_empty(const struct iommu_iotlb_gather *gather)
 /* Which sizes leaves may have: more than what is mapped now gets, during a split */
 static unsigned long leaf_sizes(const struct harvest *h)
 {
-	if (DIRTY_WALKERS_BUILT && h->dd->wide)
+	if (DIRTY_WALKERS_BUILT && h->dd->leaves)
 		return h->dd->wide;
 	return h->domain->pgsize_bitmap;
 }
@@ -385,6 +385,8 @@ static int read_mapped(struct harvest *h, unsigned long first, unsigned long las
 
 		return dirty_walk_split(dd, first, last, &dirty);
 	}
+	if (h->flags & DIRTY_HARVEST_JOIN)
+		return dirty_walk_join(dd, first, last);
 	if (h->flags & DIRTY_HARVEST_DISCARD)
 		return driver_read(h, first, last, true, &h->flush);
 
@@ -398,19 +400,25 @@ static int read_mapped(struct harvest *h, unsigned long first, unsigned long las
 	return driver_read(h, first, last, !peek, &h->flush);
 }
 
-/* ---- Pages that may be revoked ---- */
+/* ---- Pages that are locked ---- */
+
+static bool pages_are_locked(const struct harvest *h, struct iopt_pages *pages)
+{
+	return iopt_is_dmabuf(pages) || h->flags & DIRTY_HARVEST_JOIN;
+}
 
 /*
  * The owner of a dma-buf may revoke its pages at any time: iopt_revoke_notify() takes them
  * out of the domains, tables of leaves included, under their mutex alone, since it is
  * called with locks of vfio's from which no lock of an IOAS can be taken. So who looks at
  * leaves of such pages holds that mutex; otherwise it would walk tables that were freed, or
- * write back a leaf that was taken away. Return: false if they were revoked: for good, with
- * what their leaves had.
+ * write back a leaf that was taken away. So does who joins leaves, since others look at the
+ * leaves of pages that stay mapped under that mutex, too. Return: false if they were revoked:
+ * for good, with what their leaves had.
  */
-static bool pages_hold(struct iopt_pages *pages)
+static bool pages_hold(const struct harvest *h, struct iopt_pages *pages)
 {
-	if (!iopt_is_dmabuf(pages))
+	if (!pages_are_locked(h, pages))
 		return true;
 	mutex_lock(&pages->mutex);
 	if (!iopt_dmabuf_revoked(pages) || dirty_test_break(DIRTY_BREAK_REVOKED))
@@ -419,9 +427,9 @@ static bool pages_hold(struct iopt_pages *pages)
 	return false;
 }
 
-static void pages_release(struct iopt_pages *pages)
+static void pages_release(const struct harvest *h, struct iopt_pages *pages)
 {
-	if (iopt_is_dmabuf(pages))
+	if (pages_are_locked(h, pages))
 		mutex_unlock(&pages->mutex);
 }
 
@@ -434,7 +442,7 @@ static void read_revoked(struct harvest *h, struct iopt_area *area,
 {
 	unsigned long largest = h->window.largest;
 
-	if (h->flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_SPLIT) ||
+	if (h->flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_LEAVES) ||
 	    !(area->iommu_prot & IOMMU_WRITE))
 		return;
 	h->window.first = first;
@@ -451,12 +459,12 @@ static int read_area(struct harvest *h, struct iopt_area *area,
 {
 	int rc;
 
-	if (!pages_hold(pages)) {
+	if (!pages_hold(h, pages)) {
 		read_revoked(h, area, first, last);
 		return 0;
 	}
 	rc = read_mapped(h, first, last);
-	pages_release(pages);
+	pages_release(h, pages);
 	return rc;
 }
 
@@ -500,10 +508,10 @@ static void area_block(const struct harvest *h, struct iopt_area *area,
 		       struct iopt_pages *pages, unsigned long iova,
 		       unsigned long *start, unsigned long *end)
 {
-	if (!pages_hold(pages))
+	if (!pages_hold(h, pages))
 		return;
 	leaf_block(h, iopt_area_iova(area), iopt_area_last_iova(area), iova, start, end);
-	pages_release(pages);
+	pages_release(h, pages);
 }
 
 /* Widen the step to the borders of leaves at its ends. */
@@ -525,7 +533,7 @@ static void step_widen(const struct harvest *h, struct dirty_step *step)
 /* What the caller will not deliver is pending, flushed, before the step ends. */
 static void step_publish(struct harvest *h, const struct dirty_step *step)
 {
-	if (h->flags & (DIRTY_HARVEST_PEEK | DIRTY_HARVEST_DISCARD))
+	if (h->flags & (DIRTY_HARVEST_PEEK | DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_JOIN))
 		return;
 	if (h->flags & (DIRTY_HARVEST_LAST | DIRTY_HARVEST_SPLIT)) {
 		if (dirty_test_break(DIRTY_BREAK_LATE_PUBLISH))
@@ -545,12 +553,15 @@ static void step_publish(struct harvest *h, const struct dirty_step *step)
  * The window is @area, or all areas from there on that are mapped without a hole between
  * them: no leaf reaches from one area into another, so it makes no difference to the driver,
  * and to call it takes longer than to read a leaf. Areas whose pages may be revoked, or
- * come or go, are windows of their own. Return: the first area after the window.
+ * come or go, are windows of their own, and so is each one in which leaves are joined: it
+ * may be unmapped by itself. Return: the first area after the window.
  */
 static struct iopt_area *window_open(struct harvest *h, struct iopt_area *area,
 				     unsigned long first, unsigned long last)
 {
-	bool alone = !area->pages || iopt_is_dmabuf(area->pages);
+	bool alone = !area->pages || iopt_is_dmabuf(area->pages) ||
+		     (h->flags & DIRTY_HARVEST_JOIN &&
+		      !dirty_test_break(DIRTY_BREAK_JOIN_AREAS));
 	struct iopt_area *next = area;
 
 	h->window.first = iopt_area_iova(area);

@@ -212,10 +212,22 @@ static void up_write_both(struct rw_semaphore *a, struct rw_semaphore *b)
 		up_write(b);
 }
 
+/* What is mapped in it gets small leaves. Written with domains_rwsem and change */
+static bool maps_small(const struct iommufd_dirty_domain *dd)
+{
+	return dd->small || dd->leaves == IOMMUFD_DIRTY_LEAVES_SPLIT;
+}
+
 /* What keeps others from mapping in a domain, if its leaves have to stay small */
 static struct rw_semaphore *maps_lock(struct iommufd_dirty_domain *dd)
 {
-	return dd->small ? &dirty_domain_iopt(dd)->domains_rwsem : NULL;
+	return maps_small(dd) ? &dirty_domain_iopt(dd)->domains_rwsem : NULL;
+}
+
+static void widen(struct iommufd_dirty_domain *dd)
+{
+	if (dd->wide)
+		dd->domain->pgsize_bitmap = dd->wide;
 }
 
 /**
@@ -228,26 +240,41 @@ static struct rw_semaphore *maps_lock(struct iommufd_dirty_domain *dd)
  * (intel-iommu). A harvest in between would clear D, not reach the device with its flush,
  * and miss what that writes next. So there is none until iommufd_dirty_change_end().
  *
- * The same driver gives the domain its large leaf sizes back. Where small ones were asked
- * for, nothing is mapped until they are taken away again.
+ * The same driver gives the domain its large leaf sizes back (6.12). Where small ones were
+ * asked for, nothing is mapped until they are taken away again.
+ *
+ * Later ones refuse a device whose IOMMU does not know the sizes that the domain has. One
+ * that is split gets them back for that: the device will meet large leaves again when they are
+ * joined, if it does not already.
  */
 void iommufd_dirty_change_begin(struct iommufd_hw_pagetable *hwpt,
 				struct iommufd_hw_pagetable *old)
 {
 	struct iommufd_dirty_domain *a = &find_hwpt_paging(hwpt)->dirty;
 	struct iommufd_dirty_domain *b = &find_hwpt_paging(old)->dirty;
-	struct rw_semaphore *maps_a = maps_lock(a), *maps_b = maps_lock(b);
+	struct rw_semaphore *maps_a, *maps_b;
 
-	down_write_both(maps_a, maps_b);
-	down_write_both(&a->change, &b->change);
-	/* A split may end in between: what is locked is unlocked */
+	for (;;) {
+		maps_a = maps_lock(a);
+		maps_b = maps_lock(b);
+		down_write_both(maps_a, maps_b);
+		dirty_test_delay("maps");
+		down_write_both(&a->change, &b->change);
+		if (maps_a == maps_lock(a) && maps_b == maps_lock(b))
+			break;
+		/* A split has begun, or what it did is being undone */
+		up_write_both(&a->change, &b->change);
+		up_write_both(maps_a, maps_b);
+	}
+	widen(a);
+	widen(b);
 	a->maps_locked = maps_a;
 	b->maps_locked = maps_b;
 }
 
 static void keep_small(struct iommufd_dirty_domain *dd)
 {
-	if (dd->small || dd->wide)
+	if (maps_small(dd))
 		dd->domain->pgsize_bitmap = BIT(__ffs(dd->domain->pgsize_bitmap));
 }
 

@@ -258,18 +258,19 @@ static int harvest_one(struct harvest *h, unsigned long first,
 	return rc;
 }
 
-/* Large leaves of [first, *reached] of a domain; what fails leaves it coarse. */
-static int harvest_split(struct harvest *h, unsigned long first,
-			 unsigned long *reached)
+/* Split or join those of [first, *reached] of a domain; after a failure the rest stays. */
+static int harvest_leaves(struct harvest *h, unsigned long first,
+			  unsigned long *reached)
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 	int rc;
 
-	if (!dd->wide || dd->split_failed)
+	/* One that is listed since then is as it is to be */
+	if (!dd->leaves || dd->leaves_left)
 		return 0;
 	rc = take_bits(h, first, reached);
 	if (rc)
-		dd->split_failed = true;
+		dd->leaves_left = true;
 	return rc == -EINTR ? rc : 0;
 }
 
@@ -367,8 +368,8 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 			continue;
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
 		h.range = range;
-		rc = flags & DIRTY_HARVEST_SPLIT ?
-			     harvest_split(&h, first, reached) :
+		rc = flags & DIRTY_HARVEST_LEAVES ?
+			     harvest_leaves(&h, first, reached) :
 			     harvest_one(&h, first, reached);
 		*skipped |= h.skipped;
 		if (rc)
@@ -376,7 +377,7 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
 		cond_resched();
 	}
 	dd = NULL;
-	if (!rc && !(flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_SPLIT)))
+	if (!rc && !(flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_LEAVES)))
 		dd = unfilled_domain(tracker);
 	if (dd) {
 		harvest_begin(&h, iopt, tracker->store, dd, flags, set);
@@ -391,8 +392,8 @@ static int harvest_domains(struct iommufd_dirty_tracker *tracker,
  * dirty_harvest() - Harvest a range from all domains of a tracker
  * @tracker: The tracker; runs is held, nothing else
  * @range: What to harvest
- * @flags: PEEK, DISCARD or SPLIT of enum dirty_harvest_flags
- * @set: Private set that dirty pages move to, NULL to discard them. It may get
+ * @flags: PEEK, DISCARD, SPLIT or JOIN of enum dirty_harvest_flags
+ * @set: Private set that dirty pages move to, NULL to discard them or to JOIN. It may get
  *	some from outside of @range, and has what was taken before an error
  *
  * On return everything in @set has been flushed, and every unmap that was under
@@ -419,10 +420,10 @@ int dirty_harvest(struct iommufd_dirty_tracker *tracker,
 		first = reached + 1;
 	}
 	/* After the domains, since one of them may have failed */
-	if (!rc && !(flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_SPLIT)))
+	if (!rc && !(flags & (DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_LEAVES)))
 		rc = harvest_marks(tracker, range, range->last,
 				   flags & DIRTY_HARVEST_PEEK, set);
-	if (!rc && skipped && !(flags & DIRTY_HARVEST_SPLIT))
+	if (!rc && skipped && !(flags & DIRTY_HARVEST_LEAVES))
 		rc = dirty_hidden_wait(dirty_tracker_iopt(tracker), range->first,
 				       range->last, range->deadline);
 	return rc;

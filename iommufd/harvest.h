@@ -19,12 +19,17 @@ struct iommufd_dirty_tracker;
  *	killed, mark the rest dirty when the budget is used up
  * @DIRTY_HARVEST_SPLIT: Of domains that are being split: take large leaves apart, and
  *	leave dirty bits where they are
+ * @DIRTY_HARVEST_JOIN: Of domains that are being joined: make large leaves again. No
+ *	dirty bits are in use
+ * @DIRTY_HARVEST_LEAVES: One of the two
  */
 enum dirty_harvest_flags {
 	DIRTY_HARVEST_PEEK = 1 << 0,
 	DIRTY_HARVEST_DISCARD = 1 << 1,
 	DIRTY_HARVEST_LAST = 1 << 2,
 	DIRTY_HARVEST_SPLIT = 1 << 3,
+	DIRTY_HARVEST_JOIN = 1 << 4,
+	DIRTY_HARVEST_LEAVES = DIRTY_HARVEST_SPLIT | DIRTY_HARVEST_JOIN,
 };
 
 /**

@@ -143,6 +143,18 @@ struct iommufd_dirty_counters {
 };
 
 /**
+ * enum iommufd_dirty_leaves - What is being done to the leaves of a domain
+ * @IOMMUFD_DIRTY_LEAVES_STAY: Nothing
+ * @IOMMUFD_DIRTY_LEAVES_SPLIT: Large ones are taken apart
+ * @IOMMUFD_DIRTY_LEAVES_JOIN: Small ones that continue one another are joined
+ */
+enum iommufd_dirty_leaves {
+	IOMMUFD_DIRTY_LEAVES_STAY,
+	IOMMUFD_DIRTY_LEAVES_SPLIT,
+	IOMMUFD_DIRTY_LEAVES_JOIN,
+};
+
+/**
  * struct iommufd_dirty_domain - A domain as a source; in struct
  *	iommufd_hwpt_paging
  * @domain: The domain. Set when the HWPT is allocated, like the next two, and
@@ -171,9 +183,11 @@ struct iommufd_dirty_counters {
  *	the first that sees a dirty leaf
  * @step_size: Harvest: how much address space to read under one hold of iova_rwsem, a
  *	power of two; adapts to how long that takes. Written without a lock
- * @wide: Split: the domain's pgsize_bitmap as it was, while its leaves are taken apart;
- *	else 0. Written with domains_rwsem and change held for write
- * @split_failed: Split: not all leaves are small; under the tracker's runs
+ * @wide: Split: the domain's pgsize_bitmap before its leaves were taken apart, until they
+ *	have been joined again; else 0. Written with domains_rwsem and change held for write,
+ *	like the next one
+ * @leaves: Split: enum iommufd_dirty_leaves
+ * @leaves_left: Split: not all leaves could be changed; under the tracker's runs
  * @distrusted: Harvest: no walker of ours is to read its table
  * @largest: Harvest: largest leaf that was reported dirty, in bytes
  * @count: Harvest: what it has done
@@ -214,7 +228,8 @@ struct iommufd_dirty_domain {
 	bool distrusted;
 	unsigned long step_size;
 	unsigned long wide;
-	bool split_failed;
+	u8 leaves;
+	bool leaves_left;
 	unsigned long largest;
 	struct iommufd_dirty_counters count;
 

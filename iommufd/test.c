@@ -35,6 +35,8 @@ static const char * const break_names[] = {
 	[DIRTY_BREAK_WALK_WRONG] = "walk_wrong",
 	[DIRTY_BREAK_SPLIT_CLEAN] = "split_clean",
 	[DIRTY_BREAK_REVOKED] = "revoked",
+	[DIRTY_BREAK_JOIN_ANY] = "join_any",
+	[DIRTY_BREAK_JOIN_AREAS] = "join_areas",
 };
 
 static enum dirty_test_break dirty_break;

@@ -38,6 +38,8 @@
  * @DIRTY_BREAK_WALK_WRONG: A walker finds leaves one page off
  * @DIRTY_BREAK_SPLIT_CLEAN: Parts of a dirty leaf that is split are clean
  * @DIRTY_BREAK_REVOKED: Look for dirty bits in pages that were revoked
+ * @DIRTY_BREAK_JOIN_ANY: Join leaves that do not continue one another
+ * @DIRTY_BREAK_JOIN_AREAS: Join leaves of several areas
  */
 enum dirty_test_break {
 	DIRTY_BREAK_NOTHING,
@@ -62,6 +64,8 @@ enum dirty_test_break {
 	DIRTY_BREAK_WALK_WRONG,
 	DIRTY_BREAK_SPLIT_CLEAN,
 	DIRTY_BREAK_REVOKED,
+	DIRTY_BREAK_JOIN_ANY,
+	DIRTY_BREAK_JOIN_AREAS,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST

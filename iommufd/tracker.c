@@ -51,7 +51,7 @@ static void tracker_plan_unlock(struct iommufd_dirty_tracker *tracker)
 }
 
 /* -EINTR when killed, and it runs still; not if it @must stop. */
-static int tracker_stop(struct iommufd_dirty_tracker *tracker, bool must)
+static int tracker_end(struct iommufd_dirty_tracker *tracker, bool must)
 {
 	int rc = tracker_plan_lock(tracker, must);
 
@@ -59,6 +59,26 @@ static int tracker_stop(struct iommufd_dirty_tracker *tracker, bool must)
 		return rc;
 	dirty_reconcile_end(tracker);
 	tracker_plan_unlock(tracker);
+	return 0;
+}
+
+static int tracker_stop(struct iommufd_dirty_tracker *tracker, bool must)
+{
+	int rc = tracker_end(tracker, must);
+
+	if (!rc)
+		dirty_event_stopped(tracker);
+	return rc;
+}
+
+/* STOP of a user, after which the IOAS goes on: with large leaves again */
+static int tracker_stop_and_join(struct iommufd_dirty_tracker *tracker)
+{
+	int rc = tracker_end(tracker, false);
+
+	if (rc)
+		return rc;
+	dirty_join(tracker);
 	dirty_event_stopped(tracker);
 	return 0;
 }
@@ -439,7 +459,7 @@ int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, u32 flags,
 	if (flags & IOMMU_DIRTY_TRACKER_ENABLE)
 		rc = tracker_start(tracker);
 	else
-		rc = tracker_stop(tracker, false);
+		rc = tracker_stop_and_join(tracker);
 	if (rc && policy)
 		tracker_swap_policy(tracker, policy, true);
 out_unlock:

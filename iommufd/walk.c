@@ -87,3 +87,19 @@ int dirty_walk_split(struct iommufd_dirty_domain *dd, unsigned long first,
 		return -EOPNOTSUPP;
 	return dd->platform->walker->split(dd->domain, first, last - first + 1, dirty);
 }
+
+/**
+ * dirty_walk_join() - Make large leaves of small ones in a range
+ * @dd: The domain; the range is mapped in it and stays so, and its dirty bits are not used
+ * @first: First byte
+ * @last: Last byte, of the same area, whose pages are locked
+ *
+ * Return: 0; -EOPNOTSUPP its table is not to be walked.
+ */
+int dirty_walk_join(struct iommufd_dirty_domain *dd, unsigned long first,
+		    unsigned long last)
+{
+	if (READ_ONCE(dd->record) != IOMMUFD_DIRTY_RECORD_WALKER)
+		return -EOPNOTSUPP;
+	return dd->platform->walker->join(dd->domain, first, last - first + 1);
+}

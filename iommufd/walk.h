@@ -18,6 +18,8 @@ int dirty_walk_read(struct iommufd_dirty_domain *dd, unsigned long first,
 bool dirty_walk_can_split(const struct iommufd_dirty_domain *dd);
 int dirty_walk_split(struct iommufd_dirty_domain *dd, unsigned long first,
 		     unsigned long last, struct iommu_dirty_bitmap *dirty);
+int dirty_walk_join(struct iommufd_dirty_domain *dd, unsigned long first,
+		    unsigned long last);
 
 /* The kernel has tables that we can walk; where it has none, nothing is asked at run time */
 #define DIRTY_WALKERS_BUILT (IS_ENABLED(CONFIG_IOMMU_PT_AMDV1) ||	\

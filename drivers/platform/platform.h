@@ -38,6 +38,8 @@ enum iommufd_dirty_record {
  * @split: Take all leaves in the range apart that are larger than the smallest; report
  *	what has to be reported at once, and have the gather flush all of it. -ENOMEM leaves
  *	those that are left as they are
+ * @join: Make large leaves of small ones in the range that continue one another, flush, and
+ *	free their tables. The caller holds the mutex of the pages, and no one reads dirty bits
  */
 struct iommufd_dirty_walker {
 	bool (*fits)(struct iommu_domain *domain);
@@ -47,6 +49,7 @@ struct iommufd_dirty_walker {
 		    unsigned long flags, struct iommu_dirty_bitmap *dirty);
 	int (*split)(struct iommu_domain *domain, unsigned long iova, size_t size,
 		     struct iommu_dirty_bitmap *dirty);
+	int (*join)(struct iommu_domain *domain, unsigned long iova, size_t size);
 };
 
 /**

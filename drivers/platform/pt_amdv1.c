@@ -18,6 +18,8 @@
 	 BIT(PT_FEAT_AMDV1_FORCE_COHERENCE))
 #define PT_WALKER iommufd_dirty_amdv1
 #define PT_WALK_DIRTY AMDV1PT_FMT_D
+/* And A, which is bit 5 (the same, 2.2.3.1 Host Access Support) */
+#define PT_WALK_HARDWARE (AMDV1PT_FMT_D | BIT(5))
 #define PT_WALK_UPSTREAM pt_iommu_amdv1_read_and_clear_dirty
 
 #include "../../../generic_pt/fmt/defs_amdv1.h"

@@ -12,6 +12,7 @@
 	 BIT(PT_FEAT_VTDSS_FORCE_WRITEABLE) | BIT(PT_FEAT_DMA_INCOHERENT))
 #define PT_WALKER iommufd_dirty_vtdss
 #define PT_WALK_DIRTY VTDSS_FMT_D
+#define PT_WALK_HARDWARE (VTDSS_FMT_D | VTDSS_FMT_A)
 #define PT_WALK_UPSTREAM pt_iommu_vtdss_read_and_clear_dirty
 
 #include "../../../generic_pt/fmt/defs_vtdss.h"
