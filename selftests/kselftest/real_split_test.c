@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SPLIT of large leaves in place, on a real IOMMU driver whose page tables the tracker
- * walks by itself (kernel 7.x), while QEMU's edu uses them.
+ * SPLIT of large leaves in place, and STOP, which joins them, on a real IOMMU driver whose
+ * page tables the tracker walks by itself (kernel 7.x), while QEMU's edu uses them.
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #include "kselftest_harness.h"
 #include "realbed.h"
@@ -282,6 +283,235 @@ TEST_F_TIMEOUT(split, under_dma, 600)
 	EXPECT_LT(0, during);
 	TH_LOG("%u writes checked, %u of them while leaves were split, beside %u maps",
 	       writes, during, maps);
+}
+
+/* ---- Joined again ---- */
+
+/* How many pages the tables of all IOMMUs take, or -1 */
+static long table_pages(void)
+{
+	char name[64];
+	long n, found = -1;
+	FILE *f;
+
+	/* Each processor counts for itself until it is asked */
+	f = fopen("/proc/sys/vm/stat_refresh", "w");
+	if (f) {
+		fputs("1\n", f);
+		fclose(f);
+	}
+	f = fopen("/proc/vmstat", "r");
+	while (f && fscanf(f, "%63s %ld", name, &n) == 2)
+		if (!strcmp(name, "nr_iommu_pages"))
+			found = n;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void stop(struct __test_metadata *_metadata, FIXTURE_DATA(split) *self)
+{
+	ASSERT_EQ(0, tracker_set(self->b.fd, self->b.tracker_id, 0, NULL, NULL));
+}
+
+/* The size of the leaf that is dirty after one write, which only START has forgotten */
+static __u64 leaf_of(struct __test_metadata *_metadata, FIXTURE_DATA(split) *self, __u64 page)
+{
+	EXPECT_EQ(0, tracker_set(self->b.fd, self->b.tracker_id, IOMMU_DIRTY_TRACKER_ENABLE,
+				 NULL, NULL));
+	write_page(_metadata, self, page);
+	read_bits(_metadata, self);
+	EXPECT_TRUE(is_dirty(self, page));
+	return largest(self);
+}
+
+/* All of what is mapped is where it was. */
+static void expect_writes(struct __test_metadata *_metadata, FIXTURE_DATA(split) *self)
+{
+	__u64 page;
+
+	for (page = 3; page < SPAN / PAGE; page += 1021)
+		write_page(_metadata, self, page);
+}
+
+/* Tables that are full of leaves are leaves again after STOP, and the tables are free. */
+TEST_F(split, joined_by_stop)
+{
+	__u64 before, joined;
+	long pages, small;
+	unsigned int i;
+
+	stop(_metadata, self);
+	before = leaf_of(_metadata, self, 7);
+	joined = before >= HUGE ? HUGE : PAGE;
+	pages = table_pages();
+	ASSERT_LT(0, pages);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, split(_metadata, self));
+		expect_pages(_metadata, self);
+		EXPECT_EQ(PAGE, largest(self));
+		small = table_pages();
+		stop(_metadata, self);
+		expect_writes(_metadata, self);
+		EXPECT_EQ(joined, leaf_of(_metadata, self, 9));
+		expect_writes(_metadata, self);
+		if (before >= HUGE) {
+			EXPECT_LE(pages + (long)(SPAN / HUGE), small);
+			EXPECT_EQ(pages, table_pages());
+		}
+	}
+	/* What is mapped from now on has what it had before the first split */
+	ASSERT_EQ(0, iommufd_ioas_unmap(self->b.fd, self->b.ioas_id, IOVA, SPAN, NULL));
+	ASSERT_EQ(0, realbed_map(&self->b, SPAN, variant->piece));
+	EXPECT_EQ(before, leaf_of(_metadata, self, 11));
+	TH_LOG("leaves of %llu KiB, split, joined to %llu KiB", before >> 10, joined >> 10);
+}
+
+/* Leaves of what was mapped by several calls are not joined: each may be unmapped alone. */
+TEST_F(split, joins_no_areas)
+{
+	__u64 before, at;
+
+	if (variant->piece >= HUGE)
+		SKIP(return, "each is as large as a leaf");
+	stop(_metadata, self);
+	before = leaf_of(_metadata, self, 7);
+	EXPECT_EQ(0, split(_metadata, self));
+	stop(_metadata, self);
+	EXPECT_GE(before, leaf_of(_metadata, self, 7));
+	for (at = 0; at < SPAN; at += 2 * variant->piece)
+		ASSERT_EQ(0, iommufd_ioas_unmap(self->b.fd, self->b.ioas_id, IOVA + at,
+						variant->piece, NULL));
+	for (at = variant->piece; at < SPAN; at += 64 * variant->piece)
+		write_page(_metadata, self, at / PAGE);
+}
+
+/* The control: they would be */
+TEST_F(split, notices_joined_areas)
+{
+	if (variant->piece >= HUGE)
+		SKIP(return, "each is as large as a leaf");
+	EXPECT_EQ(0, split(_metadata, self));
+	ASSERT_EQ(0, tracker_break("join_areas"));
+	stop(_metadata, self);
+	ASSERT_EQ(0, tracker_break("nothing"));
+	EXPECT_EQ(HUGE, leaf_of(_metadata, self, 7));
+	/* So that each can be unmapped */
+	EXPECT_EQ(0, split(_metadata, self));
+}
+
+/*
+ * A huge page, two pages of which have changed places, mapped at @iova. Return: the two, or
+ * NULL.
+ */
+static char *map_swapped(struct realbed *b, __u64 iova)
+{
+	char *at = b->ram + RAM_SIZE - HUGE;
+	char *spare = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (spare == MAP_FAILED ||
+	    mremap(at + 5 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, spare) != spare ||
+	    mremap(at + 9 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   at + 5 * PAGE) != at + 5 * PAGE ||
+	    mremap(spare, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   at + 9 * PAGE) != at + 9 * PAGE ||
+	    iommufd_ioas_map(b->fd, b->ioas_id, at, HUGE, iova, IOMMUFD_MAP_RW))
+		return NULL;
+	return at + 5 * PAGE;
+}
+
+/* Do writes to the two arrive? */
+static bool writes_arrive(struct realbed *b, __u64 iova, char *page)
+{
+	volatile __u64 *first = (volatile __u64 *)page;
+	volatile __u64 *second = (volatile __u64 *)(page + 4 * PAGE);
+
+	*first = ~0ull;
+	*second = ~0ull;
+	if (edu_write(&b->dev, iova + 5 * PAGE, 0, REAL_BYTES) || *first || !*second)
+		return false;
+	return !edu_write(&b->dev, iova + 9 * PAGE, 0, REAL_BYTES) && !*second;
+}
+
+/* Leaves that do not continue one another are not joined; the control does so. */
+TEST_F(split, joins_what_continues)
+{
+	char *page;
+
+	if (variant->piece != HUGE)
+		SKIP(return, "RAM is in pages that cannot change places, or it is the same");
+	ASSERT_EQ(0, iommufd_ioas_unmap(self->b.fd, self->b.ioas_id, IOVA, SPAN, NULL));
+	page = map_swapped(&self->b, IOVA);
+	if (!page)
+		SKIP(return, "no huge page to swap pages in");
+	EXPECT_TRUE(writes_arrive(&self->b, IOVA, page));
+	EXPECT_EQ(0, split(_metadata, self));
+	stop(_metadata, self);
+	EXPECT_TRUE(writes_arrive(&self->b, IOVA, page));
+	EXPECT_EQ(0, split(_metadata, self));
+	ASSERT_EQ(0, tracker_break("join_any"));
+	stop(_metadata, self);
+	ASSERT_EQ(0, tracker_break("nothing"));
+	EXPECT_FALSE(writes_arrive(&self->b, IOVA, page));
+}
+
+static void *rounds_thread(void *arg)
+{
+	struct beside *b = arg;
+	struct realbed *bed = b->bed;
+
+	while (!b->stop && !b->rc) {
+		b->rc = tracker_set(bed->fd, bed->tracker_id, SPLIT, NULL, NULL);
+		if (!b->rc)
+			b->rc = tracker_set(bed->fd, bed->tracker_id, 0, NULL, NULL);
+		b->splits++;
+	}
+	return NULL;
+}
+
+/* Pages that another IOAS gets are looked up in the domain that is joined. */
+static void *copy_thread(void *arg)
+{
+	struct beside *b = arg;
+	struct realbed *bed = b->bed;
+	__u32 ioas_id, hwpt_id;
+
+	b->rc = iommufd_ioas_alloc(bed->fd, &ioas_id);
+	if (!b->rc)
+		b->rc = iommufd_hwpt_alloc(bed->fd, bed->dev.dev_id, ioas_id, 0, &hwpt_id);
+	while (!b->stop && !b->rc) {
+		b->rc = iommufd_ioas_copy(bed->fd, ioas_id, bed->ioas_id, IOVA, IOVA, SPAN,
+					  IOMMUFD_MAP_RW);
+		if (!b->rc)
+			b->rc = iommufd_ioas_unmap(bed->fd, ioas_id, IOVA, SPAN, NULL);
+		b->maps++;
+	}
+	return NULL;
+}
+
+/* Writes arrive while leaves are split and joined, beside maps, unmaps and look-ups. */
+TEST_F_TIMEOUT(split, joined_under_dma, 600)
+{
+	struct beside b[3] = { { .bed = &self->b }, { .bed = &self->b }, { .bed = &self->b } };
+	static void *(*const fn[3])(void *) = { rounds_thread, map_thread, copy_thread };
+	pthread_t threads[3];
+	unsigned int i, writes;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, fn[i], &b[i]));
+	for (writes = 0; writes < 4000 || (b[0].splits < 20 && writes < 100000); writes++)
+		write_page(_metadata, self, writes * 1021ull % (SPAN / PAGE));
+	for (i = 0; i < 3; i++)
+		b[i].stop = true;
+	for (i = 0; i < 3; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, b[i].rc);
+	}
+	EXPECT_LE(5, b[0].splits);
+	TH_LOG("%u writes arrived, beside %u splits and joins, %u maps, %u copies", writes,
+	       b[0].splits, b[1].maps, b[2].maps);
+	EXPECT_EQ(0, split(_metadata, self));
+	expect_pages(_metadata, self);
 }
 
 TEST_HARNESS_MAIN
