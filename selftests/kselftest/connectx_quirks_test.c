@@ -431,6 +431,7 @@ TEST_F(quirks, pages_of_trackers)
 	ASSERT_EQ(0, log_stop(p->src.fd));
 	EXPECT_EQ(had, pages_become(had, had));
 	EXPECT_EQ(0, check_report(p, &p->src));
+	EXPECT_EQ(had, pages_become(had, had));
 	ASSERT_EQ(0, virt_set("connectx_icm_pages", "255"));
 	EXPECT_GT(0, log_begin(&p->src));
 	EXPECT_EQ(had, pages_given());
