@@ -89,7 +89,9 @@ module_flags()
 	vars=(CONFIG_IOMMUFD=m CONFIG_IOMMUFD_DRIVER=y CONFIG_IOMMUFD_DRIVER_CORE=y
 	      CONFIG_INTERVAL_TREE_SPAN_ITER=y CONFIG_VFIO_DEVICE_CDEV=y
 	      # Needs the kernel's own vmlinux, which no package has.
-	      CONFIG_DEBUG_INFO_BTF_MODULES=)
+	      CONFIG_DEBUG_INFO_BTF_MODULES=
+	      # So no pahole is used, and its version is not compared
+	      PAHOLE=none CONFIG_PAHOLE_VERSION=0)
 }
 
 # kbuild ARGUMENT...: the kernel's make. It keeps -j and the job server of the make that we
