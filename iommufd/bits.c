@@ -64,7 +64,7 @@ static unsigned long leaf_sizes(const struct harvest *h)
 	return h->domain->pgsize_bitmap;
 }
 
-/* disable_large_pages is refused to an IOAS that has a domain */
+/* disable_large_pages is refused to an IOAS with a domain and something mapped */
 static bool leaves_are_equal(const struct harvest *h)
 {
 	return h->iopt->disable_large_pages || is_power_of_2(leaf_sizes(h));
@@ -91,6 +91,9 @@ static void leaf_block(const struct harvest *h, unsigned long first,
 	if (leaves_are_equal(h))
 		return;
 	phys = iommu_iova_to_phys(domain, iova);
+	/* No leaf is joined that is larger than this, nor need a step be for it */
+	if (h->flags & DIRTY_HARVEST_JOIN)
+		sizes &= (SZ_1G << 1) - 1;
 	/* A block of this size and more is not aligned in the same way */
 	differ = phys ^ iova;
 	if (differ)
@@ -386,7 +389,7 @@ static int read_mapped(struct harvest *h, unsigned long first, unsigned long las
 		return dirty_walk_split(dd, first, last, &dirty);
 	}
 	if (h->flags & DIRTY_HARVEST_JOIN)
-		return dirty_walk_join(dd, first, last);
+		return dirty_walk_join(dd, first, last, &h->flush);
 	if (h->flags & DIRTY_HARVEST_DISCARD)
 		return driver_read(h, first, last, true, &h->flush);
 
@@ -533,8 +536,12 @@ static void step_widen(const struct harvest *h, struct dirty_step *step)
 /* What the caller will not deliver is pending, flushed, before the step ends. */
 static void step_publish(struct harvest *h, const struct dirty_step *step)
 {
-	if (h->flags & (DIRTY_HARVEST_PEEK | DIRTY_HARVEST_DISCARD | DIRTY_HARVEST_JOIN))
+	if (h->flags & (DIRTY_HARVEST_PEEK | DIRTY_HARVEST_DISCARD))
 		return;
+	if (h->flags & DIRTY_HARVEST_JOIN) {
+		dirty_bits_flush(h);
+		return;
+	}
 	if (h->flags & (DIRTY_HARVEST_LAST | DIRTY_HARVEST_SPLIT)) {
 		if (dirty_test_break(DIRTY_BREAK_LATE_PUBLISH))
 			return;

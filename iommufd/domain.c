@@ -215,7 +215,8 @@ static void up_write_both(struct rw_semaphore *a, struct rw_semaphore *b)
 /* What is mapped in it gets small leaves. Written with domains_rwsem and change */
 static bool maps_small(const struct iommufd_dirty_domain *dd)
 {
-	return dd->small || dd->leaves == IOMMUFD_DIRTY_LEAVES_SPLIT;
+	return READ_ONCE(dd->small) ||
+	       READ_ONCE(dd->leaves) == IOMMUFD_DIRTY_LEAVES_SPLIT;
 }
 
 /* What keeps others from mapping in a domain, if its leaves have to stay small */
@@ -243,8 +244,8 @@ static void widen(struct iommufd_dirty_domain *dd)
  * The same driver gives the domain its large leaf sizes back (6.12). Where small ones were
  * asked for, nothing is mapped until they are taken away again.
  *
- * Later ones refuse a device whose IOMMU does not know the sizes that the domain has. One
- * that is split gets them back for that: the device will meet large leaves again when they are
+ * Later kernels refuse a device whose IOMMU does not support the sizes that the domain has. A
+ * domain that is split gets them back for that: the device will meet large leaves when they are
  * joined, if it does not already.
  */
 void iommufd_dirty_change_begin(struct iommufd_hw_pagetable *hwpt,

@@ -265,8 +265,11 @@ static int harvest_leaves(struct harvest *h, unsigned long first,
 	struct iommufd_dirty_domain *dd = h->dd;
 	int rc;
 
-	/* One that is listed since then is as it is to be */
+	/* A domain that is listed since then maps with the new sizes */
 	if (!dd->leaves || dd->leaves_left)
+		return 0;
+	/* All leaves are pages, and have to stay so: a part of a mapping may be unmapped */
+	if (h->iopt->disable_large_pages && !dirty_test_break(DIRTY_BREAK_JOIN_AREAS))
 		return 0;
 	rc = take_bits(h, first, reached);
 	if (rc)

@@ -146,7 +146,7 @@ struct iommufd_dirty_counters {
  * enum iommufd_dirty_leaves - What is being done to the leaves of a domain
  * @IOMMUFD_DIRTY_LEAVES_STAY: Nothing
  * @IOMMUFD_DIRTY_LEAVES_SPLIT: Large ones are taken apart
- * @IOMMUFD_DIRTY_LEAVES_JOIN: Small ones that continue one another are joined
+ * @IOMMUFD_DIRTY_LEAVES_JOIN: Small ones whose memory is contiguous are joined
  */
 enum iommufd_dirty_leaves {
 	IOMMUFD_DIRTY_LEAVES_STAY,

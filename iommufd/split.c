@@ -36,7 +36,7 @@ static bool split_begin(struct iommufd_dirty_tracker *tracker)
 		if (!dd->wide)
 			dd->wide = domain->pgsize_bitmap;
 		dd->leaves_left = false;
-		dd->leaves = IOMMUFD_DIRTY_LEAVES_SPLIT;
+		WRITE_ONCE(dd->leaves, IOMMUFD_DIRTY_LEAVES_SPLIT);
 		domain->pgsize_bitmap = BIT(__ffs(dd->wide));
 		up_write(&dd->change);
 		any = true;
@@ -61,7 +61,7 @@ static void split_end(struct iommufd_dirty_tracker *tracker, bool complete)
 		} else {
 			dd->domain->pgsize_bitmap = dd->wide;
 		}
-		dd->leaves = IOMMUFD_DIRTY_LEAVES_STAY;
+		WRITE_ONCE(dd->leaves, IOMMUFD_DIRTY_LEAVES_STAY);
 		up_write(&dd->change);
 	}
 	up_write(&iopt->domains_rwsem);
@@ -114,7 +114,7 @@ static void join_begin(struct iommufd_dirty_tracker *tracker)
 		down_write(&dd->change);
 		WRITE_ONCE(dd->small, false);
 		dd->leaves_left = false;
-		dd->leaves = IOMMUFD_DIRTY_LEAVES_JOIN;
+		WRITE_ONCE(dd->leaves, IOMMUFD_DIRTY_LEAVES_JOIN);
 		dd->domain->pgsize_bitmap = dd->wide;
 		up_write(&dd->change);
 	}
@@ -133,14 +133,14 @@ static void join_end(struct iommufd_dirty_tracker *tracker, bool complete)
 		down_write(&dd->change);
 		if (complete && !dd->leaves_left)
 			dd->wide = 0;
-		dd->leaves = IOMMUFD_DIRTY_LEAVES_STAY;
+		WRITE_ONCE(dd->leaves, IOMMUFD_DIRTY_LEAVES_STAY);
 		up_write(&dd->change);
 	}
 	up_write(&iopt->domains_rwsem);
 }
 
 /**
- * dirty_join() - Undo dirty_split() where leaves continue one another
+ * dirty_join() - Undo dirty_split() where the memory of leaves is contiguous
  * @tracker: The tracker; runs is held for write, and it does not run
  *
  * Leaves are joined where a table is full of them, within what was mapped by one call. Ends

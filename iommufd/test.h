@@ -38,8 +38,8 @@
  * @DIRTY_BREAK_WALK_WRONG: A walker finds leaves one page off
  * @DIRTY_BREAK_SPLIT_CLEAN: Parts of a dirty leaf that is split are clean
  * @DIRTY_BREAK_REVOKED: Look for dirty bits in pages that were revoked
- * @DIRTY_BREAK_JOIN_ANY: Join leaves that do not continue one another
- * @DIRTY_BREAK_JOIN_AREAS: Join leaves of several areas
+ * @DIRTY_BREAK_JOIN_ANY: Join leaves whose memory is not contiguous
+ * @DIRTY_BREAK_JOIN_AREAS: Join leaves of several areas, or of an area that may be cut
  */
 enum dirty_test_break {
 	DIRTY_BREAK_NOTHING,

@@ -460,6 +460,8 @@ int dirty_tracker_set(struct iommufd_dirty_tracker *tracker, u32 flags,
 		rc = tracker_start(tracker);
 	else
 		rc = tracker_stop_and_join(tracker);
+	if (rc && flags & IOMMU_DIRTY_TRACKER_SPLIT && !tracker->running)
+		dirty_join(tracker);
 	if (rc && policy)
 		tracker_swap_policy(tracker, policy, true);
 out_unlock:

@@ -92,14 +92,15 @@ int dirty_walk_split(struct iommufd_dirty_domain *dd, unsigned long first,
  * dirty_walk_join() - Make large leaves of small ones in a range
  * @dd: The domain; the range is mapped in it and stays so, and its dirty bits are not used
  * @first: First byte
- * @last: Last byte, of the same area, whose pages are locked
+ * @last: Last byte, of the same area, whose pages->mutex is held
+ * @gather: Gets what has to be flushed, and tables that iommu_iotlb_sync() frees
  *
  * Return: 0; -EOPNOTSUPP its table is not to be walked.
  */
 int dirty_walk_join(struct iommufd_dirty_domain *dd, unsigned long first,
-		    unsigned long last)
+		    unsigned long last, struct iommu_iotlb_gather *gather)
 {
 	if (READ_ONCE(dd->record) != IOMMUFD_DIRTY_RECORD_WALKER)
 		return -EOPNOTSUPP;
-	return dd->platform->walker->join(dd->domain, first, last - first + 1);
+	return dd->platform->walker->join(dd->domain, first, last - first + 1, gather);
 }

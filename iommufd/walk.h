@@ -9,6 +9,7 @@
 #include "platform/platform.h"
 
 struct iommu_dirty_bitmap;
+struct iommu_iotlb_gather;
 
 void dirty_walk_choose(struct iommufd_dirty_domain *dd, unsigned long first,
 		       unsigned long last);
@@ -19,7 +20,7 @@ bool dirty_walk_can_split(const struct iommufd_dirty_domain *dd);
 int dirty_walk_split(struct iommufd_dirty_domain *dd, unsigned long first,
 		     unsigned long last, struct iommu_dirty_bitmap *dirty);
 int dirty_walk_join(struct iommufd_dirty_domain *dd, unsigned long first,
-		    unsigned long last);
+		    unsigned long last, struct iommu_iotlb_gather *gather);
 
 /* The kernel has tables that we can walk; where it has none, nothing is asked at run time */
 #define DIRTY_WALKERS_BUILT (IS_ENABLED(CONFIG_IOMMU_PT_AMDV1) ||	\

@@ -11,6 +11,7 @@
 struct device;
 struct iommu_dirty_bitmap;
 struct iommu_domain;
+struct iommu_iotlb_gather;
 
 /**
  * enum iommufd_dirty_record - How a driver's read_and_clear_dirty() reports
@@ -38,8 +39,9 @@ enum iommufd_dirty_record {
  * @split: Take all leaves in the range apart that are larger than the smallest; report
  *	what has to be reported at once, and have the gather flush all of it. -ENOMEM leaves
  *	those that are left as they are
- * @join: Make large leaves of small ones in the range that continue one another, flush, and
- *	free their tables. The caller holds the mutex of the pages, and no one reads dirty bits
+ * @join: Make large leaves of small ones in the range whose memory is contiguous; the gather
+ *	gets what has to be flushed, and the tables, which iommu_iotlb_sync() frees. The caller
+ *	holds pages->mutex, and no one reads dirty bits before all are cleared
  */
 struct iommufd_dirty_walker {
 	bool (*fits)(struct iommu_domain *domain);
@@ -49,7 +51,8 @@ struct iommufd_dirty_walker {
 		    unsigned long flags, struct iommu_dirty_bitmap *dirty);
 	int (*split)(struct iommu_domain *domain, unsigned long iova, size_t size,
 		     struct iommu_dirty_bitmap *dirty);
-	int (*join)(struct iommu_domain *domain, unsigned long iova, size_t size);
+	int (*join)(struct iommu_domain *domain, unsigned long iova, size_t size,
+		    struct iommu_iotlb_gather *gather);
 };
 
 /**

@@ -20,6 +20,8 @@
 #define PT_WALK_DIRTY AMDV1PT_FMT_D
 /* And A, which is bit 5 (the same, 2.2.3.1 Host Access Support) */
 #define PT_WALK_HARDWARE (AMDV1PT_FMT_D | BIT(5))
+/* In a leaf of memory, not of MMIO; pt_attr_from_entry() leaves it out */
+#define PT_WALK_ENCRYPTED __sme_set(0ULL)
 #define PT_WALK_UPSTREAM pt_iommu_amdv1_read_and_clear_dirty
 
 #include "../../../generic_pt/fmt/defs_amdv1.h"

@@ -4,11 +4,12 @@
  * template of pt_walk.h, and the opposite of pt_split.h. PT_WALK_HARDWARE are the bits of a
  * leaf that hardware sets.
  *
- * A table is joined if all of its entries are leaves that continue one another: the entry that
+ * A table is joined if all of its entries are leaves of contiguous memory: the entry that
  * points to it becomes a leaf in one store, and hardware sees the old or the new one, which
- * translate to the same addresses with the same permissions. The table is freed after the
- * flush. No one else may look at it then: the caller holds the mutex of the pages, under
- * which iommufd calls iommu_iova_to_phys() for what stays mapped.
+ * translate to the same addresses with the same permissions. The table goes to the gather's
+ * freelist, from which the flush of the caller frees it. No task may be looking at it: the
+ * caller holds pages->mutex, under which iommufd calls iommu_iova_to_phys() for what stays
+ * mapped.
  */
 #ifndef _PT_JOIN_H
 #define _PT_JOIN_H
@@ -18,15 +19,15 @@
 /**
  * struct pt_join - A walk that joins leaves
  * @sizes: Which sizes leaves may have
- * @tables: Tables that are not used any more, to be freed after the flush
+ * @gather: Gets the ranges to flush, and the tables to free after that
  */
 struct pt_join {
 	unsigned long sizes;
-	struct iommu_pages_list tables;
+	struct iommu_iotlb_gather *gather;
 };
 
-/* Do all entries continue the first one, which is loaded? */
-static bool pt_join_continues(const struct pt_state *child, u64 *found)
+/* Are all entries leaves that are contiguous with the first one, which is loaded? */
+static bool pt_join_contiguous(const struct pt_state *child, u64 *found)
 {
 	unsigned int n = log2_to_int(pt_num_items_lg2(child)), i;
 	u64 size = log2_to_int(pt_table_item_lg2sz(child));
@@ -52,6 +53,7 @@ static void pt_join_table(struct pt_state *pts, struct pt_join *join)
 	unsigned int lg2sz = pt_table_item_lg2sz(pts);
 	struct pt_write_attrs attrs = {};
 	pt_oaddr_t oa;
+	unsigned long iova;
 	u64 found;
 
 	if (!(pt_possible_sizes(pts) & join->sizes & log2_to_int(lg2sz)))
@@ -64,13 +66,16 @@ static void pt_join_table(struct pt_state *pts, struct pt_join *join)
 	oa = pt_entry_oa(&child);
 	if (dirty_test_break(DIRTY_BREAK_JOIN_ANY))
 		oa = oalog2_set_mod(oa, 0, lg2sz);
-	if (oalog2_mod(oa, lg2sz) || !pt_join_continues(&child, &found))
+	if (oalog2_mod(oa, lg2sz) || !pt_join_contiguous(&child, &found))
 		return;
-	pt_attr_from_entry(&child, &attrs);
-	/* Whoever reads D next clears it first; until then nothing dirty becomes clean */
+	pt_walk_attrs(&child, &attrs);
+	/* Where tracking is always on, a D bit may be lost here: no one reads it before START */
 	attrs.descriptor_bits |= found & PT_WALK_DIRTY;
-	iommu_pages_list_add(&join->tables, pts->table_lower);
+	pt_index_to_va(pts);
+	iova = log2_set_mod(pts->range->va, 0, lg2sz);
 	pt_install_leaf_entry(pts, oa, lg2sz, &attrs);
+	iommu_pages_list_add(&join->gather->freelist, pts->table_lower);
+	iommu_iotlb_gather_add_range(join->gather, iova, log2_to_int(lg2sz));
 }
 
 static int pt_join_level(struct pt_range *range, void *arg, unsigned int level,
@@ -79,6 +84,8 @@ static int pt_join_level(struct pt_range *range, void *arg, unsigned int level,
 	struct pt_state pts = pt_init(range, level, table);
 	int rc;
 
+	if (!level)
+		return 0;
 	for_each_pt_level_entry(&pts) {
 		bool covered;
 
@@ -94,24 +101,15 @@ static int pt_join_level(struct pt_range *range, void *arg, unsigned int level,
 	return 0;
 }
 
-static int pt_join(struct iommu_domain *domain, unsigned long iova, size_t size)
+static int pt_join(struct iommu_domain *domain, unsigned long iova, size_t size,
+		   struct iommu_iotlb_gather *gather)
 {
-	struct pt_join join = {
-		.sizes = domain->pgsize_bitmap,
-		.tables = IOMMU_PAGES_LIST_INIT(join.tables),
-	};
+	struct pt_join join = { .sizes = domain->pgsize_bitmap, .gather = gather };
 	struct pt_range range;
 	int rc;
 
 	rc = pt_walk_range_of(domain, iova, iova + size - 1, &range);
-	if (!rc)
-		rc = pt_walk_range(&range, pt_join_level, &join);
-	/* Of tables, too, which iotlb_sync() may not do */
-	if (!iommu_pages_list_empty(&join.tables)) {
-		iommu_flush_iotlb_all(domain);
-		iommu_put_pages_list(&join.tables);
-	}
-	return rc;
+	return rc ?: pt_walk_range(&range, pt_join_level, &join);
 }
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Takes large leaves of a generic_pt table apart while hardware uses them; a part of the
- * template of pt_walk.h. PT_WALK_DIRTY is the format's D bit.
+ * template of pt_walk.h. PT_WALK_DIRTY is the format's D bit, and PT_WALK_ENCRYPTED what an
+ * entry has for memory that is encrypted.
  *
  * Each entry of a leaf is replaced by one cmpxchg, so that hardware sees the old or the
  * new one, and a D bit that it sets in between makes the cmpxchg fail and is carried over.
@@ -55,7 +56,7 @@ static bool pt_split_to_table(struct pt_state *item, pt_oaddr_t oa,
 
 		item->entry = READ_ONCE(pt_cur_table(item, u64)[item->index]);
 		dirty = pt_split_dirty(item->entry);
-		pt_attr_from_entry(item, &attrs);
+		pt_walk_attrs(item, &attrs);
 		pt_split_fill(&child, oa, &attrs, dirty);
 	} while (!pt_install_table(item, virt_to_phys(table), &attrs));
 	return dirty;
@@ -73,7 +74,7 @@ static bool pt_split_to_page(struct pt_state *item, pt_oaddr_t oa)
 
 		item->entry = READ_ONCE(*entry);
 		old = item->entry;
-		pt_attr_from_entry(item, &attrs);
+		pt_walk_attrs(item, &attrs);
 		pt_install_leaf_entry(&child, oa, PT_GRANULE_LG2SZ, &attrs);
 		if (pt_split_dirty(old))
 			page |= PT_WALK_DIRTY;

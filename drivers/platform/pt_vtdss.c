@@ -13,6 +13,7 @@
 #define PT_WALKER iommufd_dirty_vtdss
 #define PT_WALK_DIRTY VTDSS_FMT_D
 #define PT_WALK_HARDWARE (VTDSS_FMT_D | VTDSS_FMT_A)
+#define PT_WALK_ENCRYPTED 0
 #define PT_WALK_UPSTREAM pt_iommu_vtdss_read_and_clear_dirty
 
 #include "../../../generic_pt/fmt/defs_vtdss.h"

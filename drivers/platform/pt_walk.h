@@ -45,6 +45,14 @@ static int pt_walk_range_of(struct iommu_domain *domain, unsigned long iova,
 	return pt_check_range(range);
 }
 
+/* What a leaf that replaces the loaded one has in common with it */
+static __maybe_unused void pt_walk_attrs(const struct pt_state *pts,
+					 struct pt_write_attrs *attrs)
+{
+	pt_attr_from_entry(pts, attrs);
+	attrs->descriptor_bits |= pts->entry & PT_WALK_ENCRYPTED;
+}
+
 /**
  * struct pt_walk_read - What a walk for dirty bits does with them
  * @dirty: Where it reports; the bitmap may be NULL

@@ -8,8 +8,8 @@
  * D and flushes; a READ that follows must find what was written since.
  *
  * Hardware walks from the entry, or from the table that its caches say the entry leads to, and
- * may go on with a small leaf from its IOTLB. Tasks that look an address up (map, pin) hold the
- * mutex of the pages, and so does the join.
+ * may go on with a small leaf from its IOTLB. Tasks that look an address up (map, pin) hold
+ * pages->mutex, and so does the join until the entry is a leaf.
  */
 
 bool table = true;	/* the entry leads to the table */
@@ -76,10 +76,14 @@ active proctype look_up()
 	atomic { walks = false; mutex = false }
 }
 
+/* Tracking that is always on stays so. */
 inline stop()
 {
 	started = false;
-	tracked = false;
+	if
+	:: tracked = false
+	:: true
+	fi;
 	flush();
 	owed = false
 }
@@ -93,14 +97,14 @@ inline join()
 		large = found;
 		found = false
 	};
+	mutex = false;
 #ifdef MUTANT_FREE_BEFORE_FLUSH
 	freed = true;
 #endif
 #ifndef MUTANT_NO_FLUSH
 	flush();
 #endif
-	freed = true;
-	mutex = false
+	freed = true
 }
 
 inline start()

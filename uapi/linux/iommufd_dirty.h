@@ -163,8 +163,9 @@ enum iommu_dirty_tracker_out_flags {
  *
  * SPLIT is best effort: the answer has COARSE where a HWPT whose dirty bits are
  * used still has large leaves. Leaves can be split in place from 7.x on, behind AMD's
- * IOMMU and VT-d; a stop joins them where a whole table continues, within a mapping.
- * Elsewhere, use IOMMU_OPTION_DIRTY_SMALL_LEAVES and a second HWPT.
+ * IOMMU and VT-d; a stop joins them again where a full page table of leaves is
+ * physically contiguous and belongs to one mapping. Elsewhere, use
+ * IOMMU_OPTION_DIRTY_SMALL_LEAVES and a second HWPT.
  *
  * POLICY changes the sources of a running tracker without a gap: READs harvest the old
  * sources until nothing is left in them, and may report pages twice. The policy of
