@@ -27,6 +27,8 @@
 #	conformance	upstream's tests, in the debug kernel
 #	debug		kselftest and vm, in the debug kernel, all of fail_nth
 #	kcsan		what makes threads meet, in the kernel with KCSAN
+#	short		a few programs of kselftest, long.txt
+#	other		short on another kernel of kernels/series: the newest, or the first
 #	newest		kselftest and real on the newest kernel of kernels/series
 #	arm64		kselftest and vm on an emulated arm64 machine, and modules for pages of
 #			16 KiB
@@ -297,17 +299,30 @@ stage_real()
 		awk '{ n += $1 } END { printf "real: %d writes checked\n", n }'
 }
 
-# long STAGE SECONDS: the entries of long.txt, which share the time
-long()
+# entries STAGE: the ones in long.txt, LINE:PROGRAM
+entries()
 {
-	only=$(awk -F'|' -v stage="$1" '!/^#/ && NF == 3 {
+	awk -F'|' -v stage="$1" '!/^#/ && NF == 3 {
 			gsub(/ /, "")
 			if ($1 == stage)
 				print $2 ":" $3
-		}' "$TOP/selftests/kselftest/long.txt" | paste -sd' ')
+		}' "$TOP/selftests/kselftest/long.txt" | paste -sd' '
+}
+
+# long STAGE SECONDS: its entries, which share the time
+long()
+{
+	only=$(entries "$1")
 	duration=$(($2 / $(wc -w <<<"$only")))
 	run_plan
 	only='' duration=''
+}
+
+stage_short()
+{
+	only=$(entries short)
+	MIGRATIONS=3 PASS_ENV="MIGRATIONS ${PASS_ENV:-}" run_plan
+	only=''
 }
 
 stage_soak()
@@ -467,6 +482,20 @@ stage_kcsan()
 }
 
 # On the kernel that the code is written for, if the others run on an older one
+# Few tests, so that each "make test" loads and uses the modules of more than one kernel
+stage_other()
+{
+	local other script
+
+	other=$(newest_series)
+	[ "$KERNEL" != "$other" ] || other=$(all_series | head -n 1)
+	env -u KSRC -u KDIR KERNEL="$other" "$TOP/build-aux/setup.sh" build vm
+	for script in hooks compat watch; do
+		one "$other $script" env KERNEL="$other" "$TOP/build-aux/$script-check.sh"
+	done
+	KERNEL=$other nested other "$0" short
+}
+
 stage_newest()
 {
 	local newest script
