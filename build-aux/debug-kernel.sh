@@ -22,6 +22,7 @@ if [ -n "${KCSAN:-}" ]; then
 	dir+=-kcsan log=$BUILD/debug-kernel-kcsan.log what='KCSAN kernel' checkers=kcsan
 fi
 fragments=("$TOP/selftests/vm/debug.config" "$TOP/selftests/vm/$checkers.config")
+[ ! -e "$TOP/kernels/$SERIES/debug.config" ] || fragments+=("$TOP/kernels/$SERIES/debug.config")
 mkdir -p "$dir"
 
 # Not the lock of build/, which other commands need while this runs.

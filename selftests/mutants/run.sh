@@ -13,6 +13,8 @@ set -euo pipefail
 list=$TOP/selftests/mutants/mutants.txt
 plan=$TOP/selftests/kselftest/plan.txt
 copy=$BUILD/mutants
+# As build-aux/lib.sh has it there
+built=$copy${BUILD#"$TOP"}
 logs=$BUILD/test-logs/mutants
 sources=(build-aux compat drivers include iommufd kernels uapi vfio Kconfig)
 ran=0 bad=0
@@ -46,13 +48,13 @@ column()
 copy_tree()
 {
 	rm -rf "$copy"
-	mkdir -p "$copy/build" "$logs"
+	mkdir -p "$built" "$logs"
 	(cd "$TOP" && cp -a "${sources[@]}" "$copy/")
-	cp "$BUILD/kernel.env" "$copy/build/"
-	cp -a "$BUILD/test" "$copy/build/"
+	cp "$BUILD/kernel.env" "$built/"
+	cp -a "$BUILD/test" "$built/"
 	grep -rlIF --include='.*.cmd' --include='*.mod' --include=modules.order \
-		--include=.overlay-of "$BUILD/test" "$copy/build/test" |
-		xargs sed -i "s#$BUILD/test#$copy/build/test#g"
+		--include=.overlay-of "$BUILD/test" "$built/test" |
+		xargs sed -i "s#$BUILD/test#$built/test#g"
 }
 
 # vm NAME LINE MODULES COMMAND PROGRAM...: its status
@@ -135,7 +137,7 @@ try()
 		echo "not made: it does not compile ($logs/$name.build)"
 	else
 		rm -f "$out"
-		if vm "$name" "$line" "$copy/build/test" \
+		if vm "$name" "$line" "$built/test" \
 			"bind-all >/dev/null 2>&1; $(command_of "$what" 120) &&
 				unload-all" "${what%%:*}"; then
 			echo "SURVIVED"
