@@ -23,6 +23,9 @@
 /* Words that are filled without a chance for others to run */
 #define FILL_WORDS 4096UL
 
+/* A run of so many is delivered together with others */
+#define SHORT_WORDS 128
+
 /* A longer run is delivered in parts, so that a caller can be killed */
 #define RUN_PIECES 1024
 
@@ -67,37 +70,52 @@ fault:
 }
 
 /*
- * Set all bits of @n words of the caller's bitmap, but of the first one only those in
- * @head and of the last one only those in @tail.
+ * Set all bits of @n words, but of the first one only those in @head and of the last one only
+ * those in @tail. Inside of user access, where nothing may be called: always inline.
  */
-static int fill_words(struct dirty_read *rd, unsigned long word, unsigned int n,
-		      unsigned long head, unsigned long tail)
+static __always_inline bool fill_unsafe(u64 __user *to, unsigned int n,
+					unsigned long head, unsigned long tail)
 {
-	u64 __user *to = rd->bitmap + word;
-	unsigned int i;
+	unsigned int i = 0;
 	u64 old;
 
-	if (!user_access_begin(to, n * sizeof(u64)))
-		return -EFAULT;
-	unsafe_get_user(old, to, fault);
-	unsafe_put_user(old | (n == 1 ? head & tail : head), to, fault);
-	for (i = 1; i + 4 < n; i += 4) {
+	if (n == 1)
+		head &= tail;
+	if (~head) {
+		unsafe_get_user(old, to, fault);
+		unsafe_put_user(old | head, to, fault);
+		i++;
+	}
+	if (n > 1 && ~tail) {
+		n--;
+		unsafe_get_user(old, to + n, fault);
+		unsafe_put_user(old | tail, to + n, fault);
+	}
+	for (; i + 4 <= n; i += 4) {
 		unsafe_put_user(~0ULL, to + i, fault);
 		unsafe_put_user(~0ULL, to + i + 1, fault);
 		unsafe_put_user(~0ULL, to + i + 2, fault);
 		unsafe_put_user(~0ULL, to + i + 3, fault);
 	}
-	for (; i + 1 < n; i++)
+	for (; i < n; i++)
 		unsafe_put_user(~0ULL, to + i, fault);
-	if (n > 1) {
-		unsafe_get_user(old, to + n - 1, fault);
-		unsafe_put_user(old | tail, to + n - 1, fault);
-	}
-	user_access_end();
-	return 0;
+	return true;
 fault:
+	return false;
+}
+
+/* The same for words of the caller's bitmap */
+static int fill_words(struct dirty_read *rd, unsigned long word, unsigned int n,
+		      unsigned long head, unsigned long tail)
+{
+	u64 __user *to = rd->bitmap + word;
+	bool filled;
+
+	if (!user_access_begin(to, n * sizeof(u64)))
+		return -EFAULT;
+	filled = fill_unsafe(to, n, head, tail);
 	user_access_end();
-	return -EFAULT;
+	return filled ? 0 : -EFAULT;
 }
 
 /* Set bits @first to @last of the caller's bitmap. */
@@ -217,28 +235,77 @@ static int deliver_runs(struct dirty_read *rd, struct dirty_set *set,
 	return 0;
 }
 
+/* The bytes of a run that are in [first, last]; false if none is. */
+static __always_inline bool run_clip(const struct dirty_run *run, unsigned int shift,
+				     unsigned long first, unsigned long last,
+				     unsigned long *from, unsigned long *to)
+{
+	*from = max(first, run->first << shift);
+	*to = min(last, run->last << shift | (BIT(shift) - 1));
+	return *from <= *to;
+}
+
+static __always_inline unsigned long words_of(unsigned long bit, unsigned long last_bit)
+{
+	return last_bit / BITS_PER_LONG - bit / BITS_PER_LONG + 1;
+}
+
+/*
+ * Set the bits of short runs, from @run on, which does not begin behind @last. All in one user
+ * access, which takes longer to begin and to end than such a run. rd->next tells how far it
+ * has got. Return: the first run that is not short, or met a fault; or @end.
+ */
+static const struct dirty_run *
+fill_short_runs(struct dirty_read *rd, unsigned int shift, const struct dirty_run *run,
+		const struct dirty_run *end, unsigned long first, unsigned long last)
+{
+	unsigned long from = max(first, run->first << shift);
+	unsigned long to = min(last, end[-1].last << shift | (BIT(shift) - 1));
+	unsigned long bit = (from - rd->iova) >> rd->shift;
+	unsigned long last_bit = (to - rd->iova) >> rd->shift;
+	unsigned long bytes = 0;
+
+	if (!user_access_begin(rd->bitmap + bit / BITS_PER_LONG,
+			       words_of(bit, last_bit) * sizeof(u64)))
+		return run;
+	for (; run < end; run++) {
+		if (!run_clip(run, shift, first, last, &from, &to))
+			continue;
+		bit = (from - rd->iova) >> rd->shift;
+		last_bit = (to - rd->iova) >> rd->shift;
+		if (words_of(bit, last_bit) > SHORT_WORDS ||
+		    !fill_unsafe(rd->bitmap + bit / BITS_PER_LONG, words_of(bit, last_bit),
+				 BITMAP_FIRST_WORD_MASK(bit),
+				 BITMAP_LAST_WORD_MASK(last_bit + 1)))
+			break;
+		rd->next = to + 1;
+		bytes += to - from + 1;
+	}
+	user_access_end();
+	rd->dirty += bytes;
+	return run;
+}
+
 /* The runs of a block that are in [first, last]; rd->next tells how far it has got. */
 static int deliver_block(struct dirty_read *rd, const struct dirty_set *set,
 			 const struct dirty_block *block, unsigned long first,
 			 unsigned long last)
 {
-	unsigned long granule = BIT(set->shift) - 1;
-	unsigned int i;
+	const struct dirty_run *run = block->run, *end = run + block->nr;
+	unsigned long from, to;
 	int rc;
 
-	for (i = 0; i < block->nr; i++) {
-		unsigned long from = max(first, block->run[i].first << set->shift);
-		unsigned long to = min(last, block->run[i].last << set->shift |
-					     granule);
-
-		if (from > to)
-			continue;
-		rd->next = from;
-		rc = deliver_run(rd, from, to);
-		if (rc)
-			return rc;
-		rd->next = to + 1;
-		if (to != last && fatal_signal_pending(current))
+	for (; run < end && run->first <= last >> set->shift; run++) {
+		if (rd->bitmap)
+			run = fill_short_runs(rd, set->shift, run, end, first, last);
+		if (run < end && run_clip(run, set->shift, first, last, &from, &to)) {
+			rd->next = from;
+			rc = deliver_run(rd, from, to);
+			if (rc)
+				return rc;
+			rd->next = to + 1;
+		}
+		if (rd->next - 1 != last && fatal_signal_pending(current))
 			return -EINTR;
 	}
 	return 0;
@@ -254,6 +321,7 @@ static int deliver_blocks(struct dirty_read *rd, struct dirty_set *set,
 	struct dirty_block *block;
 	int rc = 0;
 
+	rd->next = first;
 	block = dirty_runs_block(&set->runs, first >> set->shift);
 	while (block && block->run[0].first <= last >> set->shift) {
 		rc = deliver_block(rd, set, block, first, last);

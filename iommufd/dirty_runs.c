@@ -279,6 +279,8 @@ int dirty_runs_remove(struct dirty_runs *runs, unsigned long first,
 			run->last = first - 1;
 			i++;
 		}
+		if (block_last(block) <= last)
+			n = block->nr - i;
 		while (i + n < block->nr && block->run[i + n].last <= last)
 			n++;
 		if (i + n < block->nr && block->run[i + n].first <= last)

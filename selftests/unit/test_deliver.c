@@ -328,6 +328,36 @@ TEST killed(void)
 	PASS();
 }
 
+/* Short runs are delivered in one piece; what was delivered then is not kept. */
+TEST killed_after_short_runs(void)
+{
+	struct dirty_read rd = bitmap_read(0, E(63), 12);
+
+	dirty_set_add(&set, B(10), E(10));
+	dirty_set_add(&set, B(20), E(20));
+	shim.signal_nth = 1;
+	ASSERT_EQ(-EINTR, deliver(&rd));
+	ASSERT_EQ(1UL << 10 | 1UL << 20, bits[0]);
+	ASSERT_EQ(B(21), rd.next);
+	ASSERT(dirty_set_empty(&set));
+	PASS();
+}
+
+/* Nothing has been delivered, whatever @next was before. */
+TEST killed_between_runs(void)
+{
+	struct dirty_read rd = ranges_read(B(20), E(30), 12, 8);
+
+	dirty_set_add(&set, B(10), E(10));
+	dirty_set_add(&set, B(100), E(100));
+	rd.next = 0;
+	shim.signal_nth = 1;
+	ASSERT_EQ(-EINTR, deliver(&rd));
+	ASSERT_EQ(B(20), rd.next);
+	ASSERT_EQ(B(2), dirty_set_bytes(&set));
+	PASS();
+}
+
 /* Many small pages in one long run: a killed caller must not wait for its end. */
 TEST killed_in_a_long_run(void)
 {
@@ -405,6 +435,8 @@ int main(int argc, char **argv)
 	RUN_TEST(ranges_of_everything);
 	RUN_TEST(ranges_full);
 	RUN_TEST(killed);
+	RUN_TEST(killed_after_short_runs);
+	RUN_TEST(killed_between_runs);
 	RUN_TEST(killed_in_a_long_run);
 	RUN_TEST(peek_and_count);
 	RUN_TEST(every_granule);
