@@ -81,7 +81,7 @@ with one lock. It outlives its tracker, since a driver may still be stopping a l
 END
 
 	step "iommufd: domains as sources" $d/domain.[ch] $d/step.[ch] $d/hidden.[ch] \
-		$d/walk.[ch] $d/bits.[ch] $d/harvest.[ch] $d/wait.h <<'END'
+		$d/walk.[ch] $d/gather.[ch] $d/bits.[ch] $d/harvest.[ch] $d/wait.h <<'END'
 Harvests the D bits of a domain leaf by leaf inside of what is mapped, flushes,
 and only then publishes. Harvests of one range exclude one another, and READs wait
 for unmaps under way. A domain that cannot track, or fails at it, counts as dirty
