@@ -7,7 +7,7 @@
  * size. A call that begins inside a leaf therefore loses the part before it and may step
  * over smaller leaves that follow. So:
  *
- *  - a call never begins in the middle of a leaf (step_widen(), block_end());
+ *  - a call never begins in the middle of a leaf (step_widen(), dirty_leaf_end());
  *  - no other harvest takes the same leaves at the same time: a step is widened to
  *    the borders of leaves, and steps that overlap exclude one another (step.c);
  *  - a leaf that reaches beyond the range is recorded as a whole; what a READ
@@ -42,7 +42,7 @@ static int read_mapped(struct harvest *h, unsigned long first, unsigned long las
 {
 	struct iommufd_dirty_domain *dd = h->dd;
 	bool peek = h->flags & DIRTY_HARVEST_PEEK;
-	bool found;
+	bool done;
 	int rc;
 
 	dirty_walk_choose(dd, first, last);
@@ -60,8 +60,8 @@ static int read_mapped(struct harvest *h, unsigned long first, unsigned long las
 		return dirty_leaf_read(h, first, last, true, &h->flush);
 
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_UNKNOWN) {
-		rc = dirty_gather_learn(h, &first, last, &found);
-		if (rc || !found)
+		rc = dirty_gather_learn(h, &first, last, &done);
+		if (rc || done)
 			return rc;
 	}
 	if (READ_ONCE(dd->record) == IOMMUFD_DIRTY_RECORD_GATHER)

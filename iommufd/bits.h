@@ -32,6 +32,8 @@ struct iommufd_dirty_unmap;
  * @deadline: LAST: when to stop, in jiffies
  * @block: How much is read in one piece where only the gather records
  * @leaf: Size of the leaf that was found last there
+ * @probe: How much is looked at in one piece until it is known which of the two a driver
+ *	is; 0 before the first
  * @unfilled: Nothing of the IOAS is mapped in it, and a device may have written
  * @skipped: An area was passed over because its pages come or go
  */
@@ -47,6 +49,7 @@ struct harvest {
 	unsigned long deadline;
 	unsigned long block;
 	unsigned long leaf;
+	unsigned long probe;
 	bool unfilled;
 	bool skipped;
 };

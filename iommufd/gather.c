@@ -20,6 +20,8 @@
 #include "tracker.h"
 #include "walk.h"
 
+/* Leaves of the first piece that is looked at to learn whether a driver records */
+#define PROBE_LEAVES 512
 /* Looks between two chances for others to run */
 #define GATHER_LOOKS 256
 /* Clean leaves in a row until a look is better than to take leaf by leaf */
@@ -119,16 +121,23 @@ int dirty_leaf_read(struct harvest *h, unsigned long first, unsigned long last,
 						       flags, &dirty);
 }
 
-/* Where a block of about h->block from @first on ends: at the border of a leaf. */
-static unsigned long block_end(const struct harvest *h, unsigned long first,
-			       unsigned long limit)
+/**
+ * dirty_leaf_end() - Where a piece ends, at the border of a leaf
+ * @h: The harvest; the piece is in its window
+ * @first: First byte of the piece
+ * @limit: Its last byte at most
+ * @size: Its size, about
+ *
+ * Return: Its last byte.
+ */
+unsigned long dirty_leaf_end(const struct harvest *h, unsigned long first,
+			     unsigned long limit, unsigned long size)
 {
 	unsigned long start, end;
 
-	if (limit - first < h->block)
+	if (limit - first < size)
 		return limit;
-	dirty_leaf_block(h, h->window.first, h->window.last, first + h->block - 1,
-		   &start, &end);
+	dirty_leaf_block(h, h->window.first, h->window.last, first + size - 1, &start, &end);
 	return min(end, limit);
 }
 
@@ -277,7 +286,7 @@ static int gather_next(struct harvest *h, struct gather_walk *walk,
 		if (walk->pages)
 			return 0;
 	}
-	*end = block_end(h, from, walk->several ? walk->dirty_last : walk->last);
+	*end = dirty_leaf_end(h, from, walk->several ? walk->dirty_last : walk->last, h->block);
 	to = *end;
 	looked = to - from >= PAGE_SIZE;
 	if (looked)
@@ -342,31 +351,74 @@ int dirty_gather_read(struct harvest *h, unsigned long first, unsigned long last
 	}
 }
 
+/* How much is looked at in one piece: at first so many leaves, of the size of the first one */
+static unsigned long probe_size(struct harvest *h, unsigned long first)
+{
+	unsigned long start, end;
+
+	if (!h->probe) {
+		dirty_leaf_block(h, h->window.first, h->window.last, first, &start, &end);
+		h->probe = min((end - start + 1) * PROBE_LEAVES, HARVEST_STEP);
+	}
+	return h->probe;
+}
+
+/* A look that learns whether the driver records; what it finds is kept only for a peek. */
+static int probe_record(struct harvest *h, unsigned long *first, unsigned long *last,
+			bool *found)
+{
+	unsigned long from = h->window.first, to = h->window.last;
+	unsigned long seen = h->window.records;
+	int rc;
+
+	if (!(h->flags & DIRTY_HARVEST_PEEK)) {
+		h->window.first = ULONG_MAX;
+		h->window.last = 0;
+	}
+	rc = driver_probe(h, first, last, found);
+	h->window.first = from;
+	h->window.last = to;
+	if (!rc && *found)
+		WRITE_ONCE(h->dd->record, h->window.records != seen ?
+						  IOMMUFD_DIRTY_RECORD_DIRECT :
+						  IOMMUFD_DIRTY_RECORD_GATHER);
+	return rc;
+}
+
 /**
  * dirty_gather_learn() - Which of the two is the driver?
  * @h: The harvest
- * @first: First byte of a part of the window. Out: of the first dirty leaf, if there is one
+ * @first: First byte of a part of the window. Out: what is left to read begins there
  * @last: Last byte
- * @found: Out: there is
+ * @done: Out: nothing is left
  *
- * Clean memory is looked at once, as it would be read.
+ * Looks piece by piece until there is a dirty leaf. Clean memory is looked at once, as it
+ * would be read. A piece that is not clean is read again, so the first ones are small; but
+ * not if a peek has recorded it.
  *
  * Return: The driver's error.
  */
 int dirty_gather_learn(struct harvest *h, unsigned long *first, unsigned long last,
-		       bool *found)
+		       bool *done)
 {
-	unsigned long seen = h->window.records;
-	u64 bytes = h->window.bytes;
+	bool peek = h->flags & DIRTY_HARVEST_PEEK, found;
 	int rc;
 
-	rc = driver_probe(h, first, &last, found);
-	if (rc || !*found)
-		return rc;
-	/* What is there is read again */
-	h->window.bytes = bytes;
-	WRITE_ONCE(h->dd->record, h->window.records != seen ?
-					  IOMMUFD_DIRTY_RECORD_DIRECT :
-					  IOMMUFD_DIRTY_RECORD_GATHER);
+	do {
+		unsigned long from = *first, end, to;
+
+		end = to = dirty_leaf_end(h, from, last, probe_size(h, from));
+		rc = probe_record(h, &from, &to, &found);
+		if (rc)
+			return rc;
+		if (found && !(peek && READ_ONCE(h->dd->record) == IOMMUFD_DIRTY_RECORD_DIRECT)) {
+			*first = from;
+			*done = false;
+			return 0;
+		}
+		*first = end + 1;
+		*done = end == last;
+		h->probe = min(2 * h->probe, HARVEST_STEP);
+	} while (!found && !*done);
 	return 0;
 }

@@ -14,8 +14,10 @@ void dirty_leaf_block(const struct harvest *h, unsigned long first,
 		      unsigned long *start, unsigned long *end);
 int dirty_leaf_read(struct harvest *h, unsigned long first, unsigned long last,
 		    bool clear, struct iommu_iotlb_gather *gather);
+unsigned long dirty_leaf_end(const struct harvest *h, unsigned long first,
+			     unsigned long limit, unsigned long size);
 int dirty_gather_learn(struct harvest *h, unsigned long *first, unsigned long last,
-		       bool *found);
+		       bool *done);
 int dirty_gather_read(struct harvest *h, unsigned long first, unsigned long last);
 
 static inline bool dirty_gather_is_empty(const struct iommu_iotlb_gather *gather)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Many mappings side by side, which a harvest reads as one: with a hole between them,
- * with one that is being unmapped, and without keeping maps waiting.
+ * with one that is being unmapped, without looking twice at much of them, and without
+ * keeping maps waiting.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -101,6 +102,67 @@ TEST_F(adjacent, one_is_being_unmapped)
 	EXPECT_EQ(2, call_end(&r.call));
 	EXPECT_TRUE(reader_has(&r, UNMAPPED));
 	EXPECT_TRUE(reader_has(&r, 40));
+}
+
+/* ---- The first harvest that finds a dirty leaf ---- */
+
+/* 16 MiB of leaves of 4 KiB; the first piece that is looked at is of 512 leaves */
+#define FIRST (FAR + (16ull << 30))
+#define FIRST_LEAVES (RAM_SIZE / PAGE)
+#define FIRST_PIECE 512
+
+FIXTURE(first) {
+	struct crowd c;
+	unsigned long visits;
+};
+
+FIXTURE_SETUP(first)
+{
+	struct crowd *c = &self->c;
+	__u64 at;
+
+	ASSERT_EQ(0, crowd_open(c, false));
+	ASSERT_EQ(0, crowd_attach(c, INTEL, c->b.ioas_id));
+	ASSERT_EQ(0, crowd_start(c, IOMMU_DIRTY_POLICY_IOMMU, 0));
+	for (at = 0; at < RAM_SIZE; at += FAR_SIZE)
+		ASSERT_EQ(0, iommufd_ioas_map(c->b.fd, c->b.ioas_id, c->far, FAR_SIZE,
+					      FIRST + at, IOMMUFD_MAP_RW));
+	ASSERT_EQ(0, crowd_dma(c, INTEL, FIRST + 3 * PAGE, 1));
+	ASSERT_EQ(0, crowd_dma(c, INTEL, FIRST + RAM_SIZE - PAGE, 1));
+	self->visits = virt_get("leaf_visits");
+}
+
+FIXTURE_TEARDOWN(first)
+{
+	EXPECT_EQ(0, crowd_close(&self->c));
+}
+
+/* What it has seen before it knows the driver is what it reports. */
+TEST_F(first, peek_looks_once)
+{
+	struct tracker_read_out out;
+	struct crowd *c = &self->c;
+
+	ASSERT_EQ(0, tracker_count(c->b.fd, c->b.tracker_id, FIRST, RAM_SIZE, PAGE, &out));
+	EXPECT_EQ(2 * PAGE, out.dirty_bytes);
+	EXPECT_EQ(FIRST_LEAVES, virt_get("leaf_visits") - self->visits);
+	EXPECT_EQ(2, crowd_read(c, c->b.tracker_id, FIRST, RAM_SIZE));
+	EXPECT_EQ(0, crowd_read(c, c->b.tracker_id, FIRST, RAM_SIZE));
+}
+
+/* It has to read the piece with the first dirty leaf again, to clear it; no more. */
+TEST_F(first, read_looks_twice_at_one_piece)
+{
+	struct iommu_dirty_source_info info;
+	struct crowd *c = &self->c;
+
+	EXPECT_EQ(2, crowd_read(c, c->b.tracker_id, FIRST, RAM_SIZE));
+	EXPECT_TRUE(testbed_bit(&c->b, 3));
+	EXPECT_TRUE(testbed_bit(&c->b, FIRST_LEAVES - 1));
+	EXPECT_GE(FIRST_LEAVES + FIRST_PIECE, virt_get("leaf_visits") - self->visits);
+	ASSERT_EQ(0, testbed_source(&c->b, c->dev[INTEL].dev_id, &info));
+	EXPECT_EQ(2 * PAGE, info.dirty_bytes);
+	EXPECT_EQ(0, crowd_read(c, c->b.tracker_id, FIRST, RAM_SIZE));
 }
 
 /* ---- Maps beside READs ---- */
