@@ -33,9 +33,10 @@
 #include "tracker.h"
 #include "walk.h"
 
-/* How long a step should take, and its smallest size */
+/* How long a step should take, and how small and how large it may be */
 #define STEP_NS (1 * NSEC_PER_MSEC)
 #define STEP_MIN ((unsigned long)SZ_2M)
+#define STEP_MAX ((unsigned long)SZ_8G)
 
 /* The part [first, last] of the window, which is mapped in the domain and stays so. */
 static int read_mapped(struct harvest *h, unsigned long first, unsigned long last)
@@ -121,18 +122,22 @@ static void read_revoked(struct harvest *h, struct iopt_area *area,
 	h->window.largest = largest;
 }
 
-/* The part [first, last] of the window, which is @area or begins with it. */
+/*
+ * A piece of the part [first, *last] of the window, which is @area or begins with it; all of
+ * that if it is small. *last is the end of the piece.
+ */
 static int read_area(struct harvest *h, struct iopt_area *area,
 		     struct iopt_pages *pages, unsigned long first,
-		     unsigned long last)
+		     unsigned long *last)
 {
 	int rc;
 
 	if (!pages_hold(h, pages)) {
-		read_revoked(h, area, first, last);
+		read_revoked(h, area, first, *last);
 		return 0;
 	}
-	rc = read_mapped(h, first, last);
+	*last = dirty_leaf_end(h, first, *last, HARVEST_STEP - first % HARVEST_STEP);
+	rc = read_mapped(h, first, *last);
 	pages_release(h, pages);
 	return rc;
 }
@@ -183,18 +188,18 @@ static void area_block(const struct harvest *h, struct iopt_area *area,
 	pages_release(h, pages);
 }
 
-/* Widen the step to the borders of leaves at its ends. */
-static void step_widen(const struct harvest *h, struct dirty_step *step)
+/* Widen the step, which begins in @area, to the borders of leaves at its ends. */
+static void step_widen(const struct harvest *h, struct iopt_area *area,
+		       struct dirty_step *step)
 {
 	unsigned long first = step->first, last = step->last, other;
-	struct iopt_area *area;
 
 	if (dirty_test_break(DIRTY_BREAK_MID_LEAF))
 		return;
-	area = iopt_area_iter_first(h->iopt, first, first);
-	if (area && area->pages && iopt_area_iova(area) < first)
+	if (area->pages && iopt_area_iova(area) < first)
 		area_block(h, area, area->pages, first, &step->first, &other);
-	area = iopt_area_iter_first(h->iopt, last, last);
+	if (iopt_area_last_iova(area) < last)
+		area = iopt_area_iter_first(h->iopt, last, last);
 	if (area && area->pages && iopt_area_last_iova(area) > last)
 		area_block(h, area, area->pages, last, &other, &step->last);
 }
@@ -224,39 +229,42 @@ static void step_publish(struct harvest *h, const struct dirty_step *step)
 
 /*
  * The window is @area, or all areas from there on that are mapped without a hole between
- * them: no leaf reaches from one area into another, so it makes no difference to the driver,
- * and to call it takes longer than to read a leaf. Areas whose pages may be revoked, or
- * come or go, are windows of their own, and so is each one in which leaves are joined: it
- * may be unmapped by itself. Return: the first area after the window.
+ * them, up to the one that has @enough: no leaf reaches from one area into another, so it
+ * makes no difference to the driver, and to call it takes longer than to read a leaf. Areas
+ * whose pages may be revoked, or come or go, are windows of their own, and so is each one in
+ * which leaves are joined: it may be unmapped by itself. Return: the last area of the window,
+ * with the one after it in @next.
  */
 static struct iopt_area *window_open(struct harvest *h, struct iopt_area *area,
-				     unsigned long first, unsigned long last)
+				     unsigned long first, unsigned long last,
+				     unsigned long enough, struct iopt_area **next)
 {
 	bool alone = !area->pages || iopt_is_dmabuf(area->pages) ||
 		     (h->flags & DIRTY_HARVEST_JOIN &&
 		      !dirty_test_break(DIRTY_BREAK_JOIN_AREAS));
-	struct iopt_area *next = area;
 
 	h->window.first = iopt_area_iova(area);
-	do {
-		h->window.last = iopt_area_last_iova(next);
-		next = iopt_area_iter_next(next, first, last);
-	} while (next && !alone && next->pages && !iopt_is_dmabuf(next->pages) &&
-		 iopt_area_iova(next) == h->window.last + 1);
-	return next;
+	for (;;) {
+		h->window.last = iopt_area_last_iova(area);
+		*next = iopt_area_iter_next(area, first, last);
+		if (alone || h->window.last >= enough || !*next || !(*next)->pages ||
+		    iopt_is_dmabuf((*next)->pages) ||
+		    iopt_area_iova(*next) != h->window.last + 1)
+			return area;
+		area = *next;
+	}
 }
 
 /*
  * Maps and unmaps wait for a step, so the steps of a domain become smaller when they take
- * long, and larger when they are quick, unless little of them is @mapped. Where large leaves
- * are followed by small ones, the first step of those may still take long. Steps that run at
+ * long, and larger when they are quick, unless little of them is @mapped. Steps that run at
  * the same time may undo what the other did.
  */
 static void step_adapt(struct iommufd_dirty_domain *dd, unsigned long mapped, u64 ns)
 {
 	unsigned long size = READ_ONCE(dd->step_size), old = size;
 
-	if (ns < STEP_NS / 4 && size < HARVEST_STEP &&
+	if (ns < STEP_NS / 4 && size < STEP_MAX &&
 	    (size < DIRTY_STEP_BEGIN || mapped >= size / 2))
 		size *= 2;
 	for (; ns > STEP_NS && size > STEP_MIN; ns /= 2)
@@ -265,48 +273,84 @@ static void step_adapt(struct iommufd_dirty_domain *dd, unsigned long mapped, u6
 		WRITE_ONCE(dd->step_size, size);
 }
 
-/**
- * dirty_bits_step() - Take dirty bits of all areas in a range
- * @h: The harvest; iova_rwsem is held for read
- * @first: First byte
- * @end: Last byte. Out: that of the leaf it is in, which is done, too
- *
- * Return: -EINTR when killed, or the driver's error.
+/*
+ * Should a step end before its time, between two pieces? Someone waits, or where large leaves
+ * are followed by small ones, it has become long.
  */
-int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long *end)
+static bool step_is_over(const struct harvest *h, u64 since)
 {
-	struct dirty_step step = { .first = first, .last = *end };
-	unsigned long last = *end;
-	struct iopt_area *area, *next;
-	unsigned long mapped = 0;
-	u64 since;
-	int rc;
+	return need_resched() || rwsem_is_contended(&h->iopt->iova_rwsem) ||
+	       rwsem_is_contended(&h->iopt->domains_rwsem) ||
+	       rwsem_is_contended(&h->dd->change) || ktime_get_ns() - since > STEP_NS;
+}
 
-	step_widen(h, &step);
-	rc = dirty_step_begin(h->dd, &step, !(h->flags & DIRTY_HARVEST_LAST));
-	if (rc)
-		return rc;
-	since = ktime_get_ns();
-	for (area = iopt_area_iter_first(h->iopt, first, last); area && !rc; area = next) {
+/* Read a step, piece by piece, up to its end or *reached. */
+static int step_read(struct harvest *h, struct iopt_area *area,
+		     const struct dirty_step *step, unsigned long first,
+		     unsigned long last, unsigned long *reached)
+{
+	unsigned long at = step->first, mapped = 0;
+	u64 since = ktime_get_ns();
+	int rc = 0;
+
+	while (area) {
+		struct iopt_area *last_area, *next;
 		unsigned long from, to;
 
-		next = window_open(h, area, first, last);
-		from = max(step.first, h->window.first);
-		to = min(step.last, h->window.last);
+		last_area = window_open(h, area, first, last,
+					max(at, iopt_area_iova(area)) | (HARVEST_STEP - 1),
+					&next);
+		from = max(at, h->window.first);
+		to = min(step->last, h->window.last);
 		if (area->pages) {
-			rc = read_area(h, area, area->pages, from, to);
+			rc = read_area(h, area, area->pages, from, &to);
 			mapped += to - from + 1;
 		} else {
 			h->skipped = true;
 		}
 		if (harvest_killed(h))
 			rc = -EINTR;
+		if (rc)
+			break;
+		/* The rest of the window is of its last area */
+		area = to < min(step->last, h->window.last) ? last_area : next;
+		at = to + 1;
+		if (area && step_is_over(h, since)) {
+			*reached = to;
+			break;
+		}
 	}
 	step_adapt(h->dd, mapped, ktime_get_ns() - since);
+	return rc;
+}
+
+/**
+ * dirty_bits_step() - Take dirty bits of all areas in a range
+ * @h: The harvest; iova_rwsem is held for read
+ * @area: The area that has @first
+ * @first: First byte
+ * @end: Last byte. Out: that of the leaf it is in, which is done, too; or of one before, if
+ *	someone waits or the step has become long
+ *
+ * Return: -EINTR when killed, or the driver's error.
+ */
+int dirty_bits_step(struct harvest *h, struct iopt_area *area, unsigned long first,
+		    unsigned long *end)
+{
+	struct dirty_step step = { .first = first, .last = *end };
+	unsigned long reached;
+	int rc;
+
+	step_widen(h, area, &step);
+	rc = dirty_step_begin(h->dd, &step, !(h->flags & DIRTY_HARVEST_LAST));
+	if (rc)
+		return rc;
+	reached = step.last;
+	rc = step_read(h, area, &step, first, *end, &reached);
 	dirty_test_delay("step");
 	step_publish(h, &step);
 	dirty_step_end(h->dd, &step);
-	*end = step.last;
+	*end = reached;
 	return rc;
 }
 
@@ -326,19 +370,15 @@ int dirty_bits_read_hidden(struct harvest *h, const struct iommufd_dirty_unmap *
 	unsigned long last = iopt_area_last_iova(area);
 	int rc;
 
+	h->window.first = first;
+	h->window.last = last;
 	for (;;) {
-		unsigned long to = min(last, first | (HARVEST_STEP - 1));
-		unsigned long start;
+		unsigned long to = last;
 
-		if (to != last)
-			area_block(h, area, unmap->pages, to, &start, &to);
-		h->window.first = iopt_area_iova(area);
-		h->window.last = last;
-		rc = read_area(h, area, unmap->pages, first, to);
+		rc = read_area(h, area, unmap->pages, first, &to);
 		if (rc || to == last)
 			return rc;
 		first = to + 1;
 		cond_resched();
 	}
 }
-

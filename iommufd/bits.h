@@ -10,13 +10,14 @@
 #include "harvest.h"
 #include "window.h"
 
-/* How much address space is looked at under one hold of iova_rwsem; more if a leaf is larger */
+/* How much address space is looked at in one piece; more if a leaf is larger */
 #define HARVEST_STEP ((unsigned long)SZ_1G)
 /* How much is read in one piece at first, where only the gather records */
 #define GATHER_BLOCK SZ_2M
 
 struct dirty_store;
 struct io_pagetable;
+struct iopt_area;
 struct iommufd_dirty_unmap;
 
 /**
@@ -54,7 +55,8 @@ struct harvest {
 	bool skipped;
 };
 
-int dirty_bits_step(struct harvest *h, unsigned long first, unsigned long *end);
+int dirty_bits_step(struct harvest *h, struct iopt_area *area, unsigned long first,
+		    unsigned long *end);
 int dirty_bits_read_hidden(struct harvest *h, const struct iommufd_dirty_unmap *unmap);
 void dirty_bits_flush(struct harvest *h);
 

@@ -105,7 +105,7 @@ static int harvest_steps(struct harvest *h, bool bits, unsigned long first,
 			first = max(first, iopt_area_iova(area));
 			size = bits ? READ_ONCE(h->dd->step_size) : HARVEST_STEP;
 			to = min(last, first | (size - 1));
-			rc = bits ? dirty_bits_step(h, first, &to) :
+			rc = bits ? dirty_bits_step(h, area, first, &to) :
 				    mapped_step(h, first, to);
 		}
 		up_read(&h->iopt->iova_rwsem);

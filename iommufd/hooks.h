@@ -181,8 +181,8 @@ enum iommufd_dirty_leaves {
  *	@kind
  * @record: Harvest: enum iommufd_dirty_record; learned by the first harvest, or
  *	the first that sees a dirty leaf
- * @step_size: Harvest: how much address space to read under one hold of iova_rwsem, a
- *	power of two; adapts to how long that takes. Written without a lock
+ * @step_size: Harvest: how much address space to read under one hold of iova_rwsem at
+ *	most, a power of two; adapts to how long that takes. Written without a lock
  * @wide: Split: the domain's pgsize_bitmap before its leaves were taken apart, until they
  *	have been joined again; else 0. Written with domains_rwsem and change held for write,
  *	like the next one
