@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # series.sh: "make series". What "make patch" does, as patches to send: numbered,
-# with messages, in build/VERSION/series of the newest kernel. The tree builds after each:
-# the hooks come first and call functions that do nothing, then our files, and last the options
-# that build them.
+# with messages, in build/VERSION/series of the newest kernel. The tree builds after each
+# (series-build.sh): the hooks come first and call functions that do nothing, then our files,
+# and last the options that build them.
 #
 # The author and the sign-off are git's (user.name and user.email).
 #
@@ -75,24 +75,23 @@ What was harvested and published, by which source and in which time.
 END
 
 	step "iommufd: the tracker, and the store in which dirty pages wait" \
-		$d/tracker.h $d/pending.[ch] <<'END'
+		$d/tracker.h $d/pending.[ch] $d/event.h <<'END'
 What has left its source and has not reached user memory is in one place, the store,
 with one lock. It outlives its tracker, since a driver may still be stopping a log.
 END
 
+	step "iommufd: devices as sources" include/linux/iommufd_dirty.h $d/log.[ch] \
+		$d/binding.[ch] $d/request.[ch] $d/wait.h <<'END'
+A device that logs what it writes is harvested by a worker, since its driver may wait for
+it uninterruptibly; READs leave requests and share what it reports.
+END
+
 	step "iommufd: domains as sources" $d/domain.[ch] $d/step.[ch] $d/hidden.[ch] \
-		$d/walk.[ch] $d/gather.[ch] $d/bits.[ch] $d/harvest.[ch] $d/wait.h <<'END'
+		$d/walk.[ch] $d/gather.[ch] $d/bits.[ch] $d/harvest.[ch] <<'END'
 Harvests the D bits of a domain leaf by leaf inside of what is mapped, flushes,
 and only then publishes. Harvests of one range exclude one another, and READs wait
 for unmaps under way. A domain that cannot track, or fails at it, counts as dirty
 wherever it is mapped writable.
-END
-
-	step "iommufd: devices as sources" include/linux/iommufd_dirty.h $d/log.[ch] \
-		$d/binding.[ch] $d/request.[ch] $d/source.c <<'END'
-The driver of a device that logs what it writes registers the log. It is harvested
-by a worker, since drivers may wait for their device uninterruptibly; READs leave
-requests and share what it reports.
 END
 
 	step "iommufd: what the CPU writes, as a source" $d/access.c <<'END'
@@ -109,6 +108,12 @@ END
 Each event changes the lists of domains and devices and then reconciles, so that what
 is on and not wanted is found by the next reconcile even if the event that made it
 was lost. In an order in which no write is lost.
+END
+
+	step "iommufd: let drivers register the logs of their devices" $d/source.c <<'END'
+The driver of a device that logs what it writes registers the log, which may become a
+source of a tracker from then on, until it is unregistered. Users of the ioctls that take
+the log directly and trackers exclude one another.
 END
 
 	step "iommufd: the dirty tracker" $d/tracker.c $d/split.[ch] $d/flags.c \
@@ -129,17 +134,17 @@ VFIO_IOMMU_DIRTY_PAGES of an iommufd that is used as a container: START makes a
 tracker of the compatibility IOAS, STOP destroys it.
 END
 
-	step "iommufd: tell the tracker of HWPTs, devices and memory" \
-		$d/hooks.c $d/group.[ch] <<'END'
-What iommufd's own lines call when a HWPT, a device or memory is added or removed.
-END
-
 	step "iommufd: show the host's administrator what is tracked" \
-		include/uapi/linux/iommufd_dirty_netlink.h $d/context.[ch] $d/event.[ch] \
+		include/uapi/linux/iommufd_dirty_netlink.h $d/context.[ch] $d/event.c \
 		$d/message.c $d/netlink.[ch] $d/objects.c <<'END'
 A generic netlink family with contexts, objects, trackers and sources, with events,
 and with the host's policies. It takes no references to what it shows and waits for
 no lock that a user can hold.
+END
+
+	step "iommufd: tell the tracker of HWPTs, devices and memory" \
+		$d/hooks.c $d/group.[ch] <<'END'
+What iommufd's own lines call when a HWPT, a device or memory is added or removed.
 END
 
 	step "iommufd: break the dirty tracker on purpose" $d/test.c <<'END'
@@ -153,11 +158,6 @@ that caches the dirty state, and devices whose DMA is logged: the truth that
 tests compare the tracker with. It needs no hardware.
 END
 
-	build_hook iommufd $d/Kbuild $d/Kconfig <<'END'
-With an option for each IOMMU driver, and one for the virtual platform. With
-CONFIG_IOMMUFD_DIRTY=n, iommufd is as it was.
-END
-
 	step "vfio: a source for each driver with a log" $v/source.c <<'END'
 An adapter over struct vfio_log_ops. The ioctls that use the log directly answer
 EBUSY while a dirty tracker has it.
@@ -165,6 +165,11 @@ END
 
 	build_hook vfio $v/Kbuild <<'END'
 With CONFIG_IOMMUFD_DIRTY=n, vfio is as it was.
+END
+
+	build_hook iommufd $d/Kbuild $d/Kconfig <<'END'
+With an option for each IOMMU driver, and one for the virtual platform. With
+CONFIG_IOMMUFD_DIRTY=n, iommufd is as it was.
 END
 
 	step "vfio/mlx5: a driver whose page tracker is a source" \
