@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Verbs that need a full kernel tree; included by the Makefile.
 
-.PHONY: patch series matrix debug-kernel coverage conformance
+.PHONY: patch series series-build matrix debug-kernel coverage conformance
 patch: ## put hooks and our files into the kernel tree KSRC=dir (or the package's)
 	@[ -n "$(KSRC)" ] || build-aux/setup.sh build tree
 	@build-aux/patch.sh $(KSRC)
@@ -11,6 +11,9 @@ newest := $(shell awk '!/^\\#/ && NF { n = $$1 } END { print n }' kernels/series
 series: ## the same as numbered patches with messages, for the newest kernel
 	@env -u KSRC -u KDIR KERNEL=$(newest) build-aux/setup.sh build tree
 	@KERNEL=$(newest) build-aux/series.sh
+
+series-build: series ## apply these one after the other, and compile after each
+	+@KERNEL=$(newest) build-aux/series-build.sh
 
 matrix: ## compile it in the tree with each option y, m and n, for x86-64 and arm64
 	@env -u KSRC -u KDIR build-aux/setup.sh build tree matrix
@@ -29,4 +32,4 @@ conformance: setup-vm ## upstream's own tests of iommufd, in the debug kernel
 clean: clean-tree
 clean-tree:
 	rm -rf $(B)/debug-kernel{,-kcsan}{,.log} $(B)/matrix $(B)/matrix-out $(B)/matrix.log \
-		$(B)/series $(B)/conformance $(B)/coverage $(B)/coverage.*
+		$(B)/series{,-build,-build.log} $(B)/conformance $(B)/coverage $(B)/coverage.*

@@ -23,6 +23,7 @@
 #	soak		random schedules for $SOAK seconds (180)
 #	fuzz		fuzzers on this machine and in VMs for $FUZZ seconds (60)
 #	matrix		the rows $ROWS of build-aux/matrix.sh, or all
+#	series		the patches of make series, compiled after each
 #	kernel		the debug kernel
 #	conformance	upstream's tests, in the debug kernel
 #	debug		kselftest and vm, in the debug kernel, all of fail_nth
@@ -392,6 +393,17 @@ stage_matrix()
 	read -ra rows <<<"${ROWS:-}"
 	env -u KSRC -u KDIR "$TOP/build-aux/setup.sh" build tree matrix
 	one matrix "$TOP/build-aux/matrix.sh" "${rows[@]}"
+}
+
+# Patches are for the newest kernel.
+stage_series()
+{
+	local newest
+
+	newest=$(newest_series)
+	env -u KSRC -u KDIR KERNEL="$newest" "$TOP/build-aux/setup.sh" build tree
+	one "patches of the series" env KERNEL="$newest" "$TOP/build-aux/series.sh"
+	one "series" env KERNEL="$newest" "$TOP/build-aux/series-build.sh"
 }
 
 stage_native()
