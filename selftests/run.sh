@@ -226,6 +226,8 @@ run_plan()
 		args=(--file "$BUILD/tools/vmigrate" --file "$BUILD/tools/iommufdctl"
 		      --iommu "$(xargs <<<"${iommu:-none}")")
 		modules=$(xargs <<<"${modules:-}")
+		# Another kernel cannot load the distribution's modules.
+		[[ -z ${DEBUG:-} || ${options:-} != *--stock* ]] || continue
 		if [[ "$modules ${options:-}" == *upstream* ]]; then
 			# Built for the kernel that was not built here
 			[ -z "${DEBUG:-}" ] || continue

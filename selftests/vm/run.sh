@@ -21,6 +21,8 @@ usage: run.sh [options] [--command CMD]
   --virt "PARAMS"   parameters of iommufd-virt, or "off" (default: $VIRT)
   --modules "LIST"  modules to load, dependencies come by themselves
                     (default: vfio_iommu_type1 vfio-pci iommufd-virt)
+  --stock NAME      the stock kernel's own module of that name and those that it
+                    depends on are in the guest's /stock, in the order of /stock/order
   --timeout SECONDS end a VM that takes longer (default: 120)
   --memory MB       default: 2048; --smp N: default 2
   --gigantic N      set aside N huge pages of 1 GiB, with memory for them
@@ -51,7 +53,7 @@ virt=${VIRT-iommus=amd:2}
 [ "$DEB_ARCH" = amd64 ] || virt=${VIRT-off}
 kernel=${VM_KERNEL:-stock}
 variant=test icount='' gigantic=0
-files=() env=() replaced=() devices=()
+files=() env=() replaced=() devices=() wanted_stock=
 iommu=none
 case $DEB_ARCH in
 amd64) qemu_binary='qemu-system-x86_64' ;;
@@ -71,6 +73,7 @@ while [ $# -gt 0 ]; do
 	--env) env+=("$2") ;;
 	--virt) virt=$2 ;;
 	--modules) modules=$2 ;;
+	--stock) wanted_stock+=" $2" ;;
 	--timeout) limit=$2 ;;
 	--memory) memory=$2 ;;
 	--smp) smp=$2 ;;
@@ -177,6 +180,15 @@ trap 'exit 143' TERM
 # ---- Modules --------------------------------------------------------------
 
 load=()		# paths, dependencies first
+stock=()	# the same, of what is not loaded
+
+stock_module()
+{
+	local n=${1//-/_}
+
+	find "$KROOT"/{,usr/}lib/modules/"$RELEASE/kernel" -name "${n//_/[-_]}.ko.xz" \
+		-print -quit 2>/dev/null || true
+}
 
 # Ours are in kbuild's list, since there may be leftovers of other builds too.
 find_module()
@@ -190,7 +202,7 @@ find_module()
 	if [ -n "$ours" ]; then
 		echo "$base${ours%.o}.ko"
 	elif [ "$kernel" = stock ]; then
-		find "$KROOT"/{,usr/}lib/modules/"$RELEASE/kernel" -name "$n.ko.xz" -print -quit 2>/dev/null || true
+		stock_module "$1"
 	fi
 }
 
@@ -209,12 +221,30 @@ add_module()
 	load+=("$path")
 }
 
+add_stock()
+{
+	local path dep
+
+	path=$(stock_module "$1")
+	[ -n "$path" ] || fail "there is no module $1 in the image package of $RELEASE"
+	[[ " ${stock[*]} " != *" $path "* ]] || return 0
+	for dep in $(modinfo -F depends "$path" | tr , ' '); do
+		add_stock "$dep"
+	done
+	stock+=("$path")
+}
+
 # iommufd-virt is wanted by default, but only once there is one.
 if [ "$virt" = off ] || [ ! -e "$TOP/drivers/virt/Kbuild" ]; then
 	modules=${modules/iommufd-virt/}
 fi
 for m in $modules; do
 	add_module "$m"
+done
+[ -z "$wanted_stock" ] || [ "$kernel" = stock ] ||
+	fail "--stock: kernel $kernel cannot load the distribution's modules"
+for m in $wanted_stock; do
+	add_stock "$m"
 done
 
 # The VM has no interrupt remapping, and no user who needs its protection.
@@ -243,7 +273,7 @@ base_initramfs()
 	guest=$(dirname "$0")/guest
 	busybox=$GUEST/bin/busybox
 	[ -n "$CROSS" ] || busybox=$(command -v busybox) || fail "no busybox; run \"make setup\""
-	hash=$(sha256sum "$busybox" "$guest"/* "${load[@]}" | cut -d' ' -f1 | sha256sum)
+	hash=$(sha256sum "$busybox" "$guest"/* "${load[@]}" "${stock[@]}" | cut -d' ' -f1 | sha256sum)
 	base=$vm/base-${hash%% *}.cpio
 	echo "$base"
 	[ ! -e "$base" ] || return 0
@@ -263,6 +293,12 @@ base_initramfs()
 		*.xz) xz -dc "$path" >"$dir/modules/${n%.xz}" ;;
 		*) "${CROSS}strip" --strip-debug -o "$dir/modules/$n" "$path" ;;
 		esac
+	done
+	mkdir "$dir/stock"
+	for path in "${stock[@]}"; do
+		n=${path##*/}
+		xz -dc "$path" >"$dir/stock/${n%.xz}"
+		echo "${n%.ko.xz}" >>"$dir/stock/order"
 	done
 	pack "$dir" >"$base.$$"
 	mv "$base.$$" "$base"

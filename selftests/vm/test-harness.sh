@@ -32,9 +32,6 @@ if [ "$DEB_ARCH" = amd64 ] && [ -e "$TOP/drivers/virt/Kbuild" ]; then
 	tests=8
 	virt=iommus=none:1
 fi
-# The distribution's own modules, of its kernel
-stock=
-[ "${VM_KERNEL:-stock}" != stock ] || { stock=yes tests=$((tests + 1)); }
 echo "1..$tests"
 
 file=$(mktemp --suffix=.ko)
@@ -72,16 +69,4 @@ if [ "$virt" != off ]; then
 	out=$(run --virt "$virt" --command \
 		'echo 1 >/sys/module/iommufd_virt/parameters/splat')
 	is "a WARN fails a command that succeeded" $? 125 "$out" '\] WARNING: '
-fi
-
-if [ "$stock" ]; then
-	load_kernel
-	find "$KROOT"/{,usr/}lib/modules -name vfio-pci-core.ko.xz -exec xz -dc {} + \
-		2>/dev/null >"$file"
-	# irqbypass may be in vmlinux.
-	out=$(run --virt off --modules "$(modinfo -F depends "$file" | tr , ' ')" \
-		--file "$file:theirs.ko" --command \
-		'insmod /job/bin/theirs.ko && exit; dmesg | grep vfio_pci_core; exit 1')
-	is "the distribution's vfio-pci-core is refused on our vfio" $? 1 "$out" \
-		'vfio_pci_core: disagrees about version of symbol vfio_|namespace VFIO_DIRTY'
 fi
