@@ -14,7 +14,7 @@ LIB_HDRS := $(addprefix $(OUT)/include/linux/,iommufd.h vfio.h \
 	$(notdir $(wildcard $(UAPI)/linux/stddef.h)))
 LIB_CFLAGS := -D_GNU_SOURCE -I$(OUT)/include -I$(LIB_TOP)/uapi \
 	-I$(LIB_TOP)/drivers/virt -I$(LIB_DIR)
-LIB_OBJS := $(addprefix $(OUT)/lib/,cdev.o edu.o feature.o iommufd.o log.o sysfs.o \
+LIB_OBJS := $(addprefix $(OUT)/lib/,cdev.o edu.o feature.o iommufd.o log.o nic.o nic_vfs.o sysfs.o \
 	truth.o vdev.o vf.o)
 
 $(LIB_HDRS): $(OUT)/include/linux/%.h: $(UAPI)/linux/%.h
