@@ -153,6 +153,15 @@ static void check_record(struct oracle *o, __u64 **left,
 	}
 }
 
+/* Does the record before this one explain the same leaf at the same time? */
+static bool same_leaf(const struct oracle *o, unsigned int i)
+{
+	const struct virt_truth_rec *rec = &o->recs[i];
+
+	return i && rec->begin_ns == rec[-1].begin_ns && rec->end_ns == rec[-1].end_ns &&
+	       !((rec->iova ^ rec[-1].iova) & ~(o->leaf - 1));
+}
+
 /* The rest of the leaves that a write made dirty */
 static void explain_leaves(const struct oracle *o, __u64 **left,
 			   const struct virt_truth_rec *rec)
@@ -261,7 +270,8 @@ int oracle_check(struct oracle *o)
 		if (left[i])
 			o->over += count_bits(left[i], o->events[i].length);
 	for (i = 0; o->leaf && i < o->nr_recs; i++)
-		explain_leaves(o, left, &o->recs[i]);
+		if (!same_leaf(o, i))
+			explain_leaves(o, left, &o->recs[i]);
 	for (i = 0; o->leaf && i < o->nr_events; i++)
 		if (o->events[i].unmap && !o->events[i].races)
 			explain_unmap(o, left, &o->events[i]);

@@ -30,7 +30,7 @@ FIXTURE_SETUP(schedule)
 
 	ASSERT_LT(0, n);
 	self->s = (struct schedule){
-		.real = true,
+		.kind = REQUESTER_EDU,
 		.devices = (1u << n) - 1,
 		.small = variant->small,
 		/*
@@ -53,28 +53,11 @@ TEST_F_TIMEOUT(schedule, loses_nothing, 100000)
 	schedules_run(_metadata, &self->s, 2);
 }
 
-static __u64 writes_lost(struct __test_metadata *_metadata, struct schedule *s)
-{
-	__u64 writes = 0, lost = 0, seed;
-
-	for (seed = 1; seed <= schedules_env("SCHEDULES", 5); seed++) {
-		s->seed = seed;
-		s->steps = 60;
-		ASSERT_EQ(0, schedule_run(s)) {
-			TH_LOG("seed %llu: %s: %d", seed, s->what, s->rc);
-		}
-		writes += s->writes;
-		lost += s->lost;
-	}
-	TH_LOG("%llu of %llu writes lost", lost, writes);
-	return lost;
-}
-
 TEST_F_TIMEOUT(schedule, notices_what_qemu_loses, 100000)
 {
 	if (!getenv("MISTAKE"))
 		SKIP(return, "QEMU makes no mistake (MISTAKE=)");
-	EXPECT_LT(0, writes_lost(_metadata, &self->s));
+	EXPECT_LT(0, schedules_lost(_metadata, &self->s));
 }
 
 /* The driver is not asked to flush the IOTLB */
@@ -83,7 +66,7 @@ TEST_F_TIMEOUT(schedule, notices_a_flush_left_out, 100000)
 	if (getenv("MISTAKE"))
 		SKIP(return, "QEMU loses dirty bits on purpose");
 	ASSERT_EQ(0, tracker_break("no_flush"));
-	EXPECT_LT(0, writes_lost(_metadata, &self->s));
+	EXPECT_LT(0, schedules_lost(_metadata, &self->s));
 }
 
 TEST_HARNESS_MAIN

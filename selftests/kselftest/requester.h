@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What makes DMA in a schedule: a virtual DMA device, whose platform keeps the ground
- * truth, or QEMU's edu device, whose writes are commanded here one by one and kept as
- * records. Of edu the time between command and completion is the write's, and whether
- * it reached memory is seen in memory: a thread of the job fills the place with ones,
- * and edu writes zeros.
+ * truth, or a device of QEMU's, whose writes are commanded here and kept as records.
+ * Of those the time between command and completion is the write's, and whether it reached
+ * memory is seen in memory. An edu makes one write at a time: a thread of the job
+ * fills the place with ones, and edu writes zeros. A network controller receives the
+ * frames that it sends, up to 16 by one command, and writes its descriptors.
  */
 #ifndef _KSELFTEST_REQUESTER_H
 #define _KSELFTEST_REQUESTER_H
@@ -15,27 +16,37 @@
 #include <linux/types.h>
 
 #include "../lib/edu.h"
+#include "../lib/nic.h"
 #include "../lib/vdev.h"
+
+/** enum requester_kind - A virtual DMA device, or one of QEMU's */
+enum requester_kind {
+	REQUESTER_VIRT,
+	REQUESTER_EDU,
+	REQUESTER_NIC,
+};
 
 /**
  * struct requester - A device
- * @real: Edu, else a virtual DMA device
+ * @kind: Which of the following three it is
  * @vdev: The virtual one
- * @edu: The other
- * @job: What @edu does
+ * @edu: QEMU's edu
+ * @nic: A network controller
+ * @job: What @edu or @nic does
  * @memory: That is mapped at the job's IOVA
- * @thread: That has @edu do it
+ * @thread: That has the device do it
  * @running: @thread has to be joined
  * @stop: @thread has to end
  * @done: @thread has done all
  * @rc: What came of it
- * @writes: Of @edu, that reached memory
+ * @writes: Of @edu or @nic, that reached memory
  * @nr_writes: How many
  */
 struct requester {
-	bool real;
+	enum requester_kind kind;
 	struct vdev vdev;
 	struct edu edu;
+	struct nic nic;
 	struct vdev_job job;
 	char *memory;
 	pthread_t thread;
@@ -50,6 +61,8 @@ struct requester {
 int requester_open(struct requester *r, int iommufd, unsigned int index,
 		   const char *driver);
 int requester_open_edu(struct requester *r, int iommufd, unsigned int index);
+int requester_open_nic(struct requester *r, int iommufd, unsigned int index,
+		       void *memory, __u64 iova);
 void requester_close(struct requester *r);
 __u32 requester_dev_id(const struct requester *r);
 int requester_attach(struct requester *r, __u32 pt_id);

@@ -20,6 +20,11 @@
 #define SLOT_STRIDE (16ull << 20)	/* holes between the slots */
 #define BASE 0x10000000ull
 #define SPAN (SLOTS * SLOT_STRIDE)
+/* One more slot has what network controllers need, in the hole behind the first */
+#define RINGS SLOTS
+#define RINGS_SIZE (1ull << 20)
+#define RINGS_IOVA (BASE + 2 * SLOT_SIZE)
+#define RAM_SIZE (SLOTS * SLOT_SIZE + RINGS_SIZE)
 #define MAX_READERS 4
 
 struct run {
@@ -34,7 +39,8 @@ struct run {
 	bool attached[MAX_DEVICES];
 	__u32 hwpt_id[MAX_DEVICES];
 	char *ram;
-	bool mapped[SLOTS];
+	unsigned int nr_slots;
+	bool mapped[SLOTS + 1];
 	struct oracle_loop loop[MAX_READERS];
 	unsigned int nr_loops;
 };
@@ -53,13 +59,18 @@ static int fail(struct run *r, const char *what, int rc)
 
 static __u64 slot_iova(unsigned int slot)
 {
-	return BASE + slot * SLOT_STRIDE;
+	return slot == RINGS ? RINGS_IOVA : BASE + slot * SLOT_STRIDE;
+}
+
+static __u64 slot_size(unsigned int slot)
+{
+	return slot == RINGS ? RINGS_SIZE : SLOT_SIZE;
 }
 
 static int slot_map(struct run *r, unsigned int slot)
 {
 	int rc = iommufd_ioas_map(r->fd, r->ioas_id,
-				  r->ram + slot * SLOT_SIZE, SLOT_SIZE,
+				  r->ram + slot * SLOT_SIZE, slot_size(slot),
 				  slot_iova(slot), IOMMUFD_MAP_RW);
 
 	if (rc)
@@ -77,11 +88,11 @@ static int step_unmap(struct run *r, unsigned int slot)
 	switch (rnd(r, 3)) {
 	case 0:
 		rc = oracle_unmap(&r->oracle, r->fd, r->ioas_id,
-				  slot_iova(slot), SLOT_SIZE);
+				  slot_iova(slot), slot_size(slot));
 		break;
 	default:
 		rc = oracle_tracker_unmap(&r->oracle, r->fd, r->tracker_id,
-					  slot_iova(slot), SLOT_SIZE,
+					  slot_iova(slot), slot_size(slot),
 					  rnd(r, 2));
 	}
 	if (rc)
@@ -90,16 +101,29 @@ static int step_unmap(struct run *r, unsigned int slot)
 	return 0;
 }
 
+/*
+ * Each network controller has a part of a slot for itself: what it has written is known by
+ * what is there.
+ */
+static __u64 job_pages(const struct run *r)
+{
+	__u64 pages = SLOT_SIZE / ORACLE_PAGE;
+
+	return r->s->kind == REQUESTER_NIC ? pages / r->nr_dev : pages;
+}
+
 static int step_job(struct run *r)
 {
 	unsigned int i = rnd(r, r->nr_dev), slot = rnd(r, SLOTS);
-	__u64 pages = SLOT_SIZE / ORACLE_PAGE;
+	__u64 pages = job_pages(r);
 	__u64 first = rnd(r, pages), n = 1 + rnd(r, pages - first);
 	struct vdev_job job;
 	int rc;
 
 	if (n > 200)
 		n = 1 + n % 200;
+	if (r->s->kind == REQUESTER_NIC)
+		first += i * pages;
 	if (!r->mapped[slot] || !r->attached[i])
 		return 0;
 	rc = requester_stop(&r->dev[i]);
@@ -208,7 +232,7 @@ static int step_beside(struct run *r)
 	if (rc)
 		fail(r, "begin READs", rc);
 	else if (rnd(r, 3))
-		rc = step_unmap(r, rnd(r, SLOTS));
+		rc = step_unmap(r, rnd(r, r->nr_slots));
 	else
 		rc = step_attach(r);
 	ended = oracle_readers_end(&r->oracle, &readers, 0);
@@ -241,7 +265,7 @@ static int step(struct run *r)
 	case 8 ... 12:
 		return step_read(r);
 	case 13:
-		return step_unmap(r, rnd(r, SLOTS));
+		return step_unmap(r, rnd(r, r->nr_slots));
 	case 14:
 		return step_beside(r);
 	default:
@@ -311,7 +335,7 @@ static int loops_end(struct run *r)
 
 static int ram_alloc(struct run *r)
 {
-	r->ram = mmap(NULL, SLOTS * SLOT_SIZE + (2 << 20),
+	r->ram = mmap(NULL, RAM_SIZE + (2 << 20),
 		      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (r->ram == MAP_FAILED)
 		return fail(r, "mmap", -errno);
@@ -319,10 +343,26 @@ static int ram_alloc(struct run *r)
 			  ~((2ull << 20) - 1));
 	/* Half of it in huge pages, so that there are leaves of either size */
 	madvise(r->ram, SLOTS / 2 * SLOT_SIZE, MADV_HUGEPAGE);
-	madvise(r->ram + SLOTS / 2 * SLOT_SIZE, SLOTS / 2 * SLOT_SIZE,
+	madvise(r->ram + SLOTS / 2 * SLOT_SIZE, RAM_SIZE - SLOTS / 2 * SLOT_SIZE,
 		MADV_NOHUGEPAGE);
-	memset(r->ram, 0, SLOTS * SLOT_SIZE);
+	memset(r->ram, 0, RAM_SIZE);
 	return 0;
+}
+
+static int device_open(struct run *r, unsigned int i)
+{
+	struct requester *dev = &r->dev[r->nr_dev];
+
+	switch (r->s->kind) {
+	case REQUESTER_EDU:
+		return requester_open_edu(dev, r->fd, i);
+	case REQUESTER_NIC:
+		return requester_open_nic(dev, r->fd, i, r->ram + RINGS * SLOT_SIZE +
+					  r->nr_dev * NIC_MEMORY,
+					  RINGS_IOVA + r->nr_dev * NIC_MEMORY);
+	default:
+		return requester_open(dev, r->fd, i, r->s->driver);
+	}
 }
 
 static int devices_open(struct run *r)
@@ -333,11 +373,7 @@ static int devices_open(struct run *r)
 	for (i = 0; i < MAX_DEVICES; i++) {
 		if (!(r->s->devices >> i & 1))
 			continue;
-		if (r->s->real)
-			rc = requester_open_edu(&r->dev[r->nr_dev], r->fd, i);
-		else
-			rc = requester_open(&r->dev[r->nr_dev], r->fd, i,
-					    r->s->driver);
+		rc = device_open(r, i);
 		if (rc)
 			return fail(r, "open device", rc);
 		rc = hwpt_alloc(r, r->nr_dev);
@@ -359,8 +395,8 @@ static int set_up(struct run *r)
 	rc = ram_alloc(r);
 	if (rc)
 		return rc;
-	rc = r->s->real ? oracle_open_own(&r->oracle, r->s->leaf) :
-			  oracle_open(&r->oracle);
+	rc = r->s->kind == REQUESTER_VIRT ? oracle_open(&r->oracle) :
+					    oracle_open_own(&r->oracle, r->s->leaf);
 	if (rc)
 		return fail(r, "/dev/virt-truth", rc);
 	r->fd = iommufd_open();
@@ -374,7 +410,8 @@ static int set_up(struct run *r)
 		if (rc)
 			return fail(r, "small leaves", rc);
 	}
-	for (i = 0; i < SLOTS; i++) {
+	r->nr_slots = r->s->kind == REQUESTER_NIC ? SLOTS + 1 : SLOTS;
+	for (i = 0; i < r->nr_slots; i++) {
 		rc = slot_map(r, i);
 		if (rc)
 			return rc;
@@ -459,7 +496,7 @@ int schedule_run(struct schedule *s)
 	if (!rc && number_in("/proc/self/status", "VmPin:"))
 		rc = fail(r, "memory stays pinned", -EBUSY);
 	oracle_close(&r->oracle);
-	munmap(r->ram, SLOTS * SLOT_SIZE);
+	munmap(r->ram, RAM_SIZE);
 	free(r);
 	return rc;
 }

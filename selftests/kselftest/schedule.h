@@ -9,14 +9,16 @@
 #include <stdbool.h>
 #include <linux/types.h>
 
+#include "requester.h"
+
 /**
  * struct schedule - Input and result of schedule_run()
  * @seed: Everything random comes from it
  * @steps: How many
  * @devices: Bit i: device number i takes part
- * @real: The devices are QEMU's edu, behind an IOMMU of QEMU's
- * @small: With @real, IOMMU_OPTION_DIRTY_SMALL_LEAVES
- * @leaf: With @real, bytes of the largest leaf
+ * @kind: Of the devices; QEMU's are behind an IOMMU of QEMU's
+ * @small: Without the virtual platform, IOMMU_OPTION_DIRTY_SMALL_LEAVES
+ * @leaf: Without the virtual platform, bytes of the largest leaf
  * @driver: PCI driver for the devices; NULL for vfio-pci
  * @policy: Enum iommu_dirty_policy
  * @failures: Devices lose their logs, and the tracker is started again
@@ -37,7 +39,7 @@ struct schedule {
 	__u64 seed;
 	unsigned int steps;
 	unsigned int devices;
-	bool real;
+	enum requester_kind kind;
 	bool small;
 	__u64 leaf;
 	const char *driver;

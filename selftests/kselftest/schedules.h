@@ -64,4 +64,24 @@ static inline void schedules_run(struct __test_metadata *_metadata,
 	EXPECT_LT(0, writes);
 }
 
+/* With a mistake on purpose: how many writes are lost, by all schedules */
+static inline __u64 schedules_lost(struct __test_metadata *_metadata, struct schedule *s)
+{
+	__u64 first = schedules_env("SEED", 1);
+	__u64 n = schedules_env("SCHEDULES", 5);
+	__u64 writes = 0, lost = 0, seed;
+
+	for (seed = first; seed < first + n; seed++) {
+		s->seed = seed;
+		s->steps = 60;
+		ASSERT_EQ(0, schedule_run(s)) {
+			TH_LOG("seed %llu: %s: %d", seed, s->what, s->rc);
+		}
+		writes += s->writes;
+		lost += s->lost;
+	}
+	TH_LOG("seeds %llu to %llu: %llu of %llu writes lost", first, seed - 1, lost, writes);
+	return lost;
+}
+
 #endif
