@@ -29,7 +29,7 @@ usage: run.sh [options] [--command CMD]
   --iommu intel|amd the machine has this IOMMU, and an edu device behind it
   --iommu intel-dirty|amd-dirty[,PROPERTY=VALUE...]
                     one that sets dirty bits (the QEMU of "make qemu-build"), with
-                    these properties, and three edu devices
+                    these properties, and three edu devices, two e1000e, two igb
   --iommu smmuv3    with ARCH=arm64: an SMMUv3, and an edu device behind it
   --device DEVICE   one more device, as QEMU's -device takes it
   --kernel KIND     stock, or debug: build/debug-kernel, or kcsan: build/debug-kernel-kcsan
@@ -147,6 +147,11 @@ intel-dirty* | amd-dirty*)
 		       -device "$device${iommu#*-dirty}")
 	for _ in 1 2 3; do
 		iommu_devices+=(-device edu,dma_mask=0xffffffff,dma_delay=0)
+	done
+	# The virtual functions of an igb are 16 slots on, in two slots; numbers are hexadecimal.
+	# Behind a bridge QEMU's amd-iommu would not know which device they are.
+	for device in e1000e e1000e igb,addr=8 igb,addr=a; do
+		iommu_devices+=(-device "$device,romfile=")
 	done
 	qemu_binary=$FETCHED/qemu/patched/qemu-system-x86_64
 	[ -x "$qemu_binary" ] ||
