@@ -43,7 +43,9 @@ void dirty_hidden_del(struct io_pagetable *iopt,
 	spin_lock(&dirty->hidden_lock);
 	list_del(&unmap->item);
 	spin_unlock(&dirty->hidden_lock);
-	wake_up_all(&dirty->hidden_wait);
+	/* Almost always no one waits, and waking takes the lock of the queue */
+	if (wq_has_sleeper(&dirty->hidden_wait))
+		wake_up_all(&dirty->hidden_wait);
 }
 
 static bool is_hidden(struct iommufd_dirty_iopt *dirty, unsigned long first,
