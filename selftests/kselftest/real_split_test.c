@@ -536,16 +536,17 @@ static void *copy_thread(void *arg)
 	return NULL;
 }
 
+static void *(*const joins_beside[])(void *) = { rounds_thread, map_thread, copy_thread };
+
 /* Writes arrive while leaves are split and joined, beside maps, unmaps and look-ups. */
 TEST_F_TIMEOUT(split, joined_under_dma, 600)
 {
 	struct beside b[3] = { { .bed = &self->b }, { .bed = &self->b }, { .bed = &self->b } };
-	static void *(*const fn[3])(void *) = { rounds_thread, map_thread, copy_thread };
 	pthread_t threads[3];
 	unsigned int i, writes;
 
 	for (i = 0; i < 3; i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, fn[i], &b[i]));
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, joins_beside[i], &b[i]));
 	for (writes = 0; writes < 4000 || (b[0].splits < 20 && writes < 100000); writes++)
 		write_page(_metadata, self, writes * 1021ull % (SPAN / PAGE));
 	for (i = 0; i < 3; i++)
