@@ -5,9 +5,9 @@
 # way and upstream's, in one VM; what each took in instructions, and beside that
 # in time. Documentation/performance.rst says how to read the result.
 #
-# QUICK=1 measures less, and fails when a ratio has got worse than the one in
-# ratios.txt by more than three in a hundred, in two runs, or when two READs at once
-# gain less than upstream's; QUICK=update writes that file.
+# QUICK=1 measures less, and fails when a ratio has got worse than the one in ratios.txt (of
+# another kernel ratios-7.3.txt, say) by more than three in a hundred, in two runs, or when two
+# READs at once gain less than upstream's; QUICK=update writes that file.
 # MAX= is the largest address space, in GiB (12288): those from 1 TiB on take long to map.
 # ONLY= measures only some parts of the full run: any of count, parallel, again, wall, scale,
 # many, latency, migrations and host.
@@ -16,6 +16,8 @@ set -euo pipefail
 
 here=$TOP/selftests/bench
 out=$BUILD/bench
+ratios=$here/ratios.txt		# of a kernel
+[ "$KERNEL" = 6.12 ] || ratios=$here/ratios-$KERNEL.txt
 quick=${QUICK:-}
 shift=1				# an instruction takes 2^shift ns
 modules=(iommufd vfio vfio_iommu_type1 vfio-pci-core vfio-pci iommufd-virt-vfio-pci
@@ -161,8 +163,8 @@ done
 
 case $quick in
 '')     judge=() ;;
-update) judge=(--update "$here/ratios.txt") ;;
-*)      judge=(--compare "$here/ratios.txt") ;;
+update) judge=(--update "$ratios") ;;
+*)      judge=(--compare "$ratios") ;;
 esac
 
 # Its status: 0, or 1 when something is worse
