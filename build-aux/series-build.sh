@@ -89,7 +89,8 @@ whole_kbuild()
 		ifdef CONFIG_IOMMUFD_DIRTY
 		include \$(src)/whole/Kbuild
 		$2-y := \$(foreach o,\$($2-y),\$(if \$(wildcard \$(src)/\$(o:.o=.c)),\$(o)))
-		obj-m := \$(foreach o,\$(obj-m),\$(if \$(filter-out virt/,\$(o))\$(wildcard \$(src)/\$(o)),\$(o)))
+		virt := \$(filter virt/,\$(obj-m))
+		obj-m := \$(filter-out virt/,\$(obj-m)) \$(if \$(wildcard \$(src)/virt/),\$(virt))
 		endif
 	END
 }

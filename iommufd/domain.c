@@ -225,7 +225,7 @@ static struct rw_semaphore *maps_lock(struct iommufd_dirty_domain *dd)
 	return maps_small(dd) ? &dirty_domain_iopt(dd)->domains_rwsem : NULL;
 }
 
-static void widen(struct iommufd_dirty_domain *dd)
+static void domain_widen(struct iommufd_dirty_domain *dd)
 {
 	if (dd->wide)
 		dd->domain->pgsize_bitmap = dd->wide;
@@ -267,8 +267,8 @@ void iommufd_dirty_change_begin(struct iommufd_hw_pagetable *hwpt,
 		up_write_both(&a->change, &b->change);
 		up_write_both(maps_a, maps_b);
 	}
-	widen(a);
-	widen(b);
+	domain_widen(a);
+	domain_widen(b);
 	a->maps_locked = maps_a;
 	b->maps_locked = maps_b;
 }

@@ -72,7 +72,7 @@ void dirty_leaf_block(const struct harvest *h, unsigned long first,
 	phys = iommu_iova_to_phys(domain, iova);
 	/* No leaf is joined that is larger than this, nor need a step be for it */
 	if (h->flags & DIRTY_HARVEST_JOIN)
-		sizes &= (SZ_1G << 1) - 1;
+		sizes &= SZ_2G - 1;
 	/* A block of this size and more is not aligned in the same way */
 	differ = phys ^ iova;
 	if (differ)

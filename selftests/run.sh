@@ -117,7 +117,7 @@ stage_unit()
 	}
 	# For plot.sh and report.sh
 	"$TOP/build-aux/programs.sh" tools bench
-	BUILD=$BUILD make --no-print-directory -C "$TOP/selftests/unit" OUT="$BUILD/unit" \
+	env BUILD="$BUILD" make --no-print-directory -C "$TOP/selftests/unit" OUT="$BUILD/unit" \
 		GREATEST_DIR="$FETCHED/greatest" run 2>&1 | tee "$log" || status=$?
 	counts=$(count_tap "$log")
 	# shellcheck disable=SC2086
