@@ -19,6 +19,7 @@
  */
 #include <linux/iommu.h>
 #include <linux/ktime.h>
+#include <linux/log2.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/time64.h>
@@ -257,16 +258,20 @@ static struct iopt_area *window_open(struct harvest *h, struct iopt_area *area,
 
 /*
  * Maps and unmaps wait for a step, so the steps of a domain become smaller when they take
- * long, and larger when they are quick, unless little of them is @mapped. Steps that run at
- * the same time may undo what the other did.
+ * long, and larger when they are quick, unless little of the @span that they had is @mapped.
+ * Steps that run at the same time may undo what the other did.
  */
-static void step_adapt(struct iommufd_dirty_domain *dd, unsigned long mapped, u64 ns)
+static void step_adapt(struct iommufd_dirty_domain *dd, unsigned long span,
+		       unsigned long mapped, u64 ns)
 {
 	unsigned long size = READ_ONCE(dd->step_size), old = size;
 
 	if (ns < STEP_NS / 4 && size < STEP_MAX &&
 	    (size < DIRTY_STEP_BEGIN || mapped >= size / 2))
 		size *= 2;
+	/* It may have ended early */
+	if (ns > STEP_NS && span < size)
+		size = max(roundup_pow_of_two(span), STEP_MIN);
 	for (; ns > STEP_NS && size > STEP_MIN; ns /= 2)
 		size /= 2;
 	if (size != old)
@@ -315,12 +320,13 @@ static int step_read(struct harvest *h, struct iopt_area *area,
 		/* The rest of the window is of its last area */
 		area = to < min(step->last, h->window.last) ? last_area : next;
 		at = to + 1;
-		if (area && step_is_over(h, since)) {
+		/* Not before what the caller wants: a step may begin a good deal earlier */
+		if (area && to >= first && step_is_over(h, since)) {
 			*reached = to;
 			break;
 		}
 	}
-	step_adapt(h->dd, mapped, ktime_get_ns() - since);
+	step_adapt(h->dd, *reached - step->first, mapped, ktime_get_ns() - since);
 	return rc;
 }
 

@@ -35,6 +35,7 @@ static const char * const break_names[] = {
 	[DIRTY_BREAK_WALK_WRONG] = "walk_wrong",
 	[DIRTY_BREAK_SPLIT_CLEAN] = "split_clean",
 	[DIRTY_BREAK_REVOKED] = "revoked",
+	[DIRTY_BREAK_QUIET_LOOK] = "quiet_look",
 	[DIRTY_BREAK_JOIN_ANY] = "join_any",
 	[DIRTY_BREAK_JOIN_AREAS] = "join_areas",
 };

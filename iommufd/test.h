@@ -38,6 +38,8 @@
  * @DIRTY_BREAK_WALK_WRONG: A walker finds leaves one page off
  * @DIRTY_BREAK_SPLIT_CLEAN: Parts of a dirty leaf that is split are clean
  * @DIRTY_BREAK_REVOKED: Look for dirty bits in pages that were revoked
+ * @DIRTY_BREAK_QUIET_LOOK: A driver that clears nothing leaves the gather empty, as
+ *	generic_pt's do; this must make no difference where it records
  * @DIRTY_BREAK_JOIN_ANY: Join leaves whose memory is not contiguous
  * @DIRTY_BREAK_JOIN_AREAS: Join leaves of several areas, or of an area that may be cut
  */
@@ -64,6 +66,7 @@ enum dirty_test_break {
 	DIRTY_BREAK_WALK_WRONG,
 	DIRTY_BREAK_SPLIT_CLEAN,
 	DIRTY_BREAK_REVOKED,
+	DIRTY_BREAK_QUIET_LOOK,
 	DIRTY_BREAK_JOIN_ANY,
 	DIRTY_BREAK_JOIN_AREAS,
 };

@@ -165,6 +165,19 @@ TEST_F(first, read_looks_twice_at_one_piece)
 	EXPECT_EQ(0, crowd_read(c, c->b.tracker_id, FIRST, RAM_SIZE));
 }
 
+/* A driver may flush nothing where it clears nothing: what it records is dirty. */
+TEST_F(first, driver_flushes_what_it_clears)
+{
+	struct crowd *c = &self->c;
+	int dirty;
+
+	ASSERT_EQ(0, tracker_break("quiet_look"));
+	dirty = crowd_read(c, c->b.tracker_id, FIRST, RAM_SIZE);
+	ASSERT_EQ(0, tracker_break("nothing"));
+	EXPECT_EQ(2, dirty);
+	EXPECT_EQ(0, crowd_read(c, c->b.tracker_id, FIRST, RAM_SIZE));
+}
+
 /* ---- Maps beside READs ---- */
 
 #define LARGE (FAR + (32ull << 30))
