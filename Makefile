@@ -117,7 +117,7 @@ vm-test: setup-test ## the tests of the VM harness
 qemu: setup-vm ## migrate VFs between two QEMUs in the VM (CASES='name ...', JSON=1)
 	+@selftests/qemu/run.sh $(if $(JSON),--json) $(CASES)
 
-qemu-build: ## build a QEMU that uses the tracker (contrib/qemu), in seven minutes
+qemu-build: ## build a QEMU that uses the tracker (contrib/qemu), in twelve minutes
 	+@build-aux/qemu-build.sh
 
 real-iommus: setup-vm ## the kernel's own IOMMU drivers, in a QEMU whose IOMMUs set dirty bits
