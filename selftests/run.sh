@@ -31,8 +31,8 @@
 #	short		a few programs of kselftest, long.txt
 #	other		short on another kernel of kernels/series: the newest, or the first
 #	newest		kselftest and real on the newest kernel of kernels/series
-#	arm64		kselftest and vm on an emulated arm64 machine, and modules for pages of
-#			16 KiB
+#	arm64		kselftest, real and vm on an emulated arm64 machine, and modules for
+#			pages of 16 KiB
 #
 # Environment: the tests get SEED, SCHEDULES, DELAY_US, and the variables that PASS_ENV
 # names. TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces
@@ -198,7 +198,7 @@ only='' duration=''
 run_plan()
 {
 	local name virt limit programs iommu modules options p known='' args v taken arch
-	local slots=$slots
+	local slots=$slots lines=0
 
 	build_modules
 	"$TOP/build-aux/programs.sh" tools kselftest
@@ -211,7 +211,7 @@ run_plan()
 		limit=$((${LIMIT:-${limit//[[:space:]]/}} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
-		[[ $name == arm64* ]] && arch=arm64 || arch=amd64
+		[[ ${iommu:-} == *smmuv3* ]] && arch=arm64 || arch=amd64
 		[ "$arch" = "$DEB_ARCH" ] || continue
 		[[ $name != nightly-* && $name != real-* || -n ${TESTS:-} ]] || continue
 		if [ -n "$only" ]; then
@@ -254,6 +254,7 @@ run_plan()
 			args+=(--file "$BUILD/kselftest/$p")
 		done
 		[ ${#running[@]} -lt "$slots" ] || end_line
+		lines=$((lines + 1))
 		say "== $name ($virt):$programs"
 		# The VM's own limit catches what the programs' does not.
 		start_line "$name" --name "$prefix$name" --virt "$virt" \
@@ -264,6 +265,10 @@ run_plan()
 	while [ ${#running[@]} -gt 0 ]; do
 		end_line
 	done
+	[ "$lines" -gt 0 ] || {
+		say "FAILED plan.txt: no line for $DEB_ARCH is named ${TESTS:-at all}"
+		count 0 1 0
+	}
 
 	[ -z "$only" ] || return 0
 	for p in $(kselftests); do
@@ -283,7 +288,7 @@ stage_large()
 {
 	local TESTS
 
-	TESTS=$(sed -n 's/^\(nightly-[a-z-]*\).*/\1/p' "$plan" | paste -sd' ')
+	TESTS=$(sed -n 's/^\(nightly-[a-z0-9-]*\).*/\1/p' "$plan" | paste -sd' ')
 	run_plan
 }
 
@@ -292,13 +297,15 @@ stage_real()
 {
 	local TESTS=${TESTS:-}
 
-	# One for all kernels
-	env -u KERNEL "$TOP/build-aux/qemu-build.sh"
+	# One for all kernels and architectures
+	env -u KERNEL -u ARCH "$TOP/build-aux/qemu-build.sh"
 	[ -n "$TESTS" ] ||
-		TESTS=$(sed -n 's/^\(real-[a-z-]*\).*/\1/p' "$plan" | paste -sd' ')
+		TESTS=$(sed -n 's/^\(real-[a-z0-9-]*\).*/\1/p' "$plan" | paste -sd' ')
+	rm -f "$BUILD"/vm/"$prefix"real-*.out
 	run_plan
-	sed -n 's/.*seeds [0-9]* to [0-9]*: \([0-9]*\) writes checked.*/\1/p
-		s/.*[: ]\([0-9]*\) writes checked$/\1/p' "$BUILD"/vm/"$prefix"real-*.out |
+	find "$BUILD/vm" -name "${prefix}real-*.out" -exec \
+		sed -n 's/.*seeds [0-9]* to [0-9]*: \([0-9]*\) writes checked.*/\1/p
+			s/.*[: ]\([0-9]*\) writes checked$/\1/p' {} + |
 		awk '{ n += $1 } END { printf "real: %d writes checked\n", n }'
 }
 
@@ -534,7 +541,7 @@ stage_newest()
 	KERNEL=$newest nested newest "$0" kselftest real
 }
 
-# Lines arm64 of plan.txt, on modules and programs that are cross-built
+# Lines of plan.txt with an SMMUv3, on modules and programs that are cross-built
 stage_arm64()
 {
 	local arch
@@ -544,7 +551,7 @@ stage_arm64()
 		one "$arch" env ARCH=$arch "$TOP/build-aux/modules.sh" product
 	done
 	env -u KSRC -u KDIR ARCH=arm64 "$TOP/build-aux/setup.sh" build vm
-	ARCH=arm64 nested arm64 "$0" kselftest vm
+	ARCH=arm64 nested arm64 "$0" kselftest real vm
 }
 
 stage_races()

@@ -291,6 +291,16 @@ double time_limit(double seconds)
 	return getenv("SLOW") ? 4 * seconds : seconds;
 }
 
+/** tracker_born_dirty() - Does the IOMMU driver map memory as dirty, as the SMMUv3's does? */
+bool tracker_born_dirty(int fd, __u32 tracker_id)
+{
+	struct iommu_dirty_source_info source = {};
+	struct iommu_dirty_tracker_info info;
+
+	return !tracker_info(fd, tracker_id, &info, &source, 1) &&
+	       !strcmp(source.platform, "smmu-v3");
+}
+
 /** iommufd_has_walker() - Does iommufd walk page tables of generic_pt by itself? */
 bool iommufd_has_walker(void)
 {

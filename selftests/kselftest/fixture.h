@@ -67,6 +67,7 @@ int virt_set(const char *name, const char *value);
 unsigned long virt_get(const char *name);
 int tracker_break(const char *what);
 bool iommufd_has_walker(void);
+bool tracker_born_dirty(int fd, __u32 tracker_id);
 bool waits_in_ioctl(pid_t pid);
 double seconds_now(void);
 double time_limit(double seconds);

@@ -58,6 +58,7 @@ void oracle_close(struct oracle *o)
 		free(o->events[--o->nr_events].bits);
 	free(o->events);
 	free(o->recs);
+	free(o->maps);
 	if (o->truth_fd >= 0)
 		close(o->truth_fd);
 }
@@ -82,6 +83,29 @@ int oracle_wrote(struct oracle *o, const struct virt_truth_rec *recs,
 	memcpy(all + o->nr_recs, recs, nr_recs * sizeof(*all));
 	o->recs = all;
 	o->nr_recs += nr_recs;
+	return 0;
+}
+
+/**
+ * oracle_mapped() - What was mapped just now is dirty: that is how its IOMMU driver maps
+ * @o: The oracle
+ * @iova: First byte
+ * @length: Bytes
+ * @begin_ns: Before the call that mapped it
+ *
+ * Return: 0, or -errno.
+ */
+int oracle_mapped(struct oracle *o, __u64 iova, __u32 length, __u64 begin_ns)
+{
+	struct virt_truth_rec *maps;
+
+	maps = realloc(o->maps, (o->nr_maps + 1) * sizeof(*maps));
+	if (!maps)
+		return -ENOMEM;
+	o->maps = maps;
+	maps[o->nr_maps++] = (struct virt_truth_rec){
+		.iova = iova, .length = length, .begin_ns = begin_ns, .end_ns = oracle_now(),
+	};
 	return 0;
 }
 

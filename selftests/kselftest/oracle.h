@@ -59,6 +59,8 @@ struct oracle_event {
  * @nr_events: How many
  * @recs: Writes by devices that the platform does not know, and collected ones
  * @nr_recs: How many
+ * @maps: With own records, what was mapped and is dirty without having been written
+ * @nr_maps: How many
  * @writes: Pages of records checked
  * @reported: Pages reported, by all READs
  * @over: Of these, pages that were not written since they were last reported
@@ -76,6 +78,8 @@ struct oracle {
 	unsigned int nr_events;
 	struct virt_truth_rec *recs;
 	unsigned int nr_recs;
+	struct virt_truth_rec *maps;
+	unsigned int nr_maps;
 	__u64 writes;
 	__u64 reported;
 	__u64 over;
@@ -146,6 +150,7 @@ int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
 int oracle_loop_begin(struct oracle_loop *l);
 int oracle_loop_end(struct oracle *o, struct oracle_loop *l);
 int oracle_collect(struct oracle *o);
+int oracle_mapped(struct oracle *o, __u64 iova, __u32 length, __u64 begin_ns);
 int oracle_wrote(struct oracle *o, const struct virt_truth_rec *recs,
 		 unsigned int nr_recs);
 int oracle_check(struct oracle *o);

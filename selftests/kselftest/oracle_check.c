@@ -172,6 +172,16 @@ static void explain_leaves(const struct oracle *o, __u64 **left,
 		explain(o, left, at, rec->begin_ns, rec->end_ns);
 }
 
+/* What is dirty since it was mapped */
+static void explain_map(const struct oracle *o, __u64 **left,
+			const struct virt_truth_rec *map)
+{
+	__u64 at;
+
+	for (at = map->iova; at < map->iova + map->length; at += ORACLE_PAGE)
+		explain(o, left, at, map->begin_ns, map->end_ns);
+}
+
 /* One page of a CONSERVATIVE unmap; see explain_unmap() */
 static void explain_unmapped(const struct oracle *o, __u64 **left,
 			     const struct oracle_event *unmap, __u64 iova)
@@ -272,6 +282,8 @@ int oracle_check(struct oracle *o)
 	for (i = 0; o->leaf && i < o->nr_recs; i++)
 		if (!same_leaf(o, i))
 			explain_leaves(o, left, &o->recs[i]);
+	for (i = 0; o->leaf && i < o->nr_maps; i++)
+		explain_map(o, left, &o->maps[i]);
 	for (i = 0; o->leaf && i < o->nr_events; i++)
 		if (o->events[i].unmap && !o->events[i].races)
 			explain_unmap(o, left, &o->events[i]);

@@ -40,7 +40,7 @@ FIXTURE_SETUP(real)
 		ASSERT_EQ(0, iommufd_ioas_small_leaves(b->fd, b->ioas_id, true));
 	ASSERT_EQ(0, realbed_map(b, RAM_SIZE, HUGE));
 	ASSERT_EQ(0, realbed_hwpt(b, &b->hwpt_id)) {
-		TH_LOG("this IOMMU has no dirty bits (QEMU of contrib/qemu/iommu, x-slads=on?)");
+		TH_LOG("this IOMMU has no dirty bits (QEMU of contrib/qemu/iommu?)");
 	}
 	ASSERT_EQ(0, realbed_start(b, &flags));
 	EXPECT_EQ(0, flags & (IOMMU_DIRTY_TRACKER_CONSERVATIVE |
@@ -223,9 +223,12 @@ TEST_F(real, parts)
  * Dirty pages of what is unmapped, by the tracker and by IOAS_UNMAP. What is mapped then has
  * leaves as the IOAS was told, but not with intel-iommu of 6.12: its
  * domain_update_iommu_cap() adds the large sizes to the domain's at each attach.
+ * Behind an SMMUv3 it is dirty.
  */
 TEST_F(real, unmap)
 {
+	unsigned int dirty_at_map = tracker_born_dirty(self->b.fd, self->b.tracker_id) ?
+				    RAM_PAGES : 0;
 	unsigned int i, large = 0;
 
 	for (i = 0; i < 6; i++) {
@@ -252,7 +255,7 @@ TEST_F(real, unmap)
 		EXPECT_EQ(dirty(self, leaf, 512), dirty(self, 0, RAM_PAGES));
 		ASSERT_EQ(0, realbed_map(&self->b, RAM_SIZE, HUGE));
 		read_bits(_metadata, self, 0);
-		EXPECT_EQ(0, dirty(self, 0, RAM_PAGES));
+		EXPECT_EQ(dirty_at_map, dirty(self, 0, RAM_PAGES));
 		write_page(_metadata, self, page);
 		read_bits(_metadata, self, 0);
 		EXPECT_EQ(1, dirty(self, page, 1));

@@ -10,6 +10,7 @@
 #include "../lib/iommufd.h"
 #include "../lib/random.h"
 #include "../lib/sysfs.h"
+#include "fixture.h"
 #include "oracle.h"
 #include "requester.h"
 #include "schedule.h"
@@ -33,6 +34,7 @@ struct run {
 	int fd;
 	__u32 ioas_id;
 	__u32 tracker_id;
+	bool born_dirty;
 	struct oracle oracle;
 	struct requester dev[MAX_DEVICES];
 	unsigned int nr_dev;
@@ -67,8 +69,17 @@ static __u64 slot_size(unsigned int slot)
 	return slot == RINGS ? RINGS_SIZE : SLOT_SIZE;
 }
 
+/* What was mapped since @begin, or is in a domain that a device has now, is dirty */
+static int note_map(struct run *r, __u64 iova, __u64 length, __u64 begin)
+{
+	int rc = r->born_dirty ? oracle_mapped(&r->oracle, iova, length, begin) : 0;
+
+	return rc ? fail(r, "note a map", rc) : 0;
+}
+
 static int slot_map(struct run *r, unsigned int slot)
 {
+	__u64 begin = oracle_now();
 	int rc = iommufd_ioas_map(r->fd, r->ioas_id,
 				  r->ram + slot * SLOT_SIZE, slot_size(slot),
 				  slot_iova(slot), IOMMUFD_MAP_RW);
@@ -76,7 +87,7 @@ static int slot_map(struct run *r, unsigned int slot)
 	if (rc)
 		return fail(r, "map", rc);
 	r->mapped[slot] = true;
-	return 0;
+	return note_map(r, slot_iova(slot), SLOT_SIZE, begin);
 }
 
 static int step_unmap(struct run *r, unsigned int slot)
@@ -196,13 +207,18 @@ static int step_read(struct run *r)
 /* To a domain that others use too, or to one of its own. */
 static int attach(struct run *r, unsigned int i)
 {
+	__u64 begin = oracle_now();
 	int rc = requester_attach(&r->dev[i],
 				  rnd(r, 3) ? r->ioas_id : r->hwpt_id[i]);
 
 	if (rc)
 		return fail(r, "attach", rc);
 	r->attached[i] = true;
-	return 0;
+	/*
+	 * Its HWPT may be new, and filled after the attach; and what was mapped in one
+	 * that had no device is still dirty.
+	 */
+	return note_map(r, BASE, SPAN, begin);
 }
 
 static int step_attach(struct run *r)
@@ -428,6 +444,7 @@ static int set_up(struct run *r)
 	if (rc)
 		return fail(r, "START", rc);
 	oracle_started(&r->oracle);
+	r->born_dirty = tracker_born_dirty(r->fd, r->tracker_id);
 	rc = loops_begin(r);
 	if (rc)
 		return rc;

@@ -31,6 +31,8 @@ usage: run.sh [options] [--command CMD]
                     one that sets dirty bits (the QEMU of "make qemu-build"), with
                     these properties, and three edu devices, two e1000e, two igb
   --iommu smmuv3    with ARCH=arm64: an SMMUv3, and an edu device behind it
+  --iommu smmuv3-dirty[,PROPERTY=VALUE...]
+                    with ARCH=arm64: one that sets dirty bits, like intel-dirty
   --device DEVICE   one more device, as QEMU's -device takes it
   --kernel KIND     stock, or debug: build/debug-kernel, or kcsan: build/debug-kernel-kcsan
                     (default: $VM_KERNEL or stock)
@@ -130,35 +132,45 @@ amd)
 	iommu_devices=(-device amd-iommu,intremap=on -device edu)
 	;;
 smmuv3) iommu_params=() iommu_devices=(-machine iommu=smmuv3 -device edu) ;;
-intel-dirty* | amd-dirty*)
+intel-dirty* | amd-dirty* | smmuv3-dirty*)
 	# Whether timer interrupts come is looked at for less time than a busy host
 	# may take to make them
 	iommu_params=("${iommu%%-*}_iommu=on" no_timer_check)
+	iommu_devices=(-L /usr/share/qemu -L /usr/share/seabios)
+	properties=${iommu#*-dirty}
 	case $iommu in
 	intel*)
 		iommu_params[0]+=,sm_on
 		device=intel-iommu,intremap=on,x-scalable-mode=on,x-slads=on
+		iommu_devices+=(-device "$device$properties")
 		;;
 	amd*)
-		device=amd-iommu,intremap=on,hdsup=on
+		iommu_devices+=(-device "amd-iommu,intremap=on,hdsup=on$properties")
+		;;
+	smmuv3*)
+		# The machine makes it, so they are those of all that there are
+		iommu_params=()
+		iommu_devices+=(-machine iommu=smmuv3)
+		for property in httu=on ${properties//,/ }; do
+			iommu_devices+=(-global "arm-smmuv3.$property")
+		done
 		;;
 	esac
-	iommu_devices=(-L /usr/share/qemu -L /usr/share/seabios
-		       -device "$device${iommu#*-dirty}")
 	for _ in 1 2 3; do
 		iommu_devices+=(-device edu,dma_mask=0xffffffff,dma_delay=0)
 	done
 	# The virtual functions of an igb are 16 slots on, in two slots; numbers are hexadecimal.
 	# Behind a bridge QEMU's amd-iommu would not know which device they are.
-	for device in e1000e e1000e igb,addr=8 igb,addr=a; do
+	[[ $iommu == smmuv3* ]] || for device in e1000e e1000e igb,addr=8 igb,addr=a; do
 		iommu_devices+=(-device "$device,romfile=")
 	done
-	qemu_binary=$FETCHED/qemu/patched/qemu-system-x86_64
+	qemu_binary=$FETCHED/qemu/patched/$qemu_binary
 	[ -x "$qemu_binary" ] ||
 		fail "no QEMU for --iommu $iommu; run \"make qemu-build\""
 	;;
 *)
-	fail "--iommu $iommu: must be intel, amd, intel-dirty, amd-dirty or smmuv3"
+	fail "--iommu $iommu: must be intel, amd, intel-dirty, amd-dirty, smmuv3 or" \
+		"smmuv3-dirty"
 	;;
 esac
 # The virtual platform's memory (memmap= below) must exist.
