@@ -86,7 +86,8 @@ mutants := end-logs span-of-last counter-set second-pin fill-failed
 sample := x86:all x86:off x86:built-in arm64:all out:least
 test: setup-test ## all tests that fit into CI; the last line counts them
 	+@SOAK=180 FUZZ=60 ROWS="$(sample)" QEMU_CASES=legacy-two MUTANTS="$(mutants)" \
-		selftests/run.sh unit model kselftest mutants vm qemu deb fuzz soak bench+matrix
+		selftests/run.sh unit model kselftest other mutants vm qemu deb fuzz soak \
+		bench+matrix
 
 nightly: setup-test ## the rest: debug kernels, arm64, full matrix, mutants, packages
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
