@@ -6,32 +6,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
 #include "devices.h"
 #include "fixture.h"
-
-/* Newer than the oldest kernel that the tests are compiled for */
-#define IOAS_MAP_FILE		_IO(IOMMUFD_TYPE, 0x8f)
-#define IOAS_CHANGE_PROCESS	_IO(IOMMUFD_TYPE, 0x92)
-
-struct ioas_map_file {
-	__u32 size;
-	__u32 flags;
-	__u32 ioas_id;
-	__s32 fd;
-	__aligned_u64 start;
-	__aligned_u64 length;
-	__aligned_u64 iova;
-};
-
-struct ioas_change_process {
-	__u32 size;
-	__u32 reserved;
-};
 
 FIXTURE(file) {
 	struct testbed b;
@@ -57,27 +37,6 @@ FIXTURE_VARIANT_ADD(file, untracked) {
 	.device = UNTRACKED,
 };
 
-static int map_file(const struct testbed *b, int fd)
-{
-	struct ioas_map_file cmd = {
-		.size = sizeof(cmd),
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMUFD_MAP_RW,
-		.ioas_id = b->ioas_id,
-		.fd = fd,
-		.length = RAM_SIZE,
-		.iova = IOVA,
-	};
-
-	return ioctl(b->fd, IOAS_MAP_FILE, &cmd) ? -errno : 0;
-}
-
-static int change_process(int fd)
-{
-	struct ioas_change_process cmd = { .size = sizeof(cmd) };
-
-	return ioctl(fd, IOAS_CHANGE_PROCESS, &cmd) ? -errno : 0;
-}
-
 FIXTURE_SETUP(file)
 {
 	struct testbed *b = &self->b;
@@ -88,7 +47,7 @@ FIXTURE_SETUP(file)
 	fd = memfd_create("guest", MFD_CLOEXEC);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, ftruncate(fd, RAM_SIZE));
-	rc = map_file(b, fd);
+	rc = iommufd_ioas_map_file(b->fd, b->ioas_id, fd, RAM_SIZE, IOVA, IOMMUFD_MAP_RW);
 	close(fd);
 	if (rc == -ENOTTY)
 		SKIP(return, "this kernel maps no files");
@@ -136,13 +95,13 @@ TEST_F(file, survives_the_process)
 	int status;
 	pid_t pid;
 
-	if (change_process(self->b.fd) == -ENOTTY)
+	if (iommufd_change_process(self->b.fd) == -ENOTTY)
 		SKIP(return, "this kernel does not pass mappings on");
 	ASSERT_EQ(0, testbed_write(&self->b, 100, 1));
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		int rc = change_process(self->b.fd);
+		int rc = iommufd_change_process(self->b.fd);
 
 		rc = rc ?: testbed_write(&self->b, 107, 1);
 		_exit(rc ? 1 : 0);
@@ -151,7 +110,7 @@ TEST_F(file, survives_the_process)
 	ASSERT_EQ(0, status);
 	/* The process that has them is no more; this one takes them */
 	expect_two(_metadata, self, variant, 100);
-	ASSERT_EQ(0, change_process(self->b.fd));
+	ASSERT_EQ(0, iommufd_change_process(self->b.fd));
 	ASSERT_EQ(0, testbed_write(&self->b, 200, 1));
 	ASSERT_EQ(0, testbed_write(&self->b, 207, 1));
 	expect_two(_metadata, self, variant, 200);
@@ -162,12 +121,12 @@ TEST_F(file, is_refused_with_memory)
 {
 	struct testbed *b = &self->b;
 
-	if (change_process(b->fd) == -ENOTTY)
+	if (iommufd_change_process(b->fd) == -ENOTTY)
 		SKIP(return, "this kernel does not pass mappings on");
 	ASSERT_EQ(0, testbed_write(b, 300, 1));
 	ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, IOVA + RAM_SIZE,
 				      IOMMUFD_MAP_RW));
-	EXPECT_EQ(-EINVAL, change_process(b->fd));
+	EXPECT_EQ(-EINVAL, iommufd_change_process(b->fd));
 	ASSERT_EQ(0, testbed_write(b, 307, 1));
 	expect_two(_metadata, self, variant, 300);
 }
@@ -184,7 +143,7 @@ static void *change_thread(void *arg)
 	struct beside *t = arg;
 
 	while (!t->stop && !t->rc) {
-		t->rc = change_process(t->fd);
+		t->rc = iommufd_change_process(t->fd);
 		t->changes++;
 	}
 	return NULL;
@@ -197,7 +156,7 @@ TEST_F(file, passed_on_beside_reads)
 	unsigned int round, lost = 0;
 	pthread_t thread;
 
-	if (change_process(self->b.fd) == -ENOTTY)
+	if (iommufd_change_process(self->b.fd) == -ENOTTY)
 		SKIP(return, "this kernel does not pass mappings on");
 	ASSERT_EQ(0, pthread_create(&thread, NULL, change_thread, &t));
 	for (round = 0; round < 200; round++) {

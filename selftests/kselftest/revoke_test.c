@@ -15,17 +15,6 @@
 
 /* Newer than the oldest kernel that the tests are compiled for */
 #define FEATURE_DMA_BUF	11
-#define IOAS_MAP_FILE	_IO(IOMMUFD_TYPE, 0x8f)
-
-struct ioas_map_file {
-	__u32 size;
-	__u32 flags;
-	__u32 ioas_id;
-	__s32 fd;
-	__aligned_u64 start;
-	__aligned_u64 length;
-	__aligned_u64 iova;
-};
 
 struct feature_dma_buf {
 	__u32 argsz;
@@ -90,27 +79,14 @@ static int dma_buf(const struct vdev *owner)
 	return fd < 0 ? -errno : fd;
 }
 
-static int map_page(const struct testbed *b, int fd, __u64 iova)
-{
-	struct ioas_map_file cmd = {
-		.size = sizeof(cmd),
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMUFD_MAP_RW,
-		.ioas_id = b->ioas_id,
-		.fd = fd,
-		.length = PAGE,
-		.iova = iova,
-	};
-
-	return ioctl(b->fd, IOAS_MAP_FILE, &cmd) ? -errno : 0;
-}
-
 static int map_bars(FIXTURE_DATA(revoke) *self)
 {
 	int fd = dma_buf(&self->owner), rc = fd < 0 ? fd : 0;
 	unsigned int i;
 
 	for (i = 0; !rc && i < BARS; i++)
-		rc = map_page(&self->b, fd, BAR_IOVA + i * PAGE);
+		rc = iommufd_ioas_map_file(self->b.fd, self->b.ioas_id, fd, PAGE,
+					   BAR_IOVA + i * PAGE, IOMMUFD_MAP_RW);
 	if (fd >= 0)
 		close(fd);
 	return rc;

@@ -25,7 +25,8 @@
 #define RINGS SLOTS
 #define RINGS_SIZE (1ull << 20)
 #define RINGS_IOVA (BASE + 2 * SLOT_SIZE)
-#define RAM_SIZE (SLOTS * SLOT_SIZE + RINGS_SIZE)
+/* Of all that is mapped */
+#define BYTES (SLOTS * SLOT_SIZE + RINGS_SIZE)
 #define MAX_READERS 4
 
 struct run {
@@ -351,7 +352,7 @@ static int loops_end(struct run *r)
 
 static int ram_alloc(struct run *r)
 {
-	r->ram = mmap(NULL, RAM_SIZE + (2 << 20),
+	r->ram = mmap(NULL, BYTES + (2 << 20),
 		      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (r->ram == MAP_FAILED)
 		return fail(r, "mmap", -errno);
@@ -359,9 +360,9 @@ static int ram_alloc(struct run *r)
 			  ~((2ull << 20) - 1));
 	/* Half of it in huge pages, so that there are leaves of either size */
 	madvise(r->ram, SLOTS / 2 * SLOT_SIZE, MADV_HUGEPAGE);
-	madvise(r->ram + SLOTS / 2 * SLOT_SIZE, RAM_SIZE - SLOTS / 2 * SLOT_SIZE,
+	madvise(r->ram + SLOTS / 2 * SLOT_SIZE, BYTES - SLOTS / 2 * SLOT_SIZE,
 		MADV_NOHUGEPAGE);
-	memset(r->ram, 0, RAM_SIZE);
+	memset(r->ram, 0, BYTES);
 	return 0;
 }
 
@@ -513,7 +514,7 @@ int schedule_run(struct schedule *s)
 	if (!rc && number_in("/proc/self/status", "VmPin:"))
 		rc = fail(r, "memory stays pinned", -EBUSY);
 	oracle_close(&r->oracle);
-	munmap(r->ram, RAM_SIZE);
+	munmap(r->ram, BYTES);
 	free(r);
 	return rc;
 }

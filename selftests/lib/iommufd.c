@@ -12,6 +12,25 @@
 
 #include "iommufd.h"
 
+/* Of 7.x: newer than the oldest headers that this is compiled with */
+#define IOAS_MAP_FILE		_IO(IOMMUFD_TYPE, 0x8f)
+#define IOAS_CHANGE_PROCESS	_IO(IOMMUFD_TYPE, 0x92)
+
+struct ioas_map_file {
+	__u32 size;
+	__u32 flags;
+	__u32 ioas_id;
+	__s32 fd;
+	__aligned_u64 start;
+	__aligned_u64 length;
+	__aligned_u64 iova;
+};
+
+struct ioas_change_process {
+	__u32 size;
+	__u32 reserved;
+};
+
 static int call(int fd, unsigned long request, void *arg)
 {
 	return ioctl(fd, request, arg) < 0 ? -errno : 0;
@@ -87,6 +106,46 @@ int iommufd_ioas_map(int fd, __u32 ioas_id, void *va, __u64 length, __u64 iova,
 	};
 
 	return call(fd, IOMMU_IOAS_MAP, &cmd);
+}
+
+/**
+ * iommufd_ioas_map_file() - Map a file, from its first byte on, at an IOVA of the caller's
+ *	choice
+ * @fd: iommufd
+ * @ioas_id: IOAS to map into
+ * @file: A memfd or dma-buf
+ * @length: Bytes
+ * @iova: First IOVA
+ * @flags: As for iommufd_ioas_map()
+ *
+ * Return: 0, or -errno; ENOTTY before 7.x.
+ */
+int iommufd_ioas_map_file(int fd, __u32 ioas_id, int file, __u64 length, __u64 iova,
+			  __u32 flags)
+{
+	struct ioas_map_file cmd = {
+		.size = sizeof(cmd),
+		.flags = flags | IOMMU_IOAS_MAP_FIXED_IOVA,
+		.ioas_id = ioas_id,
+		.fd = file,
+		.length = length,
+		.iova = iova,
+	};
+
+	return call(fd, IOAS_MAP_FILE, &cmd);
+}
+
+/**
+ * iommufd_change_process() - Have all mappings, which are of files, count as this process's
+ * @fd: iommufd
+ *
+ * Return: 0, or -errno; ENOTTY before 7.x.
+ */
+int iommufd_change_process(int fd)
+{
+	struct ioas_change_process cmd = { .size = sizeof(cmd) };
+
+	return call(fd, IOAS_CHANGE_PROCESS, &cmd);
 }
 
 /**

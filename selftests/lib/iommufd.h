@@ -21,6 +21,9 @@ int iommufd_destroy(int fd, __u32 id);
 int iommufd_ioas_alloc(int fd, __u32 *out_ioas_id);
 int iommufd_ioas_map(int fd, __u32 ioas_id, void *va, __u64 length, __u64 iova,
 		     __u32 flags);
+int iommufd_ioas_map_file(int fd, __u32 ioas_id, int file, __u64 length, __u64 iova,
+			  __u32 flags);
+int iommufd_change_process(int fd);
 int iommufd_ioas_unmap(int fd, __u32 ioas_id, __u64 iova, __u64 length,
 		       __u64 *out_unmapped);
 int iommufd_ioas_copy(int fd, __u32 dst_ioas_id, __u32 src_ioas_id,
