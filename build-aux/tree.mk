@@ -25,7 +25,8 @@ debug-kernel: ## build the kernel with every checker on (KCSAN=1: with KCSAN)
 coverage: setup-vm ## which lines of our kernel code the tests in the VM reach, per file
 	+@build-aux/coverage.sh
 
-conformance: setup-vm ## upstream's own tests of iommufd, in the debug kernel
+conformance: ## upstream's own tests of iommufd, in the debug kernel
+	@build-aux/setup.sh build vm conformance
 	+@selftests/conformance/run.sh
 
 .PHONY: clean-tree

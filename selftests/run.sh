@@ -499,6 +499,7 @@ stage_kernel()
 
 stage_conformance()
 {
+	"$TOP/build-aux/setup.sh" build vm conformance
 	nested conformance "$TOP/selftests/conformance/run.sh"
 }
 

@@ -3,7 +3,7 @@
 #
 # run.sh: "make conformance". Upstream's own tests of iommufd, out of the kernel's
 # source, in the debug kernel with our hooks in it. The results must be those of
-# expected.txt; the last line counts.
+# expected-SERIES.txt; the last line counts.
 #
 # BASELINE=1 takes the unmodified iommufd.ko instead, in the same kernel, to see
 # what upstream's results are. TESTS="iommufd -t NAME" runs this alone, and does
@@ -23,10 +23,13 @@ tree=$BUILD/linux-${RELEASE%%[+-]*}
 
 # ---- The programs ---------------------------------------------------------
 
-# The suite is newer than its kernel: names that are not in the kernel's headers.
-defines=(-DMOCK_FLAGS_DEVICE_PASID=0 -DMOCK_PASID_WIDTH=20
-	 -DIOMMU_HW_INFO_TYPE_DEFAULT=0 -DIOMMU_HW_INFO_FLAG_INPUT_TYPE=0
-	 -Din_data_type=__reserved)
+# The suite of 6.12 is newer than its kernel: names that are not in the kernel's headers.
+defines=()
+for define in MOCK_FLAGS_DEVICE_PASID=0 MOCK_PASID_WIDTH=20 IOMMU_HW_INFO_TYPE_DEFAULT=0 \
+	      IOMMU_HW_INFO_FLAG_INPUT_TYPE=0 in_data_type=__reserved; do
+	grep -qw "${define%%=*}" "$tree/drivers/iommu/iommufd/iommufd_test.h" \
+		"$tree/include/uapi/linux/iommufd.h" || defines+=("-D$define")
+done
 
 mkdir -p "$dir/$suite" "$dir/drivers/iommu/iommufd" "$dir/include/linux"
 cp -r "$tree/$suite/iommu" "$tree/$suite/kselftest.h" "$dir/$suite/"
@@ -42,8 +45,9 @@ for header in iommufd.h vfio.h; do
 		"$tree/include/uapi/linux/$header" >"$dir/include/linux/$header"
 done
 for program in iommufd iommufd_fail_nth; do
-	gcc -O2 -static -w -D_GNU_SOURCE "${defines[@]}" -I"$dir/include" \
-		-o "$dir/$program" "$dir/$suite/iommu/$program.c" ||
+	gcc -O2 -static -w -D_GNU_SOURCE -D"__counted_by(x)=" "${defines[@]}" \
+		-I"$dir/include" -I"$dir/$suite" \
+		-o "$dir/$program" "$dir/$suite/iommu/$program.c" -lcap ||
 		die "upstream's $program.c of $tree does not compile"
 done
 
@@ -119,7 +123,7 @@ awk -v died="$verdict" '
 		else if (ok && !(test in fails))
 			passed++
 		else if (ok)
-			fail(test ": passed, but is listed in expected.txt")
+			fail(test ": passed, but is listed in expected-*.txt")
 		else if (test in fails)
 			expected[++n] = test
 		else
@@ -132,7 +136,7 @@ awk -v died="$verdict" '
 				fail(program ": " ran[program] + 0 " tests ran, not " \
 				     total[program])
 		for (test in fails)
-			fail(test ": is listed in expected.txt and did not run")
+			fail(test ": is listed in expected-*.txt and did not run")
 		if (died)
 			fail("the VM ended with status " died)
 		for (i = 1; i <= n; i++)
@@ -140,4 +144,4 @@ awk -v died="$verdict" '
 		print n + 0 " expected failures"
 		print passed + 0 " passed, " failed + 0 " failed"
 		exit failed != 0
-	}' "$here/expected.txt" "$BUILD/vm/$name.out"
+	}' "$here/expected-$SERIES.txt" "$BUILD/vm/$name.out"
