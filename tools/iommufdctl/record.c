@@ -93,8 +93,6 @@ static int trace_begin(void)
 	}
 	snprintf(full, sizeof(full), "%s/trace_pipe", instance);
 	pipe_fd = open(full, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	/* Names of tasks are not needed, and are found by tracing the scheduler */
-	write_text("options/record-cmd", "0");
 	rc = pipe_fd < 0 ? -errno : write_text("events/iommufd_dirty/dirty_read/enable", "1");
 	if (rc)
 		trace_end();
