@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # setup.sh [build] [vm] [check] [unit] [model] [plot] [deb] [deb-test] [docs] [tree]
-# [matrix] [conformance] [qemu-build] [tools]: make the machine able to do these things; without arguments,
-# the first five. "tools" is to build programs and run them here, "deb" to make Debian
-# packages, "deb-test" to install them, "tree" a full kernel tree to patch and build,
-# "matrix" a compiler for arm64 besides, "conformance" what upstream's tests link,
-# "qemu-build" what a build of QEMU needs.
+# [matrix] [conformance] [qemu-build] [tools]: make the machine able to do these things;
+# without arguments, the first five. "tools" is to build programs and run them here, "deb"
+# to make Debian packages, "deb-test" to install them, "tree" a full kernel tree to patch
+# and build, "matrix" a compiler for arm64 besides, "conformance" what upstream's tests
+# link, "qemu-build" what a build of QEMU needs.
 #
 # Installs the Debian packages that are missing, and puts the kernel's image,
 # headers and source under build/, all of one version and without installing a
