@@ -64,6 +64,31 @@ void oracle_close(struct oracle *o)
 }
 
 /**
+ * oracle_append() - Append records to others
+ * @all: The others, of malloc() or NULL
+ * @nr_all: How many; grows
+ * @recs: The records; copied
+ * @nr_recs: How many
+ *
+ * Return: 0, or -ENOMEM, and @all is as before.
+ */
+int oracle_append(struct virt_truth_rec **all, unsigned int *nr_all,
+		  const struct virt_truth_rec *recs, unsigned int nr_recs)
+{
+	struct virt_truth_rec *grown;
+
+	if (!nr_recs)
+		return 0;
+	grown = realloc(*all, (*nr_all + nr_recs) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	memcpy(grown + *nr_all, recs, nr_recs * sizeof(*grown));
+	*all = grown;
+	*nr_all += nr_recs;
+	return 0;
+}
+
+/**
  * oracle_wrote() - Writes by a device that the platform does not know
  * @recs: The writes; copied
  * @nr_recs: How many
@@ -73,17 +98,7 @@ void oracle_close(struct oracle *o)
 int oracle_wrote(struct oracle *o, const struct virt_truth_rec *recs,
 		 unsigned int nr_recs)
 {
-	struct virt_truth_rec *all;
-
-	if (!nr_recs)
-		return 0;
-	all = realloc(o->recs, (o->nr_recs + nr_recs) * sizeof(*all));
-	if (!all)
-		return -ENOMEM;
-	memcpy(all + o->nr_recs, recs, nr_recs * sizeof(*all));
-	o->recs = all;
-	o->nr_recs += nr_recs;
-	return 0;
+	return oracle_append(&o->recs, &o->nr_recs, recs, nr_recs);
 }
 
 /**
@@ -97,16 +112,11 @@ int oracle_wrote(struct oracle *o, const struct virt_truth_rec *recs,
  */
 int oracle_mapped(struct oracle *o, __u64 iova, __u32 length, __u64 begin_ns)
 {
-	struct virt_truth_rec *maps;
-
-	maps = realloc(o->maps, (o->nr_maps + 1) * sizeof(*maps));
-	if (!maps)
-		return -ENOMEM;
-	o->maps = maps;
-	maps[o->nr_maps++] = (struct virt_truth_rec){
+	struct virt_truth_rec map = {
 		.iova = iova, .length = length, .begin_ns = begin_ns, .end_ns = oracle_now(),
 	};
-	return 0;
+
+	return oracle_append(&o->maps, &o->nr_maps, &map, 1);
 }
 
 /**

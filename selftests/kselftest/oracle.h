@@ -150,6 +150,8 @@ int oracle_readers_end(struct oracle *o, struct oracle_readers *r,
 int oracle_loop_begin(struct oracle_loop *l);
 int oracle_loop_end(struct oracle *o, struct oracle_loop *l);
 int oracle_collect(struct oracle *o);
+int oracle_append(struct virt_truth_rec **all, unsigned int *nr_all,
+		  const struct virt_truth_rec *recs, unsigned int nr_recs);
 int oracle_mapped(struct oracle *o, __u64 iova, __u32 length, __u64 begin_ns);
 int oracle_wrote(struct oracle *o, const struct virt_truth_rec *recs,
 		 unsigned int nr_recs);

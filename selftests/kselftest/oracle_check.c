@@ -162,24 +162,14 @@ static bool same_leaf(const struct oracle *o, unsigned int i)
 	       !((rec->iova ^ rec[-1].iova) & ~(o->leaf - 1));
 }
 
-/* The rest of the leaves that a write made dirty */
-static void explain_leaves(const struct oracle *o, __u64 **left,
-			   const struct virt_truth_rec *rec)
+/* What a record makes dirty, in units of @unit bytes: a leaf by a write, a page by a map */
+static void explain_record(const struct oracle *o, __u64 **left,
+			   const struct virt_truth_rec *rec, __u64 unit)
 {
-	__u64 at = rec->iova & ~(o->leaf - 1);
+	__u64 at = rec->iova & ~(unit - 1);
 
-	for (; at < rec->iova + rec->length || at % o->leaf; at += ORACLE_PAGE)
+	for (; at < rec->iova + rec->length || at % unit; at += ORACLE_PAGE)
 		explain(o, left, at, rec->begin_ns, rec->end_ns);
-}
-
-/* What is dirty since it was mapped */
-static void explain_map(const struct oracle *o, __u64 **left,
-			const struct virt_truth_rec *map)
-{
-	__u64 at;
-
-	for (at = map->iova; at < map->iova + map->length; at += ORACLE_PAGE)
-		explain(o, left, at, map->begin_ns, map->end_ns);
 }
 
 /* One page of a CONSERVATIVE unmap; see explain_unmap() */
@@ -281,9 +271,9 @@ int oracle_check(struct oracle *o)
 			o->over += count_bits(left[i], o->events[i].length);
 	for (i = 0; o->leaf && i < o->nr_recs; i++)
 		if (!same_leaf(o, i))
-			explain_leaves(o, left, &o->recs[i]);
+			explain_record(o, left, &o->recs[i], o->leaf);
 	for (i = 0; o->leaf && i < o->nr_maps; i++)
-		explain_map(o, left, &o->maps[i]);
+		explain_record(o, left, &o->maps[i], ORACLE_PAGE);
 	for (i = 0; o->leaf && i < o->nr_events; i++)
 		if (o->events[i].unmap && !o->events[i].races)
 			explain_unmap(o, left, &o->events[i]);

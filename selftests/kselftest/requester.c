@@ -105,16 +105,11 @@ int requester_detach(struct requester *r)
 static int note(struct requester *r, __u64 iova, __u32 length, __u64 begin,
 		__u64 end)
 {
-	struct virt_truth_rec *w;
-
-	w = realloc(r->writes, (r->nr_writes + 1) * sizeof(*w));
-	if (!w)
-		return -ENOMEM;
-	r->writes = w;
-	w[r->nr_writes++] = (struct virt_truth_rec){
+	struct virt_truth_rec write = {
 		.iova = iova, .length = length, .begin_ns = begin, .end_ns = end,
 	};
-	return 0;
+
+	return oracle_append(&r->writes, &r->nr_writes, &write, 1);
 }
 
 /* One write, which may lie in two pages, each translated for itself. */

@@ -88,7 +88,7 @@ static int slot_map(struct run *r, unsigned int slot)
 	if (rc)
 		return fail(r, "map", rc);
 	r->mapped[slot] = true;
-	return note_map(r, slot_iova(slot), SLOT_SIZE, begin);
+	return note_map(r, slot_iova(slot), slot_size(slot), begin);
 }
 
 static int step_unmap(struct run *r, unsigned int slot)
