@@ -515,30 +515,36 @@ stage_kcsan()
 }
 
 # On the kernel that the code is written for, if the others run on an older one
+# check_series SERIES: what we take of its kernel is there, and as it was read
+check_series()
+{
+	local script
+
+	for script in hooks compat watch; do
+		one "$1 $script" env KERNEL="$1" "$TOP/build-aux/$script-check.sh"
+	done
+}
+
 # Few tests, so that each "make test" loads and uses the modules of more than one kernel
 stage_other()
 {
-	local other script
+	local other
 
 	other=$(newest_series)
 	[ "$KERNEL" != "$other" ] || other=$(all_series | head -n 1)
 	env -u KSRC -u KDIR KERNEL="$other" "$TOP/build-aux/setup.sh" build vm
-	for script in hooks compat watch; do
-		one "$other $script" env KERNEL="$other" "$TOP/build-aux/$script-check.sh"
-	done
+	check_series "$other"
 	KERNEL=$other nested other "$0" short
 }
 
 stage_newest()
 {
-	local newest script
+	local newest
 
 	newest=$(newest_series)
 	[ "$KERNEL" != "$newest" ] || return 0
 	env -u KSRC -u KDIR KERNEL="$newest" "$TOP/build-aux/setup.sh" build vm unit
-	for script in hooks compat watch; do
-		one "newest $script" env KERNEL="$newest" "$TOP/build-aux/$script-check.sh"
-	done
+	check_series "$newest"
 	KERNEL=$newest nested newest "$0" kselftest real
 }
 
