@@ -34,7 +34,7 @@ SOURCE_PARTS=(
 	include/uapi/linux/iommufd.h include/uapi/linux/vfio.h
 	include/linux/export.h include/linux/gfp.h include/linux/iommu.h
 	include/linux/msi.h include/linux/pci.h include/linux/vfio.h
-	include/linux/vfio_pci_core.h
+	include/linux/vfio_pci_core.h include/linux/workqueue.h
 	lib/interval_tree.c
 	scripts/checkpatch.pl scripts/const_structs.checkpatch
 	scripts/spelling.txt

@@ -15,5 +15,6 @@
 #include <dirty/mm.h>
 #include <dirty/pci.h>
 #include <dirty/vfio.h>
+#include <dirty/workqueue.h>
 
 #endif

@@ -260,7 +260,7 @@ static int set_race(const char *value, const struct kernel_param *kp)
 {
 	static DECLARE_WORK(work, race_work);
 
-	queue_work(system_unbound_wq, &work);
+	queue_work(system_dfl_wq, &work);
 	race_count_up();
 	flush_work(&work);
 	return 0;

@@ -423,7 +423,7 @@ static u32 never_rung(struct cx_cmdq *cmdq, u32 stale, u32 waiting)
 		/* One that begins from now on: the next one, if one is under way */
 		cmdq->wait = READ_ONCE(waits_begun) + 1;
 		cmdq->wait_since = jiffies;
-		queue_work(system_unbound_wq, &sleep_work);
+		queue_work(system_dfl_wq, &sleep_work);
 		return 0;
 	}
 	/* Rings from before the end are seen below; of wait_for_sleep() */
