@@ -39,7 +39,7 @@ exit \$status"
 load_kernel
 say "booting kernel $RELEASE in a VM ..."
 status=0
-"$TOP/selftests/vm/run.sh" --name demo --timeout "${TIMEOUT:-180}" \
+"$TOP/selftests/vm/run.sh" --name demo --timeout "${TIMEOUT:-600}" \
 	--virt "$virt" --modules "$modules" --file "$BUILD/tools/vmigrate" \
 	--file "$BUILD/tools/iommufdctl" --command "$command" || status=$?
 events=$BUILD/vm/demo/events
