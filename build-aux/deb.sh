@@ -10,7 +10,6 @@ set -euo pipefail
 
 dir=${1:-$BUILD/deb}
 suffix=${2:-}
-[ "$KERNEL" = 6.12 ] || die "the packages are of kernel 6.12 only; leave out KERNEL=$KERNEL"
 lock_build
 load_kernel
 rm -rf "$dir"

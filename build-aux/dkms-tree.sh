@@ -57,6 +57,8 @@ laboratory()
 	copy_ours drivers/virt "$to" virt
 	copy_ours include "$to" include
 	copy_ours uapi "$to" include/uapi
+	! vfio_namespace "$to" ||
+		echo 'ccflags-y += -include dirty/namespace.h' >>"$to/virt/vfio/Kbuild"
 	echo 'obj-m += virt/' >"$to/Kbuild"
 	kbuild_mk "$to/kbuild.mk" ours
 }
@@ -93,7 +95,11 @@ while read -r series package pattern; do
 	choice+=$(printf '[[ ! $kernelver =~ %s ]] || series=%s\n.' "$pattern" "$series")
 	choice=${choice%.}
 done <"$TOP/debian/series"
-cp "$KSRC/include/uapi/linux/iommufd.h" "$KSRC/include/uapi/linux/vfio.h" "$dir/uapi/linux/"
+# stddef.h where vfio.h needs more of it than the distribution's has (setup.sh)
+for f in iommufd vfio stddef; do
+	[ ! -e "$KSRC/include/uapi/linux/$f.h" ] ||
+		cp "$KSRC/include/uapi/linux/$f.h" "$dir/uapi/linux/"
+done
 set_conf iommufd-dirty
 set_conf iommufd-dirty-virt
 # As it would be in a release: no one's umask, and no time but the changelog's

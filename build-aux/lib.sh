@@ -150,6 +150,29 @@ copy_ours()
 	add_compat "$@"
 }
 
+# vfio_namespace TREE: without versions of symbols, the kernel would load the distribution's vfio
+# modules on our vfio, whose struct vfio_device differs. A namespace has it refuse them by name:
+# there, put into TREE the header that everything of vfio includes first; false where it needs none.
+vfio_namespace()
+{
+	! grep -q '^CONFIG_MODVERSIONS=y' "$KDIR/.config" 2>/dev/null || return 1
+	mkdir -p "$1/include/dirty"
+	cat >"$1/include/dirty/namespace.h" <<-'END'
+		/* SPDX-License-Identifier: GPL-2.0-only */
+		#ifndef _DIRTY_NAMESPACE_H
+		#define _DIRTY_NAMESPACE_H
+
+		#define DEFAULT_SYMBOL_NAMESPACE "VFIO_DIRTY"
+
+		/* As MODULE_IMPORT_NS(), before any header was included */
+		static const char vfio_dirty_import[]
+			__attribute__((used, section(".modinfo"), aligned(1))) =
+			"import_ns=VFIO_DIRTY";
+
+		#endif
+	END
+}
+
 # Our folders and where they are in a kernel's tree; a folder in another one before it
 FOLDERS='drivers/platform drivers/iommu/iommufd/dirty/platform
 iommufd drivers/iommu/iommufd/dirty

@@ -62,24 +62,7 @@ exports interval_tree_span_iter_first || echo 'iommufd-y += span_iter.o' >>"$iom
 # shellcheck disable=SC2016 # for make
 [ "$kind" != upstream ] || echo 'obj-$(CONFIG_IOMMUFD_VIRT) += virt/' >>"$iommufd/Kbuild"
 
-# Without versions of symbols, the kernel would load the distribution's vfio modules on our
-# vfio, whose struct vfio_device differs. A namespace has it refuse them by name.
-if ! grep -q '^CONFIG_MODVERSIONS=y' "$KDIR/.config" 2>/dev/null; then
-	mkdir -p "$stage/include/dirty"
-	cat >"$stage/include/dirty/namespace.h" <<-'END'
-		/* SPDX-License-Identifier: GPL-2.0-only */
-		#ifndef _DIRTY_NAMESPACE_H
-		#define _DIRTY_NAMESPACE_H
-
-		#define DEFAULT_SYMBOL_NAMESPACE "VFIO_DIRTY"
-
-		/* As MODULE_IMPORT_NS(), before any header was included */
-		static const char vfio_dirty_import[]
-			__attribute__((used, section(".modinfo"), aligned(1))) =
-			"import_ns=VFIO_DIRTY";
-
-		#endif
-	END
+if vfio_namespace "$stage"; then
 	cat >"$stage/drivers/vfio/Kbuild" <<-'END'
 		include $(src)/Makefile
 		subdir-ccflags-y += -include dirty/namespace.h

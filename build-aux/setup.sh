@@ -499,3 +499,11 @@ printf 'RELEASE=%q\nKDIR=%q\nKSRC=%q\nKROOT=%q\nTOOLS=%q\n' \
 cmp -s "$BUILD/kernel.env.new" "$BUILD/kernel.env" ||
 	say "kernel $RELEASE is ready"
 mv "$BUILD/kernel.env.new" "$BUILD/kernel.env"
+
+# The packages have modules for each of these.
+if wants deb; then
+	while read -r other _; do
+		[[ $other = \#* || $other = '' || $other = "$SERIES" ]] ||
+			env -u KSRC -u KDIR KERNEL="$other" "$0" build
+	done <"$TOP/debian/series"
+fi

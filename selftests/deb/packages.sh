@@ -113,8 +113,10 @@ chosen()
 	)
 }
 [ "$(chosen "$RELEASE")" = "${RELEASE%%."${RELEASE#*.*.}"}" ] &&
-	[ -z "$(chosen 6.1.0-56-amd64)" ] && [ -z "$(chosen 16.12.1)" ] && [ -z "$(chosen 6.120.1)" ]
-ok "dkms.conf takes kernel $RELEASE and not 6.1, 16.12, 6.120" $?
+	[ "$(chosen 7.3.4+deb13-amd64)" = 7.3 ] && [ "$(chosen 6.12.1)" = 6.12 ] &&
+	[ -z "$(chosen 6.1.0-56-amd64)" ] && [ -z "$(chosen 16.12.1)" ] &&
+	[ -z "$(chosen 6.120.1)" ] && [ -z "$(chosen 7.2.12+deb13-amd64)" ]
+ok "dkms.conf takes kernels $RELEASE, 6.12 and 7.3, and not 6.1, 16.12, 6.120, 7.2" $?
 
 # asked_for RELEASE: does "dkms autoinstall" build for it? If it did for one that is excluded, the
 # dkms of Debian 12 would fail, and so would the installation of that kernel.
@@ -134,7 +136,7 @@ mkdir "$work/boot"
 echo CONFIG_IOMMUFD=m >"$work/boot/config-6.12.1-own"
 said=$(TABLE=$work/root/usr/share/iommufd-dirty/series BOOT=$work/boot \
 	"$work/root/usr/libexec/iommufd-dirty/kernels" 6.1.0-56-amd64 6.12.1-none 6.12.1-own 2>&1)
-grep -q 'kernel 6.1.0-56-amd64 is not supported (supported: 6\.12)' <<<"$said" &&
+grep -q 'kernel 6.1.0-56-amd64 is not supported (supported: 6\.12, 7\.3)' <<<"$said" &&
 	grep -q 'no headers of kernel 6.12.1-none' <<<"$said" &&
 	grep -q 'kernel 6.12.1-own has an iommufd of its own' <<<"$said" &&
 	[ "$(wc -l <<<"$said")" = 3 ]

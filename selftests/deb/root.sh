@@ -3,9 +3,10 @@
 #
 # root.sh SUITE: make build/deb-test/SUITE/root.tar, a Debian of that release (bookworm,
 # trixie) as an administrator has it before our packages: systemd, an older kernel of the
-# newest series with its headers, dkms, and what the packages depend on; in debs/ beside
-# it what the test installs besides: the newest kernel of the series, and one that is not
-# supported; and in firmware/ what a machine with Secure Boot starts with. Needs the
+# release's series with its headers, dkms, and what the packages depend on; in debs/ beside
+# it what the test installs besides: the newest kernel of the series, that of the newest
+# series of debian/series, and one that is not supported, where the release and its backports
+# have them; and in firmware/ what a machine with Secure Boot starts with. Needs the
 # network once, through apt.
 set -euo pipefail
 . "$(dirname "$0")/../../build-aux/lib.sh"
@@ -41,13 +42,23 @@ packages_of()
 }
 
 # What a kernel of the backports depends on that is of the release
-needs_of_other()
+needs_of_backports()
 {
-	[ -n "$OTHER" ] || return 0
+	local release
+
+	[ -n "$OTHER$NEXT" ] || return 0
 	apt-cache "${apt_opts[@]}" madison linux-base |
-		sed -n "s, *\([^ ]*\) .* $suite-backports/.*,\1/$suite-backports,p"
-	apt-cache "${apt_opts[@]}" depends "linux-headers-$OTHER" |
-		sed -n 's/.*Depends: \(gcc-[0-9]*-for-host\)$/\1/p'
+		sed -n "s, *\([^ ]*\) .* $suite-backports/.*,\1/$suite-backports,p" | sort -u
+	for release in $OTHER $NEXT; do
+		apt-cache "${apt_opts[@]}" depends "linux-headers-$release" |
+			sed -n 's/.*Depends: \(gcc-[0-9]*-for-host\)$/\1/p'
+	done | sort -u
+}
+
+# The series of debian/series
+supported()
+{
+	awk '!/^#/ && NF { print $1 }' "$TOP/debian/series"
 }
 
 # The machine's own sources of its release and of its updates, for this release
@@ -65,7 +76,7 @@ sources()
 }
 
 # Another release than the machine's has a place for apt of its own, with its backports,
-# which have kernels that are not supported.
+# which have newer kernels.
 use_suite()
 {
 	local parts=$dir/apt/parts
@@ -146,9 +157,12 @@ if [ ! -s "$dir/kernels" ]; then
 	older=$(kernels "$series" | grep -vxF "$newer" | tail -n 1) || true
 	other=$(apt-cache "${apt_opts[@]}" pkgnames linux-headers- |
 		sed -n 's/^linux-headers-\([0-9.]*\)[-+].*amd64$/\1/p' |
-		cut -d. -f1,2 | sort -uV | grep -vxF "$series" | sed -n 1p) || true
+		cut -d. -f1,2 | sort -uV | grep -vxF "$(supported)" | sed -n 1p) || true
 	[ -z "$other" ] || other=$(kernels "$other" | tail -n 1)
-	printf 'OLDER=%s\nNEWER=%s\nOTHER=%s\n' "$older" "$newer" "$other" >"$dir/kernels.new"
+	next=$(supported | tail -n 1)
+	[ "$next" = "$series" ] && next='' || next=$(kernels "$next" | tail -n 1)
+	printf 'OLDER=%s\nNEWER=%s\nNEXT=%s\nOTHER=%s\n' "$older" "$newer" "$next" "$other" \
+		>"$dir/kernels.new"
 	mv "$dir/kernels.new" "$dir/kernels"
 fi
 # shellcheck disable=SC1091,SC2153
@@ -156,7 +170,7 @@ fi
 [ -n "$OLDER" ] || die "the package lists of $suite have no second kernel $series to upgrade from"
 
 # shellcheck disable=SC2153
-for release in $NEWER $OTHER; do
+for release in $NEWER $NEXT $OTHER; do
 	# shellcheck disable=SC2046 # words
 	fetch "$dir/debs" $(packages_of "$release")
 done
@@ -171,4 +185,4 @@ fi
 # shellcheck disable=SC2046 # words
 make_root systemd-sysv udev kmod procps dbus initramfs-tools dkms gcc make libc6-dev openssl \
 	mokutil libjson-c5 libncurses6 libnl-3-200 libnl-genl-3-200 \
-	"linux-image-$OLDER" "linux-headers-$OLDER" $(needs_of_other)
+	"linux-image-$OLDER" "linux-headers-$OLDER" $(needs_of_backports)

@@ -78,14 +78,23 @@ installation()
 	ok "dkms has both" $?
 }
 
-# One that is not supported, and the newest that is
+# version_of RELEASE: what the names of all its packages have
+version_of()
+{
+	echo "${1%-amd64}"
+}
+
+# One that is not supported, that of the newest series, and the newest of this one
 other_kernels()
 {
+	local release
+
 	if [ -n "$OTHER" ]; then
 		rm -rf "$root/debs"
 		mkdir "$root/debs"
 		cp "$dir"/debs/*.deb "$root/debs/"
 		rm -f "$root"/debs/linux-*"${NEWER%-amd64}"*
+		[ -z "$NEXT" ] || rm -f "$root"/debs/linux-*"$(version_of "$NEXT")"*
 		step other "$apt /debs/*.deb"
 		ok "kernel $OTHER can be installed beside them" $?
 		said other "iommufd-dirty: kernel ${OTHER//+/\\+} is not supported \(supported: "
@@ -95,13 +104,15 @@ other_kernels()
 	else
 		echo '# SKIP: the lists of packages have no kernel that is not supported'
 	fi
-	rm -rf "$root/debs"
-	mkdir "$root/debs"
-	cp "$dir"/debs/*"${NEWER%-amd64}"* "$root/debs/"
-	step newer "$apt /debs/*.deb"
-	ok "kernel $NEWER can be installed" $?
-	ours_for "$NEWER" && ours_for "$OLDER"
-	ok "modules for kernel $NEWER are built, those of $OLDER stay" $?
+	for release in $NEXT $NEWER; do
+		rm -rf "$root/debs"
+		mkdir "$root/debs"
+		cp "$dir"/debs/*"$(version_of "$release")"* "$root/debs/"
+		step "install-$release" "$apt /debs/*.deb"
+		ok "kernel $release can be installed" $?
+		ours_for "$release" && ours_for "$OLDER"
+		ok "modules for kernel $release are built, those of $OLDER stay" $?
+	done
 }
 
 upgrade()
@@ -115,8 +126,8 @@ upgrade()
 	version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$TOP/debian/changelog")+next
 	# shellcheck disable=SC2016 # for dpkg-query
 	[ "$(inside 'dpkg-query -W -f "\${Version}" iommufd-dirty-dkms')" = "$version" ] &&
-		ours_for "$NEWER" && ours_for "$OLDER"
-	ok "and the new version's modules are there, for both kernels" $?
+		ours_for "$NEWER" && ours_for "$OLDER" && ours_for "${NEXT:-$NEWER}"
+	ok "and the new version's modules are there, for each kernel" $?
 	[ "$(find "$root/usr/src" -maxdepth 1 -name 'iommufd-dirty*' | wc -l)" = 2 ] &&
 		[ "$(find "$root/var/lib/dkms/iommufd-dirty" -maxdepth 1 -name '[0-9]*' | wc -l)" = 1 ]
 	ok "and nothing of the old one" $?
@@ -136,13 +147,16 @@ secure_boot()
 	boot key-enrolled "${firmware[@]}"
 }
 
-# in-use.sh removes the modules while nothing uses them. Once more, while something does:
+# in-use.sh removes the modules while nothing uses them. Once more, while something does, and on the
+# kernel of the newest series:
 removal_in_use()
 {
-	step again "$apt /debs/iommufd-dirty-dkms_*.deb" && ours_for "$NEWER"
+	local release=${NEXT:-$NEWER}
+
+	step again "$apt /debs/iommufd-dirty-dkms_*.deb" && ours_for "$release"
 	ok "iommufd-dirty-dkms is installed again" $?
-	say "booting kernel $NEWER ..."
-	boot_kernel "$NEWER" removal
+	say "booting kernel $release ..."
+	boot_kernel "$release" removal
 }
 
 # ---------------------------------------------------------------------------------
@@ -169,8 +183,9 @@ esac
 step purge-tools "apt-get -q -y purge 'iommufd-dirty*' 'libiommufd-dirty*'"
 ok "the rest is purged" $?
 gone="-e ${NEWER%-amd64}"
-[ -z "$OTHER" ] ||
-	gone+=" -e ${OTHER%-amd64} -e kbuild-$(cut -d. -f1,2 <<<"$OTHER")\$ -e linux-compiler"
+for release in $NEXT $OTHER; do
+	gone+=" -e $(version_of "$release") -e kbuild-$(cut -d. -f1,2 <<<"$release")\$ -e linux-compiler"
+done
 step purge-kernels "dpkg-query -W -f '\${Package}\n' 'linux-*' | grep $gone | xargs dpkg --purge"
 ok "the other kernels are purged" $?
 as_before first
