@@ -396,6 +396,32 @@ static int deliver_chunk(struct dirty_read *rd, struct dirty_chunk *chunk,
 	return rc;
 }
 
+/*
+ * What is dirty in [first, last] of a chunk, in the same unit, for a caller without a bitmap:
+ * run by run. rd->next tells where it has failed.
+ */
+static int deliver_chunk_runs(struct dirty_read *rd, const struct dirty_chunk *chunk,
+			      unsigned long first, unsigned long last)
+{
+	unsigned long at = (first >> rd->shift) % DIRTY_CHUNK_BITS, end;
+	unsigned long n = (last >> rd->shift) % DIRTY_CHUNK_BITS + 1;
+	unsigned long base = first - (at << rd->shift);
+	int rc;
+
+	for (at = find_next_bit(chunk->words, n, at); at < n;
+	     at = find_next_bit(chunk->words, n, end)) {
+		unsigned long from = base + (at << rd->shift);
+
+		end = find_next_zero_bit(chunk->words, n, at);
+		rc = deliver_run(rd, from, base + (end << rd->shift) - 1);
+		if (rc) {
+			rd->next = from;
+			return rc;
+		}
+	}
+	return 0;
+}
+
 static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 			  unsigned long first, unsigned long last)
 {
@@ -416,7 +442,10 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 		from = max(first, index << chunk_shift);
 		to = min(last, (index << chunk_shift) | (BIT(chunk_shift) - 1));
 		whole = to - from == BIT(chunk_shift) - 1;
-		if (chunk && whole && aligned)
+		rd->next = from;
+		if (chunk && !rd->bitmap)
+			rc = deliver_chunk_runs(rd, chunk, from, to);
+		else if (chunk && whole && aligned)
 			rc = deliver_whole_chunk(rd, chunk, from);
 		else if (chunk)
 			rc = deliver_chunk(rd, chunk, from, to);
@@ -425,7 +454,9 @@ static int deliver_chunks(struct dirty_read *rd, struct dirty_set *set,
 		if (!rc && fatal_signal_pending(current))
 			rc = -EINTR;
 		if (rc) {
-			rd->next = from;
+			/* Runs before the one that could not be delivered */
+			if (dirty_read_clears(rd) && rd->next != from)
+				dirty_set_remove(set, from, rd->next - 1);
 			return rc;
 		}
 		if (dirty_read_clears(rd) && whole)
@@ -478,7 +509,7 @@ int dirty_deliver(struct dirty_read *rd, struct dirty_set *set,
 	if (!dirty_runs_empty(&set->runs) && !set->nr_coarse &&
 	    rd->shift <= set->shift)
 		return deliver_blocks(rd, set, first, last);
-	if (rd->bitmap && rd->shift == set->shift && !set->nr_coarse)
+	if (rd->shift == set->shift && !set->nr_coarse)
 		return deliver_chunks(rd, set, first, last);
 	return deliver_runs(rd, set, first, last);
 }

@@ -313,6 +313,33 @@ TEST ranges_full(void)
 	PASS();
 }
 
+/* The same where bits are denser than runs; the last one ends with its chunk. */
+TEST ranges_full_of_bits(void)
+{
+	struct dirty_read rd = ranges_read(0, E(2 * CHUNK - 1), 12, 8);
+	unsigned int i, n = 0;
+	int rc;
+
+	for (i = 0; i < CHUNK; i += 64)
+		dirty_set_add(&set, B(i + 60), E(i + 63));
+	dirty_set_add(&set, B(CHUNK), E(CHUNK));
+	do {
+		shim_user(ranges, sizeof(ranges));
+		rc = deliver(&rd);
+		for (i = 0; i < rd.nr_ranges; i++, n++) {
+			ASSERT_EQ(B(n * 64 + 60), ranges[i].iova);
+			ASSERT_EQ(B(n == CHUNK / 64 - 1 ? 5 : 4), ranges[i].length);
+		}
+		ASSERT_EQ(B(CHUNK / 16 + 1 - n * 4 - (n == CHUNK / 64)),
+			  dirty_set_bytes(&set));
+		ASSERT(!rc || rd.next == B(n * 64 + 60));
+		rd = ranges_read(rc ? rd.next : 0, E(2 * CHUNK - 1), 12, 8);
+	} while (rc == DIRTY_DELIVER_FULL);
+	ASSERT_EQ(0, rc);
+	ASSERT_EQ(CHUNK / 64, n);
+	PASS();
+}
+
 /* A fatal signal ends it after one step; what was not delivered stays. */
 TEST killed(void)
 {
@@ -434,6 +461,7 @@ int main(int argc, char **argv)
 	RUN_TEST(ranges_join);
 	RUN_TEST(ranges_of_everything);
 	RUN_TEST(ranges_full);
+	RUN_TEST(ranges_full_of_bits);
 	RUN_TEST(killed);
 	RUN_TEST(killed_after_short_runs);
 	RUN_TEST(killed_between_runs);
