@@ -650,18 +650,17 @@ int iommufd_dirty_tracker_set(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(tracker);
 	if (has_policy && !policy.dev_id)
 		policy.policy = dirty_policy_of(policy.policy);
-	/* Nothing is changed where the answer cannot be written */
+	/* Nothing is changed where the answer cannot be written. That of STOP is final */
+	cmd->out_flags = 0;
+	cmd->out_page_size = tracker->unit;
 	rc = set_respond(ucmd, cmd);
 	if (!rc)
 		rc = dirty_tracker_set(tracker, cmd->flags, has_policy ? &policy : NULL);
-	if (!rc) {
-		/* What is stopped gives no answer that there is something to know of */
-		cmd->out_flags = cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE ?
-					 dirty_tracker_out_flags(tracker) : 0;
+	if (!rc && cmd->flags & IOMMU_DIRTY_TRACKER_ENABLE) {
+		cmd->out_flags = dirty_tracker_out_flags(tracker);
 		if (cmd->flags & IOMMU_DIRTY_TRACKER_SPLIT &&
 		    !tracker_is_small(tracker))
 			cmd->out_flags |= IOMMU_DIRTY_TRACKER_COARSE;
-		cmd->out_page_size = tracker->unit;
 		rc = set_respond(ucmd, cmd);
 	}
 	iommufd_put_object(ucmd->ictx, &tracker->obj);

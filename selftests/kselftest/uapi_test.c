@@ -176,7 +176,11 @@ TEST_F(uapi, set)
 	EXPECT_EQ(PAGE, page_size);
 	EXPECT_EQ(0, flags);
 	EXPECT_EQ(0, testbed_start(b));
-	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
+	page_size = 0;
+	flags = ~0u;
+	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, &page_size, &flags));
+	EXPECT_EQ(PAGE, page_size);
+	EXPECT_EQ(0, flags);
 	EXPECT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
 }
 
