@@ -38,13 +38,14 @@ static int access_page(struct virt_function *fn, u64 iova, void *buf,
 		.length = len,
 		.device = fn->dma.number,
 	};
+	const struct virt_requester *whose = fn->pasid ? &fn->pasids[fn->pasid - 1] : &fn->dma;
 	unsigned int delay = READ_ONCE(delay_us);
 	phys_addr_t phys;
 	int err;
 
 	if (write)
 		rec.begin_ns = virt_truth_begin();
-	err = virt_requester_begin(&fn->dma, &rec.iova, write, &phys);
+	err = virt_requester_begin(&fn->dma, whose, &rec.iova, write, &phys);
 	if (err && virt_function_bus_master(fn))
 		virt_count(VIRT_BLOCKED, 1);
 	if (!err && !(virt_function_bus_master(fn) && is_memory(phys)))

@@ -58,6 +58,8 @@ enum virt_flr {
  * @ops: The device model
  * @devfn: Where it sits on the bus
  * @dma: The function as the IOMMU sees it
+ * @pasids: Its PASIDs, from 1 on, as the IOMMU sees them; those of a DMA device are initialized
+ * @pasid: With which PASID it sends requests, 0: without one; @thread only
  * @bar: BARs by their first index, mapped; NULL where there is none
  * @config: Configuration space, little endian; written under @lock
  * @writable: The bits of @config that software can write
@@ -83,6 +85,8 @@ struct virt_function {
 	const struct virt_function_ops *ops;
 	unsigned int devfn;
 	struct virt_requester dma;
+	struct virt_requester pasids[VIRT_PASIDS - 1];
+	unsigned int pasid;
 	void __iomem *bar[PCI_STD_NUM_BARS];
 
 	u8 config[PCI_CFG_SPACE_EXP_SIZE];
@@ -128,6 +132,7 @@ void virt_config_init(struct virt_function *fn, u16 vendor, u16 device,
 		      u32 class);
 void virt_config_bar(struct virt_function *fn, int bar, u64 base, size_t size);
 void virt_config_vf(struct virt_function *fn, u32 class);
+void virt_config_pasid(struct virt_function *fn);
 void virt_config_sriov(struct virt_function *fn, unsigned int devfn,
 		       u16 vf_device, unsigned int count, unsigned int offset);
 void virt_config_vf_bar(struct virt_function *fn, u64 base, size_t size);

@@ -9,6 +9,7 @@
  * and user space can make them in atomic context: a raw spinlock, and nothing
  * is done here that could wait.
  */
+#include <linux/log2.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -20,6 +21,7 @@
 #define MSIX_CAP_SIZE	PCI_CAP_MSIX_SIZEOF
 #define ARI		0x100	/* offsets of the extended capabilities */
 #define SRIOV		0x140
+#define PASID		0x100	/* of a function without ARI */
 #define VF_PAGE_SIZES	0x553	/* those that the specification demands */
 
 static void set_field(struct virt_function *fn, int where, int size, u32 value,
@@ -102,6 +104,19 @@ void virt_config_vf(struct virt_function *fn, u32 class)
 	set_field(fn, ARI, 4, PCI_EXT_CAP_ID_ARI | 1 << 16, 0);
 	fn->vf = true;
 	fn->absent = true;
+}
+
+/**
+ * virt_config_pasid() - A function that sends requests with PASIDs
+ * @fn: The function
+ *
+ * Its IOMMU is there whenever it is, so they are always enabled.
+ */
+void virt_config_pasid(struct virt_function *fn)
+{
+	set_field(fn, PASID, 4, PCI_EXT_CAP_ID_PASID | 1 << 16, 0);
+	set_field(fn, PASID + PCI_PASID_CAP, 2, ilog2(VIRT_PASIDS) << 8, 0);
+	set_field(fn, PASID + PCI_PASID_CTRL, 2, PCI_PASID_CTRL_ENABLE, 0);
 }
 
 /**

@@ -70,7 +70,7 @@ static int write_part(struct virt_dma *dma, u64 iova, size_t len, u64 *fault)
 	int err = virt_function_access(&dma->fn, iova, dma->buf, len, true,
 				       fault);
 
-	if (!err)
+	if (!err && !dma->run.pasid)
 		virt_tracker_write(dma->tracker, iova, len);
 	return err;
 }
@@ -181,6 +181,8 @@ const char *virt_dma_check(const struct virt_dma_run *run)
 		return "SRC";
 	if (!run->stride)
 		return "STRIDE";
+	if (run->pasid >= VIRT_PASIDS)
+		return "PASID";
 	return NULL;
 }
 
@@ -192,6 +194,7 @@ void virt_dma_derive(struct virt_dma *dma)
 {
 	unsigned int i;
 
+	dma->fn.pasid = dma->run.pasid;
 	dma->unit_shift = ilog2(dma->run.unit);
 	dma->units = dma->run.length >> dma->unit_shift;
 	dma->steps = dma->units;
@@ -217,6 +220,7 @@ static void take_registers(struct virt_dma *dma)
 		.seed = virt_dma_get(dma, VIRT_DMA_SEED),
 		.sweeps = virt_dma_get(dma, VIRT_DMA_SWEEPS),
 		.rate = virt_dma_get(dma, VIRT_DMA_RATE),
+		.pasid = virt_dma_get(dma, VIRT_DMA_PASID),
 	};
 }
 
@@ -327,6 +331,7 @@ struct virt_dma *virt_dma_create(struct virt_iommu *iommu, unsigned int index,
 				 unsigned int devfn)
 {
 	struct virt_dma *dma = kzalloc_obj(*dma, GFP_KERNEL);
+	unsigned int i;
 	int err = -ENOMEM;
 
 	if (!dma)
@@ -339,6 +344,7 @@ struct virt_dma *virt_dma_create(struct virt_iommu *iommu, unsigned int index,
 
 	virt_config_init(&dma->fn, VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID,
 			 PCI_CLASS_SYSTEM_OTHER << 8);
+	virt_config_pasid(&dma->fn);
 	err = virt_bus_alloc_bar(&dma->fn, VIRT_DMA_BAR_REGS, SZ_4K);
 	if (err)
 		goto err_page;
@@ -359,6 +365,8 @@ struct virt_dma *virt_dma_create(struct virt_iommu *iommu, unsigned int index,
 	}
 
 	virt_requester_add(&dma->fn.dma, iommu, index);
+	for (i = 0; i < ARRAY_SIZE(dma->fn.pasids); i++)
+		virt_requester_init_pasid(&dma->fn.pasids[i], &dma->fn.dma);
 	err = virt_bus_add(&dma->fn, devfn);
 	if (err)
 		goto err_requester;

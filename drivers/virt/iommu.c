@@ -144,20 +144,10 @@ struct iommu_domain virt_blocked_domain = {
 	.ops = &virt_fixed_ops,
 };
 
-/**
- * virt_iommu_attach_stages() - Attach a domain that is nested, or is not
- * @table: The domain with the page table
- * @domain: A domain on top of it, or its own
- * @dev: A device of the virtual bus
- *
- * Return: 0; -EINVAL when the table's format is not the one of the device's IOMMU, or
- * the domain must track and that IOMMU cannot; -EOPNOTSUPP when it says that it can,
- * with the option refuse; -ENOMEM with fail_attach.
- */
-int virt_iommu_attach_stages(struct virt_domain *table,
-			     struct iommu_domain *domain, struct device *dev)
+/* As virt_iommu_attach_stages(), for @rq */
+static int attach_stages(struct virt_domain *table, struct iommu_domain *domain,
+			 struct virt_requester *rq)
 {
-	struct virt_requester *rq = dev_iommu_priv_get(dev);
 	const struct virt_personality *p = rq->iommu->personality;
 	unsigned long entry = (unsigned long)domain;
 
@@ -171,6 +161,60 @@ int virt_iommu_attach_stages(struct virt_domain *table,
 	if (virt_fail_attach(rq->number))
 		return -ENOMEM;
 	switch_entry(rq, table, entry);
+	return 0;
+}
+
+/**
+ * virt_iommu_attach_stages() - Attach a domain that is nested, or is not
+ * @table: The domain with the page table
+ * @domain: A domain on top of it, or its own
+ * @dev: A device of the virtual bus
+ *
+ * Return: 0; -EINVAL when the table's format is not the one of the device's IOMMU, or
+ * the domain must track and that IOMMU cannot; -EOPNOTSUPP when it says that it can,
+ * with the option refuse; -ENOMEM with fail_attach.
+ */
+int virt_iommu_attach_stages(struct virt_domain *table, struct iommu_domain *domain,
+			     struct device *dev)
+{
+	return attach_stages(table, domain, dev_iommu_priv_get(dev));
+}
+
+/* Only DMA devices have PASIDs, and the core has checked that there is this one */
+static struct virt_requester *pasid_requester(struct device *dev, ioasid_t pasid)
+{
+	return &virt_bus_function(dev)->pasids[pasid - 1];
+}
+
+/**
+ * virt_iommu_attach_pasid() - Attach a paging domain to a PASID, or replace what is attached
+ * @domain: The domain
+ * @dev: A DMA device
+ * @pasid: The PASID
+ *
+ * Return: 0, -EINVAL when the IOMMU does not track what is written with a PASID and the domain
+ * must, or an error of virt_iommu_attach_stages().
+ */
+int virt_iommu_attach_pasid(struct iommu_domain *domain, struct device *dev, ioasid_t pasid)
+{
+	struct virt_requester *rq = pasid_requester(dev, pasid);
+
+	if (domain->dirty_ops && !rq->iommu->personality->pasid_tracks)
+		return -EINVAL;
+	return attach_stages(to_virt_domain(domain), domain, rq);
+}
+
+/**
+ * virt_iommu_detach_pasid() - Block a PASID
+ * @domain: The blocked domain
+ * @dev: A DMA device
+ * @pasid: The PASID
+ *
+ * Return: 0.
+ */
+int virt_iommu_detach_pasid(struct iommu_domain *domain, struct device *dev, ioasid_t pasid)
+{
+	switch_entry(pasid_requester(dev, pasid), NULL, (unsigned long)domain);
 	return 0;
 }
 
@@ -351,6 +395,7 @@ int virt_iommu_register(struct virt_iommu *iommu)
 	if (IS_ERR(iommu->fwnode))
 		return PTR_ERR(iommu->fwnode);
 	iommu->iommu.fwnode = iommu->fwnode;
+	iommu->iommu.max_pasids = VIRT_PASIDS;
 
 	/* The tracker finds the driver's description by this name (iommufd/platform.c) */
 	err = iommu_device_sysfs_add(&iommu->iommu, NULL, NULL, "%sv%s%u",

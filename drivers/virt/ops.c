@@ -4,6 +4,7 @@
  * to the next.
  */
 #include <linux/iommu.h>
+#include <uapi/linux/iommufd.h>
 
 #include "virt_iommu.h"
 
@@ -25,6 +26,30 @@ static int attach_nested(struct iommu_domain *domain, struct device *dev,
 	return virt_nested_attach(domain, dev);
 }
 
+static int attach_pasid(struct iommu_domain *domain, struct device *dev, ioasid_t pasid,
+			struct iommu_domain *old)
+{
+	return virt_iommu_attach_pasid(domain, dev, pasid);
+}
+
+static int detach_pasid(struct iommu_domain *domain, struct device *dev, ioasid_t pasid,
+			struct iommu_domain *old)
+{
+	return virt_iommu_detach_pasid(domain, dev, pasid);
+}
+
+/* The AMD driver has no table that PASIDs can use and that has dirty bits */
+static struct iommu_domain *alloc_paging(struct device *dev, u32 flags,
+					 const struct iommu_user_data *user_data)
+{
+	struct virt_requester *rq = dev_iommu_priv_get(dev);
+
+	if (flags & IOMMU_HWPT_ALLOC_PASID && flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING &&
+	    !rq->iommu->personality->pasid_tracks)
+		return ERR_PTR(-EOPNOTSUPP);
+	return virt_iommu_alloc_flags(dev, flags & ~IOMMU_HWPT_ALLOC_PASID, user_data);
+}
+
 static struct iommu_domain *
 alloc_nested(struct device *dev, struct iommu_domain *parent, u32 flags,
 	     const struct iommu_user_data *user_data)
@@ -41,8 +66,10 @@ alloc_nested(struct device *dev, struct iommu_domain *parent, u32 flags,
 void __init virt_ops_init(void)
 {
 	virt_fixed_ops.attach_dev = attach_fixed;
+	virt_fixed_ops.set_dev_pasid = detach_pasid;
 	virt_domain_ops.attach_dev = attach_paging;
+	virt_domain_ops.set_dev_pasid = attach_pasid;
 	virt_nested_ops.attach_dev = attach_nested;
-	virt_iommu_ops.domain_alloc_paging_flags = virt_iommu_alloc_flags;
+	virt_iommu_ops.domain_alloc_paging_flags = alloc_paging;
 	virt_iommu_ops.domain_alloc_nested = alloc_nested;
 }

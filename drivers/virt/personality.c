@@ -161,6 +161,7 @@ static const struct virt_personality personalities[] = {
 		.merges = true,
 		.gather_pages = true,
 		.tagged = true,
+		.pasid_tracks = true,
 		.read_dirty = read_by_address,
 	}, {
 		.name = "smmu",
@@ -169,6 +170,7 @@ static const struct virt_personality personalities[] = {
 		.born_dirty = true,
 		.level_hint = true,
 		.gather_pages = true,
+		.pasid_tracks = true,
 		.read_dirty = read_by_table,
 	}, {
 		.name = "none",

@@ -85,6 +85,7 @@ static struct iommu_domain *announce_parent(struct virt_requester *rq,
 /**
  * virt_requester_begin() - Begin an access and translate its address
  * @rq: The requester; from its only thread
+ * @whose: The PASID of it with which it is sent, or @rq
  * @iova: First byte; the access does not cross a 4 KiB page. Becomes the IOVA, if
  *	the device does not send IOVAs because there is a stage 1
  * @write: Memory will be written
@@ -95,10 +96,10 @@ static struct iommu_domain *announce_parent(struct virt_requester *rq,
  *
  * Return: 0 with @phys set, or -EACCES if the access is refused.
  */
-int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
-			 phys_addr_t *phys)
+int virt_requester_begin(struct virt_requester *rq, const struct virt_requester *whose, u64 *iova,
+			 bool write, phys_addr_t *phys)
 {
-	unsigned long entry = requester_announce(rq, rq);
+	unsigned long entry = requester_announce(rq, whose);
 	struct iommu_domain *domain =
 		announce_parent(rq, virt_entry_domain(entry), iova);
 
@@ -141,6 +142,12 @@ void virt_requester_end(struct virt_requester *rq)
 	smp_store_release(&rq->using, NULL);
 }
 
+static void write_blocked(struct virt_requester *rq)
+{
+	rq->entry = (unsigned long)&virt_blocked_domain;
+	rq->alias_entry = rq->entry;
+}
+
 /**
  * virt_requester_add() - Put a requester behind an instance
  * @rq: The requester; blocked until the core attaches a domain
@@ -154,9 +161,20 @@ void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 	rq->number = number;
 	rq->alias = iommu->alias && !(iommu->group && iommu->requesters);
 	iommu->requesters++;
-	rq->entry = (unsigned long)&virt_blocked_domain;
-	rq->alias_entry = rq->entry;
+	write_blocked(rq);
 	list_add_tail(&rq->list, &requesters);
+}
+
+/**
+ * virt_requester_init_pasid() - Give a function a PASID
+ * @rq: The PASID; blocked until the core attaches a domain
+ * @of: The function
+ */
+void virt_requester_init_pasid(struct virt_requester *rq, const struct virt_requester *of)
+{
+	rq->iommu = of->iommu;
+	rq->number = of->number;
+	write_blocked(rq);
 }
 
 /**

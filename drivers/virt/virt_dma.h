@@ -58,6 +58,7 @@
 #define VIRT_DMA_CHECK		0x090	/* RO */
 #define VIRT_DMA_IRQ		0x098	/* 1: MSI-X vector 0 when a run ends; reset: 0 */
 #define VIRT_DMA_INDEX		0x0a0	/* RO: number of the device, as in struct virt_truth_rec */
+#define VIRT_DMA_PASID		0x0a8	/* of all requests, 1 to 3; 0: they have none; reset: 0 */
 
 /*
  * The word that access number n (from 0 over all sweeps) of a WRITE puts at
@@ -74,7 +75,7 @@ static inline __u64 virt_dma_value(__u64 s, __u64 n, __u64 a)
 }
 
 /*
- * The page tracker, BAR4: a log of the pages that the device has written. START
+ * The page tracker, BAR4: a log of the pages that the device has written without a PASID. START
  * makes an empty one and REPORT takes out of it; there is one at a time.
  *
  * Write the arguments, then CTRL; when CTRL reads 0 again, RESULT is what came of
@@ -169,9 +170,10 @@ struct virt_dma_run {
 	__u64 seed;
 	__u64 sweeps;
 	__u64 rate;
+	__u64 pasid;
 };
 
-#define VIRT_DMA_REGS		21	/* up to INDEX */
+#define VIRT_DMA_REGS		22	/* up to PASID */
 
 /**
  * struct virt_dma_image - The state of a device

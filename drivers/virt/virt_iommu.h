@@ -32,6 +32,8 @@
 
 #define VIRT_MSI_ADDRESS	0xfee00000u
 #define VIRT_IOVA_BITS		48
+/* PASIDs of a DMA device: 1 to one less; a power of two */
+#define VIRT_PASIDS		4
 
 struct virt_domain;
 
@@ -55,6 +57,7 @@ struct virt_domain;
  *	tag and the last the domain regains all leaf sizes
  * @by_device: Whether D is set is a bit of each requester's own entry, which an
  *	attach computes and then writes without a lock
+ * @pasid_tracks: A domain can have dirty tracking and be attached to a PASID
  * @read_dirty: iommu_dirty_ops.read_and_clear_dirty
  */
 struct virt_personality {
@@ -67,6 +70,7 @@ struct virt_personality {
 	bool gather_pages;
 	bool tagged;
 	bool by_device;
+	bool pasid_tracks;
 	int (*read_dirty)(struct virt_domain *vdom, unsigned long iova,
 			  size_t size, unsigned long flags,
 			  struct iommu_dirty_bitmap *dirty);
@@ -137,7 +141,7 @@ struct virt_domain {
 };
 
 /**
- * struct virt_requester - A function as the IOMMU sees it
+ * struct virt_requester - A function, or a PASID of it, as the IOMMU sees it
  * @iommu: The instance it is behind
  * @number: In ground truth
  * @alias: Its requests arrive under another requester ID
@@ -153,7 +157,8 @@ struct virt_domain {
  * @accesses: Begun so far; distinguishes one access from the next
  * @list: All requesters; complete before the bus is scanned
  *
- * One thread sends all requests of a requester.
+ * One thread sends all requests of a requester. Those with a PASID are sent by the function, which
+ * announces them, too; so that of a PASID is not in the list.
  */
 struct virt_requester {
 	struct virt_iommu *iommu;
@@ -187,19 +192,22 @@ int virt_iommu_register(struct virt_iommu *iommu);
 void virt_iommu_unregister(struct virt_iommu *iommu);
 int virt_iommu_init(void);
 void virt_iommu_exit(void);
-int virt_iommu_attach_stages(struct virt_domain *table,
-			     struct iommu_domain *domain, struct device *dev);
+int virt_iommu_attach_stages(struct virt_domain *table, struct iommu_domain *domain,
+			     struct device *dev);
 int virt_iommu_attach(struct iommu_domain *domain, struct device *dev);
 int virt_iommu_attach_fixed(struct iommu_domain *domain, struct device *dev);
+int virt_iommu_attach_pasid(struct iommu_domain *domain, struct device *dev, ioasid_t pasid);
+int virt_iommu_detach_pasid(struct iommu_domain *domain, struct device *dev, ioasid_t pasid);
 struct iommu_domain *virt_iommu_alloc_flags(struct device *dev, u32 flags,
 					    const struct iommu_user_data *user_data);
 
 /* requester.c */
 void virt_requester_add(struct virt_requester *rq, struct virt_iommu *iommu,
 			u32 number);
+void virt_requester_init_pasid(struct virt_requester *rq, const struct virt_requester *of);
 void virt_requester_del(struct virt_requester *rq);
-int virt_requester_begin(struct virt_requester *rq, u64 *iova, bool write,
-			 phys_addr_t *phys);
+int virt_requester_begin(struct virt_requester *rq, const struct virt_requester *whose, u64 *iova,
+			 bool write, phys_addr_t *phys);
 struct virt_domain *virt_requester_borrow(struct virt_requester *rq,
 					  const struct virt_requester *whose);
 void virt_requester_end(struct virt_requester *rq);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How vfio asks for the description of a region.
+ * What differs from one kernel to the next: how vfio asks for the description of a region, and
+ * whether it attaches PASIDs.
  */
 #include <linux/vfio_pci_core.h>
 
@@ -22,4 +23,6 @@ void __init virt_vfio_region_ops(struct vfio_device_ops *ops)
 {
 	ops->get_region_info_caps = region_info;
 	ops->match_token_uuid = vfio_pci_core_match_token_uuid;
+	ops->pasid_attach_ioas = vfio_iommufd_physical_pasid_attach_ioas;
+	ops->pasid_detach_ioas = vfio_iommufd_physical_pasid_detach_ioas;
 }

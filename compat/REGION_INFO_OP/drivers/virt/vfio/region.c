@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Before 6.19 it is an ioctl of the driver like others.
+ * Before 6.19 it is an ioctl of the driver like others. PASIDs cannot be attached (6.15).
  */
 #include <linux/uaccess.h>
 #include <linux/vfio_pci_core.h>
