@@ -143,7 +143,7 @@ no lock that a user can hold.
 END
 
 	step "iommufd: tell the tracker of HWPTs, devices and memory" \
-		$d/hooks.c $d/group.[ch] <<'END'
+		$d/hooks.c $d/group.[ch] $d/pasid.[ch] <<'END'
 What iommufd's own lines call when a HWPT, a device or memory is added or removed.
 END
 

@@ -107,7 +107,7 @@ static void plan_device(const struct iommufd_dirty_tracker *tracker,
 			struct dirty_plan_device *dev)
 {
 	struct dirty_store *store = tracker ? tracker->store : NULL;
-	struct dirty_log *log = at->idev->dirty.log;
+	struct dirty_log *log = dirty_pasid_log(at->owner);
 
 	*dev = (struct dirty_plan_device){
 		.domain = at->dd->index,

@@ -36,6 +36,7 @@ static u64 event_seq;
  * @ictx: Context
  * @tracker: The tracker it is about, or NULL
  * @idev: The device it is about, or NULL
+ * @pasid: The PASID of it, or IOMMU_NO_PASID
  * @now: PLAN: source; FLAGS: out flags; MIGRATION: state
  * @before: The same before; -1 if that is not known
  * @read: READ: what was read
@@ -45,6 +46,7 @@ struct dirty_event {
 	const struct iommufd_ctx *ictx;
 	const struct iommufd_dirty_tracker *tracker;
 	const struct iommufd_device *idev;
+	ioasid_t pasid;
 	u32 now;
 	s64 before;
 	const struct dirty_reported *read;
@@ -92,6 +94,7 @@ static bool event_put_objects(struct sk_buff *skb, const struct dirty_event *ev)
 			       dirty_domain_id(tracker->only))))) &&
 	       (!idev ||
 		(!nla_put_u32(skb, IOMMUFD_DIRTY_A_DEVICE, idev->obj.id) &&
+		 (!ev->pasid || !nla_put_u32(skb, IOMMUFD_DIRTY_A_PASID, ev->pasid)) &&
 		 !nla_put_string(skb, IOMMUFD_DIRTY_A_NAME, dev_name(idev->dev))));
 }
 
@@ -232,12 +235,12 @@ void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker)
 /**
  * dirty_event_plan() - A device of a running tracker gets another source
  * @tracker: The tracker; plan_lock is held
- * @idev: The device
+ * @at: The attachment that gets it
  * @from: enum iommu_dirty_source_kind
  * @to: The same from now on; NONE also when it is detached
  */
 void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
-		      const struct iommufd_device *idev, u8 from, u8 to)
+		      const struct iommufd_dirty_attachment *at, u8 from, u8 to)
 {
 	if (!event_is_due())
 		return;
@@ -245,7 +248,8 @@ void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
 		.type = IOMMUFD_DIRTY_EVENT_TYPE_PLAN,
 		.ictx = tracker->ictx,
 		.tracker = tracker,
-		.idev = idev,
+		.idev = at->idev,
+		.pasid = at->owner->pasid,
 		.now = to,
 		.before = from,
 	});

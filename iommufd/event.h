@@ -9,7 +9,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-struct iommufd_device;
+struct iommufd_dirty_attachment;
 struct iommufd_dirty_tracker;
 
 /**
@@ -40,7 +40,7 @@ void dirty_event_started(struct iommufd_dirty_tracker *tracker);
 void dirty_event_stopped(struct iommufd_dirty_tracker *tracker);
 void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker);
 void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
-		      const struct iommufd_device *idev, u8 from, u8 to);
+		      const struct iommufd_dirty_attachment *at, u8 from, u8 to);
 void dirty_event_flags(struct iommufd_dirty_tracker *tracker, u32 flags);
 u64 dirty_event_clock(void);
 void dirty_event_read(struct iommufd_dirty_tracker *tracker, u64 bytes,
@@ -63,7 +63,7 @@ static inline void dirty_event_destroyed(struct iommufd_dirty_tracker *tracker)
 }
 
 static inline void dirty_event_plan(struct iommufd_dirty_tracker *tracker,
-				    const struct iommufd_device *idev,
+				    const struct iommufd_dirty_attachment *at,
 				    u8 from, u8 to)
 {
 }

@@ -55,7 +55,7 @@ static bool domain_lost_log(struct io_pagetable *iopt,
 	struct iommufd_dirty_attachment *at;
 
 	list_for_each_entry(at, &iopt->dirty.attachments, item) {
-		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
+		const struct dirty_log *log = dirty_pasid_log(at->owner);
 
 		if (at->dd == dd && log && READ_ONCE(log->failed) &&
 		    READ_ONCE(at->kind) != IOMMU_DIRTY_SOURCE_IOMMU)
@@ -96,7 +96,7 @@ static u32 tracker_out_flags(struct iommufd_dirty_tracker *tracker, bool locked)
 			flags |= IOMMU_DIRTY_TRACKER_COARSE;
 	}
 	dirty_for_each_attachment(at, iopt, tracker) {
-		const struct dirty_log *log = READ_ONCE(at->idev->dirty.log);
+		const struct dirty_log *log = dirty_pasid_log(at->owner);
 
 		if (log && READ_ONCE(at->kind) == IOMMU_DIRTY_SOURCE_DEVICE &&
 		    READ_ONCE(log->binding.granule) > tracker->unit)

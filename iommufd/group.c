@@ -8,17 +8,18 @@
 /**
  * dirty_group_next() - The next attached device of a group
  * @igroup: The group; its lock is held
+ * @pasid: The PASID with which they are attached, or IOMMU_NO_PASID
  * @idev: The one before, or NULL
  *
  * Return: NULL after the last.
  */
-struct iommufd_device *dirty_group_next(struct iommufd_group *igroup,
+struct iommufd_device *dirty_group_next(struct iommufd_group *igroup, ioasid_t pasid,
 					struct iommufd_device *idev)
 {
 	unsigned long index = idev ? idev->obj.id : 0;
 	struct iommufd_attach *attach;
 
-	attach = xa_load(&igroup->pasid_attach, IOMMU_NO_PASID);
+	attach = xa_load(&igroup->pasid_attach, pasid);
 	if (!attach)
 		return NULL;
 	if (!idev)

@@ -22,6 +22,7 @@
 #include "hidden.h"
 #include "log.h"
 #include "netlink.h"
+#include "pasid.h"
 #include "platform/platform.h"
 #include "policy.h"
 #include "reconcile.h"
@@ -331,6 +332,7 @@ static void attachments_unlock(struct io_pagetable *iopt)
 
 static void attachment_add(struct iommufd_dirty_attachment *at,
 			   struct iommufd_device *idev,
+			   struct iommufd_dirty_pasid *owner,
 			   struct iommufd_hw_pagetable *hwpt)
 {
 	struct iommufd_dirty_domain *dd = &find_hwpt_paging(hwpt)->dirty;
@@ -338,10 +340,13 @@ static void attachment_add(struct iommufd_dirty_attachment *at,
 
 	*at = (struct iommufd_dirty_attachment){
 		.idev = idev,
+		.owner = owner,
 		.dd = dd,
 		.hwpt_id = hwpt->obj.id,
 		.nested = hwpt->obj.type == IOMMUFD_OBJ_HWPT_NESTED,
-		.has_log = idev->dirty.log,
+		.has_log = dirty_pasid_log(owner),
+		.silent = owner->pasid != IOMMU_NO_PASID &&
+			  dirty_test_break(DIRTY_BREAK_NO_PASID),
 	};
 	dirty_domain_count(at, 1);
 	iopt->dirty.nr_attachments++;
@@ -399,11 +404,12 @@ static int plan_lock_settled(struct io_pagetable *iopt,
 /* Before the hardware can reach the domain: with a plan that is applied. */
 static int attachment_begin(struct iommufd_dirty_attachment *at,
 			    struct iommufd_device *idev,
+			    struct iommufd_dirty_pasid *owner,
 			    struct iommufd_hw_pagetable *hwpt)
 {
 	struct iommufd_dirty_domain *dd = &find_hwpt_paging(hwpt)->dirty;
 	struct io_pagetable *iopt = dirty_domain_iopt(dd);
-	struct dirty_log *log = idev->dirty.log;
+	struct dirty_log *log = dirty_pasid_log(owner);
 	struct iommufd_dirty_tracker *tracker;
 	int rc;
 
@@ -418,7 +424,7 @@ static int attachment_begin(struct iommufd_dirty_attachment *at,
 	/* What it could not do elsewhere, it may do here */
 	if (log && dirty_log_state(log) == DIRTY_LOG_FREE)
 		WRITE_ONCE(log->failed, false);
-	attachment_add(at, idev, hwpt);
+	attachment_add(at, idev, owner, hwpt);
 	tracker = dirty_domain_running(iopt, dd);
 	if (tracker && !dirty_test_break(DIRTY_BREAK_LATE_SOURCE))
 		rc = dirty_reconcile_attach(tracker, at);
@@ -453,38 +459,46 @@ static void attachment_end(struct iommufd_dirty_attachment *at)
  * iommufd_dirty_attach() - A device is about to be attached
  * @hwpt: Where to; its group->lock is held
  * @idev: The device
- * @pasid: Which of its address spaces
+ * @pasid: With which PASID, or IOMMU_NO_PASID: each is attached by itself
  *
  * Return: -ENXIO when a running tracker must be precise and cannot be with this
- * device, -EOPNOTSUPP for a PASID, -ENOMEM, -EINTR when killed. Else to be undone with
- * iommufd_dirty_detach().
+ * device, -ENOMEM, -EINTR when killed. Else to be undone with iommufd_dirty_detach().
  */
 int iommufd_dirty_attach(struct iommufd_hw_pagetable *hwpt,
 			 struct iommufd_device *idev, ioasid_t pasid)
 {
-	/* A device has one attachment; what it wrote through another would be lost */
-	if (pasid != IOMMU_NO_PASID)
-		return -EOPNOTSUPP;
-	return attachment_begin(&idev->dirty.now, idev, hwpt);
+	struct iommufd_dirty_pasid *owner = dirty_pasid_get(idev, pasid);
+	int rc;
+
+	if (!owner)
+		return -ENOMEM;
+	rc = attachment_begin(&owner->now, idev, owner, hwpt);
+	if (rc)
+		dirty_pasid_put(idev, owner);
+	return rc;
 }
 
 /**
  * iommufd_dirty_detach() - A device was detached, or could not be attached
  * @idev: The device; its group's lock is held. One that is not attached is left
  *	alone
- * @pasid: Which of its address spaces
+ * @pasid: With which PASID, or IOMMU_NO_PASID
  */
 void iommufd_dirty_detach(struct iommufd_device *idev, ioasid_t pasid)
 {
-	if (pasid == IOMMU_NO_PASID && idev->dirty.now.dd)
-		attachment_end(&idev->dirty.now);
+	struct iommufd_dirty_pasid *owner = dirty_pasid_find(idev, pasid);
+
+	if (!owner || !owner->now.dd)
+		return;
+	attachment_end(&owner->now);
+	dirty_pasid_put(idev, owner);
 }
 
 /**
  * iommufd_dirty_replace_begin() - A group is about to be attached elsewhere
  * @hwpt: Where to
  * @idev: One of its devices; the group's lock is held
- * @pasid: Which of their address spaces
+ * @pasid: With which PASID, or IOMMU_NO_PASID
  *
  * Return: As for iommufd_dirty_attach(); to be ended with
  * iommufd_dirty_replace_end(), also when it fails.
@@ -495,10 +509,10 @@ int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
 	struct iommufd_device *cur;
 	int rc = 0;
 
-	if (pasid != IOMMU_NO_PASID)
-		return -EOPNOTSUPP;
-	dirty_group_for_each(cur, idev->igroup) {
-		rc = attachment_begin(&cur->dirty.next, cur, hwpt);
+	dirty_group_for_each(cur, idev->igroup, pasid) {
+		struct iommufd_dirty_pasid *owner = dirty_pasid_find(cur, pasid);
+
+		rc = attachment_begin(&owner->next, cur, owner, hwpt);
 		if (rc)
 			break;
 	}
@@ -506,21 +520,22 @@ int iommufd_dirty_replace_begin(struct iommufd_hw_pagetable *hwpt,
 }
 
 /* The new attachment becomes the attachment. */
-static void attachment_move(struct iommufd_dirty_device *dev)
+static void attachment_move(struct iommufd_dirty_pasid *owner)
 {
-	struct io_pagetable *iopt = dirty_domain_iopt(dev->next.dd);
+	struct io_pagetable *iopt = dirty_domain_iopt(owner->next.dd);
+	struct dirty_log *log = dirty_pasid_log(owner);
 	struct iommufd_dirty_tracker *tracker;
 
 	/* Its log was another tracker's until now, perhaps */
-	if (dev->log)
-		dirty_log_settle(dev->log);
+	if (log)
+		dirty_log_settle(log);
 	mutex_lock(&iopt->dirty.plan_lock);
 	attachments_lock(iopt);
-	dev->now = dev->next;
-	list_replace(&dev->next.item, &dev->now.item);
-	dev->next.dd = NULL;
+	owner->now = owner->next;
+	list_replace(&owner->next.item, &owner->now.item);
+	owner->next.dd = NULL;
 	attachments_unlock(iopt);
-	tracker = dirty_domain_running(iopt, dev->now.dd);
+	tracker = dirty_domain_running(iopt, owner->now.dd);
 	if (tracker)
 		dirty_reconcile(tracker, true);
 	mutex_unlock(&iopt->dirty.plan_lock);
@@ -542,27 +557,25 @@ static void attachment_stay(struct iommufd_dirty_attachment *at)
 /**
  * iommufd_dirty_replace_end() - A group was attached elsewhere, or could not be
  * @idev: One of its devices; the group's lock is held
- * @pasid: Which of their address spaces
+ * @pasid: With which PASID, or IOMMU_NO_PASID
  * @rc: How it ended
  */
 void iommufd_dirty_replace_end(struct iommufd_device *idev, ioasid_t pasid, int rc)
 {
 	struct iommufd_device *cur;
 
-	if (pasid != IOMMU_NO_PASID)
-		return;
-	dirty_group_for_each(cur, idev->igroup) {
-		struct iommufd_dirty_device *dev = &cur->dirty;
+	dirty_group_for_each(cur, idev->igroup, pasid) {
+		struct iommufd_dirty_pasid *owner = dirty_pasid_find(cur, pasid);
 
 		if (rc) {
-			if (dev->next.dd)
-				attachment_end(&dev->next);
+			if (owner->next.dd)
+				attachment_end(&owner->next);
 			/* Also where the plan with it was refused: that has asked for its log */
-			attachment_stay(&dev->now);
+			attachment_stay(&owner->now);
 			continue;
 		}
-		attachment_end(&dev->now);
-		attachment_move(dev);
+		attachment_end(&owner->now);
+		attachment_move(owner);
 	}
 }
 

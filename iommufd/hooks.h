@@ -261,11 +261,12 @@ struct iommufd_dirty_access {
 };
 
 /**
- * struct iommufd_dirty_attachment - A device in a domain
+ * struct iommufd_dirty_attachment - A device, or one PASID of it, in a domain
  * @item: On iommufd_dirty_iopt::attachments
  * @dd: The domain; NULL while not on the list. Written under igroup->lock and
  *	the locks of the list, like what follows
  * @idev: The device
+ * @owner: Which of its PASIDs, or that of requests without one
  * @hwpt_id: The HWPT, which may be a nested one, for INFO
  * @kind: Plan: enum iommu_dirty_source_kind; under plan_lock
  * @nested: It is there through a nested HWPT, so its log has stage-1 addresses
@@ -273,11 +274,15 @@ struct iommufd_dirty_access {
  * @alone: It is the only device of its iommu_group
  * @silent: It does no DMA any more: its driver is closing it
  * @has_log: It is among iommufd_dirty_domain::logs
+ *
+ * That of a PASID counts like that of a device, but that no log covers it: a device logs what it
+ * writes without PASID (dirty_pasid_log()).
  */
 struct iommufd_dirty_attachment {
 	struct list_head item;
 	struct iommufd_dirty_domain *dd;
 	struct iommufd_device *idev;
+	struct iommufd_dirty_pasid *owner;
 	u32 hwpt_id;
 	u8 kind;
 	bool nested;
@@ -288,10 +293,30 @@ struct iommufd_dirty_attachment {
 };
 
 /**
- * struct iommufd_dirty_device - A device that can be a source; in struct
- *	iommufd_device
+ * struct iommufd_dirty_pasid - Where a device is attached with one PASID, or without
+ * @node: In iommufd_dirty_device::pasids; under igroup->lock
+ * @pasid: The PASID; IOMMU_NO_PASID for requests without one. Constant
  * @now: Where it is attached
  * @next: Where it is about to be attached, during a replace
+ *
+ * Requests without PASID have iommufd_dirty_device::rid. Any other is allocated by the attach of
+ * its PASID, belongs to the holder of igroup->lock, and is freed when the detach has taken its
+ * attachments off the list. So who has found one of them on the list may use it while the lock
+ * of the list is held.
+ */
+struct iommufd_dirty_pasid {
+	struct rb_node node;
+	ioasid_t pasid;
+	struct iommufd_dirty_attachment now;
+	struct iommufd_dirty_attachment next;
+};
+
+/**
+ * struct iommufd_dirty_device - A device that can be a source; in struct
+ *	iommufd_device
+ * @rid: Where it is attached for requests without PASID, which have the address space of its
+ *	requester ID
+ * @pasids: Where its PASIDs are attached; under igroup->lock
  * @log: Its own log, or NULL. Written under igroup->lock and the plan_lock of
  *	where it is attached
  * @policy: enum iommu_dirty_policy of this device; AUTO is its tracker's. Written
@@ -303,14 +328,27 @@ struct iommufd_dirty_attachment {
  * @migration: One more than its enum vfio_device_mig_state; 0 until it is set
  */
 struct iommufd_dirty_device {
-	struct iommufd_dirty_attachment now;
-	struct iommufd_dirty_attachment next;
+	struct iommufd_dirty_pasid rid;
+	struct rb_root pasids;
 	struct dirty_log *log;
 	u8 policy;
 	s8 trackable;
 	u64 policy_number;
 	u32 migration;
 };
+
+/**
+ * dirty_pasid_log() - The log that records what a device writes with a PASID, or without
+ * @owner: iommufd_dirty_attachment::owner
+ *
+ * Return: The device's log; NULL if it has none, and for a PASID, whose writes it does not have.
+ */
+static inline struct dirty_log *dirty_pasid_log(const struct iommufd_dirty_pasid *owner)
+{
+	if (owner->pasid != IOMMU_NO_PASID)
+		return NULL;
+	return READ_ONCE(container_of(owner, struct iommufd_dirty_device, rid)->log);
+}
 
 #ifdef CONFIG_IOMMUFD_DIRTY
 /* main.c */

@@ -59,7 +59,7 @@ static void info_log(struct dirty_info *info,
 		     struct iommu_dirty_source_info *source,
 		     const struct iommufd_dirty_attachment *at, u8 kind)
 {
-	const struct dirty_log *log = at->idev->dirty.log;
+	const struct dirty_log *log = dirty_pasid_log(at->owner);
 
 	source->kind = kind;
 	if (!log)
@@ -103,6 +103,7 @@ static void info_devices(struct dirty_info *info)
 		struct iommu_dirty_source_info source = {
 			.dev_id = at->idev->obj.id,
 			.hwpt_id = at->hwpt_id,
+			.pasid = at->owner->pasid,
 		};
 		u8 kind = at->kind;
 
@@ -110,7 +111,7 @@ static void info_devices(struct dirty_info *info)
 			kind = at->silent ? IOMMU_DIRTY_SOURCE_NONE :
 					    info->plan.devices[i++].kind;
 		/* A device in the middle of a replace has two attachments */
-		if (at != &at->idev->dirty.now)
+		if (at != &at->owner->now)
 			continue;
 		info_domain(info, &source, at->dd);
 		info_log(info, &source, at, kind);

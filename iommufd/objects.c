@@ -241,7 +241,7 @@ static u32 log_owner(const struct dirty_log *log)
 /* Where it is attached, and its log; the group's lock is held. */
 static bool put_attachment(struct sk_buff *skb, struct iommufd_device *idev)
 {
-	const struct iommufd_dirty_attachment *at = &idev->dirty.now;
+	const struct iommufd_dirty_attachment *at = &idev->dirty.rid.now;
 	const struct dirty_log *log = idev->dirty.log;
 	bool fits = true;
 
@@ -413,6 +413,8 @@ static bool put_source(struct sk_buff *skb,
 {
 	return (!source->dev_id ||
 		put_u32(skb, IOMMUFD_DIRTY_A_DEVICE, source->dev_id)) &&
+	       (!source->pasid ||
+		put_u32(skb, IOMMUFD_DIRTY_A_PASID, source->pasid)) &&
 	       (!source->hwpt_id ||
 		put_u32(skb, IOMMUFD_DIRTY_A_HWPT, source->hwpt_id)) &&
 	       put_u32(skb, IOMMUFD_DIRTY_A_KIND, source->kind) &&

@@ -45,7 +45,7 @@ static int plan_start(struct iommufd_dirty_tracker *tracker)
 	unsigned int i = 0;
 
 	for_each_planned_attachment(at, iopt, tracker) {
-		struct dirty_log *log = at->idev->dirty.log;
+		struct dirty_log *log = dirty_pasid_log(at->owner);
 
 		if (at->silent)
 			continue;
@@ -81,7 +81,7 @@ static bool plan_is_precise(struct iommufd_dirty_tracker *tracker)
 	if (!dirty_log_mapped_span(iopt, ULONG_MAX, &first, &last))
 		return true;
 	for_each_planned_attachment(at, iopt, tracker) {
-		struct dirty_log *log = at->idev->dirty.log;
+		struct dirty_log *log = dirty_pasid_log(at->owner);
 
 		if (!at->silent && kind_has_log(plan->devices[i++].kind) &&
 		    (first < log->binding.first || last > log->binding.last))
@@ -105,7 +105,7 @@ static void plan_span(struct iommufd_dirty_tracker *tracker,
 	*first = 0;
 	*last = ULONG_MAX;
 	for_each_planned_attachment(at, iopt, tracker) {
-		const struct dirty_log *log = at->idev->dirty.log;
+		const struct dirty_log *log = dirty_pasid_log(at->owner);
 
 		if (at->silent)
 			continue;
@@ -165,12 +165,12 @@ static const struct iommufd_dirty_attachment *
 attachment_other(const struct iommufd_dirty_tracker *tracker,
 		 const struct iommufd_dirty_attachment *at)
 {
-	const struct iommufd_dirty_device *device = &at->idev->dirty;
+	const struct iommufd_dirty_pasid *owner = at->owner;
 	struct io_pagetable *iopt = dirty_tracker_iopt(tracker);
 	const struct iommufd_dirty_attachment *other;
 	struct iommufd_dirty_attachment *cur;
 
-	other = at == &device->now ? &device->next : &device->now;
+	other = at == &owner->now ? &owner->next : &owner->now;
 	if (!READ_ONCE(other->dd))
 		return NULL;
 	/* It may be in another IOAS: then it is not for us to look at */
@@ -181,13 +181,13 @@ attachment_other(const struct iommufd_dirty_tracker *tracker,
 }
 
 static void plan_event(struct iommufd_dirty_tracker *tracker,
-		      const struct iommufd_device *idev, u8 from, u8 to)
+		       const struct iommufd_dirty_attachment *at, u8 from, u8 to)
 {
 	if (from == to)
 		return;
-	dirty_event_plan(tracker, idev, from, to);
+	dirty_event_plan(tracker, at, from, to);
 	trace_dirty_plan(dirty_tracker_context(tracker), tracker->obj.id,
-			 dev_name(idev->dev), from, to);
+			 dev_name(at->idev->dev), at->owner->pasid, from, to);
 }
 
 /* Where a device is about to be attached, instead of where it is, is one change. */
@@ -197,10 +197,10 @@ static void attachment_event(struct iommufd_dirty_tracker *tracker,
 	const struct iommufd_dirty_attachment *other = attachment_other(tracker, at);
 	u8 from = at->kind;
 
-	if (other && other == &at->idev->dirty.now &&
+	if (other && other == &at->owner->now &&
 	    from == IOMMU_DIRTY_SOURCE_NONE)
 		from = other->kind;
-	plan_event(tracker, at->idev, from, kind);
+	plan_event(tracker, at, from, kind);
 }
 
 /**
@@ -214,10 +214,10 @@ void dirty_reconcile_left(struct iommufd_dirty_tracker *tracker,
 	const struct iommufd_dirty_attachment *other = attachment_other(tracker, at);
 
 	/* An event reported it when that began */
-	if (other && other == &at->idev->dirty.next)
+	if (other && other == &at->owner->next)
 		return;
-	plan_event(tracker, at->idev, at->kind,
-		  other ? other->kind : IOMMU_DIRTY_SOURCE_NONE);
+	plan_event(tracker, at, at->kind,
+		   other ? other->kind : IOMMU_DIRTY_SOURCE_NONE);
 }
 
 static void attachment_apply(struct iommufd_dirty_tracker *tracker,
@@ -275,7 +275,7 @@ static bool log_is_wanted(struct iommufd_dirty_tracker *tracker,
 
 	/* A device in the middle of a replace has two attachments */
 	dirty_for_each_attachment(at, iopt, tracker)
-		if (at->idev->dirty.log == log && kind_has_log(at->kind))
+		if (dirty_pasid_log(at->owner) == log && kind_has_log(at->kind))
 			return true;
 	return false;
 }
@@ -531,7 +531,7 @@ void dirty_reconcile_retry(struct iommufd_dirty_tracker *tracker)
 			dirty_domain_reset(dd);
 	}
 	dirty_for_each_attachment(at, iopt, tracker) {
-		struct dirty_log *log = at->idev->dirty.log;
+		struct dirty_log *log = dirty_pasid_log(at->owner);
 
 		if (!log)
 			continue;

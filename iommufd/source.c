@@ -37,7 +37,7 @@ int iommufd_dirty_source_register(struct iommufd_device *idev,
 	mutex_lock(&idev->igroup->lock);
 	if (idev->dirty.log)
 		rc = -EEXIST;
-	else if (idev->dirty.now.dd)
+	else if (idev->dirty.rid.now.dd)
 		rc = -EBUSY;
 	else
 		/* With the log, for calls of its user that hold no lock */
@@ -83,8 +83,8 @@ void iommufd_dirty_source_unregister(struct iommufd_device *idev)
 	log = idev->dirty.log;
 	if (log) {
 		dirty_log_close(log);
-		if (idev->dirty.now.dd)
-			attachment_silence(&idev->dirty.now);
+		if (idev->dirty.rid.now.dd)
+			attachment_silence(&idev->dirty.rid.now);
 		WRITE_ONCE(idev->dirty.log, NULL);
 	}
 	mutex_unlock(&idev->igroup->lock);
@@ -112,8 +112,8 @@ static bool device_has_tracker(struct iommufd_device *idev)
 	bool has = false;
 
 	mutex_lock(&idev->igroup->lock);
-	if (idev->dirty.now.dd) {
-		iopt = dirty_domain_iopt(idev->dirty.now.dd);
+	if (idev->dirty.rid.now.dd) {
+		iopt = dirty_domain_iopt(idev->dirty.rid.now.dd);
 		down_read(&iopt->domains_rwsem);
 		has = iopt->dirty.tracker;
 		up_read(&iopt->domains_rwsem);

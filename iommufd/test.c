@@ -38,6 +38,7 @@ static const char * const break_names[] = {
 	[DIRTY_BREAK_QUIET_LOOK] = "quiet_look",
 	[DIRTY_BREAK_JOIN_ANY] = "join_any",
 	[DIRTY_BREAK_JOIN_AREAS] = "join_areas",
+	[DIRTY_BREAK_NO_PASID] = "no_pasid",
 };
 
 static enum dirty_test_break dirty_break;

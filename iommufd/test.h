@@ -42,6 +42,7 @@
  *	generic_pt's do; this must make no difference where it records
  * @DIRTY_BREAK_JOIN_ANY: Join leaves whose memory is not contiguous
  * @DIRTY_BREAK_JOIN_AREAS: Join leaves of several areas, or of an area that may be cut
+ * @DIRTY_BREAK_NO_PASID: The plan leaves out what is attached with a PASID
  */
 enum dirty_test_break {
 	DIRTY_BREAK_NOTHING,
@@ -69,6 +70,7 @@ enum dirty_test_break {
 	DIRTY_BREAK_QUIET_LOOK,
 	DIRTY_BREAK_JOIN_ANY,
 	DIRTY_BREAK_JOIN_AREAS,
+	DIRTY_BREAK_NO_PASID,
 };
 
 #ifdef CONFIG_IOMMUFD_DIRTY_TEST

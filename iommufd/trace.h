@@ -118,12 +118,13 @@ TRACE_EVENT(dirty_publish,
 
 /* A device has got another source */
 TRACE_EVENT(dirty_plan,
-	TP_PROTO(u64 context, u32 tracker, const char *dev, u8 from, u8 to),
-	TP_ARGS(context, tracker, dev, from, to),
+	TP_PROTO(u64 context, u32 tracker, const char *dev, u32 pasid, u8 from, u8 to),
+	TP_ARGS(context, tracker, dev, pasid, from, to),
 	TP_STRUCT__entry(
 		__field(u64, context)
 		__field(u32, tracker)
 		__string(dev, dev)
+		__field(u32, pasid)
 		__field(u8, from)
 		__field(u8, to)
 	),
@@ -131,11 +132,12 @@ TRACE_EVENT(dirty_plan,
 		__entry->context = context;
 		__entry->tracker = tracker;
 		__assign_str(dev);
+		__entry->pasid = pasid;
 		__entry->from = from;
 		__entry->to = to;
 	),
-	TP_printk("context=%llu tracker=%u dev=%s from=%s to=%s", __entry->context,
-		  __entry->tracker, __get_str(dev), show_kind(__entry->from),
+	TP_printk("context=%llu tracker=%u dev=%s pasid=%u from=%s to=%s", __entry->context,
+		  __entry->tracker, __get_str(dev), __entry->pasid, show_kind(__entry->from),
 		  show_kind(__entry->to))
 );
 

@@ -94,7 +94,7 @@ static struct dirty_log *tracker_ending_log(struct iommufd_dirty_tracker *tracke
 	if (rc)
 		return ERR_PTR(rc);
 	dirty_for_each_attachment(at, iopt, tracker) {
-		struct dirty_log *log = at->idev->dirty.log;
+		struct dirty_log *log = dirty_pasid_log(at->owner);
 
 		if (log && dirty_log_state(log) == DIRTY_LOG_ENDING) {
 			found = dirty_log_get(log);
@@ -152,7 +152,7 @@ static void tracker_forget_failures(struct iommufd_dirty_tracker *tracker)
 	struct iommufd_dirty_attachment *at;
 
 	dirty_for_each_attachment(at, iopt, tracker) {
-		struct dirty_log *log = at->idev->dirty.log;
+		struct dirty_log *log = dirty_pasid_log(at->owner);
 
 		if (log && dirty_log_state(log) == DIRTY_LOG_FREE)
 			WRITE_ONCE(log->failed, false);
@@ -219,7 +219,7 @@ static bool tracker_can_adopt(struct io_pagetable *iopt)
 	struct iommufd_dirty_attachment *at;
 
 	list_for_each_entry(at, &iopt->dirty.attachments, item) {
-		struct dirty_log *log = at->idev->dirty.log;
+		struct dirty_log *log = dirty_pasid_log(at->owner);
 
 		if (log && (dirty_log_state(log) == DIRTY_LOG_USER ||
 			    dirty_log_state(log) == DIRTY_LOG_BUSY))

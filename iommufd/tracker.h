@@ -7,7 +7,7 @@
  *		accesses, or "everything mapped"
  * device log:	a device's own record of what it wrote (struct dirty_log)
  * binding:	a tracker's hold of a log that is on (struct dirty_binding)
- * attachment:	a device in a domain; two of them during a replace
+ * attachment:	a device, or a PASID of it, in a domain; two of them during a replace
  * plan:	which source covers which domain and device
  * harvest:	take dirty bits or a log out of hardware
  * step:	one harvest of a range of a domain; excludes overlapping ones

@@ -17,7 +17,7 @@ struct iova_bitmap;
 
 /**
  * struct iommufd_dirty_source_ops - Operations of a source
- * @start: Begin to log all writes of the device to [@first, @last] (IOVA,
+ * @start: Begin to log all writes of the device without PASID to [@first, @last] (IOVA,
  *	bytes, @last is inclusive), with an empty log. In: @granule is the unit that
  *	the tracker prefers, in bytes. Out: the unit that the source uses, a
  *	power of two. The source may log more than the range. An error means that

@@ -281,6 +281,7 @@ static int ask_family(struct finding *f)
 			if (n[IOMMUFD_DIRTY_A_CONTEXT] != d->number[IOMMUFD_DIRTY_A_CONTEXT] ||
 			    n[IOMMUFD_DIRTY_A_DEVICE] != d->number[IOMMUFD_DIRTY_A_DEVICE] ||
 			    has(&sources.object[j], IOMMUFD_DIRTY_A_BUSY) ||
+			    has(&sources.object[j], IOMMUFD_DIRTY_A_PASID) ||
 			    n[IOMMUFD_DIRTY_A_STATE] == IOMMU_DIRTY_SOURCE_OFF)
 				continue;
 			f->source.kind = (__u32)n[IOMMUFD_DIRTY_A_KIND];

@@ -85,6 +85,7 @@ static const struct {
 		      "PRE_COPY", "PRE_COPY_P2P") },
 	[IOMMUFD_DIRTY_A_SERVE_HWPT_IOCTLS] = { "serve-hwpt-ioctls", AS_BOOL },
 	[IOMMUFD_DIRTY_A_TRACKER_HWPT] = { "tracker-hwpt" },
+	[IOMMUFD_DIRTY_A_PASID] = { "pasid" },
 };
 
 static const char *enum_name(int attr, uint64_t value)
@@ -334,6 +335,8 @@ static void print_source(const struct object *o)
 	}
 	if (has(o, IOMMUFD_DIRTY_A_DEVICE))
 		printf("  device %" PRIu64, n(o)[IOMMUFD_DIRTY_A_DEVICE]);
+	if (has(o, IOMMUFD_DIRTY_A_PASID))
+		printf(" PASID %" PRIu64, n(o)[IOMMUFD_DIRTY_A_PASID]);
 	if (has(o, IOMMUFD_DIRTY_A_HWPT))
 		printf("%s %" PRIu64 "%s", has(o, IOMMUFD_DIRTY_A_DEVICE) ? " on HWPT" : "  HWPT",
 		       n(o)[IOMMUFD_DIRTY_A_HWPT],
@@ -399,6 +402,8 @@ void print_event(const struct object *ev)
 	if (has(ev, IOMMUFD_DIRTY_A_DEVICE))
 		printf("device %" PRIu64 "/%" PRIu64 " (%s) ", n(ev)[IOMMUFD_DIRTY_A_CONTEXT],
 		       n(ev)[IOMMUFD_DIRTY_A_DEVICE], ev->string[IOMMUFD_DIRTY_A_NAME]);
+	if (has(ev, IOMMUFD_DIRTY_A_PASID))
+		printf("PASID %" PRIu64 " ", n(ev)[IOMMUFD_DIRTY_A_PASID]);
 	fputs(enum_name(IOMMUFD_DIRTY_A_EVENT, event), stdout);
 	switch (event) {
 	case IOMMUFD_DIRTY_EVENT_TYPE_PLAN:

@@ -407,7 +407,8 @@ enum iommu_dirty_source_flags {
  * @kind: One of enum iommu_dirty_source_kind
  * @state: One of enum iommu_dirty_source_state
  * @flags: Combination of enum iommu_dirty_source_flags
- * @__reserved: 0
+ * @pasid: The PASID with which the device is attached, or 0: it is attached without one, or
+ *	there is no device. Always 0 on kernels that cannot attach a PASID
  * @granule: Finest unit that the source can report, in bytes
  * @largest: Largest unit that it has reported so far, in bytes; 0 if none
  * @dirty_bytes: Total of the bytes that it has reported since START; a page counts
@@ -421,6 +422,9 @@ enum iommu_dirty_source_flags {
  *	[@first, @last]
  *
  * The devices of a HWPT whose source is the IOMMU share its counters.
+ *
+ * A device has a line for each PASID with which it is attached, and one if it is attached without.
+ * Its own log has only what it writes without PASID, so the source of a PASID is IOMMU or MAPPED.
  */
 struct iommu_dirty_source_info {
 	__u32 dev_id;
@@ -428,7 +432,7 @@ struct iommu_dirty_source_info {
 	__u32 kind;
 	__u32 state;
 	__u32 flags;
-	__u32 __reserved;
+	__u32 pasid;
 	__aligned_u64 granule;
 	__aligned_u64 largest;
 	__aligned_u64 dirty_bytes;
@@ -457,8 +461,8 @@ enum iommu_dirty_tracker_info_flags {
  *	or one without an ID, which VFIO_IOMMU_DIRTY_PAGES made
  * @out_flags: Combination of enum iommu_dirty_tracker_out_flags
  * @sources: User pointer to an array of struct iommu_dirty_source_info, one
- *	for each device attached to the IOAS, with DMA or without, and one for each
- *	HWPT without a device. May be 0 if @nr_sources is 0
+ *	for each device or PASID attached to the IOAS, with DMA or without, and one for
+ *	each HWPT without a device. May be 0 if @nr_sources is 0
  * @source_size: sizeof(struct iommu_dirty_source_info) of the caller: the
  *	stride of the array. The kernel fills the part that both sides know
  * @nr_sources: In: entries that @sources has room for. Out: entries that exist;

@@ -131,6 +131,7 @@ enum iommufd_dirty_event_type {
  *	answers IOMMU_HWPT_GET_DIRTY_BITMAP
  * @IOMMUFD_DIRTY_A_TRACKER_HWPT: u32; ID of the HWPT for which
  *	IOMMU_HWPT_SET_DIRTY_TRACKING has made the tracker. In requests it replaces TRACKER
+ * @IOMMUFD_DIRTY_A_PASID: u32; with which PASID the device is attached; left out without one
  * @__IOMMUFD_DIRTY_A_MAX: No attribute
  * @IOMMUFD_DIRTY_A_MAX: The last one
  */
@@ -184,6 +185,7 @@ enum iommufd_dirty_attr {
 	IOMMUFD_DIRTY_A_OLD_MIGRATION,
 	IOMMUFD_DIRTY_A_SERVE_HWPT_IOCTLS,
 	IOMMUFD_DIRTY_A_TRACKER_HWPT,
+	IOMMUFD_DIRTY_A_PASID,
 
 	__IOMMUFD_DIRTY_A_MAX,
 	IOMMUFD_DIRTY_A_MAX = (__IOMMUFD_DIRTY_A_MAX - 1)

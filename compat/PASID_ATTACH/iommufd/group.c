@@ -5,7 +5,7 @@
 #include "group.h"
 #include "iommufd_private.h"
 
-struct iommufd_device *dirty_group_next(struct iommufd_group *igroup,
+struct iommufd_device *dirty_group_next(struct iommufd_group *igroup, ioasid_t pasid,
 					struct iommufd_device *idev)
 {
 	struct list_head *at = idev ? &idev->group_item : &igroup->device_list;
