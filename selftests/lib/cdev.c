@@ -25,6 +25,22 @@ static int region(int fd, __u32 index, struct vfio_region_info *info)
 	return call(fd, VFIO_DEVICE_GET_REGION_INFO, info);
 }
 
+/* As vfio has them since 6.15, with VFIO_DEVICE_ATTACH_PASID, VFIO_DEVICE_DETACH_PASID */
+#define ATTACH_PASID 1
+
+struct attach_pasid {
+	__u32 argsz;
+	__u32 flags;
+	__u32 pt_id;
+	__u32 pasid;
+};
+
+struct detach_pasid {
+	__u32 argsz;
+	__u32 flags;
+	__u32 pasid;
+};
+
 /**
  * cdev_open() - Open a device and bind it to an iommufd, ready to be attached
  * @address: Its PCI address; it is bound to a vfio driver
@@ -82,6 +98,38 @@ int cdev_attach(int fd, __u32 pt_id, __u32 *out_hwpt)
 int cdev_detach(int fd)
 {
 	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
+
+	return call(fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd);
+}
+
+/**
+ * cdev_attach_pasid() - Attach a PASID, or replace what it is attached to
+ * @fd: The device
+ * @pasid: The PASID
+ * @pt_id: The IOAS or HWPT
+ *
+ * Return: 0, or -errno: EINVAL or EOPNOTSUPP the kernel or the device has no PASIDs.
+ */
+int cdev_attach_pasid(int fd, __u32 pasid, __u32 pt_id)
+{
+	struct attach_pasid cmd = {
+		.argsz = sizeof(cmd),
+		.flags = ATTACH_PASID,
+		.pt_id = pt_id,
+		.pasid = pasid,
+	};
+
+	return call(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd);
+}
+
+/** cdev_detach_pasid() - Detach a PASID; the accesses that the device makes with it are refused */
+int cdev_detach_pasid(int fd, __u32 pasid)
+{
+	struct detach_pasid cmd = {
+		.argsz = sizeof(cmd),
+		.flags = ATTACH_PASID,
+		.pasid = pasid,
+	};
 
 	return call(fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &cmd);
 }

@@ -32,6 +32,9 @@ int iommufd_ioas_copy(int fd, __u32 dst_ioas_id, __u32 src_ioas_id,
 int iommufd_ioas_huge_pages(int fd, __u32 ioas_id, bool enable);
 int iommufd_ioas_small_leaves(int fd, __u32 ioas_id, bool enable);
 
+/* IOMMU_HWPT_ALLOC_PASID, which headers before 6.15 lack */
+#define HWPT_ALLOC_PASID (1u << 3)
+
 int iommufd_hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
 		       __u32 *out_hwpt_id);
 int iommufd_hwpt_nested_alloc(int fd, __u32 dev_id, __u32 parent_id,

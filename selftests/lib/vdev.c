@@ -362,6 +362,7 @@ int vdev_start(struct vdev *d, const struct vdev_job *job)
 	vdev_write64(d, VIRT_DMA_SEED, job->seed);
 	vdev_write64(d, VIRT_DMA_SWEEPS, job->sweeps);
 	vdev_write64(d, VIRT_DMA_RATE, job->rate);
+	vdev_write64(d, VIRT_DMA_PASID, job->pasid);
 	vdev_write64(d, VIRT_DMA_IRQ, job->irq);
 	return doorbell(d, VIRT_DMA_CTRL_START);
 }

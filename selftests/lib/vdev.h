@@ -47,6 +47,7 @@ struct vdev {
  * @seed: Of RANDOM, and part of the values written
  * @sweeps: How often to go through; 0 until vdev_stop()
  * @rate: Accesses per second; 0 for no limit
+ * @pasid: With which PASID; 0: without one
  * @irq: Interrupt when the run ends; see vdev_irq_enable()
  */
 struct vdev_job {
@@ -62,6 +63,7 @@ struct vdev_job {
 	__u64 seed;
 	__u64 sweeps;
 	__u64 rate;
+	__u64 pasid;
 	__u64 irq;
 };
 
