@@ -9,7 +9,9 @@
  */
 #include "platform.h"
 
-static const char *const intel_iommus[] = { "dmar", "vintel", "bbm-vintel", NULL };
+static const char *const intel_iommus[] = {
+	"dmar", "vintel", "bbm-vintel", "vvtdss", "bbm-vvtdss", NULL
+};
 
 const struct iommufd_dirty_platform iommufd_dirty_intel = {
 	.name = "intel",

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A paging domain of the virtual IOMMU: what the core asks of it (map, unmap,
- * sync, dirty tracking) and what hardware does with it (translate).
+ * sync, dirty tracking) and what hardware does with it (translate). Where the kernel's own
+ * code makes the page table, map, unmap and sync are in pt.c.
  *
  * personality.c decides how dirty bits are read. When an
  * invalidation is complete is said at the head of virt_iommu.h.
@@ -24,7 +25,13 @@ static void flush_leaves(struct virt_domain *vdom, u64 iova, u64 last, int order
 	virt_domain_drain(&vdom->domain);
 }
 
-static void flush_range(struct virt_domain *vdom, u64 iova, u64 last)
+/**
+ * virt_domain_flush_range() - Invalidate what is cached of a range, and drain
+ * @vdom: The domain
+ * @iova: First byte
+ * @last: Last byte
+ */
+void virt_domain_flush_range(struct virt_domain *vdom, u64 iova, u64 last)
 {
 	virt_count(VIRT_TLB_COMMANDS, 1);
 	flush_leaves(vdom, iova, last, VIRT_IOTLB_ANY);
@@ -47,7 +54,8 @@ static void flush_level(struct virt_domain *vdom, u64 iova, u64 last,
  */
 void virt_domain_flush(struct virt_domain *vdom)
 {
-	flush_range(vdom, 0, ULONG_MAX);
+	virt_iotlb_invalidate(&vdom->walks, 0, ULONG_MAX, VIRT_IOTLB_ANY);
+	virt_domain_flush_range(vdom, 0, ULONG_MAX);
 }
 
 /* cache_tag_flush_range() of the Intel driver: only what has a tag. */
@@ -77,6 +85,36 @@ static void free_unmapped(struct virt_domain *vdom)
 }
 
 /**
+ * virt_domain_walk() - What hardware does on an IOTLB miss
+ * @vdom: The domain
+ * @iova: The address, below 2^VIRT_IOVA_BITS
+ * @write: Memory will be written
+ * @track: Set A, and D if @write
+ * @entry: The leaf, with what was set
+ *
+ * Return: false when nothing is mapped there, or not for this.
+ */
+bool virt_domain_walk(struct virt_domain *vdom, u64 iova, bool write, bool track,
+		      struct virt_iotlb_entry *entry)
+{
+	const struct virt_format *format = vdom->personality->format;
+	struct virt_leaf leaf;
+
+	if (format)
+		return format->walk(vdom, iova, write, track, entry);
+	if (!virt_pgtable_access(&vdom->pt, iova, write, track, &leaf))
+		return false;
+	*entry = (struct virt_iotlb_entry) {
+		.phys = leaf.value & VIRT_PTE_ADDR,
+		.order = ilog2(leaf.size) - 12,
+		.read = leaf.value & VIRT_PTE_READ,
+		.write = leaf.value & VIRT_PTE_WRITE,
+		.dirty = leaf.value & VIRT_PTE_DIRTY,
+	};
+	return true;
+}
+
+/**
  * virt_domain_translate() - What hardware does with an address
  * @vdom: The domain
  * @dirty: VIRT_ENTRY_DIRTY of the requester, which only counts with by_device
@@ -95,30 +133,19 @@ int virt_domain_translate(struct virt_domain *vdom, bool dirty, u64 iova,
 	bool track = vdom->personality->by_device ? dirty :
 						     READ_ONCE(vdom->tracking);
 	struct virt_iotlb_entry entry;
-	struct virt_leaf leaf;
+	bool hit;
 
 	if (iova >> VIRT_IOVA_BITS)
 		return -EACCES;
 
-	if (virt_iotlb_find(&vdom->tlb, iova, &entry) &&
-	    (write ? entry.write && (entry.dirty || !track) : entry.read)) {
-		virt_count(VIRT_TLB_HITS, 1);
-		*phys = entry.phys + (iova & ((4096ull << entry.order) - 1));
-		return 0;
-	}
-
-	virt_count(VIRT_WALKS, 1);
-	if (!virt_pgtable_access(&vdom->pt, iova, write, track, &leaf))
+	hit = virt_iotlb_find(&vdom->tlb, iova, &entry) &&
+	      (write ? entry.write && (entry.dirty || !track) : entry.read);
+	virt_count(hit ? VIRT_TLB_HITS : VIRT_WALKS, 1);
+	if (!hit && !virt_domain_walk(vdom, iova, write, track, &entry))
 		return -EACCES;
-	entry = (struct virt_iotlb_entry) {
-		.phys = leaf.value & VIRT_PTE_ADDR,
-		.order = ilog2(leaf.size) - 12,
-		.read = leaf.value & VIRT_PTE_READ,
-		.write = leaf.value & VIRT_PTE_WRITE,
-		.dirty = leaf.value & VIRT_PTE_DIRTY,
-	};
-	virt_iotlb_fill(&vdom->tlb, generation, iova, &entry);
-	*phys = entry.phys + (iova & (leaf.size - 1));
+	if (!hit)
+		virt_iotlb_fill(&vdom->tlb, generation, iova, &entry);
+	*phys = entry.phys + (iova & ((4096ull << entry.order) - 1));
 	return 0;
 }
 
@@ -200,7 +227,7 @@ static void gather_unmapped(struct virt_domain *vdom, u64 iova, size_t size,
 					    (size_t)SZ_4K << ilog2(orders));
 		iommu_iotlb_gather_add_range(gather, iova, size);
 	} else {
-		flush_range(vdom, iova, iova + size - 1);
+		virt_domain_flush_range(vdom, iova, iova + size - 1);
 	}
 }
 
@@ -222,7 +249,7 @@ static size_t virt_domain_unmap(struct iommu_domain *domain, unsigned long iova,
 	 * to the kernel must not be written even then.
 	 */
 	if (virt_break_flush())
-		flush_range(vdom, iova, iova + size - 1);
+		virt_domain_flush_range(vdom, iova, iova + size - 1);
 	gather_unmapped(vdom, iova, size, orders, gather);
 	spin_lock(&vdom->unmapped_lock);
 	list_splice(&freelist, &vdom->unmapped);
@@ -230,21 +257,38 @@ static size_t virt_domain_unmap(struct iommu_domain *domain, unsigned long iova,
 	return size;
 }
 
-static void virt_domain_sync(struct iommu_domain *domain,
-			     struct iommu_iotlb_gather *gather)
+/**
+ * virt_domain_sync_range() - Flush as iotlb_sync does
+ * @vdom: The domain
+ * @gather: What to flush
+ *
+ * Nothing with break_flush, nor while the domain has no tag.
+ */
+void virt_domain_sync_range(struct virt_domain *vdom, const struct iommu_iotlb_gather *gather)
 {
-	struct virt_domain *vdom = to_virt_domain(domain);
 	bool empty = gather->start > gather->end || virt_break_flush() ||
 		     !flush_reaches(vdom);
 
 	if (!empty && !vdom->personality->level_hint)
-		flush_range(vdom, gather->start, gather->end);
+		virt_domain_flush_range(vdom, gather->start, gather->end);
 	else if (!empty && gather->pgsize)
 		flush_level(vdom, gather->start, gather->end, gather->pgsize);
+}
+
+static void virt_domain_sync(struct iommu_domain *domain,
+			     struct iommu_iotlb_gather *gather)
+{
+	struct virt_domain *vdom = to_virt_domain(domain);
+
+	virt_domain_sync_range(vdom, gather);
 	free_unmapped(vdom);
 }
 
-static void virt_domain_flush_all(struct iommu_domain *domain)
+/**
+ * virt_domain_flush_all() - iommu_domain_ops.flush_iotlb_all
+ * @domain: The domain
+ */
+void virt_domain_flush_all(struct iommu_domain *domain)
 {
 	struct virt_domain *vdom = to_virt_domain(domain);
 
@@ -263,7 +307,14 @@ static phys_addr_t virt_domain_iova_to_phys(struct iommu_domain *domain,
 	return (leaf.value & VIRT_PTE_ADDR) + (iova & (leaf.size - 1));
 }
 
-static int virt_domain_set_tracking(struct iommu_domain *domain, bool enable)
+/**
+ * virt_domain_set_tracking() - iommu_dirty_ops.set_dirty_tracking
+ * @domain: The domain
+ * @enable: Hardware sets A and D
+ *
+ * Return: 0; -EOPNOTSUPP if the domain is tagged, and being attached to a device.
+ */
+int virt_domain_set_tracking(struct iommu_domain *domain, bool enable)
 {
 	struct virt_domain *vdom = to_virt_domain(domain);
 
@@ -305,12 +356,39 @@ static const struct iommu_dirty_ops virt_dirty_ops = {
 	.read_and_clear_dirty = virt_domain_read_dirty,
 };
 
-static void virt_domain_free(struct iommu_domain *domain)
+static int table_init(struct virt_domain *vdom)
+{
+	const struct virt_format *format = vdom->personality->format;
+
+	if (format)
+		return format->init(vdom);
+	vdom->domain.ops = &virt_domain_ops;
+	vdom->domain.pgsize_bitmap = vdom->personality->pgsize_bitmap;
+	vdom->domain.geometry.aperture_end = BIT_ULL(VIRT_IOVA_BITS) - 1;
+	vdom->domain.geometry.force_aperture = true;
+	return virt_pgtable_init(&vdom->pt);
+}
+
+static void table_free(struct virt_domain *vdom)
+{
+	if (vdom->personality->format) {
+		vdom->personality->format->deinit(vdom);
+		return;
+	}
+	virt_pgtable_free_tables(&vdom->unmapped);
+	virt_pgtable_free(&vdom->pt);
+}
+
+/**
+ * virt_domain_free() - iommu_domain_ops.free
+ * @domain: The domain, which no device has
+ */
+void virt_domain_free(struct iommu_domain *domain)
 {
 	struct virt_domain *vdom = to_virt_domain(domain);
 
-	virt_pgtable_free_tables(&vdom->unmapped);
-	virt_pgtable_free(&vdom->pt);
+	table_free(vdom);
+	virt_iotlb_free(&vdom->walks);
 	virt_iotlb_free(&vdom->tlb);
 	kfree(vdom);
 }
@@ -335,33 +413,34 @@ struct iommu_domain_ops virt_domain_ops __ro_after_init = {
 struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
 				      bool dirty)
 {
+	const struct virt_format *format = iommu->personality->format;
 	struct virt_domain *vdom;
 
-	vdom = kzalloc_obj(*vdom, GFP_KERNEL_ACCOUNT);
+	vdom = kzalloc(format ? format->size : sizeof(*vdom), GFP_KERNEL_ACCOUNT);
 	if (!vdom)
 		return NULL;
-	if (virt_pgtable_init(&vdom->pt))
-		goto err_free;
-	if (virt_iotlb_init(&vdom->tlb))
-		goto err_pgtable;
-
 	mutex_init(&vdom->lock);
 	INIT_LIST_HEAD(&vdom->requesters);
 	INIT_LIST_HEAD(&vdom->unmapped);
 	spin_lock_init(&vdom->unmapped_lock);
 	vdom->personality = iommu->personality;
 	vdom->gather = iommu->gather;
-	vdom->domain.pgsize_bitmap = iommu->personality->pgsize_bitmap;
-	vdom->domain.geometry.aperture_end = BIT_ULL(VIRT_IOVA_BITS) - 1;
-	vdom->domain.geometry.force_aperture = true;
+	if (virt_iotlb_init(&vdom->tlb))
+		goto err_free;
+	if (virt_iotlb_init(&vdom->walks))
+		goto err_tlb;
+	if (table_init(vdom))
+		goto err_walks;
 	if (dirty) {
-		vdom->domain.dirty_ops = &virt_dirty_ops;
+		vdom->domain.dirty_ops = format ? format->dirty_ops : &virt_dirty_ops;
 		vdom->tracking = iommu->personality->born_dirty;
 	}
 	return vdom;
 
-err_pgtable:
-	virt_pgtable_free(&vdom->pt);
+err_walks:
+	virt_iotlb_free(&vdom->walks);
+err_tlb:
+	virt_iotlb_free(&vdom->tlb);
 err_free:
 	kfree(vdom);
 	return NULL;

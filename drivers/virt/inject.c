@@ -66,8 +66,8 @@ static int dirty_units(struct virt_requester *whose, const struct injection *d)
 
 	while (!err && n < d->count) {
 		u64 end = min(n + AT_ONCE, d->count);
+		struct virt_iotlb_entry entry;
 		struct virt_domain *vdom;
-		struct virt_leaf leaf;
 
 		vdom = virt_requester_borrow(&inject_requester, whose);
 		if (!vdom || !READ_ONCE(vdom->tracking))
@@ -75,8 +75,7 @@ static int dirty_units(struct virt_requester *whose, const struct injection *d)
 		for (; !err && n < end; n++) {
 			u64 at = writes_scatter(&x, units, n, d->seed) * d->unit;
 
-			if (!virt_pgtable_access(&vdom->pt, d->iova + at, true,
-						 true, &leaf))
+			if (!virt_domain_walk(vdom, d->iova + at, true, true, &entry))
 				err = -EFAULT;
 		}
 		virt_requester_end(&inject_requester);

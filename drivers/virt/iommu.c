@@ -60,7 +60,8 @@ static void tag_wait(struct virt_requester *rq)
 /* domain_update_iommu_cap() */
 static void regain_sizes(struct virt_domain *vdom)
 {
-	vdom->domain.pgsize_bitmap |= vdom->personality->pgsize_bitmap;
+	if (vdom->personality->regains)
+		vdom->domain.pgsize_bitmap |= vdom->personality->pgsize_bitmap;
 }
 
 static void tag_del(struct virt_requester *rq, struct virt_domain *vdom)
@@ -277,7 +278,6 @@ struct iommu_domain *virt_iommu_alloc_flags(struct device *dev, u32 flags,
 	if (!vdom)
 		return ERR_PTR(-ENOMEM);
 	vdom->domain.type = IOMMU_DOMAIN_UNMANAGED;
-	vdom->domain.ops = &virt_domain_ops;
 	return &vdom->domain;
 }
 

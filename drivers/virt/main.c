@@ -27,12 +27,12 @@
 #define MAX_DEVICES	16
 
 #define USAGE \
-	"use personality[+option...][:devices],...; personalities amd intel smmu none; options gather bbm group alias refuse tracker ranges= bits= space= page= log="
+	"use personality[+option...][:devices],...; personalities amd intel smmu none amdv1-pt vtdss-pt; options gather bbm group alias refuse tracker ranges= bits= space= page= log="
 
 static char *iommus = "amd:2,none:1";
 module_param(iommus, charp, 0444);
 MODULE_PARM_DESC(iommus,
-		 "IOMMU instances: personality[+option...][:devices],... (amd intel smmu none; gather bbm group alias refuse tracker ranges= bits= space= page= log=)");
+		 "IOMMU instances: personality[+option...][:devices],... (amd intel smmu none amdv1-pt vtdss-pt; gather bbm group alias refuse tracker ranges= bits= space= page= log=)");
 
 static char *connectx = "";
 module_param(connectx, charp, 0444);
@@ -86,6 +86,10 @@ static int parse_instance(struct virt_iommu *iommu, char *text)
 	if (!iommu->personality) {
 		pr_err("iommus: unknown personality \"%s\": " USAGE "\n", name);
 		return -EINVAL;
+	}
+	if (iommu->personality->generic_pt && !iommu->personality->format) {
+		pr_err("iommus: %s is not supported: this kernel has no such page tables\n", name);
+		return -EOPNOTSUPP;
 	}
 	iommu->devices = 1;
 	if (text && (kstrtouint(text, 10, &iommu->devices) ||

@@ -18,6 +18,9 @@
  * leaf. After a start in the middle of a leaf all records to the end of the
  * call are shifted by as much. A hole is an error. An invalidation of a range says
  * of which level the leaves are (IHI 0070, TTL); if that is wrong, none takes place.
+ *
+ * amdv1-pt and vtdss-pt are amd and intel with page tables of the kernel's generic_pt, as
+ * these drivers have them since 6.19: the kernel maps, unmaps and reads dirty bits (pt.c).
  */
 #include <linux/bits.h>
 #include <linux/iommu.h>
@@ -162,6 +165,7 @@ static const struct virt_personality personalities[] = {
 		.gather_pages = true,
 		.tagged = true,
 		.pasid_tracks = true,
+		.regains = true,
 		.read_dirty = read_by_address,
 	}, {
 		.name = "smmu",
@@ -175,6 +179,18 @@ static const struct virt_personality personalities[] = {
 	}, {
 		.name = "none",
 		.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G,
+	}, {
+		.name = "amdv1-pt",
+		.generic_pt = true,
+		.format = IS_BUILTIN(CONFIG_IOMMU_PT_AMDV1) ? &virt_amdv1 : NULL,
+		.tracks = true,
+		.by_device = true,
+	}, {
+		.name = "vtdss-pt",
+		.generic_pt = true,
+		.format = IS_BUILTIN(CONFIG_IOMMU_PT_VTDSS) ? &virt_vtdss : NULL,
+		.tracks = true,
+		.tagged = true,
 	},
 };
 

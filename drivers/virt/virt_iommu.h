@@ -35,6 +35,7 @@
 /* PASIDs of a DMA device: 1 to one less; a power of two */
 #define VIRT_PASIDS		4
 
+struct pt_iommu_ops;
 struct virt_domain;
 
 /* In virt_requester.entry beside the domain: hardware sets A and D (AMD: HAD) */
@@ -42,9 +43,31 @@ struct virt_domain;
 #define VIRT_ENTRY_DIRTY	BIT(VIRT_ENTRY_DIRTY_BIT)
 
 /**
+ * struct virt_format - Page tables that the kernel's own code makes and changes (generic_pt)
+ * @size: Bytes of a domain with such a table, which begins with a struct virt_domain
+ * @dirty_ops: With the kernel's read_and_clear_dirty
+ * @init: Make an empty table; the domain then has the operations, sizes and geometry of one
+ * @deinit: Free what @init made, and the table
+ * @walk: virt_domain_walk()
+ */
+struct virt_format {
+	size_t size;
+	const struct iommu_dirty_ops *dirty_ops;
+	int (*init)(struct virt_domain *vdom);
+	void (*deinit)(struct virt_domain *vdom);
+	bool (*walk)(struct virt_domain *vdom, u64 iova, bool write, bool track,
+		     struct virt_iotlb_entry *entry);
+};
+
+extern const struct virt_format virt_amdv1;
+extern const struct virt_format virt_vtdss;
+
+/**
  * struct virt_personality - What one kind of IOMMU driver does
  * @name: In iommus=; the instances are v<name>0, v<name>1 ... in sysfs
- * @pgsize_bitmap: Leaf sizes
+ * @generic_pt: Its tables are the kernel's, where the kernel has @format
+ * @format: Of these; NULL where the kernel has none
+ * @pgsize_bitmap: Leaf sizes, unless generic_pt says
  * @tracks: Has dirty tracking
  * @merges: map_pages makes the largest leaves that fit, not those asked for
  * @born_dirty: Tracking cannot be switched off, a fresh writable leaf is dirty
@@ -53,8 +76,8 @@ struct virt_domain;
  *	nothing
  * @gather_pages: Unmap gathers by page, so that gather.pgsize is set
  * @tagged: Invalidations of a domain reach it while it has tags. A detach takes the tag
- *	before it changes the entry, an attach adds it afterwards. With the first
- *	tag and the last the domain regains all leaf sizes
+ *	before it changes the entry, an attach adds it afterwards
+ * @regains: With the first tag and the last the domain regains all leaf sizes
  * @by_device: Whether D is set is a bit of each requester's own entry, which an
  *	attach computes and then writes without a lock
  * @pasid_tracks: A domain can have dirty tracking and be attached to a PASID
@@ -62,6 +85,8 @@ struct virt_domain;
  */
 struct virt_personality {
 	const char *name;
+	bool generic_pt;
+	const struct virt_format *format;
 	unsigned long pgsize_bitmap;
 	bool tracks;
 	bool merges;
@@ -69,6 +94,7 @@ struct virt_personality {
 	bool level_hint;
 	bool gather_pages;
 	bool tagged;
+	bool regains;
 	bool by_device;
 	bool pasid_tracks;
 	int (*read_dirty)(struct virt_domain *vdom, unsigned long iova,
@@ -111,7 +137,6 @@ struct virt_iommu {
 
 /**
  * struct virt_domain - A paging domain
- * @domain: For the core
  * @personality: The format
  * @gather: Record dirty pages in the gather only
  * @tracking: Hardware sets A and D; of a personality with by_device, for those
@@ -124,9 +149,12 @@ struct virt_iommu {
  * @tlb: What hardware has cached of @pt
  * @unmapped_lock: @unmapped; a leaf
  * @unmapped: Tables that unmaps have taken out, until the next sync
+ * @walks: With a format, as all that follows, and in place of @pt and @unmapped: tables of leaves
+ *	of 4 KiB that hardware has cached, as @tlb with leaves of 2 MiB
+ * @pt_ops: What the kernel's table can do, for pt.c
+ * @domain: For the core. Last, since generic_pt's tables begin with it
  */
 struct virt_domain {
-	struct iommu_domain domain;
 	const struct virt_personality *personality;
 	bool gather;
 	bool tracking;
@@ -138,6 +166,9 @@ struct virt_domain {
 	struct virt_iotlb tlb;
 	spinlock_t unmapped_lock;
 	struct list_head unmapped;
+	struct virt_iotlb walks;
+	const struct pt_iommu_ops *pt_ops;
+	struct iommu_domain domain;
 };
 
 /**
@@ -222,9 +253,16 @@ void virt_ops_init(void);
 extern struct iommu_domain_ops virt_domain_ops;
 struct virt_domain *virt_domain_alloc(const struct virt_iommu *iommu,
 				      bool dirty);
+bool virt_domain_walk(struct virt_domain *vdom, u64 iova, bool write, bool track,
+		      struct virt_iotlb_entry *entry);
 int virt_domain_translate(struct virt_domain *vdom, bool dirty, u64 iova,
 			  bool write, phys_addr_t *phys);
 void virt_domain_flush(struct virt_domain *vdom);
+void virt_domain_flush_range(struct virt_domain *vdom, u64 iova, u64 last);
+void virt_domain_sync_range(struct virt_domain *vdom, const struct iommu_iotlb_gather *gather);
+void virt_domain_flush_all(struct iommu_domain *domain);
+int virt_domain_set_tracking(struct iommu_domain *domain, bool enable);
+void virt_domain_free(struct iommu_domain *domain);
 
 /* nested.c */
 extern struct iommu_domain_ops virt_nested_ops;
