@@ -113,6 +113,12 @@ kselftests()
 		sed 's,.*/\(.*\)\.c,\1,'
 }
 
+# Can iommufd-virt have page tables of generic_pt, as amdv1-pt and vtdss-pt do?
+kernel_has_generic_pt()
+{
+	(load_kernel && grep -q '^CONFIG_IOMMU_PT_AMDV1=y' "$KDIR/.config")
+}
+
 # virt_parameters WORDS: parameters of iommufd-virt, as a line of plan.txt has them. For
 # iommus=@HEADER it takes the lines "Hardware:" of that header of selftests/kselftest.
 virt_parameters()

@@ -30,7 +30,7 @@
 #	kcsan		what makes threads meet, in the kernel with KCSAN
 #	short		a few programs of kselftest, long.txt
 #	other		short on another kernel of kernels/series: the newest, or the first
-#	newest		kselftest and real on the newest kernel of kernels/series
+#	newest		kselftest, real and a few mutants on the newest kernel of kernels/series
 #	arm64		kselftest, real and vm on an emulated arm64 machine, and modules for
 #			pages of 16 KiB
 #
@@ -213,6 +213,7 @@ run_plan()
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
 		[[ ${iommu:-} == *smmuv3* ]] && arch=arm64 || arch=amd64
 		[ "$arch" = "$DEB_ARCH" ] || continue
+		[[ $virt != *-pt:* ]] || kernel_has_generic_pt || continue
 		[[ $name != nightly-* && $name != real-* || -n ${TESTS:-} ]] || continue
 		if [ -n "$only" ]; then
 			taken=
@@ -534,13 +535,16 @@ stage_other()
 
 stage_newest()
 {
-	local newest
+	local newest mutants
 
 	newest=$(newest_series)
 	[ "$KERNEL" != "$newest" ] || return 0
 	env -u KSRC -u KDIR KERNEL="$newest" "$TOP/build-aux/setup.sh" build vm unit
 	check_series "$newest"
-	KERNEL=$newest nested newest "$0" kselftest real
+	# Those that the default kernel leaves out
+	mutants=$(awk '$3 == "generic-pt" { print $1 }' "$TOP/selftests/mutants/mutants.txt" |
+		paste -sd' ')
+	KERNEL=$newest MUTANTS=$mutants nested newest "$0" kselftest real mutants
 }
 
 # Lines of plan.txt with an SMMUv3, on modules and programs that are cross-built

@@ -15,7 +15,9 @@
 FIXTURE(control) {
 };
 
+/* With drivers_own, a mistake where the IOMMU driver reads dirty bits */
 FIXTURE_VARIANT(control) {
+	bool drivers_own;
 	const char *broken;
 	const char *fault;
 	const char *value;
@@ -32,11 +34,11 @@ FIXTURE_VARIANT_ADD(control, iommu_does_not_flush) {
 
 /* A leaf's dirty bit is cleared and not recorded. */
 FIXTURE_VARIANT_ADD(control, iommu_drops_a_record) {
-	.fault = "drop_record", .value = "40", .devices = DEV(AMD_0),
+	.drivers_own = true, .fault = "drop_record", .value = "40", .devices = DEV(AMD_0),
 };
 
 FIXTURE_VARIANT_ADD(control, harvest_from_mid_leaf) {
-	.broken = "mid_leaf", .devices = DEV(AMD_0),
+	.drivers_own = true, .broken = "mid_leaf", .devices = DEV(AMD_0),
 };
 
 FIXTURE_VARIANT_ADD(control, no_flush) {
@@ -78,6 +80,8 @@ FIXTURE_VARIANT_ADD(control, last_harvest_publishes_late) {
 
 FIXTURE_SETUP(control)
 {
+	if (variant->drivers_own && device_has_generic_pt(AMD_0))
+		SKIP(return, "its driver does not read dirty bits");
 	if (variant->broken)
 		ASSERT_EQ(0, tracker_break(variant->broken));
 	if (variant->fault)

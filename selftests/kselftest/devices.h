@@ -5,6 +5,9 @@
  * names.
  *
  * Hardware: amd:2 amd+gather:1 intel:1 intel+gather:1 smmu:1 smmu+gather:1 none:1
+ *
+ * The line generic-pt of plan.txt has amdv1-pt and vtdss-pt in place of amd and intel
+ * (device_has_generic_pt()).
  */
 #ifndef _KSELFTEST_DEVICES_H
 #define _KSELFTEST_DEVICES_H

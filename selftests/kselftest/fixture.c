@@ -314,3 +314,46 @@ bool iommufd_has_walker(void)
 		fclose(f);
 	return found;
 }
+
+/**
+ * device_has_generic_pt() - Does the kernel's own code make the page tables of a virtual IOMMU?
+ * @device: Number of a device behind it
+ *
+ * The tracker walks such tables by itself, and the virtual IOMMU's driver reads no dirty bits.
+ *
+ * Return: false on other kernels, and for other personalities.
+ */
+bool device_has_generic_pt(unsigned int device)
+{
+	char name[32], path[128], link[256];
+	ssize_t len;
+
+	if (sysfs_pci_find(VIRT_DMA_VENDOR_ID, VIRT_DMA_DEVICE_ID, device, name, sizeof(name)))
+		return false;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu", name);
+	len = readlink(path, link, sizeof(link) - 1);
+	link[len > 0 ? len : 0] = '\0';
+	return strstr(link, "-pt");
+}
+
+/** iommu_table_pages() - How many pages the tables of all IOMMUs take, or -1 */
+long iommu_table_pages(void)
+{
+	char name[64];
+	long n, found = -1;
+	FILE *f;
+
+	/* Each processor counts for itself until it is asked */
+	f = fopen("/proc/sys/vm/stat_refresh", "w");
+	if (f) {
+		fputs("1\n", f);
+		fclose(f);
+	}
+	f = fopen("/proc/vmstat", "r");
+	while (f && fscanf(f, "%63s %ld", name, &n) == 2)
+		if (!strcmp(name, "nr_iommu_pages"))
+			found = n;
+	if (f)
+		fclose(f);
+	return found;
+}

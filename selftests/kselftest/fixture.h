@@ -67,6 +67,8 @@ int virt_set(const char *name, const char *value);
 unsigned long virt_get(const char *name);
 int tracker_break(const char *what);
 bool iommufd_has_walker(void);
+bool device_has_generic_pt(unsigned int device);
+long iommu_table_pages(void);
 bool tracker_born_dirty(int fd, __u32 tracker_id);
 bool waits_in_ioctl(pid_t pid);
 double seconds_now(void);

@@ -161,6 +161,27 @@ static struct oracle_event *event_add(struct oracle *o, __u64 iova,
 	return e;
 }
 
+/**
+ * oracle_restarted() - Call when START has returned after a STOP
+ * @o: The oracle
+ * @iova: First byte of all that is read
+ * @length: Bytes of it
+ * @begin_ns: Before the STOP; no READ was under way
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int oracle_restarted(struct oracle *o, __u64 iova, __u64 length, __u64 begin_ns)
+{
+	struct oracle_event *e = event_add(o, iova, length);
+
+	if (!e)
+		return -ENOMEM;
+	e->restart = true;
+	e->begin_ns = begin_ns;
+	e->end_ns = oracle_now();
+	return 0;
+}
+
 /** oracle_unmap() - IOMMU_IOAS_UNMAP, noted; returns 0 or -errno */
 int oracle_unmap(struct oracle *o, int fd, __u32 ioas_id, __u64 iova,
 		 __u64 length)

@@ -8,8 +8,8 @@
  * not the first if it was killed, though what it has put into memory counts; nor if
  * it overlaps one that ended before it came to the page (a full buffer, a fault, a
  * signal), which may have harvested the page and given it back. Exempt are writes
- * that ended before START returned, and writes that overlap an unmap of their page,
- * unless it is CONSERVATIVE. Times are CLOCK_MONOTONIC, as in the ground truth.
+ * that ended before START returned, be it the first one or one after a STOP, and writes that
+ * overlap an unmap of their page, unless it is CONSERVATIVE. Times are CLOCK_MONOTONIC, as in the ground truth.
  */
 #ifndef _KSELFTEST_ORACLE_H
 #define _KSELFTEST_ORACLE_H
@@ -37,6 +37,7 @@
  * @killed: It did not come to its end
  * @unmap: It was an UNMAP
  * @races: Writes that overlap it may be lost: an UNMAP that is not CONSERVATIVE
+ * @restart: It was a STOP and a START: writes that ended before may be forgotten
  */
 struct oracle_event {
 	__u64 begin_ns;
@@ -48,6 +49,7 @@ struct oracle_event {
 	bool killed;
 	bool unmap;
 	bool races;
+	bool restart;
 };
 
 /**
@@ -131,6 +133,7 @@ int oracle_open(struct oracle *o);
 int oracle_open_own(struct oracle *o, __u64 leaf);
 void oracle_close(struct oracle *o);
 void oracle_started(struct oracle *o);
+int oracle_restarted(struct oracle *o, __u64 iova, __u64 length, __u64 begin_ns);
 int oracle_unmap(struct oracle *o, int fd, __u32 ioas_id, __u64 iova,
 		 __u64 length);
 int oracle_tracker_unmap(struct oracle *o, int fd, __u32 tracker_id, __u64 iova,

@@ -70,6 +70,8 @@ static bool write_is_lost(const struct oracle *o, __u64 iova, __u64 begin,
 
 		if (e->begin_ns >= first_end)
 			return true;
+		if (e->restart && end <= e->end_ns)
+			return false;
 		if (e->races && covers(e, iova) && begin <= e->end_ns &&
 		    end >= e->begin_ns)
 			return false;

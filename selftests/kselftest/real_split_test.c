@@ -288,28 +288,6 @@ TEST_F_TIMEOUT(split, under_dma, 600)
 
 /* ---- Joined again ---- */
 
-/* How many pages the tables of all IOMMUs take, or -1 */
-static long table_pages(void)
-{
-	char name[64];
-	long n, found = -1;
-	FILE *f;
-
-	/* Each processor counts for itself until it is asked */
-	f = fopen("/proc/sys/vm/stat_refresh", "w");
-	if (f) {
-		fputs("1\n", f);
-		fclose(f);
-	}
-	f = fopen("/proc/vmstat", "r");
-	while (f && fscanf(f, "%63s %ld", name, &n) == 2)
-		if (!strcmp(name, "nr_iommu_pages"))
-			found = n;
-	if (f)
-		fclose(f);
-	return found;
-}
-
 static void stop(struct __test_metadata *_metadata, FIXTURE_DATA(split) *self)
 {
 	ASSERT_EQ(0, tracker_set(self->b.fd, self->b.tracker_id, 0, NULL, NULL));
@@ -345,13 +323,13 @@ TEST_F(split, joined_by_stop)
 	stop(_metadata, self);
 	before = leaf_of(_metadata, self, 7);
 	joined = before >= HUGE ? HUGE : PAGE;
-	pages = table_pages();
+	pages = iommu_table_pages();
 	ASSERT_LT(0, pages);
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(0, split(_metadata, self));
 		expect_pages(_metadata, self);
 		EXPECT_EQ(PAGE, largest(self));
-		small = table_pages();
+		small = iommu_table_pages();
 		stop(_metadata, self);
 		expect_writes(_metadata, self);
 		EXPECT_EQ(joined, leaf_of(_metadata, self, 9));
@@ -359,7 +337,7 @@ TEST_F(split, joined_by_stop)
 		if (before >= HUGE) {
 			EXPECT_LE(pages + (long)(SPAN / HUGE), small);
 			/* The machine's other devices have tables, too */
-			EXPECT_GE(pages + 16, table_pages());
+			EXPECT_GE(pages + 16, iommu_table_pages());
 		}
 	}
 	/* What is mapped from now on has what it had before the first split */

@@ -272,8 +272,31 @@ static int step_failure(struct run *r)
 	return rc ? fail(r, "failure", rc) : 0;
 }
 
+/* Leaves are split, or joined and, perhaps, split again, whatever the devices do. */
+static int step_split(struct run *r)
+{
+	const __u32 split = IOMMU_DIRTY_TRACKER_ENABLE | IOMMU_DIRTY_TRACKER_SPLIT;
+	__u64 begin = oracle_now();
+	int rc;
+
+	if (rnd(r, 2) || r->nr_loops) {
+		rc = tracker_set(r->fd, r->tracker_id, split, NULL, NULL);
+		return rc ? fail(r, "SPLIT", rc) : 0;
+	}
+	rc = tracker_set(r->fd, r->tracker_id, 0, NULL, NULL);
+	if (rc)
+		return fail(r, "STOP", rc);
+	rc = tracker_set(r->fd, r->tracker_id, rnd(r, 2) ? split : IOMMU_DIRTY_TRACKER_ENABLE,
+			 NULL, NULL);
+	if (!rc)
+		rc = oracle_restarted(&r->oracle, BASE, SPAN, begin);
+	return rc ? fail(r, "START again", rc) : 0;
+}
+
 static int step(struct run *r)
 {
+	if (r->s->splits && !rnd(r, 8))
+		return step_split(r);
 	if (r->s->failures && !rnd(r, 12))
 		return step_failure(r);
 	switch (rnd(r, 16)) {

@@ -22,6 +22,7 @@
  * @driver: PCI driver for the devices; NULL for vfio-pci
  * @policy: Enum iommu_dirty_policy
  * @failures: Devices lose their logs, and the tracker is started again
+ * @splits: Large leaves are split (SPLIT) and, unless there are @readers, joined (STOP)
  * @readers: Threads that READ all the time, beside the steps
  * @pause_us: Longest pause between two of their READs; 0 for 2000
  * @delay_us: Longest delay at the tracker's delay points (iommufd.dirty_delay_us)
@@ -45,6 +46,7 @@ struct schedule {
 	const char *driver;
 	__u32 policy;
 	bool failures;
+	bool splits;
 	unsigned int readers;
 	unsigned int pause_us;
 	unsigned int delay_us;
