@@ -43,6 +43,9 @@ void dirty_domain_init(struct iommufd_dirty_domain *dd,
 	 */
 	if (dd->platform && dd->platform->always_on)
 		domain->dirty_ops->set_dirty_tracking(domain, true);
+	/* iopt_table_add_domain() reserves what is behind the end */
+	if (dd->platform && dd->platform->wraps && domain->geometry.aperture_end == ULONG_MAX)
+		domain->geometry.aperture_end -= BIT(__ffs(domain->pgsize_bitmap));
 }
 
 /**

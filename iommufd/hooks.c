@@ -164,14 +164,16 @@ u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
  * @flags: Flags that it was made with; to be tried with what is left of them
  *
  * A driver may find only at attach that it cannot track (SMMUv3 whose dirty bits
- * are of stage 1, with a device that has stage 2). Such a device has to attach as
- * it does without a tracker.
+ * are of stage 1, with a device that has stage 2), or something may be mapped where its
+ * dirty bits cannot be read (EADDRINUSE). Such a device has to attach as it does without a
+ * tracker.
  *
  * Return: true if the caller should try again with @flags, false if @rc is final.
  */
 bool iommufd_dirty_auto_retry(int rc, u32 *flags)
 {
-	if (!*flags || (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -ENODEV))
+	if (!*flags || (rc != -EOPNOTSUPP && rc != -EINVAL && rc != -ENODEV &&
+			rc != -EADDRINUSE))
 		return false;
 	*flags = 0;
 	return true;

@@ -13,6 +13,11 @@
  * a set_dirty_tracking() in between is lost: tracking is always on.
  * set_dirty_tracking() does not reach the DTEs of DMA aliases, either before or
  * after an attach, so a device that has them is not trackable.
+ *
+ * Before 6.19, which has the page table of generic_pt, the loop of read_and_clear_dirty()
+ * goes on while the next address is below the last one: behind the last page of the 64-bit
+ * address space that is 0, and the loop begins again for ever. So the domain ends a page
+ * earlier.
  */
 #include <linux/pci.h>
 
@@ -48,5 +53,6 @@ const struct iommufd_dirty_platform iommufd_dirty_amd = {
 	.iommus = amd_iommus,
 	.usable = amd_usable,
 	.always_on = true,
+	.wraps = !IS_ENABLED(CONFIG_IOMMU_PT_AMDV1),
 	.walker = IS_BUILTIN(CONFIG_IOMMU_PT_AMDV1) ? &iommufd_dirty_amdv1 : NULL,
 };

@@ -66,6 +66,8 @@ struct iommufd_dirty_walker {
  *	of the leaves, which iommu_dirty_bitmap_record() does not pass on
  * @always_on: Switch tracking on when the domain is allocated and leave it on: an
  *	attach at the same time as a switch may lose it
+ * @wraps: read_and_clear_dirty() does not end if it is called for the last page of the
+ *	64-bit address space: nothing is to be mapped there
  * @walker: Of the driver's page tables, or NULL
  */
 struct iommufd_dirty_platform {
@@ -75,6 +77,7 @@ struct iommufd_dirty_platform {
 	bool born_dirty;
 	bool flush_all;
 	bool always_on;
+	bool wraps;
 	const struct iommufd_dirty_walker *walker;
 };
 

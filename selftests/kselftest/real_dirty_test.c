@@ -105,6 +105,31 @@ static void expect_only(struct __test_metadata *_metadata, FIXTURE_DATA(real) *s
 	}
 }
 
+/*
+ * The last page of the address space: the walk of a driver may wrap there, and not end. It is
+ * refused, or READ like any other.
+ */
+TEST_F(real, last_page)
+{
+	struct realbed *b = &self->b;
+	__u64 last = -(__u64)PAGE, unmapped, bits = 0;
+	int rc;
+
+	rc = iommufd_ioas_map(b->fd, b->ioas_id, b->ram, PAGE, last, IOMMUFD_MAP_RW);
+	if (rc) {
+		EXPECT_EQ(-EINVAL, rc);
+		return;
+	}
+	ASSERT_EQ(0, tracker_read_bitmap(b->fd, b->tracker_id, last, PAGE, PAGE, &bits, 0, NULL));
+	EXPECT_EQ(0, bits);
+	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, 0, NULL, NULL));
+	ASSERT_EQ(0, tracker_set(b->fd, b->tracker_id, IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL));
+	write_page(_metadata, self, 3);
+	read_bits(_metadata, self, 0);
+	expect_only(_metadata, self, variant, 3);
+	EXPECT_EQ(0, iommufd_ioas_unmap(b->fd, b->ioas_id, last, PAGE, &unmapped));
+}
+
 TEST_F(real, source_is_the_iommu)
 {
 	struct iommu_dirty_source_info source = {};
