@@ -19,6 +19,9 @@
 
 #include "../../../iommu-pages.h"
 
+/* Without memory a leaf stays as it is: no process is to be killed for want of it */
+#define PT_SPLIT_GFP (GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
+
 static bool pt_split_dirty(u64 entry)
 {
 	return entry & PT_WALK_DIRTY && !dirty_test_break(DIRTY_BREAK_SPLIT_CLEAN);
@@ -95,11 +98,10 @@ static struct pt_table_p **pt_split_alloc(unsigned int n)
 	struct pt_table_p **tables;
 	unsigned int i;
 
-	tables = kmalloc_objs(*tables, n, GFP_KERNEL_ACCOUNT);
+	tables = kmalloc_objs(*tables, n, PT_SPLIT_GFP);
 	for (i = 0; tables && i < n; i++) {
 		if (!dirty_test_fail_alloc())
-			tables[i] = iommu_alloc_pages_node_sz(NUMA_NO_NODE,
-							      GFP_KERNEL_ACCOUNT, SZ_4K);
+			tables[i] = iommu_alloc_pages_node_sz(NUMA_NO_NODE, PT_SPLIT_GFP, SZ_4K);
 		else
 			tables[i] = NULL;
 		if (!tables[i]) {

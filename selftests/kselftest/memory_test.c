@@ -5,21 +5,16 @@
  * for lack of memory for dirty pages, nor may the process be killed for it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "cgroup.h"
 #include "crowd.h"
-
-#define CGROUP "/tmp/memory-cgroup"
-#define GROUP_DIR CGROUP "/test"
 
 #define GIB (1ull << 30)
 /* Mappings of a page, each so far from the next that nothing is shared */
@@ -106,27 +101,6 @@ FIXTURE_VARIANT_ADD(memory, unmap_and_report_log) {
 	.end = end_unmap_and_report,
 };
 
-static int group_make(void)
-{
-	if ((mkdir(CGROUP, 0755) && errno != EEXIST) ||
-	    mount("cgroup2", CGROUP, "cgroup2", 0, NULL))
-		return -errno;
-	if (sysfs_write(CGROUP "/cgroup.subtree_control", "+memory") ||
-	    mkdir(GROUP_DIR, 0755))
-		return -EIO;
-	return 0;
-}
-
-/* The children have ended, but the kernel may still be at it. */
-static int group_remove(void)
-{
-	unsigned int tries;
-
-	for (tries = 0; rmdir(GROUP_DIR) && errno == EBUSY && tries < 1000; tries++)
-		usleep(10000);
-	return umount(CGROUP) ? -errno : 0;
-}
-
 /* The device has written to a page of each unit, or it is as if it had. */
 static int make_dirty_each(struct crowd *c, unsigned int device, __u64 unit,
 			   __u64 units)
@@ -159,7 +133,7 @@ FIXTURE_SETUP(memory)
 	struct testbed *b = &self->c.b;
 	unsigned int i;
 
-	ASSERT_EQ(0, group_make());
+	ASSERT_EQ(0, cgroup_make());
 	ASSERT_EQ(0, crowd_open(&self->c, false));
 	for (i = 0; i < MAPPINGS; i++)
 		ASSERT_EQ(0, iommufd_ioas_map(b->fd, b->ioas_id,
@@ -185,23 +159,7 @@ FIXTURE_SETUP(memory)
 FIXTURE_TEARDOWN(memory)
 {
 	EXPECT_EQ(0, crowd_close(&self->c));
-	EXPECT_EQ(0, group_remove());
-}
-
-/* In the child: into the group, and fill it. */
-static int group_enter(void)
-{
-	char value[32];
-	long current;
-
-	snprintf(value, sizeof(value), "%d", getpid());
-	if (sysfs_write(GROUP_DIR "/cgroup.procs", value))
-		return -EIO;
-	current = number_in(GROUP_DIR "/memory.current", "");
-	if (current < 0)
-		return -EIO;
-	snprintf(value, sizeof(value), "%ld", current + LEFT);
-	return sysfs_write(GROUP_DIR "/memory.max", value);
+	EXPECT_EQ(0, cgroup_remove());
 }
 
 TEST_F(memory, is_not_worth_a_life)
@@ -216,7 +174,7 @@ TEST_F(memory, is_not_worth_a_life)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		rc = group_enter();
+		rc = cgroup_enter(LEFT);
 		if (rc)
 			_exit(100);
 		_exit(variant->end(c, self->hwpt) ? 1 : 0);
@@ -226,7 +184,7 @@ TEST_F(memory, is_not_worth_a_life)
 		TH_LOG("killed by signal %d", WTERMSIG(status));
 	}
 	EXPECT_EQ(0, status);
-	EXPECT_EQ(0, number_in(GROUP_DIR "/memory.events", "oom_kill "));
+	EXPECT_EQ(0, cgroup_oom_kills());
 
 	/* Nothing is lost for that, though more may be reported. */
 	ranges = calloc(2 * MAPPINGS + DENSE, sizeof(*ranges));

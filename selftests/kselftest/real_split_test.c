@@ -7,8 +7,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
+#include "cgroup.h"
 #include "realbed.h"
 
 /* RAM is mapped so often, one after the other: 256 MiB in 128 leaves */
@@ -201,6 +204,36 @@ TEST_F(split, no_memory)
 	TH_LOG("coarse %u times of %u", coarse, i);
 	if (variant->piece == HUGE)
 		EXPECT_LT(0, coarse);
+	EXPECT_EQ(0, split(_metadata, self));
+	expect_pages(_metadata, self);
+}
+
+/* What is left to the group of a process that splits, far less than it needs */
+#define LEFT (64 << 10)
+
+/* Nor is the process killed when its control group has no memory left. */
+TEST_F(split, memory_limit)
+{
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, cgroup_make());
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		if (cgroup_enter(LEFT))
+			_exit(100);
+		_exit(split(_metadata, self) ? 1 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_FALSE(WIFSIGNALED(status)) {
+		TH_LOG("killed by signal %d", WTERMSIG(status));
+	}
+	EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+	if (variant->piece == HUGE)
+		EXPECT_EQ(1, WEXITSTATUS(status));
+	EXPECT_EQ(0, cgroup_oom_kills());
+	EXPECT_EQ(0, cgroup_remove());
 	EXPECT_EQ(0, split(_metadata, self));
 	expect_pages(_metadata, self);
 }
