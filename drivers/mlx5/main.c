@@ -141,12 +141,30 @@ static struct mlx5vf_device *driver_device(struct pci_dev *pdev)
 	return container_of(core, struct mlx5vf_device, core);
 }
 
+/*
+ * vfio_pci_core resets the device when it is closed, if it gets the device's lock. Who
+ * unbinds the driver holds that, so a device that is closed because of it was not reset, and
+ * may be suspended: then the next driver would wait for it in vain.
+ */
+static void device_reset_left(struct mlx5vf_device *mv)
+{
+	int ret;
+
+	if (!mv->migratable || !mv->core.needs_reset)
+		return;
+	ret = pci_reset_function_locked(mv->core.pdev);
+	if (ret)
+		dev_warn(mlx5vf_dev(mv), "the device could not be reset, and may be suspended (error %d)\n",
+			 ret);
+}
+
 static void driver_remove(struct pci_dev *pdev)
 {
 	struct mlx5vf_device *mv = driver_device(pdev);
 
 	/* Returns when the last user has closed it. */
 	vfio_pci_core_unregister_device(&mv->core);
+	device_reset_left(mv);
 	mlx5vf_pf_unbind(mv);
 	vfio_put_device(&mv->core.vdev);
 }

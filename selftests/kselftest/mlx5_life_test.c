@@ -25,6 +25,7 @@
 #define FIRST_VF	0x11	/* vhca_id */
 #define INITIATOR_OFF	0	/* op_mod of SUSPEND */
 #define INITIATOR_ON	1	/* op_mod of RESUME */
+#define RESPONDER_ON	0
 
 FIXTURE(life) {
 	struct pair p;
@@ -124,6 +125,36 @@ TEST_F(life, is_closed_stopped)
 	vf_close(&p->src);
 	ASSERT_EQ(0, unbind(name));
 	EXPECT_FALSE(kmsg_says(self->kmsg, name, "the PF goes down"));
+}
+
+static void *unbind_thread(void *name)
+{
+	return (void *)(long)unbind(name);
+}
+
+/*
+ * Nor is a device that its user closes in STOP because the driver leaves it suspended
+ * then, although vfio-pci-core cannot reset it while the driver is being unbound.
+ */
+TEST_F(life, is_closed_by_unbind)
+{
+	struct pair *p = &self->p;
+	pthread_t thread;
+	char name[16];
+	void *rc;
+
+	strcpy(name, p->src.name);
+	ASSERT_EQ(0, vf_set_state(&p->src, S(STOP), NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, unbind_thread, name));
+	/* It waits for the user */
+	usleep(500000);
+	vf_close(&p->src);
+	pthread_join(thread, &rc);
+	EXPECT_EQ(NULL, rc);
+	/* The responder resumes first */
+	EXPECT_EQ(STAT_BAD_RES_STATE, command(CMD_RESUME, RESPONDER_ON));
+	EXPECT_EQ(STAT_BAD_RES_STATE, command(CMD_RESUME, INITIATOR_ON));
+	EXPECT_FALSE(kmsg_says(self->kmsg, name, "resuming it"));
 }
 
 /*
