@@ -245,16 +245,16 @@ int vfio_dirty_log_read(struct vfio_device *vdev, unsigned long iova,
 }
 
 /**
- * vfio_dirty_migration() - The migration state of a device was set
+ * vfio_dirty_migration() - The migration state of a device was set, or it was reset
  * @vdev: The device, open
- * @state: What to, enum vfio_device_mig_state
+ * @state: What to, enum vfio_device_mig_state; RUNNING after a reset
  * @failed: It has not got there, so the driver is asked where it is
  */
 void vfio_dirty_migration(struct vfio_device *vdev, u32 state, bool failed)
 {
 	enum vfio_device_mig_state now = state;
 
-	if (!vdev->iommufd_device ||
+	if (!vdev->iommufd_device || !vdev->mig_ops ||
 	    (failed && vdev->mig_ops->migration_get_state(vdev, &now)))
 		return;
 	iommufd_dirty_migration(vdev->iommufd_device, now);

@@ -198,6 +198,39 @@ TEST_F(netlink, events_migration_fails)
 	vdev_close(&dev);
 }
 
+/* A reset leads to RUNNING, too: an event says so, and what DEVICE_GET shows. */
+TEST_F(netlink, events_migration_reset)
+{
+	struct vfio_device_feature_mig_state state = {
+		.device_state = VFIO_DEVICE_STATE_STOP, .data_fd = -1,
+	};
+	unsigned int i, seen = 0;
+	struct peer events;
+	struct vdev dev;
+	struct peer_answer a;
+
+	ASSERT_EQ(0, vdev_open_driver(&dev, self->fd, DEVICE, VDEV_TRACKER_DRIVER));
+	ASSERT_EQ(0, vfio_feature(dev.fd, VFIO_DEVICE_FEATURE_SET |
+				  VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &state,
+				  sizeof(state)));
+	ASSERT_EQ(0, peer_listen(&events));
+	ASSERT_EQ(0, vdev_reset(&dev));
+	ASSERT_EQ(0, peer_events(&events, &a));
+	for (i = 0; i < a.nr; i++) {
+		const struct peer_entry *e = &a.entries[i];
+
+		if (e->value[IOMMUFD_DIRTY_A_EVENT] != IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION)
+			continue;
+		EXPECT_EQ(VFIO_DEVICE_STATE_STOP, e->value[IOMMUFD_DIRTY_A_OLD_MIGRATION]);
+		EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, e->value[IOMMUFD_DIRTY_A_MIGRATION]);
+		seen++;
+	}
+	EXPECT_EQ(1, seen);
+	peer_answer_free(&a);
+	peer_close(&events);
+	vdev_close(&dev);
+}
+
 /* Of the events, those of a type about a device or, with 0, any */
 static unsigned int count_events(const struct peer_answer *a, uint32_t type, uint32_t dev_id)
 {

@@ -98,7 +98,7 @@ enum iommufd_dirty_event_type {
  * @IOMMUFD_DIRTY_A_LOG_OWNER: u32; enum iommufd_dirty_log_owner; left out if the
  *	device has no log
  * @IOMMUFD_DIRTY_A_MIGRATION: u32; enum vfio_device_mig_state; left out until it
- *	has been set
+ *	has been set, or the device was reset
  * @IOMMUFD_DIRTY_A_POLICY: u32; enum iommu_dirty_policy of a tracker, or of this host;
  *	of a device if it has its own policy
  * @IOMMUFD_DIRTY_A_FLAGS: u32; enum iommu_dirty_tracker_alloc_flags
