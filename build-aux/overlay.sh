@@ -56,8 +56,17 @@ cat >"$iommufd/Kbuild" <<-'END'
 	obj-y := $(filter-out iova_bitmap.o iommufd_driver.o,$(obj-y))
 END
 exports iova_bitmap_set || echo 'iommufd-y += iova_bitmap.o' >>"$iommufd/Kbuild"
-[ ! -e "$iommufd/driver.c" ] || exports iommufd_viommu_find_dev ||
+if [ -e "$iommufd/driver.c" ] && ! exports iommufd_viommu_find_dev; then
 	echo 'iommufd-y += driver.o' >>"$iommufd/Kbuild"
+	# Of that file vmlinux would call one function, where the stub that it has refuses.
+	if [ "$kind" = ours ]; then
+		for f in "$TOP"/compat/vmlinux/hooks/*.patch; do
+			apply_hook "$f" "$stage" "kernel $RELEASE ($KSRC)"
+		done
+		cp "$TOP"/compat/vmlinux/*.[ch] "$iommufd/"
+		echo 'iommufd-y += msi.o' >>"$iommufd/Kbuild"
+	fi
+fi
 exports interval_tree_span_iter_first || echo 'iommufd-y += span_iter.o' >>"$iommufd/Kbuild"
 # shellcheck disable=SC2016 # for make
 [ "$kind" != upstream ] || echo 'obj-$(CONFIG_IOMMUFD_VIRT) += virt/' >>"$iommufd/Kbuild"
