@@ -8,14 +8,16 @@
 #	DEB_ARCH	Debian's name of the architecture
 #	TRIPLET, CROSS	what the names of its compiler and binutils begin with; CROSS is empty
 #			where they are the machine's own
+#	GUEST_PAGE_SIZE	bytes of a page of the kernel
 
-ARCH=${ARCH:-amd64}
+ARCH=${ARCH:-amd64} GUEST_PAGE_SIZE=4096
 case $ARCH in
 amd64 | x86 | x86_64)
 	ARCH=amd64 DEB_ARCH=amd64 TRIPLET=x86_64-linux-gnu CROSS=''
 	;;
 arm64 | arm64-16k)
 	DEB_ARCH=arm64 TRIPLET=aarch64-linux-gnu CROSS=$TRIPLET-
+	[ "$ARCH" = arm64 ] || GUEST_PAGE_SIZE=16384
 	;;
 *)
 	echo "error: ARCH=$ARCH: must be amd64, arm64 or arm64-16k" >&2

@@ -24,7 +24,7 @@ for what; do
 		;;
 	kselftest)
 		make --no-print-directory -f "$TOP/selftests/kselftest.mk" \
-			"${vars[@]}" KSRC="$KSRC"
+			"${vars[@]}" KSRC="$KSRC" PAGE_SIZE="$GUEST_PAGE_SIZE"
 		;;
 	bench)
 		vars[0]=OUT=$BUILD/bench

@@ -6,6 +6,7 @@
 # OUT	where to build
 # UAPI	include/uapi of the kernel that the modules are for
 # KSRC	the kernel's source, for kselftest_harness.h
+# PAGE_SIZE	bytes of a page of that kernel
 
 .DELETE_ON_ERROR:
 .PHONY: all
@@ -19,7 +20,7 @@ include $(here)/lib/lib.mk
 Q := $(if $(V),,@)
 FLAGS = -I$(here)/kselftest -isystem $(KSRC)/tools/testing/selftests \
 	-isystem /usr/include/libnl3 \
-	$(CFLAGS) $(LIB_CFLAGS) -MMD -MP
+	-DTEST_PAGE_SIZE=$(PAGE_SIZE)ull $(CFLAGS) $(LIB_CFLAGS) -MMD -MP
 
 # The linker warns of functions of libnl that look up names; none is called.
 LIBS := -Wl,--no-warnings -lnl-genl-3 -lnl-3 -ljson-c -lpthread

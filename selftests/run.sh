@@ -31,8 +31,8 @@
 #	short		a few programs of kselftest, long.txt
 #	other		short on another kernel of kernels/series: the newest, or the first
 #	newest		kselftest, real and a few mutants on the newest kernel of kernels/series
-#	arm64		kselftest, real and vm on an emulated arm64 machine, and modules for
-#			pages of 16 KiB
+#	arm64		kselftest, real and vm on an emulated arm64 machine, and kselftest on
+#			a kernel with pages of 16 KiB; on this kernel and the newest
 #
 # Environment: the tests get SEED, SCHEDULES, DELAY_US, and the variables that PASS_ENV
 # names. TESTS="name ..." takes only these lines of plan.txt, LIMIT=seconds replaces
@@ -197,7 +197,7 @@ end_line()
 only='' duration=''
 run_plan()
 {
-	local name virt limit programs iommu modules options p known='' args v taken arch
+	local name virt limit programs iommu modules options p known='' args v taken arches
 	local slots=$slots lines=0
 
 	build_modules
@@ -211,8 +211,12 @@ run_plan()
 		limit=$((${LIMIT:-${limit//[[:space:]]/}} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
-		[[ ${iommu:-} == *smmuv3* ]] && arch=arm64 || arch=amd64
-		[ "$arch" = "$DEB_ARCH" ] || continue
+		case ${iommu:-} in
+		*smmuv3-dirty*) arches=arm64 ;;
+		*smmuv3*) arches='arm64 arm64-16k' ;;
+		*) arches=amd64 ;;
+		esac
+		[[ " $arches " == *" $ARCH "* ]] || continue
 		[[ $virt != *-pt:* ]] || kernel_has_generic_pt || continue
 		[[ $name != nightly-* && $name != real-* || -n ${TESTS:-} ]] || continue
 		if [ -n "$only" ]; then
@@ -547,17 +551,24 @@ stage_newest()
 	KERNEL=$newest MUTANTS=$mutants nested newest "$0" kselftest real mutants
 }
 
-# Lines of plan.txt with an SMMUv3, on modules and programs that are cross-built
+# Lines of plan.txt for arm64, on modules and programs that are cross-built, on this kernel and
+# the newest
 stage_arm64()
 {
-	local arch
+	local series arch stages
 
-	for arch in arm64 arm64-16k; do
-		env -u KSRC -u KDIR ARCH=$arch "$TOP/build-aux/setup.sh" build
-		one "$arch" env ARCH=$arch "$TOP/build-aux/modules.sh" product
+	for series in $(printf '%s\n' "$KERNEL" "$(newest_series)" | uniq); do
+		for arch in arm64 arm64-16k; do
+			stages=kselftest
+			[ $arch = arm64-16k ] || stages+=' real vm'
+			env -u KSRC -u KDIR KERNEL="$series" ARCH=$arch \
+				"$TOP/build-aux/setup.sh" build vm
+			one "$series $arch" env KERNEL="$series" ARCH=$arch \
+				"$TOP/build-aux/modules.sh" product
+			# shellcheck disable=SC2086 # words
+			KERNEL=$series ARCH=$arch nested "$series-$arch" "$0" $stages
+		done
 	done
-	env -u KSRC -u KDIR ARCH=arm64 "$TOP/build-aux/setup.sh" build vm
-	ARCH=arm64 nested arm64 "$0" kselftest real vm
 }
 
 stage_races()

@@ -20,7 +20,8 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 1000
 
-#define PAGE 4096ull
+/* Of the kernel that the program is built for */
+#define PAGE TEST_PAGE_SIZE
 #define HUGE (2ull << 20)
 #define IOVA 0x10000000ull
 #define RAM_SIZE (8 * HUGE)

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <linux/vfio.h>
 
 #include "kselftest_harness.h"
@@ -95,6 +96,28 @@ TEST_F(edu, tracker_falls_back)
 	EXPECT_EQ(1, info.nr_sources);
 	EXPECT_EQ(IOMMU_DIRTY_SOURCE_MAPPED, source.kind);
 	EXPECT_STREQ("none", source.platform);
+}
+
+/* Bits stand for pages of the kernel or larger units, whatever the size of its pages. */
+TEST_F(edu, units)
+{
+	__u64 bits = 0;
+
+	ASSERT_EQ(PAGE, sysconf(_SC_PAGESIZE));
+	ASSERT_EQ(0, tracker_set(self->fd, self->tracker_id,
+				 IOMMU_DIRTY_TRACKER_ENABLE, NULL, NULL));
+	EXPECT_EQ(-EINVAL, tracker_read_bitmap(self->fd, self->tracker_id, EDU_IOVA,
+					       EDU_PAGES * PAGE, PAGE / 2, &bits, 0, NULL));
+	EXPECT_EQ(0, bits);
+	ASSERT_EQ(0, tracker_read_bitmap(self->fd, self->tracker_id, EDU_IOVA,
+					 EDU_PAGES * PAGE, PAGE, &bits, 0, NULL));
+	EXPECT_EQ((1ull << EDU_PAGES) - 1, bits);
+	bits = 0;
+	ASSERT_EQ(0, tracker_read_bitmap(self->fd, self->tracker_id, EDU_IOVA,
+					 EDU_PAGES * PAGE, 4 * PAGE, &bits, 0, NULL));
+	EXPECT_EQ((1ull << EDU_PAGES / 4) - 1, bits);
+	EXPECT_EQ(-EINVAL, iommufd_ioas_map(self->fd, self->ioas_id, self->ram, PAGE / 2,
+					    EDU_IOVA + EDU_PAGES * PAGE, IOMMUFD_MAP_RW));
 }
 
 /* Map, unmap, attach and detach under a running tracker. */

@@ -76,8 +76,8 @@ enum iommu_dirty_tracker_alloc_flags {
  * @ioas_id: IOAS to track
  * @policy: One of enum iommu_dirty_policy
  * @page_size: Finest unit in which dirty pages are reported, in bytes: a power of
- *	two of at least 4096 and at most 2^51, or 0 for the finest that the sources
- *	have. The tracker rounds what a source reports outward to whole units
+ *	two of at least the kernel's page size and at most 2^51, or 0 for the finest that
+ *	the sources have. The tracker rounds what a source reports outward to whole units
  * @out_tracker_id: ID of the new tracker, for the other ioctls and for
  *	IOMMU_DESTROY
  * @event_fd: An eventfd, with IOMMU_DIRTY_TRACKER_EVENTFD; else 0
@@ -231,8 +231,8 @@ struct iommu_dirty_range {
  *	@iova 0, for the whole address space, as in IOMMU_IOAS_UNMAP. READ skips
  *	unmapped parts, which costs little
  * @page_size: Bytes per bit, or unit of ranges and count: a power of two of
- *	at least 4096. If it is larger than the tracked granule, one bit covers
- *	several granules; if smaller, a dirty granule sets all of its bits
+ *	at least the kernel's page size. If it is larger than the tracked granule, one
+ *	bit covers several granules; if smaller, a dirty granule sets all of its bits
  * @data: User pointer. Bitmap: array of __u64, bit i (of word i / 64) stands
  *	for @iova + i * @page_size; READ sets bits and clears none. Ranges:
  *	array of struct iommu_dirty_range, merged and in ascending order; a range that
@@ -259,9 +259,9 @@ struct iommu_dirty_range {
  * failure too, if it can.
  *
  * Errors: ENOENT no such tracker; ENODATA the tracker does not run; EINVAL
- * page_size is no power of two, below 4096 or less than 1 / 2^18 of that of ALLOC,
- * @iova or @length is not a multiple of it (round @iova down and the end up), length 0,
- * data_len too small, RANGES with COUNT; EOVERFLOW iova + length exceeds 2^64, or
+ * page_size is no power of two, below the kernel's or less than 1 / 2^18 of that of
+ * ALLOC, @iova or @length is not a multiple of it (round @iova down and the end up),
+ * length 0, data_len too small, RANGES with COUNT; EOVERFLOW iova + length exceeds 2^64, or
  * the buffer reaches it; EOPNOTSUPP an unknown flag, or __reserved is not 0; EFAULT
  * @data cannot be written; EINTR the caller was killed.
  */
