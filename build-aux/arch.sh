@@ -25,14 +25,14 @@ arm64 | arm64-16k)
 	;;
 esac
 
-# arch_option NAME VALUE: the value of an option of the Kconfig, whose "depends on" a build
-# out of tree does not see
+# arch_option NAME VALUE VARIANT: the value of an option of the Kconfig, whose "depends on" a
+# build out of tree does not see. The other variants have the virtual platform's IOMMUs.
 arch_option()
 {
-	case $DEB_ARCH:$1 in
-	arm64:CONFIG_IOMMUFD_DIRTY_AMD | arm64:CONFIG_IOMMUFD_DIRTY_INTEL | \
-	arm64:CONFIG_IOMMUFD_VIRT*) echo n ;;
-	arm64:CONFIG_IOMMUFD_DIRTY_SMMU_V3) echo y ;;
+	case $DEB_ARCH:$3:$1 in
+	arm64:product:CONFIG_IOMMUFD_DIRTY_AMD | \
+	arm64:product:CONFIG_IOMMUFD_DIRTY_INTEL) echo n ;;
+	arm64:*:CONFIG_IOMMUFD_DIRTY_SMMU_V3) echo y ;;
 	*) echo "$2" ;;
 	esac
 }

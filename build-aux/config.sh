@@ -10,7 +10,7 @@ set -euo pipefail
 variant=$1
 dirty=n
 
-# The test variant has what a VM on x86 can play all parts with.
+# The test variant has what a VM can play all parts with.
 declare -A test_variant=(
 	[CONFIG_IOMMUFD_DIRTY_TEST]=y
 	[CONFIG_IOMMUFD_DIRTY_SMMU_V3]=y
@@ -37,7 +37,7 @@ while read -r name value; do
 	upstream) value=${upstream_variant[$name]-$value} ;;
 	*) value=${test_variant[$name]-$value} ;;
 	esac
-	value=$(arch_option "$name" "$value")
+	value=$(arch_option "$name" "$value" "$variant")
 	value=${!name-$value}
 	case $value in
 	y | m | n | '') ;;

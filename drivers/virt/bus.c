@@ -26,13 +26,18 @@
 #include "bus.h"
 
 #define WINDOW_SIZE	(64UL << 20)
+#if IS_ENABLED(CONFIG_X86)
 #define REMEDY \
 	"boot with memmap=65M$0x70000000 (any free 65M of RAM) and load with memmap_start=0x70000000"
+#else
+#define REMEDY \
+	"boot with mem= that leaves out the last 65M of RAM, and load with memmap_start= their address"
+#endif
 
 static ulong memmap_start;
 module_param(memmap_start, ulong, 0444);
 MODULE_PARM_DESC(memmap_start,
-		 "Physical address of 65 MiB that are reserved with memmap=65M$ADDRESS");
+		 "Physical address of 65 MiB that are reserved with memmap=65M$ADDRESS, or left out with mem=");
 
 /* Everything is set up before the scan. */
 static struct {
@@ -42,7 +47,6 @@ static struct {
 	void __iomem *mem;
 	size_t used;
 	struct pci_host_bridge *bridge;
-	struct pci_sysdata sysdata;
 	struct virt_function *function[VIRT_BUS_FUNCTIONS];
 } bus = {
 	.lock = __MUTEX_INITIALIZER(bus.lock),
@@ -273,11 +277,9 @@ int virt_bus_scan(void)
 		return domain;
 	}
 
-	bus.sysdata.domain = domain;
-	bus.sysdata.node = NUMA_NO_NODE;
 	pci_add_resource(&bridge->windows, &bus.window);
 	pci_add_resource(&bridge->windows, &bus.busn);
-	bridge->sysdata = &bus.sysdata;
+	bridge->sysdata = virt_sysdata(domain);
 	bridge->busnr = bus.busn.start;
 	bridge->domain_nr = domain;
 	bridge->ops = &virt_config_ops;

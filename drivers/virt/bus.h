@@ -126,6 +126,16 @@ struct virt_function *virt_bus_devfn(unsigned int devfn);
 bool virt_function_interrupted(struct virt_function *fn);
 void virt_function_reset(struct virt_function *fn);
 
+/* sysdata_x86.c */
+#if IS_ENABLED(CONFIG_X86)
+void *virt_sysdata(int domain);
+#else
+static inline void *virt_sysdata(int domain)
+{
+	return NULL;
+}
+#endif
+
 /* config.c */
 extern struct pci_ops virt_config_ops;
 void virt_config_init(struct virt_function *fn, u16 vendor, u16 device,

@@ -173,7 +173,7 @@ intel-dirty* | amd-dirty* | smmuv3-dirty*)
 		"smmuv3-dirty"
 	;;
 esac
-# The virtual platform's memory (memmap= below) must exist.
+# The virtual platform's memory (below) must exist.
 [ "$memory" -ge 1900 ] || fail "--memory must be at least 1900"
 mkdir -p "$vm"
 job=$(mktemp -d "$vm/.job.XXXXXX")
@@ -264,9 +264,24 @@ for m in $wanted_stock; do
 	add_stock "$m"
 done
 
-# The VM has no interrupt remapping, and no user who needs its protection.
-virt_memory=0x70000000
+# One more, because the kernel itself takes the end of the memory
+[ "$gigantic" = 0 ] || memory=$((memory + 1024 * (gigantic + 1)))
 
+# The virtual platform's memory, and how the kernel is told to leave it alone: arm64 can only
+# be told to leave out the end.
+case $DEB_ARCH in
+amd64)
+	virt_memory=0x70000000
+	reserve="memmap=65M\$$virt_memory"
+	;;
+arm64)
+	# Where the machine's memory begins
+	virt_memory=$((0x40000000 + (memory - 65) * 0x100000))
+	reserve="mem=$((memory - 65))M"
+	;;
+esac
+
+# The VM has no interrupt remapping, and no user who needs its protection.
 params_of()
 {
 	case ${1//-/_} in
@@ -389,15 +404,11 @@ log=$vm/$name.log
 rm -rf "$log" "$vm/$name.out" "${vm:?}/$name"
 cmdline=(panic=-1 oops=panic mitigations=off rcupdate.rcu_cpu_stall_timeout=60
 	 watchdog_thresh=20 "${iommu_params[@]}")
-# One more, because the kernel itself takes the end of the memory
-if [ "$gigantic" -gt 0 ]; then
-	memory=$((memory + 1024 * (gigantic + 1)))
-	cmdline+=(hugepagesz=1G "hugepages=$gigantic")
-fi
+[ "$gigantic" = 0 ] || cmdline+=(hugepagesz=1G "hugepages=$gigantic")
 case $DEB_ARCH in
 amd64)
 	board=q35
-	cmdline+=(console=ttyS0 "memmap=65M\$$virt_memory")
+	cmdline+=(console=ttyS0 "$reserve")
 	# While it boots the kernel patches its own code. With several processors under TCG
 	# one may still execute the breakpoint of a patch that is complete, and the kernel
 	# dies of "Oops: int3". So it boots on one; the guest's init starts the others.
@@ -417,6 +428,7 @@ amd64)
 arm64)
 	board=virt,gic-version=3
 	cmdline+=(console=ttyAMA0)
+	[ "$virt" = off ] || cmdline+=("$reserve")
 	# The architecture's own algorithm of pointer authentication is slow to emulate.
 	cpu=max,pauth-impdef=on
 	;;
