@@ -91,8 +91,8 @@ test: setup-test ## all tests that fit into CI; the last line counts them
 
 nightly: setup-test ## the rest: debug kernels, arm64, full matrix, mutants, packages
 	+@ROWS= MUTANTS= SOAK=3600 FUZZ=600 selftests/run.sh \
-		large mutants kernel conformance debug kcsan native qemu qemu-tracker real newest \
-		arm64 deb-test soak fuzz matrix series
+		large mutants kernel conformance conformance-vfio debug kcsan native qemu \
+		qemu-tracker real newest arm64 deb-test soak fuzz matrix series
 
 soak: setup-vm ## random schedules for DURATION=seconds, SEED=n, DEBUG=1
 	+@SOAK="$(or $(DURATION),600)" selftests/run.sh soak

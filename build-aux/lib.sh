@@ -94,6 +94,20 @@ module_flags()
 	      PAHOLE=none CONFIG_PAHOLE_VERSION=0)
 }
 
+# variant_flags VARIANT: to flags and vars of module_flags, add the options of a variant.
+variant_flags()
+{
+	local option
+
+	for option in $("$TOP/build-aux/config.sh" "$1"); do
+		vars+=("$option")
+		case $option in
+		*=y) flags+=("-D${option%=y}=1") ;;
+		*=m) flags+=("-D${option%=m}_MODULE=1") ;;
+		esac
+	done
+}
+
 # kbuild ARGUMENT...: the kernel's make. It keeps -j and the job server of the make that we
 # are called from, but not its variables: M= and the like mean other things to the kernel's.
 kbuild()

@@ -24,14 +24,7 @@ kind=ours
 "$TOP/build-aux/overlay.sh" "$dir" $kind
 
 module_flags "$dir"
-options=$("$TOP/build-aux/config.sh" "$variant")
-for option in $options; do
-	vars+=("$option")
-	case $option in
-	*=y) flags+=("-D${option%=y}=1") ;;
-	*=m) flags+=("-D${option%=m}_MODULE=1") ;;
-	esac
-done
+variant_flags "$variant"
 
 rm -f "$dir/.built"
 

@@ -121,7 +121,7 @@ install_missing()
 	! wants vm && ! wants tools ||
 		need+=(libnl-3-dev libnl-genl-3-dev libjson-c-dev libncurses-dev)
 	wants model && need+=(spin)
-	wants conformance && need+=(libcap-dev)
+	wants conformance && need+=(libcap-dev uuid-dev)
 	wants plot && need+=(gnuplot-nox)
 	wants check && need+=(sparse shellcheck perl)
 	wants docs && need+=(python3-sphinx perl)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Verbs that need a full kernel tree; included by the Makefile.
 
-.PHONY: patch series series-build matrix debug-kernel coverage conformance
+.PHONY: patch series series-build matrix debug-kernel coverage conformance \
+	conformance-vfio
 patch: ## put hooks and our files into the kernel tree KSRC=dir (or the package's)
 	@[ -n "$(KSRC)" ] || build-aux/setup.sh build tree
 	@build-aux/patch.sh $(KSRC)
@@ -28,6 +29,9 @@ coverage: setup-vm ## which lines of our kernel code the tests in the VM reach, 
 conformance: ## upstream's own tests of iommufd, in the debug kernel
 	@build-aux/setup.sh build vm conformance
 	+@selftests/conformance/run.sh
+
+conformance-vfio: ## upstream's own tests of vfio, on its modules and on ours (newest kernel)
+	+@selftests/run.sh conformance-vfio
 
 .PHONY: clean-tree
 clean: clean-tree

@@ -25,7 +25,9 @@
 #	matrix		the rows $ROWS of build-aux/matrix.sh, or all
 #	series		the patches of make series, compiled after each
 #	kernel		the debug kernel
-#	conformance	upstream's tests, in the debug kernel
+#	conformance	upstream's tests of iommufd, in the debug kernel
+#	conformance-vfio
+#			upstream's tests of vfio, on the newest kernel of kernels/series
 #	debug		kselftest and vm, in the debug kernel, all of fail_nth
 #	kcsan		what makes threads meet, in the kernel with KCSAN
 #	short		a few programs of kselftest, long.txt
@@ -501,6 +503,16 @@ stage_conformance()
 {
 	"$TOP/build-aux/setup.sh" build vm conformance
 	nested conformance "$TOP/selftests/conformance/run.sh"
+}
+
+# Older kernels have none.
+stage_conformance-vfio()
+{
+	local newest
+
+	newest=$(newest_series)
+	env -u KSRC -u KDIR KERNEL="$newest" "$TOP/build-aux/setup.sh" build vm tree conformance
+	KERNEL=$newest nested conformance-vfio "$TOP/selftests/conformance/vfio.sh"
 }
 
 stage_debug()

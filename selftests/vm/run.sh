@@ -34,6 +34,7 @@ usage: run.sh [options] [--command CMD]
   --iommu smmuv3-dirty[,PROPERTY=VALUE...]
                     with ARCH=arm64: one that sets dirty bits, like intel-dirty
   --device DEVICE   one more device, as QEMU's -device takes it
+  --qemu DIR        the QEMU in a folder that build-aux/qemu.sh has filled
   --kernel KIND     stock, or debug: build/debug-kernel, or kcsan: build/debug-kernel-kcsan
                     (default: $VM_KERNEL or stock)
   --variant NAME    the modules of build/NAME (default: test)
@@ -56,10 +57,10 @@ virt=${VIRT-iommus=amd:2}
 kernel=${VM_KERNEL:-stock}
 variant=test icount='' gigantic=0
 files=() env=() replaced=() devices=() wanted_stock=
-iommu=none
+iommu=none bundle=
 case $DEB_ARCH in
-amd64) qemu_binary='qemu-system-x86_64' ;;
-arm64) qemu_binary='qemu-system-aarch64' accel=tcg ;;
+amd64) qemu_binary=(qemu-system-x86_64) ;;
+arm64) qemu_binary=(qemu-system-aarch64) accel=tcg ;;
 esac
 
 while [ $# -gt 0 ]; do
@@ -82,6 +83,7 @@ while [ $# -gt 0 ]; do
 	--gigantic) gigantic=$2 ;;
 	--iommu) iommu=$2 ;;
 	--device) devices+=(-device "$2") ;;
+	--qemu) bundle=$2 ;;
 	--kernel) kernel=$2 ;;
 	--variant) variant=$2 ;;
 	--icount) icount=$2 ;;
@@ -164,8 +166,8 @@ intel-dirty* | amd-dirty* | smmuv3-dirty*)
 	[[ $iommu == smmuv3* ]] || for device in e1000e e1000e igb,addr=8 igb,addr=a; do
 		iommu_devices+=(-device "$device,romfile=")
 	done
-	qemu_binary=$FETCHED/qemu/patched/$qemu_binary
-	[ -x "$qemu_binary" ] ||
+	qemu_binary=("$FETCHED/qemu/patched/${qemu_binary[0]}")
+	[ -x "${qemu_binary[0]}" ] ||
 		fail "no QEMU for --iommu $iommu; run \"make qemu-build\""
 	;;
 *)
@@ -173,6 +175,9 @@ intel-dirty* | amd-dirty* | smmuv3-dirty*)
 		"smmuv3-dirty"
 	;;
 esac
+[ -z "$bundle" ] || qemu_binary=(
+	"$bundle/ld-linux-x86-64.so.2" --library-path "$bundle"
+	"$bundle/qemu-system-x86_64" -L "$bundle")
 # The virtual platform's memory (below) must exist.
 [ "$memory" -ge 1900 ] || fail "--memory must be at least 1900"
 mkdir -p "$vm"
@@ -456,7 +461,7 @@ machine=(-machine "$board" -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$memory"
 start=$SECONDS status=0
 if [ -n "$interactive" ]; then
 	terminal=$(stty -g 2>/dev/null || true)
-	"$qemu_binary" "${machine[@]}" \
+	"${qemu_binary[@]}" "${machine[@]}" \
 		-chardev stdio,id=console,mux=on,signal=off -mon chardev=console \
 		-device virtconsole,chardev=console || status=$?
 else
@@ -467,7 +472,7 @@ else
 	tee=$!
 	# If this script is killed without a chance to clean up, so is QEMU.
 	setpriv --pdeathsig KILL timeout --foreground -k 5 "$limit" \
-		setpriv --pdeathsig KILL "$qemu_binary" "${machine[@]}" \
+		setpriv --pdeathsig KILL "${qemu_binary[@]}" "${machine[@]}" \
 		-chardev null,id=console -device virtconsole,chardev=console \
 		-chardev "file,id=output,path=$job/output" \
 		-device virtserialport,chardev=output,name=output \
