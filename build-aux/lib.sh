@@ -94,12 +94,20 @@ module_flags()
 	      PAHOLE=none CONFIG_PAHOLE_VERSION=0)
 }
 
-# variant_flags VARIANT: to flags and vars of module_flags, add the options of a variant.
+# variant_flags VARIANT: to flags and vars of module_flags, add the options of a variant. For the
+# tests that includes devices without an IOMMU, for which the kernel must have a page table.
 variant_flags()
 {
-	local option
+	local option noiommu=()
 
-	for option in $("$TOP/build-aux/config.sh" "$1"); do
+	case $1 in
+	product | ours | upstream) ;;
+	*)
+		! grep -q "\spt_iommu_amdv1_init\svmlinux\s" "$KDIR/Module.symvers" ||
+			! grep -q IOMMUFD_NOIOMMU "$KSRC/drivers/iommu/iommufd/Kconfig" ||
+			noiommu=(CONFIG_IOMMUFD_NOIOMMU=y CONFIG_VFIO_NOIOMMU=y) ;;
+	esac
+	for option in $("$TOP/build-aux/config.sh" "$1") "${noiommu[@]}"; do
 		vars+=("$option")
 		case $option in
 		*=y) flags+=("-D${option%=y}=1") ;;

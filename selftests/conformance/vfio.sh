@@ -31,6 +31,8 @@ tree=$BUILD/linux-${RELEASE%%[+-]*}
 suite=tools/testing/selftests
 [ -d "$tree/$suite/vfio" ] || die "kernel $RELEASE has no tests of vfio; give KERNEL=$(newest_series)"
 
+[ -r "$expected" ] || die "there is no ${expected#"$TOP/"}"
+
 # ---- The programs and modules -----------------------------------------------------
 
 # By upstream's own Makefile, with headers of the kernel and not of this machine.
@@ -59,7 +61,7 @@ build_programs()
 		-printf '%f\n' | sort)
 }
 
-# Our vfio, whose attach is refused. It is built alone, like those that depend on it not at all.
+# Our vfio.ko, with which every attach to an IOAS is refused; the other modules stay as they are.
 build_broken()
 {
 	local broken=$dir/broken
@@ -98,8 +100,7 @@ echo vfio-pci >/sys/bus/pci/devices/$d/driver_override
 [ -e /sys/bus/pci/devices/$d/driver ] || echo $d >/sys/bus/pci/drivers_probe
 '
 
-# run_vm MACHINE MODULES NAME PROGRAM...: results in $dir/NAME, "PROGRAM TEST HOW" a line.
-# What a VM that died said is no result.
+# run_vm MACHINE VARIANT NAME PROGRAM...: results in $dir/MACHINE-NAME, "PROGRAM TEST HOW" a line
 run_vm()
 {
 	local name=vfio-$1-$3 status=0 p args=()

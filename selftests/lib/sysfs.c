@@ -205,7 +205,8 @@ int sysfs_vfio_cdev(const char *name, char *path, size_t len)
 	if (!d)
 		return errno == ENOENT ? -ENXIO : -errno;
 	while ((de = readdir(d))) {
-		if (strncmp(de->d_name, "vfio", 4))
+		/* noiommu-vfioN of a device without an IOMMU */
+		if (strncmp(de->d_name, "vfio", 4) && strncmp(de->d_name, "noiommu-vfio", 12))
 			continue;
 		rc = snprintf(path, len, "/dev/vfio/devices/%s", de->d_name);
 		rc = rc < 0 || (size_t)rc >= len ? -ENAMETOOLONG : 0;
