@@ -159,6 +159,52 @@ TEST_F(vfs, migrate)
 	EXPECT_NE(NULL, strstr(self->run.text, "\"complete\": true"));
 }
 
+/* The least and the most that JSON says of a number of each VF, which have it in a line */
+static void json_numbers(const char *text, const char *name, unsigned long long *min,
+			 unsigned long long *max)
+{
+	char key[32];
+	const char *at;
+
+	snprintf(key, sizeof(key), "\"%s\":", name);
+	*min = ~0ull;
+	*max = 0;
+	for (at = strstr(text, key); at; at = strstr(at + 1, key)) {
+		unsigned long long n = strtoull(at + strlen(key), NULL, 0);
+
+		*min = n < *min ? n : *min;
+		*max = n > *max ? n : *max;
+	}
+}
+
+/*
+ * A VF that was set up again in pre-copy is not stopped before its initial data was sent, also
+ * after the last pass. The state of the virtual ConnectX tells: all of it is new.
+ */
+TEST_F(vfs, initial_data_again)
+{
+	unsigned long long state = virt_get("connectx_state") << 10;
+	unsigned long long min, max, bytes;
+
+	ASSERT_EQ(0, virt_set("connectx_quirks", "reinit"));
+	EXPECT_EQ(0, run(&self->run, "-m 8M --json --passes 1 --set-up 1")) {
+		TH_LOG("%s", self->run.text);
+	}
+	json_numbers(self->run.text, "again", &min, &max);
+	EXPECT_EQ(1, min);
+	EXPECT_EQ(1, max);
+	json_numbers(self->run.text, "precopy_bytes", &bytes, &max);
+	EXPECT_LE(2 * state, bytes);
+	json_numbers(self->run.text, "stop_copy_bytes", &min, &bytes);
+	EXPECT_GT(state, bytes);
+	TH_LOG("%llu bytes of state, at most %llu while stopped", state, bytes);
+
+	/* The control: where it is not set up again, nothing is announced */
+	EXPECT_EQ(0, run(&self->run, "-m 8M --json --passes 3"));
+	json_numbers(self->run.text, "again", &min, &max);
+	EXPECT_EQ(0, max);
+}
+
 /* The controls: nothing tracked, and a tracker that loses what it clears. */
 TEST_F(vfs, missing_pages_are_found)
 {

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <linux/pci_regs.h>
+#include <linux/vfio_mig_precopy.h>
 
 #include "cdev.h"
 #include "feature.h"
@@ -316,6 +317,21 @@ int vf_start(struct vf *vf, const struct vf_job *job)
 }
 
 /**
+ * vf_set_up() - Stop the generator, and let it continue where it was
+ * @vf: The VF, RUNNING or PRE_COPY
+ *
+ * A driver that sets the function up again does this, so all of its state may be new.
+ *
+ * Return: 0, or -errno.
+ */
+int vf_set_up(struct vf *vf)
+{
+	int rc = vf_stop(vf);
+
+	return rc ? rc : doorbell(vf, VIRT_CX_CTRL_START);
+}
+
+/**
  * vf_wrong() - How many words of a sequence are not in memory as they should be
  * @memory: What lies at @job->base
  * @job: What wrote to it
@@ -438,6 +454,20 @@ const char *vf_state_name(int state)
 	};
 
 	return state >= 0 && state < VF_STATES ? names[state] : "unknown";
+}
+
+/**
+ * vf_precopy_again() - Be told in pre-copy when there is initial data again
+ * @vf: The VF
+ *
+ * From then on, flags of struct vfio_precopy_info are valid.
+ *
+ * Return: 0, or -errno: ENOTTY the kernel is older than 7.1, and the driver is not ours.
+ */
+int vf_precopy_again(struct vf *vf)
+{
+	return vfio_feature(vf->fd, VFIO_DEVICE_FEATURE_SET |
+			    VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2, NULL, 0);
 }
 
 /**

@@ -82,6 +82,7 @@ int vf_irqs(struct vf *vf, const int *eventfds, unsigned int count);
 __u64 vf_read(const struct vf *vf, unsigned int reg);
 void vf_write(const struct vf *vf, unsigned int reg, __u64 value);
 int vf_start(struct vf *vf, const struct vf_job *job);
+int vf_set_up(struct vf *vf);
 int vf_stop(struct vf *vf);
 __u64 vf_wrong(const void *memory, const struct vf_job *job, __u64 position);
 
@@ -90,6 +91,7 @@ int vf_get_state(struct vf *vf);
 int vf_migration_flags(struct vf *vf, __u64 *flags);
 int vf_data_size(struct vf *vf, __u64 *size);
 const char *vf_state_name(int state);
+int vf_precopy_again(struct vf *vf);
 int vf_precopy_info(int data_fd, struct vfio_precopy_info *info);
 ssize_t vf_stream_read(int data_fd, void *to, size_t room, int *end);
 int vf_stream_write(int data_fd, const void *from, size_t length);

@@ -137,6 +137,7 @@ static void add_vfs(struct json_object *json, const struct report *r)
 		json_add_number(entry, "refused", d->refused);
 		json_add_number(entry, "precopy_bytes", d->bytes[0]);
 		json_add_seconds(entry, "precopy_s", d->ns[0]);
+		json_add_number(entry, "again", d->again);
 		json_add_number(entry, "stop_copy_bytes", d->bytes[1]);
 		json_add_seconds(entry, "stop_copy_s", d->ns[1]);
 		json_add_number(entry, "went_on", r->proof[i].went_on);

@@ -49,6 +49,8 @@ static const char usage[] =
 "                       ascending order) or sparse (the first page of each 2 MiB)\n"
 "                       (default random)\n"
 "      --first-vf N     number of the first VF to use (default 1)\n"
+"      --set-up N       the guest sets the VFs up again after each of the first N\n"
+"                       passes, so that all of their state is new (default 0)\n"
 "      --first-device N number of the first DMA device (default 0)\n"
 "      --seed N         seed of RAM contents and writes (default: random, shown)\n"
 "\n"
@@ -198,6 +200,7 @@ static const struct option longopts[] = {
 	{ "devices", required_argument, NULL, 'n' },
 	{ "vfs", required_argument, NULL, 'v' },
 	{ "first-vf", required_argument, NULL, 'F' },
+	{ "set-up", required_argument, NULL, 'u' },
 	{ "first-device", required_argument, NULL, 'D' },
 	{ "rate", required_argument, NULL, 'r' },
 	{ "working-set", required_argument, NULL, 'w' },
@@ -233,6 +236,8 @@ static int parse_guest(struct options *opt, int c, const char *name)
 		return parse_uint(name, optarg, 0, MAX_VFS, &opt->nr_vfs);
 	case 'F':
 		return parse_uint(name, optarg, 1, 255, &opt->first_vf);
+	case 'u':
+		return parse_uint(name, optarg, 0, MAX_PASSES, &opt->set_up);
 	case 'D':
 		return parse_uint(name, optarg, 0, 255, &opt->first_device);
 	case 'r':

@@ -234,6 +234,7 @@ static int precopy(struct sender *tx, struct vmm *vmm, struct guest *g)
 	const struct options *opt = tx->r->opt;
 	u64 dirty = g->length, waiting;
 	unsigned int stuck = 0;
+	bool sent;
 	int status;
 
 	mark_all(g);
@@ -244,6 +245,8 @@ static int precopy(struct sender *tx, struct vmm *vmm, struct guest *g)
 		status = send_pass(tx, g, dirty / GUEST_PAGE, false);
 		if (!status)
 			status = vfs_send(&vmm->vfs, tx->s, false);
+		if (!status && tx->r->nr_passes <= opt->set_up)
+			status = vfs_set_up(&vmm->vfs);
 		if (status)
 			return status;
 		if (opt->tracker == TRACKER_OFF) {
@@ -254,8 +257,13 @@ static int precopy(struct sender *tx, struct vmm *vmm, struct guest *g)
 		if (status)
 			return status;
 		stuck = waiting < dirty ? 0 : stuck + 1;
-		if (enough(tx->r, waiting, stuck))
-			return 0;
+		if (enough(tx->r, waiting, stuck)) {
+			status = vfs_send_initial(&vmm->vfs, tx->s, &sent);
+			if (status || !sent || tx->r->nr_passes >= opt->passes)
+				return status;
+			/* Meanwhile the devices have written */
+			stuck = 0;
+		}
 		status = read_dirty(tx->r, vmm, g, &dirty);
 		if (status)
 			return status;

@@ -11,8 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/vfio_mig_precopy.h>
 
 #include "vmigrate.h"
+
+/* How often a VF may be set up again while pre-copy is to end */
+#define SET_UPS_MAX 16
 
 static int state_failed(const struct vf_device *d, int state, int rc)
 {
@@ -93,6 +97,11 @@ static int open_vf(struct vf_set *set, int iommufd, u32 ioas_id, unsigned int n)
 			    "VF %s cannot be migrated; the kernel's log says why (\"no migration: ...\")",
 			    name);
 	d->precopy = flags & VFIO_MIGRATION_PRE_COPY;
+	rc = d->precopy ? vf_precopy_again(&d->vf) : -ENOTTY;
+	d->tells = !rc;
+	if (rc && rc != -ENOTTY)
+		return fail(STATUS_ERROR, "VF %s does not take the feature PRECOPY_INFOv2: %s",
+			    name, strerror(-rc));
 	return 0;
 }
 
@@ -200,6 +209,40 @@ int vfs_quiesce(struct vf_set *set)
 	return 0;
 }
 
+/* A driver in the guest sets the VFs up again. */
+int vfs_set_up(struct vf_set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr; i++) {
+		struct vf_device *d = &set->devices[i];
+		int rc = vf_set_up(&d->vf);
+
+		if (rc)
+			return fail(STATUS_ERROR, "cannot set up VF %s again: %s",
+				    d->vf.name, strerror(-rc));
+	}
+	return 0;
+}
+
+/*
+ * Have what has changed saved, which is what asking how much it is does. @initial: bytes without
+ * which the other side cannot prepare the device.
+ */
+static int ask_one(struct vf_device *d, u64 *initial)
+{
+	struct vfio_precopy_info info;
+	int rc = vf_precopy_info(d->data_fd, &info);
+
+	if (rc)
+		return fail(STATUS_ERROR,
+			    "VF %s does not say how much state there is: %s; the kernel's log says why",
+			    d->vf.name, strerror(-rc));
+	d->again += d->tells && info.flags & VFIO_PRECOPY_INFO_REINIT;
+	*initial = info.initial_bytes;
+	return 0;
+}
+
 /* Send what can be read now from one VF. */
 static int send_one(struct vf_device *d, struct stream *s, unsigned int n,
 		    bool last)
@@ -237,27 +280,64 @@ static int send_one(struct vf_device *d, struct stream *s, unsigned int n,
  */
 int vfs_send(struct vf_set *set, struct stream *s, bool last)
 {
-	struct vfio_precopy_info info;
 	unsigned int i;
 	int status = 0;
+	u64 initial;
 
 	for (i = 0; !status && i < set->nr; i++) {
 		struct vf_device *d = &set->devices[i];
 		u64 begin = now_ns();
-		int rc;
 
 		if (!last && !d->precopy)
 			continue;
-		/* What has changed is saved when one asks how much it is. */
-		rc = last ? 0 : vf_precopy_info(d->data_fd, &info);
-		if (rc)
-			status = fail(STATUS_ERROR,
-				      "VF %s does not say how much state there is: %s; the kernel's log says why",
-				      d->vf.name, strerror(-rc));
-		else
+		status = last ? 0 : ask_one(d, &initial);
+		if (!status)
 			status = send_one(d, s, i, last);
 		d->ns[last] += now_ns() - begin;
 	}
+	return status;
+}
+
+static int send_initial_of(struct vf_device *d, struct stream *s, unsigned int n, bool *sent)
+{
+	unsigned int limit = d->again + SET_UPS_MAX;
+	u64 begin = now_ns(), initial, before;
+	int status;
+
+	for (;;) {
+		before = d->bytes[0];
+		status = ask_one(d, &initial);
+		if (status || !initial || d->again > limit)
+			break;
+		status = send_one(d, s, n, false);
+		if (status || d->bytes[0] == before)
+			break;
+		*sent = true;
+	}
+	d->ns[0] += now_ns() - begin;
+	return status;
+}
+
+/**
+ * vfs_send_initial() - Before pre-copy ends: send the initial data that there is again
+ * @set: PRE_COPY
+ * @s: Where to
+ * @sent: Set if there was any
+ *
+ * Otherwise it would be sent while the guest is stopped. A guest that sets a VF up all the time
+ * does not keep the migration from its end.
+ *
+ * Return: A status.
+ */
+int vfs_send_initial(struct vf_set *set, struct stream *s, bool *sent)
+{
+	unsigned int i;
+	int status = 0;
+
+	*sent = false;
+	for (i = 0; !status && i < set->nr; i++)
+		if (set->devices[i].precopy)
+			status = send_initial_of(&set->devices[i], s, i, sent);
 	return status;
 }
 

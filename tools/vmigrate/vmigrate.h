@@ -92,6 +92,7 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
  * @first_device: Number of the first of them
  * @nr_vfs: Virtual functions of a ConnectX to migrate
  * @first_vf: Number of the first of them, from 1
+ * @set_up: The guest sets them up again after each of so many passes
  * @rate: Writes per second of each; 0 for no limit
  * @working_set: Bytes that each sweeps over; 0 for its whole slot
  * @writes: Which of its pages a DMA device writes
@@ -119,6 +120,7 @@ struct options {
 	unsigned int first_device;
 	unsigned int nr_vfs;
 	unsigned int first_vf;
+	unsigned int set_up;
 	u64 rate;
 	u64 working_set;
 	enum write_pattern writes;
@@ -211,6 +213,8 @@ u64 guest_page_iova(const struct guest *g, u64 page);
  * @job: What it writes
  * @state: Migration state
  * @precopy: It can save while it runs
+ * @tells: It tells when it has initial data again
+ * @again: How often it has
  * @data_fd: Of its data stream; -1 when there was none yet
  * @bytes: Of state sent or received: while it ran, and after
  * @ns: How long that took
@@ -223,6 +227,8 @@ struct vf_device {
 	struct vf_job job;
 	int state;
 	bool precopy;
+	bool tells;
+	unsigned int again;
 	int data_fd;
 	u64 bytes[2];
 	u64 ns[2];
@@ -252,7 +258,9 @@ int vfs_start(struct vf_set *set);
 int vfs_to(struct vf_set *set, enum vfio_device_mig_state state);
 int vfs_save_begin(struct vf_set *set);
 int vfs_quiesce(struct vf_set *set);
+int vfs_set_up(struct vf_set *set);
 int vfs_send(struct vf_set *set, struct stream *s, bool last);
+int vfs_send_initial(struct vf_set *set, struct stream *s, bool *sent);
 int vfs_receive(struct vf_set *set, struct stream *s,
 		const struct wire_msg *msg);
 void vfs_note(struct vf_set *set);
