@@ -136,6 +136,17 @@ int nic_index(const char *name)
 	return -ENODEV;
 }
 
+/** nic_kind_count() - How many there are of the kind @name, or -errno */
+int nic_kind_count(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_CHIPS; i++)
+		if (!strcmp(name, chips[i].name))
+			return sysfs_pci_count(INTEL, chips[i].device);
+	return -ENODEV;
+}
+
 /** nic_chip_name() - Of its Linux driver */
 const char *nic_chip_name(const struct nic *n)
 {
@@ -298,19 +309,18 @@ static int reset_vf(struct nic *n)
 	return ask(n, MESSAGE_ADDRESS);
 }
 
-static void ring_begin(struct nic *n, unsigned int ring, __u64 iova)
+static void ring_begin(struct nic *n, unsigned int ring, __u64 iova, unsigned int at)
 {
 	set(n, ring + BAL, iova);
 	set(n, ring + BAH, iova >> 32);
 	set(n, ring + LEN, NIC_RING * NIC_DESC);
-	set(n, ring + HEAD, 0);
-	set(n, ring + TAIL, 0);
+	set(n, ring + HEAD, at);
+	set(n, ring + TAIL, at);
 	if (n->chip->advanced)
 		set(n, ring + DCTL, DCTL_ENABLE);
 }
 
-/* Both rings empty, and from their begin on */
-static void rings_begin(struct nic *n)
+static void rings_end(struct nic *n)
 {
 	if (!n->chip->vf) {
 		set(n, RCTL, 0);
@@ -319,18 +329,26 @@ static void rings_begin(struct nic *n)
 	if (n->chip->advanced) {
 		set(n, n->chip->rx + DCTL, 0);
 		set(n, n->chip->tx + DCTL, 0);
-		set(n, n->chip->rx + SRRCTL, SRRCTL_ONE | NIC_ROOM >> 10);
-	} else {
-		set(n, RFCTL, RFCTL_EXSTEN);
 	}
-	ring_begin(n, n->chip->rx, n->iova + NIC_RX_RING);
-	ring_begin(n, n->chip->tx, n->iova + NIC_TX_RING);
+}
+
+/* Both rings empty, and from these descriptors on */
+static void rings_begin(struct nic *n, unsigned int rx, unsigned int tx)
+{
+	rings_end(n);
+	if (n->chip->advanced)
+		set(n, n->chip->rx + SRRCTL, SRRCTL_ONE | NIC_ROOM >> 10);
+	else
+		set(n, RFCTL, RFCTL_EXSTEN);
+	ring_begin(n, n->chip->rx, n->iova + NIC_RX_RING, rx);
+	ring_begin(n, n->chip->tx, n->iova + NIC_TX_RING, tx);
 	/* What is for its own address, without the checksum; a virtual one has a switch */
 	if (!n->chip->vf) {
 		set(n, RCTL, RCTL_EN | RCTL_LBM_MAC | RCTL_SECRC);
 		set(n, TCTL, TCTL_EN | TCTL_PSP);
 	}
-	n->rx = n->tx = 0;
+	n->rx = rx;
+	n->tx = tx;
 }
 
 /**
@@ -350,7 +368,34 @@ int nic_begin(struct nic *n, void *memory, __u64 iova)
 	n->iova = iova;
 	rc = n->chip->vf ? reset_vf(n) : reset(n);
 	if (!rc)
-		rings_begin(n);
+		rings_begin(n, 0, 0);
+	return rc;
+}
+
+/**
+ * nic_stop() - Stop both rings, and forbid DMA
+ * @n: After nic_begin(), with nothing under way
+ */
+void nic_stop(struct nic *n)
+{
+	rings_end(n);
+	cdev_bus_master(n->fd, false);
+}
+
+/**
+ * nic_resume() - Continue after nic_stop(), of this device or of another
+ * @n: After nic_begin(), with the memory that the rings are in now
+ * @rx: The next descriptor to be received into
+ * @tx: The next to be sent from
+ *
+ * Return: 0, or -errno.
+ */
+int nic_resume(struct nic *n, unsigned int rx, unsigned int tx)
+{
+	int rc = cdev_bus_master(n->fd, true);
+
+	if (!rc)
+		rings_begin(n, rx % NIC_RING, tx % NIC_RING);
 	return rc;
 }
 
@@ -359,20 +404,23 @@ static char *frame_at(const struct nic *n, unsigned int i)
 	return n->memory + NIC_FRAMES + i * NIC_ROOM;
 }
 
-/*
- * To its own address, with the type for local experiments. No 16 bytes of it, at multiples of 16,
- * are in another frame of this process: it has a number of its own in its source
- * address and in each word of its data.
- */
-static void frame_fill(const struct nic *n, char *frame, unsigned int length)
+static __u64 frame_word(__u32 number, unsigned int at)
 {
-	static atomic_uint numbers;
-	__u32 number = ++numbers;
+	return (__u64)number << 32 | at;
+}
+
+/*
+ * To its own address, with the type for local experiments. The number is in its source
+ * address and in each word of its data, so that no 16 bytes of it, at multiples of 16, are in
+ * a frame with another number.
+ */
+static void frame_fill(const struct nic *n, char *frame, unsigned int length, __u32 number)
+{
 	unsigned int at;
 	__u64 word;
 
 	for (at = 0; at < length; at += 8) {
-		word = (__u64)number << 32 | at;
+		word = frame_word(number, at);
 		memcpy(frame + at, &word, 8);
 	}
 	memcpy(frame, n->mac, sizeof(n->mac));
@@ -380,6 +428,25 @@ static void frame_fill(const struct nic *n, char *frame, unsigned int length)
 	memcpy(frame + 8, &number, 4);
 	frame[12] = 0x88;
 	frame[13] = 0xb5;
+}
+
+/**
+ * nic_frame_is() - Is this frame in memory, whichever device has received it?
+ * @f: Its length and number, and where it was received
+ *
+ * Return: All of its data is there; its header is not looked at.
+ */
+bool nic_frame_is(const struct nic_frame *f)
+{
+	unsigned int at;
+	__u64 word;
+
+	for (at = 16; at < f->length; at += 8) {
+		memcpy(&word, f->to + at, 8);
+		if (word != frame_word(f->number, at))
+			return false;
+	}
+	return true;
 }
 
 static struct desc *desc_at(const struct nic *n, unsigned int ring, unsigned int index)
@@ -451,17 +518,6 @@ static unsigned int frame_written(const struct nic *n, struct nic_frame *frames,
 	return written;
 }
 
-/*
- * After it could not read a descriptor or a frame, QEMU's device drops the next frame. So
- * that is one for nobody.
- */
-static void send_nothing(struct nic *n)
-{
-	memset(frame_at(n, NIC_BURST), 0, NIC_ROOM);
-	*desc_at(n, NIC_TX_RING, n->tx) = tx_desc(n, NIC_BURST, NIC_SHORTEST);
-	n->tx = (n->tx + 1) % NIC_RING;
-}
-
 /* Ring both bells, and wait. */
 static int send(struct nic *n)
 {
@@ -476,10 +532,38 @@ static int send(struct nic *n)
 }
 
 /**
- * nic_send() - Send frames, and receive them
+ * nic_prepare() - Write frames and descriptors, which the device does not look at yet
  * @n: After nic_begin()
- * @frames: The frames; may lie in two pages each
+ * @frames: The frames; may lie in two pages each. Those without a number get one
  * @nr: How many, up to NIC_BURST
+ *
+ * After it could not read a descriptor or a frame, QEMU's device drops the next frame. So
+ * the first one is for nobody then.
+ */
+void nic_prepare(struct nic *n, struct nic_frame *frames, unsigned int nr)
+{
+	static atomic_uint numbers;
+	unsigned int i;
+
+	if (n->dropped) {
+		memset(frame_at(n, NIC_BURST), 0, NIC_ROOM);
+		*desc_at(n, NIC_TX_RING, n->tx) = tx_desc(n, NIC_BURST, NIC_SHORTEST);
+	}
+	for (i = 0; i < nr; i++) {
+		if (!frames[i].number)
+			frames[i].number = ++numbers;
+		frame_fill(n, frame_at(n, i), frames[i].length, frames[i].number);
+		*desc_at(n, NIC_RX_RING, n->rx + i) = rx_desc(&frames[i]);
+		*desc_at(n, NIC_TX_RING, n->tx + n->dropped + i) =
+			tx_desc(n, i, frames[i].length);
+	}
+}
+
+/**
+ * nic_go() - Send what nic_prepare() has prepared, and receive it
+ * @n: The device
+ * @frames: The frames
+ * @nr: How many
  * @writes: Out: what the device has written, by what is in memory; NIC_WRITES at most
  *
  * What the IOMMU refuses is lost: a frame or descriptor that cannot be read, a buffer
@@ -488,22 +572,14 @@ static int send(struct nic *n)
  *
  * Return: The number of writes, or -errno.
  */
-int nic_send(struct nic *n, struct nic_frame *frames, unsigned int nr,
-	     struct nic_write *writes)
+int nic_go(struct nic *n, struct nic_frame *frames, unsigned int nr, struct nic_write *writes)
 {
 	unsigned int i, rx = n->rx, tx = n->tx, nr_writes = 0;
 	bool nothing = n->dropped;
 	int rc;
 
-	if (nothing)
-		send_nothing(n);
-	for (i = 0; i < nr; i++) {
-		frame_fill(n, frame_at(n, i), frames[i].length);
-		*desc_at(n, NIC_RX_RING, rx + i) = rx_desc(&frames[i]);
-		*desc_at(n, NIC_TX_RING, n->tx + i) = tx_desc(n, i, frames[i].length);
-	}
 	n->rx = (rx + nr) % NIC_RING;
-	n->tx = (n->tx + nr) % NIC_RING;
+	n->tx = (tx + nothing + nr) % NIC_RING;
 	rc = send(n);
 	if (rc)
 		return rc;
@@ -522,6 +598,14 @@ int nic_send(struct nic *n, struct nic_frame *frames, unsigned int nr,
 	}
 	/* Buffers are left over if frames were lost before they were received */
 	if (get(n, n->chip->rx + HEAD) != n->rx)
-		rings_begin(n);
+		rings_begin(n, 0, 0);
 	return nr_writes;
+}
+
+/** nic_send() - nic_prepare() and nic_go() */
+int nic_send(struct nic *n, struct nic_frame *frames, unsigned int nr,
+	     struct nic_write *writes)
+{
+	nic_prepare(n, frames, nr);
+	return nic_go(n, frames, nr, writes);
 }

@@ -64,12 +64,14 @@ struct nic {
  * @iova: Where it is to be received
  * @to: The memory that is mapped there
  * @length: Bytes
+ * @number: In each word of its data; 0 for one that no other frame of this process has
  * @intact: Out: all of it is there
  */
 struct nic_frame {
 	__u64 iova;
 	char *to;
 	unsigned int length;
+	__u32 number;
 	bool intact;
 };
 
@@ -84,12 +86,18 @@ struct nic_write {
 
 int nic_count(void);
 int nic_index(const char *name);
+int nic_kind_count(const char *name);
 const char *nic_chip_name(const struct nic *n);
 int nic_open(struct nic *n, int iommufd, unsigned int index);
 void nic_close(struct nic *n);
 int nic_begin(struct nic *n, void *memory, __u64 iova);
+void nic_stop(struct nic *n);
+int nic_resume(struct nic *n, unsigned int rx, unsigned int tx);
+void nic_prepare(struct nic *n, struct nic_frame *frames, unsigned int nr);
+int nic_go(struct nic *n, struct nic_frame *frames, unsigned int nr, struct nic_write *writes);
 int nic_send(struct nic *n, struct nic_frame *frames, unsigned int nr,
 	     struct nic_write *writes);
+bool nic_frame_is(const struct nic_frame *f);
 
 int nic_vfs_make(unsigned int nr);
 int nic_vfs_remove(void);
