@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The destination: makes the RAM that the source describes, puts into it what
- * arrives, and compares checksums when all has arrived. With VFs it has as many of
+ * arrives, and compares checksums when all has arrived. With VFs or NICs it has as many of
  * its own, and as many DMA devices: the VFs load what arrives, and when RAM has
- * been compared, the guest continues here. Without VFs it needs no device and no
+ * been compared, the guest continues here. Without either it needs no device and no
  * iommufd. It trusts nothing that it reads from the socket.
  */
 #include <stdlib.h>
@@ -73,29 +73,80 @@ static int take_jobs(struct vf_set *vfs, const struct guest *g,
 	return 0;
 }
 
+static bool in_ram(const struct guest *g, u64 iova, u64 length)
+{
+	return length && !(iova % GUEST_PAGE) && guest_at(g, iova, length);
+}
+
+/* What the NICs receive, which goes on */
+static int take_nics(struct nic_set *nics, const struct guest *g, const struct wire_nic *wire)
+{
+	unsigned int i;
+
+	for (i = 0; i < nics->nr; i++, wire++) {
+		if (!in_ram(g, wire->rings, NIC_MEMORY) ||
+		    !in_ram(g, wire->base, wire->length) || wire->length % GUEST_PAGE ||
+		    !wire->stride || wire->stride % GUEST_PAGE)
+			return fail(STATUS_ERROR,
+				    "the source describes a NIC that receives %llu bytes at IOVA %#llx, with rings at %#llx, which is not RAM",
+				    wire->length, wire->base, wire->rings);
+		nics->devices[i].job = (struct nic_job){
+			.rings = wire->rings,
+			.base = wire->base,
+			.length = wire->length,
+			.step = wire->step,
+			.stride = wire->stride,
+			.rate = wire->rate,
+			.key = wire->key,
+		};
+	}
+	return 0;
+}
+
+/* All are of one kind, whose name is text. */
+static bool kind_of(const struct wire_nic *wire, unsigned int nr, char *kind)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (memcmp(wire[i].kind, wire->kind, NIC_KIND))
+			return false;
+	memcpy(kind, nr ? wire->kind : "", nr ? NIC_KIND : 1);
+	return !nr || memchr(kind, 0, NIC_KIND);
+}
+
 static int take_devices(struct vmm *vmm, struct stream *s, const struct guest *g,
 			const struct options *opt)
 {
+	const struct wire_vf *vfs = (const void *)s->payload;
 	struct options mine = *opt;
+	const struct wire_nic *nics;
+	char kind[NIC_KIND];
 	struct wire_msg msg;
+	u64 rest;
 	int status;
 
 	status = stream_expect(s, WIRE_DEVICES, &msg);
 	if (status)
 		return status;
-	if (msg.count > MAX_VFS || msg.iova > MAX_DEVICES ||
-	    msg.length != msg.count * sizeof(struct wire_vf))
+	rest = msg.count <= MAX_VFS ? msg.length - msg.count * sizeof(*vfs) : ~0ull;
+	nics = (const void *)(vfs + (msg.count <= MAX_VFS ? msg.count : 0));
+	if (rest > MAX_NICS * sizeof(*nics) || rest % sizeof(*nics) || msg.iova > MAX_DEVICES ||
+	    !kind_of(nics, (unsigned int)(rest / sizeof(*nics)), kind))
 		return fail(STATUS_ERROR,
-			    "the source has %llu VFs and %llu devices; up to %u and %u are possible",
-			    msg.count, msg.iova, MAX_VFS, MAX_DEVICES);
-	if (msg.count) {
+			    "the source has %llu VFs, %llu devices and %u bytes about them; up to %u VFs, %u devices and %u NICs of one kind are possible",
+			    msg.count, msg.iova, msg.length, MAX_VFS, MAX_DEVICES, MAX_NICS);
+	if (msg.length) {
 		mine.ram = g->length;
 		mine.nr_vfs = (unsigned int)msg.count;
 		mine.nr_devices = (unsigned int)msg.iova;
+		mine.nr_nics = (unsigned int)(rest / sizeof(*nics));
+		mine.nic_kind = kind;
 		status = vmm_open(vmm, g, &mine);
 		if (!status)
-			status = take_jobs(&vmm->vfs, g,
-					   (const void *)s->payload);
+			status = take_jobs(&vmm->vfs, g, vfs);
+		if (!status)
+			status = take_nics(&vmm->nics, g, nics);
 		if (!status)
 			status = vfs_to(&vmm->vfs, VFIO_DEVICE_STATE_RESUMING);
 	}
@@ -143,25 +194,29 @@ static int take_pass(struct report *r, const struct wire_msg *msg, u64 *begin)
 }
 
 /* All is there: the VFs take what others send, and send nothing yet. */
-static int take_end(struct vf_set *vfs, struct stream *s,
+static int take_end(struct vmm *vmm, const struct guest *g, struct stream *s,
 		    const struct wire_msg *msg)
 {
+	const struct wire_mark *marks = (const void *)s->payload;
+	struct vf_set *vfs = &vmm->vfs;
 	int status;
 
-	if (msg->length != vfs->nr * sizeof(struct wire_mark))
+	if (msg->length != vmm_marks(vmm) * sizeof(*marks))
 		return fail(STATUS_ERROR,
-			    "the source ended with %u bytes about %u VFs",
-			    msg->length, vfs->nr);
+			    "the source ended with %u bytes about %u VFs and NICs",
+			    msg->length, vmm_marks(vmm));
 	status = vfs_to(vfs, VFIO_DEVICE_STATE_STOP);
 	if (!status)
-		status = vfs_compare(vfs, (const void *)s->payload);
+		status = vfs_compare(vfs, marks);
+	if (!status)
+		status = nics_take(&vmm->nics, g, marks + vfs->nr);
 	if (!status)
 		status = vfs_to(vfs, VFIO_DEVICE_STATE_RUNNING_P2P);
 	return status ? status : stream_send(s, WIRE_END, 0, 0, NULL, 0);
 }
 
 static int receive(struct report *r, struct stream *s, const struct guest *g,
-		   struct vf_set *vfs)
+		   struct vmm *vmm)
 {
 	u64 begin = now_ns(), pass_begin = begin;
 	struct wire_msg msg;
@@ -182,10 +237,10 @@ static int receive(struct report *r, struct stream *s, const struct guest *g,
 			status = take_pass(r, &msg, &pass_begin);
 			break;
 		case WIRE_STATE:
-			status = vfs_receive(vfs, s, &msg);
+			status = vfs_receive(&vmm->vfs, s, &msg);
 			break;
 		case WIRE_END:
-			status = take_end(vfs, s, &msg);
+			status = take_end(vmm, g, s, &msg);
 			r->total_ns = now_ns() - begin;
 			return status;
 		default:
@@ -201,7 +256,7 @@ static int receive(struct report *r, struct stream *s, const struct guest *g,
 /* The guest continues here. */
 static int take_over(struct vmm *vmm, struct stream *s, const struct guest *g)
 {
-	struct wire_mark marks[MAX_VFS] = {};
+	struct wire_mark marks[MAX_MARKS] = {};
 	struct wire_msg msg;
 	int status, sent;
 
@@ -219,7 +274,7 @@ static int take_over(struct vmm *vmm, struct stream *s, const struct guest *g)
 		return status ? status : sent;
 	status = vmm_run_on(vmm, g, marks);
 	sent = stream_send(s, WIRE_PROOF, 0, 0, marks,
-			   vmm->vfs.nr * (u32)sizeof(*marks));
+			   vmm_marks(vmm) * (u32)sizeof(*marks));
 	return status ? status : sent;
 }
 
@@ -245,13 +300,13 @@ int run_destination(const struct options *opt, int fd)
 	if (!status) {
 		*r = (struct report){ .opt = opt, .guest = &g };
 		report_setup(r);
-		status = receive(r, s, &g, &vmm.vfs);
+		status = receive(r, s, &g, &vmm);
 	}
 	if (!status) {
 		report_received(r);
 		status = verify_guest(r, s, false);
 	}
-	if (!status && vmm.vfs.nr && !r->differ)
+	if (!status && vmm_marks(&vmm) && !r->differ)
 		status = take_over(&vmm, s, &g);
 	if (!status) {
 		report_verdict(r);

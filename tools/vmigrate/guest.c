@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Guest RAM: where its slots lie, what is in it before the devices begin, and
- * the checksums by which the two sides compare it.
+ * the checksums by which the two sides compare it. What the guest's drivers write to it
+ * is in a log, as KVM has one of what processors write, and like that one it loses nothing if
+ * a page is marked after it was written, and the log is taken before the page is copied.
  *
  * RAM is one mapping, divided into slots with holes between them as in a PC,
  * where RAM continues above 4 GiB: slot n begins n * 4 GiB after the first.
@@ -88,7 +90,8 @@ int guest_alloc(struct guest *g, bool hugepages)
 
 		slot->va = g->ram + at;
 		slot->dirty = calloc(words, sizeof(*slot->dirty));
-		if (!slot->dirty) {
+		slot->written = calloc(words, sizeof(*slot->written));
+		if (!slot->dirty || !slot->written) {
 			guest_free(g);
 			return fail(STATUS_ERROR,
 				    "no memory for the dirty bitmap: lower -m");
@@ -108,7 +111,9 @@ void guest_free(struct guest *g)
 
 	for (i = 0; i < g->nr_slots; i++) {
 		free(g->slots[i].dirty);
+		free(g->slots[i].written);
 		g->slots[i].dirty = NULL;
+		g->slots[i].written = NULL;
 	}
 	if (g->ram)
 		munmap(g->ram, g->length);
@@ -170,6 +175,48 @@ u8 *guest_at(const struct guest *g, u64 iova, u64 length)
 			return slot->va + (iova - slot->iova);
 	}
 	return NULL;
+}
+
+/**
+ * guest_mark() - A driver of the guest has written to RAM
+ * @g: The guest; any thread may call
+ * @iova: First byte, in one of its slots
+ * @length: Bytes, not 0
+ */
+void guest_mark(const struct guest *g, u64 iova, u64 length)
+{
+	unsigned int i;
+	u64 page, last;
+
+	for (i = 0; i < g->nr_slots; i++) {
+		const struct slot *slot = &g->slots[i];
+
+		if (iova < slot->iova || iova - slot->iova >= slot->length)
+			continue;
+		last = (iova - slot->iova + length - 1) / GUEST_PAGE;
+		for (page = (iova - slot->iova) / GUEST_PAGE; page <= last; page++)
+			__atomic_or_fetch(&slot->written[page / 64], 1ull << page % 64,
+					  __ATOMIC_SEQ_CST);
+	}
+}
+
+/**
+ * guest_take() - Add what drivers have written to what is to be sent
+ * @slot: The slot; its log is empty then
+ *
+ * Return: How many bytes were not to be sent already.
+ */
+u64 guest_take(struct slot *slot)
+{
+	u64 words = (slot->length / GUEST_PAGE + 63) / 64, bytes = 0, w;
+
+	for (w = 0; w < words; w++) {
+		u64 bits = __atomic_exchange_n(&slot->written[w], 0, __ATOMIC_SEQ_CST);
+
+		bytes += (u64)__builtin_popcountll(bits & ~slot->dirty[w]) * GUEST_PAGE;
+		slot->dirty[w] |= bits;
+	}
+	return bytes;
 }
 
 /**

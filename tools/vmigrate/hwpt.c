@@ -10,31 +10,70 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cdev.h"
 #include "vmigrate.h"
+
+/** hwpt_members() - How many devices are attached: VFs first, then DMA devices, then NICs */
+unsigned int hwpt_members(const struct vmm *vmm)
+{
+	return vmm->vfs.nr + vmm->nr_devices + vmm->nics.nr;
+}
+
+static u32 member_id(const struct vmm *vmm, unsigned int i)
+{
+	if (i < vmm->vfs.nr)
+		return vmm->vfs.devices[i].vf.dev_id;
+	i -= vmm->vfs.nr;
+	if (i < vmm->nr_devices)
+		return vmm->devices[i].dev_id;
+	return vmm->nics.devices[i - vmm->nr_devices].nic.dev_id;
+}
+
+/** hwpt_member_name() - Name of device number @i, for messages */
+const char *hwpt_member_name(const struct vmm *vmm, unsigned int i)
+{
+	if (i < vmm->vfs.nr)
+		return vmm->vfs.devices[i].vf.name;
+	i -= vmm->vfs.nr;
+	if (i < vmm->nr_devices)
+		return vmm->devices[i].name;
+	return vmm->nics.devices[i - vmm->nr_devices].nic.name;
+}
+
+/** hwpt_member_attach() - Attach device number @i to a HWPT, or move it there; 0 or -errno */
+int hwpt_member_attach(struct vmm *vmm, unsigned int i, u32 hwpt_id)
+{
+	if (i < vmm->vfs.nr)
+		return vf_attach(&vmm->vfs.devices[i].vf, hwpt_id);
+	i -= vmm->vfs.nr;
+	if (i < vmm->nr_devices)
+		return vdev_attach(&vmm->devices[i], hwpt_id, NULL);
+	return cdev_attach(vmm->nics.devices[i - vmm->nr_devices].nic.fd, hwpt_id, NULL);
+}
 
 /**
  * hwpt_attach() - Attach a device to a HWPT with dirty bits
  * @vmm: Gets the HWPT, if it is a new one
- * @d: The device
+ * @i: Number of the device
  *
  * Return: 0 or -errno; EOPNOTSUPP when its IOMMU has no dirty bits.
  */
-int hwpt_attach(struct vmm *vmm, struct vdev *d)
+int hwpt_attach(struct vmm *vmm, unsigned int i)
 {
-	unsigned int i;
+	unsigned int n;
 	u32 id;
 	int rc;
 
 	/* One that is for another IOMMU is refused. */
-	for (i = 0; i < vmm->nr_hwpts; i++)
-		if (!vdev_attach(d, vmm->hwpts[i], NULL))
+	for (n = 0; n < vmm->nr_hwpts; n++)
+		if (!hwpt_member_attach(vmm, i, vmm->hwpts[n]))
 			return 0;
-	rc = iommufd_hwpt_alloc(vmm->iommufd, d->dev_id, vmm->ioas_id,
+	rc = iommufd_hwpt_alloc(vmm->iommufd, member_id(vmm, i), vmm->ioas_id,
 				IOMMU_HWPT_ALLOC_DIRTY_TRACKING, &id);
 	if (rc)
 		return rc;
 	vmm->hwpts[vmm->nr_hwpts++] = id;
-	return vdev_attach(d, id, NULL);
+	return hwpt_member_attach(vmm, i, id);
 }
 
 /**
@@ -84,33 +123,6 @@ int hwpt_read(struct vmm *vmm, struct slot *slot, bool peek, u64 *dirty_bytes)
 	}
 	free(bits);
 	return rc;
-}
-
-/** hwpt_members() - How many devices are attached: VFs first, then DMA devices */
-unsigned int hwpt_members(const struct vmm *vmm)
-{
-	return vmm->vfs.nr + vmm->nr_devices;
-}
-
-static u32 member_id(const struct vmm *vmm, unsigned int i)
-{
-	return i < vmm->vfs.nr ? vmm->vfs.devices[i].vf.dev_id :
-				 vmm->devices[i - vmm->vfs.nr].dev_id;
-}
-
-/** hwpt_member_name() - Name of device number @i, for messages */
-const char *hwpt_member_name(const struct vmm *vmm, unsigned int i)
-{
-	return i < vmm->vfs.nr ? vmm->vfs.devices[i].vf.name :
-				 vmm->devices[i - vmm->vfs.nr].name;
-}
-
-/** hwpt_member_attach() - Attach device number @i to a HWPT, or move it there; 0 or -errno */
-int hwpt_member_attach(struct vmm *vmm, unsigned int i, u32 hwpt_id)
-{
-	if (i < vmm->vfs.nr)
-		return vf_attach(&vmm->vfs.devices[i].vf, hwpt_id);
-	return vdev_attach(&vmm->devices[i - vmm->vfs.nr], hwpt_id, NULL);
 }
 
 /**

@@ -145,6 +145,26 @@ static void add_vfs(struct json_object *json, const struct report *r)
 	add_phases(json, r);
 }
 
+static void add_nics(struct json_object *json, const struct report *r)
+{
+	struct json_object *list = json_add_list(json, "nics"), *entry;
+	unsigned int i;
+
+	for (i = 0; i < r->vmm->nics.nr; i++) {
+		const struct nic_device *d = &r->vmm->nics.devices[i];
+
+		entry = add_writer(list, d->nic.dev_id, d->nic.name, sizeof(d->nic.name));
+		json_add_text(entry, "kind", nic_chip_name(&d->nic), NIC_KIND);
+		json_add_number(entry, "iova", d->job.base);
+		json_add_number(entry, "length", d->job.length);
+		json_add_number(entry, "rate", d->job.rate);
+		json_add_number(entry, "frames", d->position);
+		json_add_number(entry, "writes", d->writes);
+		json_add_number(entry, "refused", d->refused);
+		json_add_number(entry, "went_on", r->proof[r->vmm->vfs.nr + i].went_on);
+	}
+}
+
 static void add_passes(struct json_object *json, const struct report *r)
 {
 	struct json_object *list = json_add_list(json, "passes"), *entry;
@@ -177,6 +197,7 @@ static void add_source_side(struct json_object *json, const struct report *r)
 	json_add_number(json, "seed", r->opt->seed);
 	add_devices(json, r);
 	add_vfs(json, r);
+	add_nics(json, r);
 	add_tracker(json, r->vmm);
 	add_leaves(json, &r->vmm->leaves);
 	json_add_text(json, "stop_reason", reasons[r->reason], 16);

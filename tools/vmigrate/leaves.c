@@ -5,7 +5,7 @@
  * the guest runs; then the devices stand still, all of them are attached to the
  * second one, and they run on. Back is the same, without a fill.
  *
- * Devices with migration states stand still in RUNNING_P2P. DMA devices have none
+ * Devices with migration states stand still in RUNNING_P2P. DMA devices and NICs have none
  * and are stopped.
  */
 #include <errno.h>
@@ -57,7 +57,7 @@ static int attach_all(struct vmm *vmm, bool small)
 	return 0;
 }
 
-static int resume(struct vmm *vmm)
+static int resume(struct vmm *vmm, const struct guest *g)
 {
 	unsigned int i;
 	int status = vfs_to(&vmm->vfs, VFIO_DEVICE_STATE_RUNNING);
@@ -65,7 +65,7 @@ static int resume(struct vmm *vmm)
 	/* Other values than before: what is lost must be seen. */
 	for (i = 0; i < vmm->nr_devices; i++)
 		vmm->jobs[i].seed = virt_dma_value(vmm->jobs[i].seed, i + 1, 2);
-	return status ? status : vmm_start_devices(vmm);
+	return status ? status : vmm_start_devices(vmm, g);
 }
 
 /* Does every device whose dirty bits are used have small leaves? */
@@ -106,7 +106,7 @@ int leaves_shrink(struct vmm *vmm, struct guest *g)
 	if (!status)
 		status = attach_all(vmm, true);
 	if (!status)
-		status = resume(vmm);
+		status = resume(vmm, g);
 	vmm->leaves.pause_ns = now_ns() - begin;
 	if (!status)
 		status = check_small(vmm);
@@ -118,7 +118,7 @@ int leaves_shrink(struct vmm *vmm, struct guest *g)
 
 /**
  * leaves_grow() - The guest stays here: large leaves again
- * @vmm: VFs RUNNING, DMA devices stopped. One without small leaves is left alone
+ * @vmm: VFs RUNNING, DMA devices and NICs stopped. One without small leaves is left alone
  *
  * Return: A status.
  */

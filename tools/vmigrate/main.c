@@ -18,6 +18,7 @@
 static const char usage[] =
 "Usage: vmigrate --demo [options]\n"
 "       vmigrate --listen ADDR [--json] [--first-vf N] [--first-device N]\n"
+"                [--first-nic N]\n"
 "       vmigrate --to ADDR [options]\n"
 "\n"
 "Live-migrate guest RAM while DMA devices write to it, send what one iommufd\n"
@@ -39,12 +40,14 @@ static const char usage[] =
 "                       only during the migration (default large)\n"
 "      --devices N      DMA devices that write all the time (default 2)\n"
 "      --vfs N          ConnectX VFs that write and migrate (default 0)\n"
+"      --nics N         network controllers, driven in loopback (default 0)\n"
+"      --nic-kind KIND  of this kind: igb, igbvf or e1000e (default igb)\n"
 "      --rate N         writes per second of each device, 0 = unlimited\n"
 "                       (default 640)\n"
 "      --working-set SIZE\n"
 "                       RAM that each device writes to, 0 = its whole slot\n"
 "                       (default 0)\n"
-"      --writes PATTERN which of these pages a DMA device writes, again and again:\n"
+"      --writes PATTERN which of these pages a DMA device or NIC writes, again and again:\n"
 "                       random (each page, in random order), ring (each page, in\n"
 "                       ascending order) or sparse (the first page of each 2 MiB)\n"
 "                       (default random)\n"
@@ -52,6 +55,7 @@ static const char usage[] =
 "      --set-up N       the guest sets the VFs up again after each of the first N\n"
 "                       passes, so that all of their state is new (default 0)\n"
 "      --first-device N number of the first DMA device (default 0)\n"
+"      --first-nic N    number of the first network controller (default 0)\n"
 "      --seed N         seed of RAM contents and writes (default: random, shown)\n"
 "\n"
 "The migration (source and demo):\n"
@@ -166,6 +170,14 @@ static int parse_leaves(const char *text, struct options *opt)
 	return 0;
 }
 
+static int parse_nic_kind(const char *text, const char **out)
+{
+	if (strcmp(text, "igb") && strcmp(text, "igbvf") && strcmp(text, "e1000e"))
+		return fail(STATUS_ERROR, "--nic-kind: '%s' is none of igb, igbvf, e1000e", text);
+	*out = text;
+	return 0;
+}
+
 static int set_text(const char **to, const char *text)
 {
 	*to = text;
@@ -199,6 +211,9 @@ static const struct option longopts[] = {
 	{ "leaves", required_argument, NULL, 'L' },
 	{ "devices", required_argument, NULL, 'n' },
 	{ "vfs", required_argument, NULL, 'v' },
+	{ "nics", required_argument, NULL, 'N' },
+	{ "nic-kind", required_argument, NULL, 'K' },
+	{ "first-nic", required_argument, NULL, 'f' },
 	{ "first-vf", required_argument, NULL, 'F' },
 	{ "set-up", required_argument, NULL, 'u' },
 	{ "first-device", required_argument, NULL, 'D' },
@@ -238,6 +253,12 @@ static int parse_guest(struct options *opt, int c, const char *name)
 		return parse_uint(name, optarg, 1, 255, &opt->first_vf);
 	case 'u':
 		return parse_uint(name, optarg, 0, MAX_PASSES, &opt->set_up);
+	case 'N':
+		return parse_uint(name, optarg, 0, MAX_NICS, &opt->nr_nics);
+	case 'K':
+		return parse_nic_kind(optarg, &opt->nic_kind);
+	case 'f':
+		return parse_uint(name, optarg, 0, 255, &opt->first_nic);
 	case 'D':
 		return parse_uint(name, optarg, 0, 255, &opt->first_device);
 	case 'r':
@@ -305,9 +326,9 @@ static int check_options(const struct options *opt)
 		return fail(STATUS_ERROR,
 			    "--memory: %llu bytes are not whole pages of %u",
 			    opt->ram, GUEST_PAGE);
-	if (opt->role != ROLE_DESTINATION && !opt->nr_devices && !opt->nr_vfs)
+	if (opt->role != ROLE_DESTINATION && !opt->nr_devices && !opt->nr_vfs && !opt->nr_nics)
 		return fail(STATUS_ERROR,
-			    "--devices 0: with no --vfs either, nothing would write to RAM");
+			    "--devices 0: with no --vfs or --nics either, nothing would write to RAM");
 	if (opt->role == ROLE_DESTINATION && opt->report)
 		return fail(STATUS_ERROR,
 			    "--report: only the source knows what was dirty when");
@@ -373,6 +394,7 @@ static int run_demo(const struct options *opt)
 		/* Devices of its own. */
 		quiet.first_vf += opt->nr_vfs;
 		quiet.first_device += opt->nr_devices;
+		quiet.first_nic += opt->nr_nics;
 		_exit(run_destination(&quiet, fds[1]));
 	}
 	close(fds[1]);
@@ -394,6 +416,7 @@ int main(int argc, char **argv)
 		.nr_slots = 2,
 		.nr_devices = 2,
 		.first_vf = 1,
+		.nic_kind = "igb",
 		.rate = 640,
 		.bandwidth = 16ull << 20,
 		.threshold = 1ull << 20,

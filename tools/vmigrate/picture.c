@@ -252,6 +252,10 @@ static const char *device_name(const struct vmm *vmm, u32 id, char *buf, size_t 
 		if (vmm->vfs.devices[i].vf.dev_id == id)
 			snprintf(name, sizeof(name), "VF %u (%s)", id,
 				 vmm->vfs.devices[i].vf.name);
+	for (i = 0; i < vmm->nics.nr; i++)
+		if (vmm->nics.devices[i].nic.dev_id == id)
+			snprintf(name, sizeof(name), "NIC %u (%s)", id,
+				 vmm->nics.devices[i].nic.name);
 	return plot_text(name, buf, len);
 }
 

@@ -41,14 +41,14 @@ static const char *size_text(u64 bytes, char *buf, size_t len)
 }
 
 static void print_writer(const char *what, u32 id, const char *name, u64 length,
-			 u64 iova, u64 writes)
+			 u64 iova, const char *unit, u64 writes)
 {
 	char ram[32];
 
 	printf("  device %u (%s %s) writes to %s from IOVA %#llx on, ", id, what,
 	       name, size_text(length, ram, sizeof(ram)), iova);
 	if (writes)
-		printf("%llu pages a second\n", writes);
+		printf("%llu %s a second\n", writes, unit);
 	else
 		puts("as fast as it can");
 }
@@ -70,6 +70,8 @@ void report_setup(const struct report *r)
 	if (r->vmm && r->vmm->vfs.nr)
 		printf(", %u VF%s", r->vmm->vfs.nr,
 		       r->vmm->vfs.nr == 1 ? "" : "s");
+	if (r->vmm && r->vmm->nics.nr)
+		printf(", %u NIC%s", r->vmm->nics.nr, r->vmm->nics.nr == 1 ? "" : "s");
 	if (r->vmm)
 		printf(", %u DMA device%s, seed %#llx", r->vmm->nr_devices,
 		       r->vmm->nr_devices == 1 ? "" : "s", r->opt->seed);
@@ -81,14 +83,20 @@ void report_setup(const struct report *r)
 		const struct vf_device *d = &r->vmm->vfs.devices[i];
 
 		print_writer("VF", d->vf.dev_id, d->vf.name, d->job.length,
-			     d->job.base, d->job.rate);
+			     d->job.base, "pages", d->job.rate);
 	}
 	for (i = 0; r->vmm && i < r->vmm->nr_devices; i++) {
 		const struct vdev_job *job = &r->vmm->jobs[i];
 		const struct vdev *d = &r->vmm->devices[i];
 
 		print_writer("DMA device", d->dev_id, d->name, job->length,
-			     job->iova, job->rate);
+			     job->iova, "pages", job->rate);
+	}
+	for (i = 0; r->vmm && i < r->vmm->nics.nr; i++) {
+		const struct nic_device *d = &r->vmm->nics.devices[i];
+
+		print_writer(nic_chip_name(&d->nic), d->nic.dev_id, d->nic.name, d->job.length,
+			     d->job.base, "frames", d->job.rate);
 	}
 	fflush(stdout);
 }
@@ -310,6 +318,11 @@ void report_totals(const struct report *r)
 	for (i = 0; i < r->vmm->nr_devices; i++)
 		print_device(r->vmm, r->vmm->devices[i].dev_id, r->writes[i],
 			     r->refused[i]);
+	for (i = 0; i < r->vmm->nics.nr; i++) {
+		const struct nic_device *d = &r->vmm->nics.devices[i];
+
+		print_device(r->vmm, d->nic.dev_id, d->writes, d->refused);
+	}
 	if (r->vmm->vfs.nr)
 		print_phases(r);
 	printf("sent %.2f MiB, %.2f times RAM, in %.2f s, downtime %.0f ms\n",
@@ -320,7 +333,7 @@ void report_totals(const struct report *r)
 }
 
 /**
- * report_proof() - How the VFs continued at the other side
+ * report_proof() - How the VFs and NICs continued at the other side
  * @r: The report
  */
 void report_proof(const struct report *r)
@@ -334,13 +347,20 @@ void report_proof(const struct report *r)
 		       r->vmm->vfs.devices[i].vf.name,
 		       r->proof[i].position - r->proof[i].went_on,
 		       r->proof[i].went_on);
+	for (i = 0; i < r->vmm->nics.nr; i++) {
+		const struct wire_mark *proof = &r->proof[r->vmm->vfs.nr + i];
+
+		printf("NIC %s went on at frame %llu on the other side, %llu more, none missing\n",
+		       r->vmm->nics.devices[i].nic.name, proof->position - proof->went_on,
+		       proof->went_on);
+	}
 	fflush(stdout);
 }
 
 /**
  * report_goes_on() - The migration has failed, and the guest runs on
  * @r: The report
- * @marks: What its VFs have written since
+ * @marks: What its VFs and NICs have written since
  */
 void report_goes_on(const struct report *r, const struct wire_mark *marks)
 {
@@ -352,6 +372,10 @@ void report_goes_on(const struct report *r, const struct wire_mark *marks)
 	for (i = 0; i < r->vmm->vfs.nr; i++)
 		printf("  VF %s: %llu writes since, none of %llu missing\n",
 		       r->vmm->vfs.devices[i].vf.name, marks[i].went_on,
+		       marks[i].position);
+	for (i = 0, marks += r->vmm->vfs.nr; i < r->vmm->nics.nr; i++)
+		printf("  NIC %s: %llu frames since, none of %llu missing\n",
+		       r->vmm->nics.devices[i].nic.name, marks[i].went_on,
 		       marks[i].position);
 	fflush(stdout);
 }

@@ -13,7 +13,8 @@
  * VFs save their state at the same time, and what has changed of it follows each pass.
  * Then all of them pass RUNNING_P2P together, so that none writes to memory that
  * another, or the last pass, has left behind. When RAM has been compared, the other
- * side's VFs continue, and it proves that their sequences have no gap.
+ * side's VFs continue, and it proves that their sequences have no gap. NICs have no state
+ * that a kernel saves: where their rings end follows the last page, in WIRE_END.
  *
  * Whatever fails until then, and RAM that differs, leaves the guest here: it runs on.
  *
@@ -306,9 +307,10 @@ static int send_last_state(struct sender *tx, struct vf_set *vfs)
 	return status;
 }
 
-static int send_end(struct sender *tx, const struct vf_set *vfs)
+static int send_end(struct sender *tx, const struct vmm *vmm)
 {
-	struct wire_mark marks[MAX_VFS] = {};
+	const struct vf_set *vfs = &vmm->vfs;
+	struct wire_mark marks[MAX_MARKS] = {};
 	struct wire_msg msg;
 	unsigned int i;
 	int status;
@@ -317,8 +319,9 @@ static int send_end(struct sender *tx, const struct vf_set *vfs)
 		marks[i].position = vfs->devices[i].position;
 		marks[i].sum = vfs->devices[i].sum;
 	}
+	nics_note(&vmm->nics, marks + vfs->nr);
 	status = stream_send(tx->s, WIRE_END, 0, 0, marks,
-			     vfs->nr * (u32)sizeof(*marks));
+			     vmm_marks(vmm) * (u32)sizeof(*marks));
 	return status ? status : stream_expect(tx->s, WIRE_END, &msg);
 }
 
@@ -339,7 +342,7 @@ static int stop_and_copy(struct sender *tx, struct vmm *vmm, struct guest *g,
 		status = send_last_state(tx, &vmm->vfs);
 	end_phase(tx->r, PHASE_STATE, begin);
 	if (!status)
-		status = send_end(tx, &vmm->vfs);
+		status = send_end(tx, vmm);
 	end_phase(tx->r, PHASE_LOAD, begin);
 	return status;
 }
@@ -358,6 +361,14 @@ static int note_devices(struct report *r, struct vmm *vmm)
 				    "device %s wrote nothing (%llu accesses refused, the last at IOVA %#llx): the migration proves nothing",
 				    d->name, r->refused[i],
 				    vdev_read64(d, VIRT_DMA_FAULT_IOVA));
+	}
+	for (i = 0; i < vmm->nics.nr; i++) {
+		const struct nic_device *d = &vmm->nics.devices[i];
+
+		if (!d->writes)
+			return fail(STATUS_ERROR,
+				    "NIC %s wrote nothing of %llu frames: the migration proves nothing",
+				    d->nic.name, d->position);
 	}
 	return 0;
 }
@@ -394,18 +405,13 @@ static int migrate(struct report *r, struct vmm *vmm, struct guest *g,
 	return status;
 }
 
-static int hello(struct stream *s, const struct guest *g, const struct vmm *vmm)
+/* What the devices write, in @to; how many bytes that takes */
+static u32 describe(const struct vmm *vmm, u8 *to)
 {
-	struct wire_slot slots[MAX_SLOTS];
-	struct wire_vf vfs[MAX_VFS] = {};
-	struct wire_msg msg;
+	struct wire_vf *vfs = (void *)to;
+	struct wire_nic *nics = (void *)(vfs + vmm->vfs.nr);
 	unsigned int i;
-	int status;
 
-	for (i = 0; i < g->nr_slots; i++) {
-		slots[i].iova = g->slots[i].iova;
-		slots[i].length = g->slots[i].length;
-	}
 	for (i = 0; i < vmm->vfs.nr; i++) {
 		const struct vf_job *job = &vmm->vfs.devices[i].job;
 
@@ -417,12 +423,42 @@ static int hello(struct stream *s, const struct guest *g, const struct vmm *vmm)
 			.key = job->key,
 		};
 	}
+	for (i = 0; i < vmm->nics.nr; i++) {
+		const struct nic_device *d = &vmm->nics.devices[i];
+		const struct nic_job *job = &d->job;
+
+		nics[i] = (struct wire_nic){
+			.rings = job->rings,
+			.base = job->base,
+			.length = job->length,
+			.step = job->step,
+			.stride = job->stride,
+			.rate = job->rate,
+			.key = job->key,
+		};
+		snprintf(nics[i].kind, sizeof(nics[i].kind), "%s", nic_chip_name(&d->nic));
+	}
+	return (u32)((u8 *)(nics + i) - to);
+}
+
+static int hello(struct stream *s, const struct guest *g, const struct vmm *vmm)
+{
+	u64 devices[(MAX_VFS * sizeof(struct wire_vf) + MAX_NICS * sizeof(struct wire_nic)) / 8];
+	u32 length = describe(vmm, (u8 *)devices);
+	struct wire_slot slots[MAX_SLOTS];
+	struct wire_msg msg;
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < g->nr_slots; i++) {
+		slots[i].iova = g->slots[i].iova;
+		slots[i].length = g->slots[i].length;
+	}
 	status = stream_send(s, WIRE_HELLO, 0, g->nr_slots, slots,
 			     g->nr_slots * (u32)sizeof(*slots));
 	if (!status)
 		status = stream_send(s, WIRE_DEVICES, vmm->nr_devices,
-				     vmm->vfs.nr, vfs,
-				     vmm->vfs.nr * (u32)sizeof(*vfs));
+				     vmm->vfs.nr, devices, length);
 	return status ? status : stream_expect(s, WIRE_READY, &msg);
 }
 
@@ -431,7 +467,7 @@ static int hello(struct stream *s, const struct guest *g, const struct vmm *vmm)
  * @here: the other side has not, and will not, so it can continue here. Without an
  * answer it is not known where it runs.
  */
-static int hand_over(struct report *r, struct stream *s, unsigned int nr_vfs,
+static int hand_over(struct report *r, struct stream *s, const struct vmm *vmm,
 		     bool *here)
 {
 	u64 begin = now_ns();
@@ -451,21 +487,21 @@ static int hand_over(struct report *r, struct stream *s, unsigned int nr_vfs,
 		*here = true;
 		process.handed_over = false;
 		return fail(STATUS_ERROR,
-			    "the destination's VFs do not run; its own message, if any, says why");
+			    "the destination's devices do not run; its own message, if any, says why");
 	}
 	if (!status)
 		status = stream_expect(s, WIRE_PROOF, &msg);
-	if (!status && msg.length != nr_vfs * sizeof(*r->proof))
+	if (!status && msg.length != vmm_marks(vmm) * sizeof(*r->proof))
 		status = fail(STATUS_ERROR, "the destination sent %u bytes of proof",
 			      msg.length);
 	if (status)
 		return status;
 	memcpy(r->proof, s->payload, msg.length);
-	for (i = 0; !status && i < nr_vfs; i++)
+	for (i = 0; !status && i < vmm_marks(vmm); i++)
 		if (!r->proof[i].went_on || r->proof[i].wrong)
 			status = fail(STATUS_ERROR,
-				      "at the other side VF number %u made %llu writes, and %llu of the %llu in its sequence are not in RAM",
-				      i, r->proof[i].went_on, r->proof[i].wrong,
+				      "at the other side the device that continues %s made %llu writes, and %llu of the %llu in its sequence are not in RAM",
+				      vmm_mark_name(vmm, i), r->proof[i].went_on, r->proof[i].wrong,
 				      r->proof[i].position);
 	return status;
 }
@@ -474,9 +510,9 @@ static int hand_over(struct report *r, struct stream *s, unsigned int nr_vfs,
 static int go_on(const struct report *r, struct vmm *vmm, const struct guest *g,
 		 int status)
 {
-	struct wire_mark marks[MAX_VFS] = {};
+	struct wire_mark marks[MAX_MARKS] = {};
 
-	if (vfs_go_on(&vmm->vfs) || leaves_grow(vmm) ||
+	if (vfs_go_on(&vmm->vfs) || vmm_stop_devices(vmm) || leaves_grow(vmm) ||
 	    vmm_run_on(vmm, g, marks))
 		return status;
 	report_goes_on(r, marks);
@@ -502,7 +538,7 @@ static int start_all(struct vmm *vmm, struct guest *g, const struct options *opt
 {
 	int status;
 
-	status = vmm_start_devices(vmm);
+	status = vmm_start_devices(vmm, g);
 	if (!status)
 		status = vfs_start(&vmm->vfs);
 	if (!status && opt->tracker != TRACKER_OFF)
@@ -550,8 +586,8 @@ int run_source(const struct options *opt, int fd)
 	}
 	if (!status)
 		status = verify_guest(r, s, true);
-	if (!status && vmm.vfs.nr && !r->differ)
-		status = hand_over(r, s, vmm.vfs.nr, &here);
+	if (!status && vmm_marks(&vmm) && !r->differ)
+		status = hand_over(r, s, &vmm, &here);
 	if (status == STATUS_ERROR && here)
 		status = go_on(r, &vmm, &g, status);
 	else if (status == STATUS_ERROR && process.handed_over)
@@ -567,7 +603,7 @@ int run_source(const struct options *opt, int fd)
 	    history_draw(history, r) && !status)
 		status = STATUS_ERROR;
 	/* The other side does not run a guest whose RAM differs. The verdict stays. */
-	if (r && r->differ && vmm.vfs.nr) {
+	if (r && r->differ && vmm_marks(&vmm)) {
 		process.json = false;
 		go_on(r, &vmm, &g, status);
 	}

@@ -7,6 +7,7 @@
  *	guest.c		guest RAM: slots, contents, checksums
  *	vmm.c		iommufd, devices, the dirty tracker
  *	vfs.c		virtual functions, which migrate with the guest
+ *	nics.c		network controllers, and their driver (nics.h)
  *	hwpt.c		HWPTs made by hand; dirty bits without a tracker
  *	leaves.c	small leaves while it migrates
  *	stream.c	messages on the socket
@@ -42,6 +43,8 @@ typedef __u64 u64;
 #define MAX_SLOTS	8
 #define MAX_DEVICES	8
 #define MAX_VFS		4	/* of a guest; the other side needs as many */
+#define MAX_MEMBERS	(MAX_VFS + MAX_DEVICES + MAX_NICS)
+#define MAX_MARKS	(MAX_VFS + MAX_NICS)
 #define MAX_SOURCES	32	/* lines of the plan that are shown */
 #define MAX_PASSES	1000
 #define MAX_DIFFS	8	/* differing pages that are listed */
@@ -93,9 +96,12 @@ enum role { ROLE_NONE, ROLE_DEMO, ROLE_SOURCE, ROLE_DESTINATION };
  * @nr_vfs: Virtual functions of a ConnectX to migrate
  * @first_vf: Number of the first of them, from 1
  * @set_up: The guest sets them up again after each of so many passes
+ * @nr_nics: Network controllers to use
+ * @first_nic: Number of the first of them
+ * @nic_kind: What they are, as nic_chip_name()
  * @rate: Writes per second of each; 0 for no limit
  * @working_set: Bytes that each sweeps over; 0 for its whole slot
- * @writes: Which of its pages a DMA device writes
+ * @writes: Which of its pages a DMA device or a NIC writes
  * @bandwidth: Bytes per second to send while the devices run; 0 for no limit
  * @threshold: Stop the devices when no more bytes than this are dirty
  * @passes: ... or after this many passes
@@ -121,6 +127,9 @@ struct options {
 	unsigned int nr_vfs;
 	unsigned int first_vf;
 	unsigned int set_up;
+	unsigned int nr_nics;
+	unsigned int first_nic;
+	const char *nic_kind;
 	u64 rate;
 	u64 working_set;
 	enum write_pattern writes;
@@ -173,12 +182,14 @@ void progress_clear(void);
  * @length: Bytes
  * @va: Where this process sees it
  * @dirty: One bit for each page: to be sent
+ * @written: The same: written by a driver of the guest since the last READ
  */
 struct slot {
 	u64 iova;
 	u64 length;
 	u8 *va;
 	u64 *dirty;
+	u64 *written;
 };
 
 /**
@@ -199,11 +210,17 @@ int guest_layout(struct guest *g, const struct options *opt);
 int guest_alloc(struct guest *g, bool hugepages);
 void guest_free(struct guest *g);
 void guest_fill(struct guest *g, u64 seed);
+void guest_mark(const struct guest *g, u64 iova, u64 length);
+u64 guest_take(struct slot *slot);
 u8 *guest_at(const struct guest *g, u64 iova, u64 length);
 u64 guest_pages(const struct guest *g);
 u64 sum64(u64 sum, const void *data, size_t length);
 u64 *guest_sums(const struct guest *g);
 u64 guest_page_iova(const struct guest *g, u64 page);
+
+/* nics.c */
+
+#include "nics.h"
 
 /* vfs.c */
 
@@ -287,14 +304,14 @@ struct leaves_hwpt {
  * struct leaves - HWPTs whose leaves change for the migration
  * @nr: Entries of @hwpts
  * @hwpts: One for each kind of IOMMU
- * @of: Which of @hwpts a device is attached to; VFs first
+ * @of: Which of @hwpts a device is attached to; VFs first, NICs last
  * @fill_ns: How long it took to make and fill those with small leaves
  * @pause_ns: How long the devices stood still for the exchange
  */
 struct leaves {
 	unsigned int nr;
-	struct leaves_hwpt hwpts[MAX_VFS + MAX_DEVICES];
-	unsigned int of[MAX_VFS + MAX_DEVICES];
+	struct leaves_hwpt hwpts[MAX_MEMBERS];
+	unsigned int of[MAX_MEMBERS];
 	u64 fill_ns;
 	u64 pause_ns;
 };
@@ -318,6 +335,7 @@ int leaves_grow(struct vmm *vmm);
  * @hwpt: What each is attached to
  * @jobs: What each does
  * @vfs: The VFs
+ * @nics: The network controllers
  * @nr_hwpts: Entries of @hwpts; 0 when there is a tracker, or nothing
  * @hwpts: Those whose dirty bits are read without a tracker
  * @leaves: HWPTs made by hand, with --leaves migration
@@ -335,8 +353,9 @@ struct vmm {
 	u32 hwpt[MAX_DEVICES];
 	struct vdev_job jobs[MAX_DEVICES];
 	struct vf_set vfs;
+	struct nic_set nics;
 	unsigned int nr_hwpts;
-	u32 hwpts[MAX_DEVICES];
+	u32 hwpts[MAX_MEMBERS];
 	struct leaves leaves;
 	unsigned int nr_sources;
 	struct iommu_dirty_source_info sources[MAX_SOURCES];
@@ -347,13 +366,15 @@ const char *hwpt_member_name(const struct vmm *vmm, unsigned int i);
 int hwpt_member_attach(struct vmm *vmm, unsigned int i, u32 hwpt_id);
 int hwpt_make(struct vmm *vmm, u32 dev_id, u32 *id);
 int hwpt_open_large(struct vmm *vmm);
-int hwpt_attach(struct vmm *vmm, struct vdev *d);
+int hwpt_attach(struct vmm *vmm, unsigned int i);
 int hwpt_start(struct vmm *vmm);
 int hwpt_read(struct vmm *vmm, struct slot *slot, bool peek, u64 *dirty_bytes);
 
 int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt);
 void vmm_close(struct vmm *vmm);
-int vmm_start_devices(struct vmm *vmm);
+unsigned int vmm_marks(const struct vmm *vmm);
+const char *vmm_mark_name(const struct vmm *vmm, unsigned int i);
+int vmm_start_devices(struct vmm *vmm, const struct guest *g);
 int vmm_run_on(struct vmm *vmm, const struct guest *g, struct wire_mark *marks);
 int vmm_stop_devices(struct vmm *vmm);
 int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode);
@@ -371,20 +392,20 @@ int net_connect(const char *addr, int *fd);
 /**
  * enum wire_type - What a message is
  * @WIRE_HELLO: First message of the source; payload: struct wire_slot each
- * @WIRE_DEVICES: Follows; payload: struct wire_vf for each of @count VFs; @iova:
- *	number of DMA devices
+ * @WIRE_DEVICES: Follows; payload: struct wire_vf for each of @count VFs, then struct
+ *	wire_nic for each NIC; @iova: number of DMA devices
  * @WIRE_READY: The destination has made the RAM and opened the devices
  * @WIRE_PAGES: Payload: @count pages from @iova on
  * @WIRE_ZERO: @count pages from @iova on are all zero
  * @WIRE_PASS: Pass @count ends here
  * @WIRE_STATE: Payload: @count bytes of the data stream of VF number @iova
- * @WIRE_END: All was sent; payload: struct wire_mark for each VF. The destination
+ * @WIRE_END: All was sent; payload: struct wire_mark for each VF and NIC. The destination
  *	answers with the same type when its VFs are in RUNNING_P2P.
  * @WIRE_SUMS: Payload: checksums of @count pages, from page number @iova of
  *	all RAM on
  * @WIRE_RUN: Let the guest run; only if all matched. The destination answers with
  *	the same: @count is 0 if it runs, 1 if it does not and will not
- * @WIRE_PROOF: Payload: struct wire_mark for each VF, some time later
+ * @WIRE_PROOF: Payload: struct wire_mark for each VF and NIC, some time later
  */
 enum wire_type {
 	WIRE_HELLO = 1,
@@ -426,7 +447,7 @@ struct wire_msg {
 };
 
 #define WIRE_MAGIC	0x4d494756u
-#define WIRE_VERSION	2
+#define WIRE_VERSION	3
 #define WIRE_MAX	(256u * 1024)	/* payload, in bytes */
 
 /**
@@ -456,11 +477,33 @@ struct wire_vf {
 };
 
 /**
- * struct wire_mark - Where a VF is
- * @position: Number of its next write
- * @sum: Of its state
+ * struct wire_nic - A NIC in WIRE_DEVICES; as struct nic_job
+ * @kind: As nic_chip_name()
+ * @rings: The rings
+ * @base: First byte of the buffers
+ * @length: Bytes of them
+ * @step: Order of pages
+ * @stride: Bytes for each buffer
+ * @rate: Frames per second
+ * @key: Of the numbers of frames
+ */
+struct wire_nic {
+	char kind[NIC_KIND];
+	u64 rings;
+	u64 base;
+	u64 length;
+	u64 step;
+	u64 stride;
+	u64 rate;
+	u64 key;
+};
+
+/**
+ * struct wire_mark - Where a VF or a NIC is
+ * @position: Number of its next write or frame
+ * @sum: Of its state; of a NIC, where its rings continue: receive, transmit
  * @went_on: Writes since the migration
- * @wrong: Words of its sequence that are not in RAM as they should be
+ * @wrong: Words or frames of its sequence that are not in RAM as they should be
  */
 struct wire_mark {
 	u64 position;
@@ -564,7 +607,7 @@ enum phase {
  * @total_ns: From the first page to the destination's answer
  * @phase_ns: How long each phase took
  * @downtime_ns: All phases but the first
- * @proof: What the destination's VFs have done since
+ * @proof: What the destination's VFs and NICs have done since
  * @writes: Accesses that each device completed
  * @refused: Accesses that the IOMMU refused it
  * @pages: Of all RAM
@@ -584,7 +627,7 @@ struct report {
 	u64 total_ns;
 	u64 phase_ns[NR_PHASES];
 	u64 downtime_ns;
-	struct wire_mark proof[MAX_VFS];
+	struct wire_mark proof[MAX_MARKS];
 	u64 writes[MAX_DEVICES];
 	u64 refused[MAX_DEVICES];
 	u64 pages;

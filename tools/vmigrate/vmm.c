@@ -105,15 +105,24 @@ static int open_device(struct vmm *vmm, unsigned int i,
 			    d->name, strerror(-rc), advice);
 	}
 	vmm->nr_devices = i + 1;
-	if (opt->tracker == TRACKER_HWPT)
-		rc = hwpt_attach(vmm, d);
-	else
-		rc = vdev_attach(d, vmm->ioas_id, NULL);
-	if (rc)
-		return fail(STATUS_ERROR,
-			    "cannot attach device %s to IOAS %u: %s", d->name,
-			    vmm->ioas_id, strerror(-rc));
 	return 0;
+}
+
+/* The device that was opened last; VFs are attached already. */
+static int attach_last(struct vmm *vmm, const struct options *opt)
+{
+	unsigned int i = hwpt_members(vmm) - 1;
+	const char *advice = "";
+	int rc;
+
+	if (opt->tracker == TRACKER_HWPT)
+		rc = hwpt_attach(vmm, i);
+	else
+		rc = hwpt_member_attach(vmm, i, vmm->ioas_id);
+	if (rc == -EADDRINUSE)
+		advice = "; the platform reserves IOVAs of guest RAM, choose another --iova-base";
+	return rc ? fail(STATUS_ERROR, "cannot attach device %s to IOAS %u: %s%s",
+			 hwpt_member_name(vmm, i), vmm->ioas_id, strerror(-rc), advice) : 0;
 }
 
 static u64 half(const struct slot *slot)
@@ -123,23 +132,37 @@ static u64 half(const struct slot *slot)
 
 /*
  * VF i has a part of the second half of slot i for itself, since it comes to all
- * words of its pages in the end.
+ * words of its pages in the end. So has a NIC: the driver knows what is in its rings and
+ * buffers. They are counted together, VFs first.
  */
+static int plan_part(unsigned int i, const struct guest *g, const struct options *opt,
+		     u64 least, u64 *base, u64 *length)
+{
+	const struct slot *slot = &g->slots[i % g->nr_slots];
+	unsigned int nr = opt->nr_vfs + opt->nr_nics;
+	unsigned int sharers = (nr - 1 - i % g->nr_slots) / g->nr_slots + 1;
+	u64 part = half(slot) / sharers / GUEST_PAGE * GUEST_PAGE;
+
+	if (part < least)
+		return fail(STATUS_ERROR,
+			    "%llu bytes of RAM are too few for %u VFs and NICs: raise -m",
+			    opt->ram, nr);
+	*base = slot->iova + slot->length - half(slot) + i / g->nr_slots * part;
+	*length = part;
+	return 0;
+}
+
 static int plan_vf(struct vmm *vmm, unsigned int i, const struct guest *g,
 		   const struct options *opt)
 {
-	const struct slot *slot = &g->slots[i % g->nr_slots];
-	unsigned int sharers = (opt->nr_vfs - 1 - i % g->nr_slots) /
-			       g->nr_slots + 1;
-	u64 part = half(slot) / sharers / GUEST_PAGE * GUEST_PAGE;
 	struct vf_job *job = &vmm->vfs.devices[i].job;
+	u64 base, part;
+	int status;
 
-	if (!part)
-		return fail(STATUS_ERROR,
-			    "%llu bytes of RAM are too few for %u VFs: raise -m",
-			    opt->ram, opt->nr_vfs);
-	job->base = slot->iova + slot->length - half(slot) +
-		    i / g->nr_slots * part;
+	status = plan_part(i, g, opt, GUEST_PAGE, &base, &part);
+	if (status)
+		return status;
+	job->base = base;
 	job->length = part;
 	if (opt->working_set && opt->working_set < part)
 		job->length = opt->working_set;
@@ -167,6 +190,37 @@ static void plan_pattern(struct vdev_job *job, enum write_pattern writes)
 	}
 }
 
+/* Prime: frames are received into each page before one has its second */
+#define SCATTER	7919u
+
+/* Rings, and behind them buffers of whole pages */
+static int plan_nic(struct vmm *vmm, unsigned int i, const struct guest *g,
+		    const struct options *opt)
+{
+	u64 rings = (NIC_MEMORY + GUEST_PAGE - 1) / GUEST_PAGE * GUEST_PAGE;
+	struct nic_job *job = &vmm->nics.devices[i].job;
+	u64 base, part;
+	int status;
+
+	status = plan_part(opt->nr_vfs + i, g, opt, rings + GUEST_PAGE, &base, &part);
+	if (status)
+		return status;
+	*job = (struct nic_job){
+		.rings = base,
+		.base = base + rings,
+		.length = part - rings,
+		.step = 1,
+		.stride = opt->writes == WRITES_SPARSE ? SPARSE : GUEST_PAGE,
+		.rate = opt->rate,
+		.key = i + 1,
+	};
+	if (opt->working_set && opt->working_set < job->length)
+		job->length = opt->working_set;
+	if (opt->writes == WRITES_RANDOM && job->length / GUEST_PAGE % SCATTER)
+		job->step = SCATTER;
+	return 0;
+}
+
 /* Device i sweeps over slot i, and over a word of its own in each page. */
 static void plan_job(struct vmm *vmm, unsigned int i, const struct guest *g,
 		     const struct options *opt)
@@ -178,8 +232,8 @@ static void plan_job(struct vmm *vmm, unsigned int i, const struct guest *g,
 	plan_pattern(job, opt->writes);
 	job->iova = slot->iova;
 	job->length = slot->length;
-	/* The rest is the VFs'. */
-	if (vmm->vfs.nr)
+	/* The rest is the VFs' and NICs'. */
+	if (opt->nr_vfs + opt->nr_nics)
 		job->length = half(slot);
 	if (opt->working_set && opt->working_set < job->length)
 		job->length = opt->working_set;
@@ -215,6 +269,15 @@ int vmm_open(struct vmm *vmm, const struct guest *g, const struct options *opt)
 	for (i = 0; !status && i < opt->nr_devices; i++) {
 		status = open_device(vmm, i, opt);
 		plan_job(vmm, i, g, opt);
+		if (!status)
+			status = attach_last(vmm, opt);
+	}
+	for (i = 0; !status && i < opt->nr_nics; i++) {
+		status = nics_add(&vmm->nics, vmm->iommufd, opt->nic_kind, opt->first_nic + i);
+		if (!status)
+			status = attach_last(vmm, opt);
+		if (!status)
+			status = plan_nic(vmm, i, g, opt);
 	}
 	if (!status && opt->leaves == LEAVES_MIGRATION)
 		status = hwpt_open_large(vmm);
@@ -231,6 +294,7 @@ void vmm_close(struct vmm *vmm)
 
 	for (i = 0; i < vmm->nr_devices; i++)
 		vdev_stop(&vmm->devices[i]);
+	nics_stop(&vmm->nics);
 	if (vmm->tracker_id) {
 		tracker_set(vmm->iommufd, vmm->tracker_id, 0, NULL, NULL);
 		iommufd_destroy(vmm->iommufd, vmm->tracker_id);
@@ -238,6 +302,7 @@ void vmm_close(struct vmm *vmm)
 	for (i = 0; i < vmm->nr_devices; i++)
 		vdev_close(&vmm->devices[i]);
 	vfs_close(&vmm->vfs);
+	nics_close(&vmm->nics);
 	if (vmm->iommufd >= 0)
 		close(vmm->iommufd);
 	vmm->nr_devices = 0;
@@ -245,13 +310,27 @@ void vmm_close(struct vmm *vmm)
 	vmm->iommufd = -1;
 }
 
+/** vmm_marks() - How many devices have a sequence: VFs first, then NICs */
+unsigned int vmm_marks(const struct vmm *vmm)
+{
+	return vmm->vfs.nr + vmm->nics.nr;
+}
+
+/** vmm_mark_name() - Name of number @i of them, for messages */
+const char *vmm_mark_name(const struct vmm *vmm, unsigned int i)
+{
+	return i < vmm->vfs.nr ? vmm->vfs.devices[i].vf.name :
+				 vmm->nics.devices[i - vmm->vfs.nr].nic.name;
+}
+
 /**
- * vmm_start_devices() - Let the DMA devices write
+ * vmm_start_devices() - Let the DMA devices and the drivers of NICs write
  * @vmm: Open
+ * @g: RAM
  *
  * Return: A status.
  */
-int vmm_start_devices(struct vmm *vmm)
+int vmm_start_devices(struct vmm *vmm, const struct guest *g)
 {
 	unsigned int i;
 
@@ -262,7 +341,7 @@ int vmm_start_devices(struct vmm *vmm)
 			return fail(STATUS_ERROR, "cannot start device %s: %s",
 				    vmm->devices[i].name, strerror(-rc));
 	}
-	return 0;
+	return nics_start(&vmm->nics, g);
 }
 
 /* How long the guest is watched, in ms. */
@@ -270,32 +349,34 @@ int vmm_start_devices(struct vmm *vmm)
 
 /**
  * vmm_run_on() - Let the devices run for a while, stop them, and look for gaps in
- *	what the VFs wrote
+ *	what the VFs and NICs wrote
  * @vmm: VFs RUNNING, with their positions noted
  * @g: RAM
- * @marks: Of each VF; filled in
+ * @marks: Of each VF and NIC; filled in
  *
- * Return: A status; VFs that stand still or have left a gap are no success.
+ * Return: A status; one that stands still or has left a gap is no success.
  */
 int vmm_run_on(struct vmm *vmm, const struct guest *g, struct wire_mark *marks)
 {
 	unsigned int i;
 	int status;
 
-	status = vmm_start_devices(vmm);
+	status = vmm_start_devices(vmm, g);
 	if (!status)
 		status = wait_fd(-1, 0, RUN_ON_MS);
 	if (!status)
 		status = vfs_check(&vmm->vfs, g, marks);
-	for (i = 0; !status && i < vmm->vfs.nr; i++)
-		if (!marks[i].went_on || marks[i].wrong)
-			status = fail(STATUS_ERROR,
-				      "VF %s made %llu writes, and %llu of the %llu in its sequence are not in RAM",
-				      vmm->vfs.devices[i].vf.name,
-				      marks[i].went_on, marks[i].wrong,
-				      marks[i].position);
 	if (!status)
 		status = vmm_stop_devices(vmm);
+	if (!status)
+		status = nics_check(&vmm->nics, g, marks + vmm->vfs.nr);
+	for (i = 0; !status && i < vmm_marks(vmm); i++)
+		if (!marks[i].went_on || marks[i].wrong)
+			status = fail(STATUS_ERROR,
+				      "%s %s made %llu writes, and %llu of the %llu in its sequence are not in RAM",
+				      i < vmm->vfs.nr ? "VF" : "NIC", vmm_mark_name(vmm, i),
+				      marks[i].went_on, marks[i].wrong,
+				      marks[i].position);
 	for (i = 0; !status && i < vmm->nr_devices; i++) {
 		struct vdev *d = &vmm->devices[i];
 
@@ -310,7 +391,7 @@ int vmm_run_on(struct vmm *vmm, const struct guest *g, struct wire_mark *marks)
 }
 
 /**
- * vmm_stop_devices() - Stop the DMA devices and wait until nothing is in flight
+ * vmm_stop_devices() - Stop the DMA devices and NICs, and wait until nothing is in flight
  * @vmm: Open
  *
  * Return: A status. When it is 0, no device writes to RAM any more.
@@ -330,7 +411,7 @@ int vmm_stop_devices(struct vmm *vmm)
 				    "device %s does not stop: %s; RAM cannot be sent while it writes",
 				    vmm->devices[i].name, strerror(-rc));
 	}
-	return 0;
+	return nics_stop(&vmm->nics);
 }
 
 /**
@@ -473,11 +554,12 @@ static int read_ranges(struct vmm *vmm, struct slot *slot, u64 *dirty_bytes)
 }
 
 /**
- * vmm_read() - READ all of RAM: add to the slots' bitmaps what was written
+ * vmm_read() - READ all of RAM: add to the slots' bitmaps what was written, by devices and
+ *	by the guest's drivers
  * @vmm: With a running tracker
  * @g: The guest
  * @ranges: As ranges rather than a bitmap
- * @dirty_bytes: How much the tracker reported
+ * @dirty_bytes: How much the tracker reported, and what drivers have written besides
  *
  * Return: A status.
  */
@@ -505,6 +587,7 @@ int vmm_read(struct vmm *vmm, struct guest *g, bool ranges, u64 *dirty_bytes)
 		}
 		if (rc)
 			return read_failed(vmm, slot, rc);
+		*dirty_bytes += guest_take(slot);
 	}
 	return 0;
 }
