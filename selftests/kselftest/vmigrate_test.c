@@ -282,6 +282,7 @@ TEST(bad_use)
 	EXPECT_EQ(2, vmigrate("--demo --writes dense"));
 	EXPECT_EQ(2, vmigrate("--demo --hugepages --leaves tiny"));
 	EXPECT_EQ(2, vmigrate("--demo --hugepages --leaves migration --tracker off"));
+	EXPECT_EQ(2, vmigrate("--demo --hugepages --leaves split --tracker hwpt"));
 	EXPECT_EQ(2, vmigrate("--demo --nics 5"));
 	EXPECT_EQ(2, vmigrate("--demo --nics 1 --nic-kind ne2000"));
 	/* There is none here */

@@ -37,7 +37,8 @@ static const char usage[] =
 "      --hugepages      RAM in huge pages\n"
 "      --leaves SIZE    leaves of the IOMMU, if RAM is in huge pages: large (one\n"
 "                       dirty bit stands for 2 MiB), small, or migration: small\n"
-"                       only during the migration (default large)\n"
+"                       only during the migration, or split: large, split by the\n"
+"                       kernel when tracking starts (default large)\n"
 "      --devices N      DMA devices that write all the time (default 2)\n"
 "      --vfs N          ConnectX VFs that write and migrate (default 0)\n"
 "      --nics N         network controllers, driven in loopback (default 0)\n"
@@ -163,9 +164,11 @@ static int parse_leaves(const char *text, struct options *opt)
 		opt->leaves = LEAVES_SMALL;
 	else if (!strcmp(text, "migration"))
 		opt->leaves = LEAVES_MIGRATION;
+	else if (!strcmp(text, "split"))
+		opt->leaves = LEAVES_SPLIT;
 	else
 		return fail(STATUS_ERROR,
-			    "--leaves: '%s' is none of large, small, migration",
+			    "--leaves: '%s' is none of large, small, migration, split",
 			    text);
 	return 0;
 }
@@ -338,10 +341,10 @@ static int check_options(const struct options *opt)
 	if (opt->leaves != LEAVES_LARGE && !opt->hugepages)
 		return fail(STATUS_ERROR,
 			    "--leaves: without --hugepages all leaves are small");
-	if (opt->leaves == LEAVES_MIGRATION &&
+	if ((opt->leaves == LEAVES_MIGRATION || opt->leaves == LEAVES_SPLIT) &&
 	    (opt->tracker == TRACKER_OFF || opt->tracker == TRACKER_HWPT))
 		return fail(STATUS_ERROR,
-			    "--leaves migration: only with a tracker: --tracker auto or iommu");
+			    "--leaves migration, split: only with a tracker: --tracker auto or iommu");
 	if (opt->iova_base % GUEST_PAGE || opt->iova_base >> 52)
 		return fail(STATUS_ERROR,
 			    "--iova-base: %#llx is not a multiple of %u below 2^52",

@@ -542,7 +542,7 @@ static int start_all(struct vmm *vmm, struct guest *g, const struct options *opt
 	if (!status)
 		status = vfs_start(&vmm->vfs);
 	if (!status && opt->tracker != TRACKER_OFF)
-		status = vmm_start_tracker(vmm, opt->tracker);
+		status = vmm_start_tracker(vmm, opt);
 	if (!status && opt->leaves == LEAVES_MIGRATION)
 		status = leaves_shrink(vmm, g);
 	return status;

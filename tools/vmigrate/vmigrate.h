@@ -71,8 +71,9 @@ enum tracker_mode { TRACKER_AUTO, TRACKER_IOMMU, TRACKER_HWPT, TRACKER_OFF };
  * @LEAVES_LARGE: As large as memory allows
  * @LEAVES_SMALL: Of one page, from the first attach on
  * @LEAVES_MIGRATION: Of one page while it migrates
+ * @LEAVES_SPLIT: Large ones, which the kernel splits in place when the tracker starts
  */
-enum leaf_mode { LEAVES_LARGE, LEAVES_SMALL, LEAVES_MIGRATION };
+enum leaf_mode { LEAVES_LARGE, LEAVES_SMALL, LEAVES_MIGRATION, LEAVES_SPLIT };
 
 /**
  * enum write_pattern - Which pages DMA devices write, and in which order
@@ -377,7 +378,7 @@ const char *vmm_mark_name(const struct vmm *vmm, unsigned int i);
 int vmm_start_devices(struct vmm *vmm, const struct guest *g);
 int vmm_run_on(struct vmm *vmm, const struct guest *g, struct wire_mark *marks);
 int vmm_stop_devices(struct vmm *vmm);
-int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode);
+int vmm_start_tracker(struct vmm *vmm, const struct options *opt);
 int vmm_read_plan(struct vmm *vmm);
 int vmm_count(struct vmm *vmm, struct guest *g, u64 *dirty_bytes);
 int vmm_read(struct vmm *vmm, struct guest *g, bool ranges, u64 *dirty_bytes);

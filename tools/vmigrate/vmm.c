@@ -417,17 +417,18 @@ int vmm_stop_devices(struct vmm *vmm)
 /**
  * vmm_start_tracker() - Make the dirty tracker and start it
  * @vmm: Open
- * @mode: TRACKER_AUTO, TRACKER_IOMMU, or TRACKER_HWPT to do without a tracker
+ * @opt: TRACKER_AUTO, TRACKER_IOMMU, or TRACKER_HWPT to do without a tracker; LEAVES_SPLIT
  *
  * Return: A status.
  */
-int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode)
+int vmm_start_tracker(struct vmm *vmm, const struct options *opt)
 {
-	u32 policy = mode == TRACKER_IOMMU ? IOMMU_DIRTY_POLICY_IOMMU :
+	u32 policy = opt->tracker == TRACKER_IOMMU ? IOMMU_DIRTY_POLICY_IOMMU :
 					     IOMMU_DIRTY_POLICY_AUTO;
+	u32 split = opt->leaves == LEAVES_SPLIT ? IOMMU_DIRTY_TRACKER_SPLIT : 0;
 	int rc;
 
-	if (mode == TRACKER_HWPT) {
+	if (opt->tracker == TRACKER_HWPT) {
 		rc = hwpt_start(vmm);
 		return rc ? fail(STATUS_ERROR, "dirty bits cannot be switched on: %s",
 				 strerror(-rc)) : 0;
@@ -442,11 +443,14 @@ int vmm_start_tracker(struct vmm *vmm, enum tracker_mode mode)
 			    "cannot make a dirty tracker for IOAS %u: %s",
 			    vmm->ioas_id, strerror(-rc));
 	rc = tracker_set(vmm->iommufd, vmm->tracker_id,
-			 IOMMU_DIRTY_TRACKER_ENABLE, &vmm->page_size,
+			 IOMMU_DIRTY_TRACKER_ENABLE | split, &vmm->page_size,
 			 &vmm->flags);
 	if (rc)
 		return fail(STATUS_ERROR, "cannot start dirty tracker %u: %s",
 			    vmm->tracker_id, strerror(-rc));
+	if (split && vmm->flags & IOMMU_DIRTY_TRACKER_COARSE)
+		return fail(STATUS_ERROR,
+			    "--leaves split: this kernel does not split the leaves of this IOMMU; use --leaves small or migration");
 	return vmm_read_plan(vmm);
 }
 
