@@ -163,7 +163,7 @@ intel-dirty* | amd-dirty* | smmuv3-dirty*)
 	done
 	# The virtual functions of an igb are 16 slots on, in two slots; numbers are hexadecimal.
 	# Behind a bridge QEMU's amd-iommu would not know which device they are.
-	[[ $iommu == smmuv3* ]] || for device in e1000e e1000e igb,addr=8 igb,addr=a; do
+	for device in e1000e e1000e igb,addr=8 igb,addr=a; do
 		iommu_devices+=(-device "$device,romfile=")
 	done
 	qemu_binary=("$FETCHED/qemu/patched/${qemu_binary[0]}")
