@@ -37,6 +37,8 @@ MODULE_PARM_DESC(report_timeout_ms, "Longest wait for the next part of a page tr
 #define LOOK_AGAIN	max(HZ / 10, 1)
 /* How long to sleep without asking firmware how the tracker is. */
 #define ASK_AGAIN	HZ
+/* How many times as long as for a part of it a report is waited for, whatever arrives. */
+#define REPORT_PARTS	10
 /* ---- Events ---- */
 
 /* Any event of the PF; in an interrupt. */
@@ -497,6 +499,7 @@ static int log_take_report(struct mlx5vf_log *log, u64 first, u64 last)
 	struct mlx5vf_report *r = &log->report;
 	/* A page can be reported again, if it was written since. */
 	u64 left = ((last - first) / log->page_size + 1) * 2 * sizeof(__be64) + r->message;
+	unsigned long latest = jiffies + REPORT_PARTS * report_limit();
 	struct mlx5vf_message message;
 	struct mlx5vf_patience p;
 	int seen, ret;
@@ -527,6 +530,8 @@ static int log_take_report(struct mlx5vf_log *log, u64 first, u64 last)
 		if (message.length > left)
 			return log_lost(log, "a report has no end");
 		left -= message.length;
+		if (time_after(jiffies, latest))
+			return log_lost(log, "a report takes too long");
 		if (message.length)
 			patience_renew(&p);
 		else if (time_after(jiffies, p.end))
@@ -544,7 +549,7 @@ static int log_take_report(struct mlx5vf_log *log, u64 first, u64 last)
  * @last: Last byte
  *
  * Can be killed, and waits no longer than report_timeout_ms for each message that has
- * pages.
+ * pages, and ten times as long for all.
  *
  * Return: 0; -EIO if the log is broken; or why firmware was not asked.
  */

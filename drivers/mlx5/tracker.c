@@ -398,7 +398,7 @@ static int tracker_collect(struct mlx5vf_device *mv, struct mlx5vf_log **log, u6
  * for the next harvest that asks for it, to 4 KiB.
  *
  * Can be killed, and waits no longer than report_timeout_ms for each message that has
- * pages.
+ * pages, and ten times as long for all.
  *
  * Return: 0; -EINVAL if it was not started, or a bad range; -ENOTCONN if the PF is
  * down; -EBUSY if the firmware does not answer an earlier command; -EIO if the log is

@@ -220,6 +220,45 @@ TEST_F(report, is_left_when_the_log_stops)
 	EXPECT_EQ(0, log_stop(p->src.fd));
 }
 
+/*
+ * One whose messages arrive in time, but would go on for minutes, is given up: when a
+ * tracker's device is closed, its last report is waited for, and nothing stops the log.
+ */
+TEST_F(report, takes_too_long)
+{
+	static const struct vfio_device_feature_dma_logging_range most = {
+		0, 1ull << 42
+	};
+	struct pair *p = &self->p;
+	int kmsg = kmsg_open();
+	__u64 page_size = PAGE;
+	pthread_t thread;
+	bool said = false;
+	void *reported;
+	double begin;
+
+	ASSERT_LE(0, kmsg);
+	ASSERT_EQ(0, virt_set("connectx_quirks", "endless"));
+	ASSERT_EQ(0, virt_set("connectx_report_us", "100000"));
+	ASSERT_EQ(0, driver_limit("report_timeout_ms", 1000));
+	ASSERT_EQ(0, log_start(p->src.fd, &most, 1, &page_size));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, ask_all, &p->src));
+	begin = seconds_now();
+	while (!said && seconds_now() - begin < time_limit(20)) {
+		usleep(100000);
+		said = kmsg_says(kmsg, p->src.name, "a report takes too long");
+	}
+	EXPECT_TRUE(said);
+	EXPECT_LT(8, seconds_now() - begin);
+	ASSERT_EQ(0, virt_set("connectx_quirks", "\n"));
+	ASSERT_EQ(0, virt_set("connectx_report_us", "0"));
+	/* This ends it in any case */
+	EXPECT_EQ(0, log_stop(p->src.fd));
+	pthread_join(thread, &reported);
+	EXPECT_EQ(-EIO, (long)reported);
+	close(kmsg);
+}
+
 /* The event that says so gets lost: the report, or a question, finds out. */
 TEST_F(report, is_lost_without_an_event)
 {
