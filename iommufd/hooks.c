@@ -163,10 +163,9 @@ u32 iommufd_dirty_auto_flags(struct iommufd_device *idev)
  * @rc: Why
  * @flags: Flags that it was made with; to be tried with what is left of them
  *
- * A driver may find only at attach that it cannot track (SMMUv3 whose dirty bits
- * are of stage 1, with a device that has stage 2), or something may be mapped where its
- * dirty bits cannot be read (EADDRINUSE). Such a device has to attach as it does without a
- * tracker.
+ * A driver may find only at attach that it cannot track (SMMUv3 whose dirty bits are of stage 1,
+ * with a device that has stage 2), or something may be mapped where its dirty bits cannot be read
+ * (EADDRINUSE). Such a device has to attach as it does without a tracker.
  *
  * Return: true if the caller should try again with @flags, false if @rc is final.
  */

@@ -19,7 +19,8 @@
 #define ENTRY_PR	BIT_ULL(0)
 #define ENTRY_A		BIT_ULL(5)
 #define ENTRY_D		BIT_ULL(6)
-#define ENTRY_LEVEL	GENMASK_ULL(11, 9)	/* Of the next table: 0 or 7: none; of the DTE, Mode */
+/* Of the next table, where 0 and 7 are none; of the DTE, Mode */
+#define ENTRY_LEVEL	GENMASK_ULL(11, 9)
 #define ENTRY_ADDR	GENMASK_ULL(51, 12)
 #define ENTRY_IR	BIT_ULL(61)
 #define ENTRY_IW	BIT_ULL(62)

@@ -9,7 +9,8 @@
  * it overlaps one that ended before it came to the page (a full buffer, a fault, a
  * signal), which may have harvested the page and given it back. Exempt are writes
  * that ended before START returned, be it the first one or one after a STOP, and writes that
- * overlap an unmap of their page, unless it is CONSERVATIVE. Times are CLOCK_MONOTONIC, as in the ground truth.
+ * overlap an unmap of their page, unless it is CONSERVATIVE. Times are CLOCK_MONOTONIC, as in the
+ * ground truth.
  */
 #ifndef _KSELFTEST_ORACLE_H
 #define _KSELFTEST_ORACLE_H
