@@ -19,18 +19,10 @@ conf=$TOP/debian/dkms
 # kbuild_mk FILE VARIANT: the options of the variant, and the flags of module_flags()
 kbuild_mk()
 {
-	local option
-
 	module_flags .
 	# The first is -I./include
 	flags[0]=-Iinclude
-	for option in $("$TOP/build-aux/config.sh" "$2"); do
-		vars+=("$option")
-		case $option in
-		*=y) flags+=("-D${option%=y}=1") ;;
-		*=m) flags+=("-D${option%=m}_MODULE=1") ;;
-		esac
-	done
+	variant_flags "$2"
 	cat >"$1" <<-END
 		# SPDX-License-Identifier: GPL-2.0-only
 		KBUILD_OPTIONS := ${vars[*]}

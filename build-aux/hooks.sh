@@ -27,6 +27,12 @@ all_series()
 	awk '!/^#/ && NF { print $1 }' "$TOP/kernels/series"
 }
 
+# Those that the packages have modules for
+packaged_series()
+{
+	awk '!/^#/ && NF { print $1 }' "$TOP/debian/series"
+}
+
 newest_series()
 {
 	all_series | tail -n 1

@@ -103,7 +103,7 @@ variant_flags()
 	case $1 in
 	product | ours | upstream) ;;
 	*)
-		! grep -q "\spt_iommu_amdv1_init\svmlinux\s" "$KDIR/Module.symvers" ||
+		! kernel_has_generic_pt ||
 			! grep -q IOMMUFD_NOIOMMU "$KSRC/drivers/iommu/iommufd/Kconfig" ||
 			noiommu=(CONFIG_IOMMUFD_NOIOMMU=y CONFIG_VFIO_NOIOMMU=y) ;;
 	esac
@@ -128,6 +128,18 @@ kbuild()
 		MAKEFLAGS="$kept" make "${jobs[@]}" --no-print-directory "$@"
 }
 
+# program_headers TREE DIR: the kernel's iommufd.h and vfio.h made fit for programs, in DIR/linux
+program_headers()
+{
+	local header
+
+	mkdir -p "$2/linux"
+	for header in iommufd.h vfio.h; do
+		sed -E 's/([[:space:](])__user[[:space:]]/\1/g' \
+			"$1/include/uapi/linux/$header" >"$2/linux/$header"
+	done
+}
+
 # Names of the test programs for the VM (selftests/kselftest.mk).
 kselftests()
 {
@@ -135,7 +147,7 @@ kselftests()
 		sed 's,.*/\(.*\)\.c,\1,'
 }
 
-# Can iommufd-virt have page tables of generic_pt, as amdv1-pt and vtdss-pt do?
+# Does the kernel make page tables by generic_pt, as amdv1-pt and vtdss-pt of iommufd-virt need?
 kernel_has_generic_pt()
 {
 	(load_kernel && grep -q '^CONFIG_IOMMU_PT_AMDV1=y' "$KDIR/.config")

@@ -502,8 +502,7 @@ mv "$BUILD/kernel.env.new" "$BUILD/kernel.env"
 
 # The packages have modules for each of these.
 if wants deb; then
-	while read -r other _; do
-		[[ $other = \#* || $other = '' || $other = "$SERIES" ]] ||
-			env -u KSRC -u KDIR KERNEL="$other" "$0" build
-	done <"$TOP/debian/series"
+	for other in $(packaged_series | grep -vxF "$SERIES"); do
+		env -u KSRC -u KDIR KERNEL="$other" "$0" build
+	done
 fi

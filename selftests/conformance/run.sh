@@ -31,7 +31,7 @@ for define in MOCK_FLAGS_DEVICE_PASID=0 MOCK_PASID_WIDTH=20 IOMMU_HW_INFO_TYPE_D
 		"$tree/include/uapi/linux/iommufd.h" || defines+=("-D$define")
 done
 
-mkdir -p "$dir/$suite" "$dir/drivers/iommu/iommufd" "$dir/include/linux"
+mkdir -p "$dir/$suite" "$dir/drivers/iommu/iommufd"
 cp -r "$tree/$suite/iommu" "$tree/$suite/kselftest.h" "$dir/$suite/"
 cp "$tree/drivers/iommu/iommufd/iommufd_test.h" "$dir/drivers/iommu/iommufd/"
 # Only two limits are changed. The time that a test may take: this kernel is slow.
@@ -40,10 +40,7 @@ sed 's/^\(#define TEST_TIMEOUT_DEFAULT\) 30$/\1 600/' \
 # The same, says its comment, for the places in which a call may fail.
 sed -i 's/ASSERT_GT(400, nth_state->iteration)/ASSERT_GT(4000, nth_state->iteration)/' \
 	"$dir/$suite/iommu/iommufd_fail_nth.c"
-for header in iommufd.h vfio.h; do
-	sed -E 's/([[:space:](])__user[[:space:]]/\1/g' \
-		"$tree/include/uapi/linux/$header" >"$dir/include/linux/$header"
-done
+program_headers "$tree" "$dir/include"
 for program in iommufd iommufd_fail_nth; do
 	gcc -O2 -static -w -D_GNU_SOURCE -D"__counted_by(x)=" "${defines[@]}" \
 		-I"$dir/include" -I"$dir/$suite" \

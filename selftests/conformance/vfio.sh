@@ -38,14 +38,9 @@ suite=tools/testing/selftests
 # By upstream's own Makefile, with headers of the kernel and not of this machine.
 build_programs()
 {
-	local header
-
 	rm -rf "$dir/tree" "$dir/programs"
-	mkdir -p "$dir/tree/tools/testing" "$dir/programs" "$dir/include/linux"
-	for header in iommufd.h vfio.h; do
-		sed -E 's/([[:space:](])__user[[:space:]]/\1/g' \
-			"$KSRC/include/uapi/linux/$header" >"$dir/include/linux/$header"
-	done
+	mkdir -p "$dir/tree/tools/testing" "$dir/programs"
+	program_headers "$KSRC" "$dir/include"
 	mkdir "$dir/tree/$suite"
 	cp -rL "$tree/$suite"/{vfio,lib.mk,kselftest.h,kselftest_harness.h} "$dir/tree/$suite/"
 	ln -s "$tree/scripts" "$tree/include" "$dir/tree/"

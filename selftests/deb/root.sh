@@ -55,12 +55,6 @@ needs_of_backports()
 	done | sort -u
 }
 
-# The series of debian/series
-supported()
-{
-	awk '!/^#/ && NF { print $1 }' "$TOP/debian/series"
-}
-
 # The machine's own sources of its release and of its updates, for this release
 sources()
 {
@@ -157,9 +151,9 @@ if [ ! -s "$dir/kernels" ]; then
 	older=$(kernels "$series" | grep -vxF "$newer" | tail -n 1) || true
 	other=$(apt-cache "${apt_opts[@]}" pkgnames linux-headers- |
 		sed -n 's/^linux-headers-\([0-9.]*\)[-+].*amd64$/\1/p' |
-		cut -d. -f1,2 | sort -uV | grep -vxF "$(supported)" | sed -n 1p) || true
+		cut -d. -f1,2 | sort -uV | grep -vxF "$(packaged_series)" | sed -n 1p) || true
 	[ -z "$other" ] || other=$(kernels "$other" | tail -n 1)
-	next=$(supported | tail -n 1)
+	next=$(packaged_series | tail -n 1)
 	[ "$next" = "$series" ] && next='' || next=$(kernels "$next" | tail -n 1)
 	printf 'OLDER=%s\nNEWER=%s\nNEXT=%s\nOTHER=%s\n' "$older" "$newer" "$next" "$other" \
 		>"$dir/kernels.new"
