@@ -83,22 +83,16 @@ static int take_nics(struct nic_set *nics, const struct guest *g, const struct w
 {
 	unsigned int i;
 
-	for (i = 0; i < nics->nr; i++, wire++) {
-		if (!in_ram(g, wire->rings, NIC_MEMORY) ||
-		    !in_ram(g, wire->base, wire->length) || wire->length % GUEST_PAGE ||
-		    !wire->stride || wire->stride % GUEST_PAGE)
+	for (i = 0; i < nics->nr; i++) {
+		const struct nic_job *job = &wire[i].job;
+
+		if (!in_ram(g, job->rings, NIC_MEMORY) ||
+		    !in_ram(g, job->base, job->length) || job->length % GUEST_PAGE ||
+		    !job->stride || job->stride % GUEST_PAGE)
 			return fail(STATUS_ERROR,
 				    "the source describes a NIC that receives %llu bytes at IOVA %#llx, with rings at %#llx, which is not RAM",
-				    wire->length, wire->base, wire->rings);
-		nics->devices[i].job = (struct nic_job){
-			.rings = wire->rings,
-			.base = wire->base,
-			.length = wire->length,
-			.step = wire->step,
-			.stride = wire->stride,
-			.rate = wire->rate,
-			.key = wire->key,
-		};
+				    job->length, job->base, job->rings);
+		nics->devices[i].job = *job;
 	}
 	return 0;
 }

@@ -16,7 +16,7 @@
 #define NIC_KIND	8	/* room for a name of nic_chip_name() */
 
 /**
- * struct nic_job - What is received where
+ * struct nic_job - What is received where; sent as it is, in struct wire_nic
  * @rings: IOVA of NIC_MEMORY bytes: the rings, and frames to be sent
  * @base: First byte of the buffers
  * @length: Bytes of them, whole pages

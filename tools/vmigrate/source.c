@@ -425,17 +425,8 @@ static u32 describe(const struct vmm *vmm, u8 *to)
 	}
 	for (i = 0; i < vmm->nics.nr; i++) {
 		const struct nic_device *d = &vmm->nics.devices[i];
-		const struct nic_job *job = &d->job;
 
-		nics[i] = (struct wire_nic){
-			.rings = job->rings,
-			.base = job->base,
-			.length = job->length,
-			.step = job->step,
-			.stride = job->stride,
-			.rate = job->rate,
-			.key = job->key,
-		};
+		nics[i] = (struct wire_nic){ .job = d->job };
 		snprintf(nics[i].kind, sizeof(nics[i].kind), "%s", nic_chip_name(&d->nic));
 	}
 	return (u32)((u8 *)(nics + i) - to);

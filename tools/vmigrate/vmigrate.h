@@ -478,25 +478,13 @@ struct wire_vf {
 };
 
 /**
- * struct wire_nic - A NIC in WIRE_DEVICES; as struct nic_job
+ * struct wire_nic - A NIC in WIRE_DEVICES
  * @kind: As nic_chip_name()
- * @rings: The rings
- * @base: First byte of the buffers
- * @length: Bytes of them
- * @step: Order of pages
- * @stride: Bytes for each buffer
- * @rate: Frames per second
- * @key: Of the numbers of frames
+ * @job: What it receives
  */
 struct wire_nic {
 	char kind[NIC_KIND];
-	u64 rings;
-	u64 base;
-	u64 length;
-	u64 step;
-	u64 stride;
-	u64 rate;
-	u64 key;
+	struct nic_job job;
 };
 
 /**
