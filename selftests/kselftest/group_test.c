@@ -22,19 +22,12 @@ FIXTURE(group) {
 
 FIXTURE_SETUP(group)
 {
-	vdevs_init(self->dev, NR);
-	ASSERT_EQ(0, testbed_open_empty(&self->b, false));
-	ASSERT_EQ(0, testbed_map(&self->b));
-	ASSERT_EQ(0, oracle_open(&self->o));
+	ASSERT_EQ(0, topology_open(&self->b, self->dev, &self->o));
 }
 
 FIXTURE_TEARDOWN(group)
 {
-	vdevs_close(self->dev, NR);
-	testbed_close(&self->b);
-	oracle_close(&self->o);
-	EXPECT_EQ(0, virt_set("drop_record", "0"));
-	EXPECT_EQ(0, tracker_break("nothing"));
+	EXPECT_EQ(0, topology_close(&self->b, self->dev, &self->o));
 }
 
 /* The second of a group has a driver that knows of no log. */

@@ -27,27 +27,6 @@ struct stages {
 	struct oracle o;
 };
 
-static int stages_open(struct stages *s)
-{
-	int rc;
-
-	vdevs_init(s->dev, NR);
-	s->o.truth_fd = -1;
-	rc = testbed_open_empty(&s->b, false);
-	if (!rc)
-		rc = testbed_map(&s->b);
-	return rc ? rc : oracle_open(&s->o);
-}
-
-static int stages_close(struct stages *s)
-{
-	vdevs_close(s->dev, NR);
-	testbed_close(&s->b);
-	oracle_close(&s->o);
-	return virt_set("drop_record", "0") ?:
-	       tracker_break("nothing");
-}
-
 static int make_nested(struct stages *s, unsigned int n, __u64 offset, __u32 *hwpt)
 {
 	struct virt_nested_data data = { .offset = offset };
@@ -140,13 +119,13 @@ FIXTURE_VARIANT_ADD(tracked, smmu_gather) { .device = SMMU_GATHER };
 
 FIXTURE_SETUP(tracked)
 {
-	ASSERT_EQ(0, stages_open(&self->s));
+	ASSERT_EQ(0, topology_open(&self->s.b, self->s.dev, &self->s.o));
 	ASSERT_EQ(0, open_device(&self->s, variant->device));
 }
 
 FIXTURE_TEARDOWN(tracked)
 {
-	EXPECT_EQ(0, stages_close(&self->s));
+	EXPECT_EQ(0, topology_close(&self->s.b, self->s.dev, &self->s.o));
 }
 
 /* The same pages twice; what was not reported of ten writes. */
@@ -265,13 +244,13 @@ FIXTURE(untracked) {
 
 FIXTURE_SETUP(untracked)
 {
-	ASSERT_EQ(0, stages_open(&self->s));
+	ASSERT_EQ(0, topology_open(&self->s.b, self->s.dev, &self->s.o));
 	ASSERT_EQ(0, open_device(&self->s, LOG));
 }
 
 FIXTURE_TEARDOWN(untracked)
 {
-	EXPECT_EQ(0, stages_close(&self->s));
+	EXPECT_EQ(0, topology_close(&self->s.b, self->s.dev, &self->s.o));
 }
 
 TEST_F(untracked, log_is_no_source)

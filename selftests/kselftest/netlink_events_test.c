@@ -166,13 +166,28 @@ TEST_F(netlink, events_flags_again)
 	vdev_close(&dev);
 }
 
+/* The event about a migration state, if there is exactly one; or NULL */
+static const struct peer_entry *only_migration(const struct peer_answer *a)
+{
+	const struct peer_entry *e, *found = NULL;
+
+	for (e = a->entries; e < a->entries + a->nr; e++) {
+		if (e->value[IOMMUFD_DIRTY_A_EVENT] != IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION)
+			continue;
+		if (found)
+			return NULL;
+		found = e;
+	}
+	return found;
+}
+
 /* If a device does not reach a state, the event has the state that it is in. */
 TEST_F(netlink, events_migration_fails)
 {
 	struct vfio_device_feature_mig_state state = {
 		.device_state = VFIO_DEVICE_STATE_ERROR, .data_fd = -1,
 	};
-	unsigned int i, seen = 0;
+	const struct peer_entry *e;
 	struct peer events;
 	struct vdev dev;
 	struct peer_answer a;
@@ -183,16 +198,10 @@ TEST_F(netlink, events_migration_fails)
 				  VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &state,
 				  sizeof(state)));
 	ASSERT_EQ(0, peer_events(&events, &a));
-	for (i = 0; i < a.nr; i++) {
-		const struct peer_entry *e = &a.entries[i];
-
-		if (e->value[IOMMUFD_DIRTY_A_EVENT] != IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION)
-			continue;
-		EXPECT_EQ(dev.dev_id, e->value[IOMMUFD_DIRTY_A_DEVICE]);
-		EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, e->value[IOMMUFD_DIRTY_A_MIGRATION]);
-		seen++;
-	}
-	EXPECT_EQ(1, seen);
+	e = only_migration(&a);
+	ASSERT_NE(NULL, e);
+	EXPECT_EQ(dev.dev_id, e->value[IOMMUFD_DIRTY_A_DEVICE]);
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, e->value[IOMMUFD_DIRTY_A_MIGRATION]);
 	peer_answer_free(&a);
 	peer_close(&events);
 	vdev_close(&dev);
@@ -204,7 +213,7 @@ TEST_F(netlink, events_migration_reset)
 	struct vfio_device_feature_mig_state state = {
 		.device_state = VFIO_DEVICE_STATE_STOP, .data_fd = -1,
 	};
-	unsigned int i, seen = 0;
+	const struct peer_entry *e;
 	struct peer events;
 	struct vdev dev;
 	struct peer_answer a;
@@ -216,16 +225,10 @@ TEST_F(netlink, events_migration_reset)
 	ASSERT_EQ(0, peer_listen(&events));
 	ASSERT_EQ(0, vdev_reset(&dev));
 	ASSERT_EQ(0, peer_events(&events, &a));
-	for (i = 0; i < a.nr; i++) {
-		const struct peer_entry *e = &a.entries[i];
-
-		if (e->value[IOMMUFD_DIRTY_A_EVENT] != IOMMUFD_DIRTY_EVENT_TYPE_MIGRATION)
-			continue;
-		EXPECT_EQ(VFIO_DEVICE_STATE_STOP, e->value[IOMMUFD_DIRTY_A_OLD_MIGRATION]);
-		EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, e->value[IOMMUFD_DIRTY_A_MIGRATION]);
-		seen++;
-	}
-	EXPECT_EQ(1, seen);
+	e = only_migration(&a);
+	ASSERT_NE(NULL, e);
+	EXPECT_EQ(VFIO_DEVICE_STATE_STOP, e->value[IOMMUFD_DIRTY_A_OLD_MIGRATION]);
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, e->value[IOMMUFD_DIRTY_A_MIGRATION]);
 	peer_answer_free(&a);
 	peer_close(&events);
 	vdev_close(&dev);

@@ -73,10 +73,7 @@ FIXTURE_SETUP(pasid)
 	unsigned int i;
 	int rc;
 
-	vdevs_init(self->dev, NR);
-	ASSERT_EQ(0, testbed_open_empty(b, false));
-	ASSERT_EQ(0, testbed_map(b));
-	ASSERT_EQ(0, oracle_open(&self->o));
+	ASSERT_EQ(0, topology_open(b, self->dev, &self->o));
 	ASSERT_EQ(0, vdev_open_driver(d, b->fd, variant->device, VDEV_TRACKER_DRIVER));
 	for (i = 0; i < 2; i++) {
 		rc = iommufd_hwpt_alloc(b->fd, d->dev_id, b->ioas_id, variant->flags,
@@ -90,11 +87,7 @@ FIXTURE_SETUP(pasid)
 
 FIXTURE_TEARDOWN(pasid)
 {
-	vdevs_close(self->dev, NR);
-	testbed_close(&self->b);
-	oracle_close(&self->o);
-	EXPECT_EQ(0, virt_set("drop_record", "0"));
-	EXPECT_EQ(0, tracker_break("nothing"));
+	EXPECT_EQ(0, topology_close(&self->b, self->dev, &self->o));
 }
 
 static int attach(FIXTURE_DATA(pasid) *self, unsigned int n, __u32 pasid, unsigned int hwpt)

@@ -1,11 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A testbed with an oracle, for the tests of groups and of nested translation. */
+/* A testbed with an oracle, for the tests of groups, of nested translation, and of PASIDs. */
 #include <errno.h>
 #include <string.h>
 
 #include "fixture.h"
 #include "oracle.h"
 #include "topology.h"
+
+/**
+ * topology_open() - Map RAM in a new IOAS
+ * @b: Filled in; without a device
+ * @dev: NR devices, which are then closed
+ * @o: Begins
+ *
+ * Return: 0 or -errno; topology_close() is due in both cases.
+ */
+int topology_open(struct testbed *b, struct vdev *dev, struct oracle *o)
+{
+	int rc;
+
+	vdevs_init(dev, NR);
+	o->truth_fd = -1;
+	rc = testbed_open_empty(b, false);
+	if (!rc)
+		rc = testbed_map(b);
+	return rc ? rc : oracle_open(o);
+}
+
+/**
+ * topology_close() - Undo topology_open(), and what tests break
+ * @b: The testbed
+ * @dev: The devices
+ * @o: The oracle
+ *
+ * Return: 0 or -errno.
+ */
+int topology_close(struct testbed *b, struct vdev *dev, struct oracle *o)
+{
+	vdevs_close(dev, NR);
+	testbed_close(b);
+	oracle_close(o);
+	return virt_set("drop_record", "0") ?: tracker_break("nothing");
+}
 
 /**
  * topology_start() - Allocate and start a tracker

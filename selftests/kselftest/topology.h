@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The machine of the tests of groups and of nested translation.
+ * The machine of the tests of groups, of nested translation, and of PASIDs.
  *
  * Hardware: amd+tracker+group:3 none+tracker+group:2 amd+tracker:1 intel:1 smmu+gather:1
  * Hardware: none+tracker:2 amd+alias+group:2
@@ -28,7 +28,10 @@ enum {
 
 struct oracle;
 struct testbed;
+struct vdev;
 
+int topology_open(struct testbed *b, struct vdev *dev, struct oracle *o);
+int topology_close(struct testbed *b, struct vdev *dev, struct oracle *o);
 int topology_start(struct testbed *b, struct oracle *o, __u32 policy, __u32 flags);
 int topology_read(struct testbed *b, struct oracle *o);
 int topology_lost(struct oracle *o, __u64 writes);
