@@ -412,6 +412,15 @@ out_unlock:
 	return rc;
 }
 
+/*
+ * Can the answer be written? If not, what @data gets would be cleared, and nobody told how much of
+ * @data it is. The struct goes back as it came.
+ */
+static int answer_check(struct iommufd_ucmd *ucmd, size_t size)
+{
+	return iommufd_ucmd_respond(ucmd, size);
+}
+
 /**
  * iommufd_dirty_tracker_read() - ioctl(IOMMU_DIRTY_TRACKER_READ)
  * @ucmd: struct iommu_dirty_tracker_read
@@ -428,10 +437,13 @@ int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	rc = dirty_read(tracker, cmd);
+	rc = answer_check(ucmd, sizeof(*cmd));
+	if (!rc) {
+		rc = dirty_read(tracker, cmd);
+		if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
+			rc = -EFAULT;
+	}
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
-	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
-		rc = -EFAULT;
 	return rc;
 }
 
@@ -643,9 +655,12 @@ int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	rc = dirty_unmap(tracker, cmd);
+	rc = answer_check(ucmd, sizeof(*cmd));
+	if (!rc) {
+		rc = dirty_unmap(tracker, cmd);
+		if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
+			rc = -EFAULT;
+	}
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
-	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
-		rc = -EFAULT;
 	return rc;
 }

@@ -203,6 +203,45 @@ static struct iommu_dirty_tracker_read good_read(struct testbed *b)
 		EXPECT_EQ(_rc, tracker_read(b->fd, &cmd));        \
 	} while (0)
 
+/* Nor is anything cleared or unmapped without an answer. */
+TEST_F(uapi, read_undone)
+{
+	struct testbed *b = &self->b;
+	struct iommu_dirty_tracker_read *read;
+	struct iommu_dirty_tracker_unmap *unmap;
+	void *page;
+
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, page);
+	ASSERT_EQ(0, testbed_start(b));
+	ASSERT_EQ(0, testbed_write(b, 7, 3));
+
+	read = page;
+	*read = good_read(b);
+	read->size = sizeof(*read);
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_READ, read));
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ | PROT_WRITE));
+	unmap = page;
+	*unmap = (struct iommu_dirty_tracker_unmap){
+		.size = sizeof(*unmap),
+		.tracker_id = b->tracker_id,
+		.iova = IOVA,
+		.length = RAM_SIZE,
+		.page_size = PAGE,
+		.data = (__u64)(uintptr_t)b->bits,
+		.data_len = sizeof(b->bits),
+	};
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_UNMAP, unmap));
+	/* It is still mapped; otherwise this write would be refused. */
+	ASSERT_EQ(0, testbed_write(b, 20, 1));
+	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
+	EXPECT_EQ(4, testbed_count(b));
+	EXPECT_TRUE(testbed_bit(b, 7));
+	ASSERT_EQ(0, munmap(page, PAGE));
+}
+
 TEST_F(uapi, read)
 {
 	struct testbed *b = &self->b;

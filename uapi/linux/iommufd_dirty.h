@@ -263,7 +263,8 @@ struct iommu_dirty_range {
  * ALLOC, @iova or @length is not a multiple of it (round @iova down and the end up),
  * length 0, data_len too small, RANGES with COUNT; EOVERFLOW iova + length exceeds 2^64, or
  * the buffer reaches it; EOPNOTSUPP an unknown flag, or __reserved is not 0; EFAULT
- * @data cannot be written; EINTR the caller was killed.
+ * @data cannot be written, or this struct, and then nothing was cleared; EINTR the caller
+ * was killed.
  */
 struct iommu_dirty_tracker_read {
 	__u32 size;
@@ -335,8 +336,9 @@ enum iommu_dirty_tracker_unmap_flags {
  *
  * Errors: those of READ, and ENOENT nothing is mapped in the range and nothing is
  * pending there; ERANGE a mapping extends beyond the range, and nothing was
- * unmapped; EINVAL also STOP without RANGES; EBUSY another thread is mapping
- * or unmapping there, and @out_unmapped is what was unmapped before.
+ * unmapped; EFAULT also this struct cannot be written, and nothing was unmapped; EINVAL
+ * also STOP without RANGES; EBUSY another thread is mapping or unmapping there, and
+ * @out_unmapped is what was unmapped before.
  */
 struct iommu_dirty_tracker_unmap {
 	__u32 size;
