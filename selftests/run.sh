@@ -206,19 +206,14 @@ run_plan()
 	"$TOP/build-aux/programs.sh" tools kselftest
 	choose_slots
 	[ "$(wc -w <<<"${TESTS:-}")" != 1 ] || slots=1
-	while IFS='|' read -r name virt limit programs iommu modules options <&3; do
+	while IFS='|' read -r name virt limit programs iommu modules options arches <&3; do
 		name=${name//[[:space:]]/}
 		[[ $name != '' && $name != \#* ]] || continue
 		virt=$(virt_parameters "$(xargs <<<"$virt")")
 		limit=$((${LIMIT:-${limit//[[:space:]]/}} * slow))
 		known+=" $programs "
 		[[ -z ${TESTS:-} || " $TESTS " == *" $name "* ]] || continue
-		case ${iommu:-} in
-		*smmuv3-dirty*) arches=arm64 ;;
-		*smmuv3*) arches='arm64 arm64-16k' ;;
-		*) arches=amd64 ;;
-		esac
-		[[ " $arches " == *" $ARCH "* ]] || continue
+		[[ " ${arches:-amd64} " == *" $ARCH "* ]] || continue
 		[[ $virt != *-pt:* ]] || kernel_has_generic_pt || continue
 		[[ $name != nightly-* && $name != real-* || -n ${TESTS:-} ]] || continue
 		if [ -n "$only" ]; then
