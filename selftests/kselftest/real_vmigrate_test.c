@@ -19,6 +19,8 @@
 #include "../lib/nic.h"
 
 #define MAX_ARGS	40
+/* Seconds for one, in place of 30: QEMU may emulate the processor, and have others beside it */
+#define LIMIT		200
 /*
  * Buffers of 512 KiB each, into which a controller receives again and again. They are few because
  * an IOTLB of QEMU that is full (AMD and VT-d: 1024 entries, SMMUv3: 256) drops all entries. The
@@ -184,30 +186,30 @@ static void migrates(struct __test_metadata *_metadata, FIXTURE_DATA(vmigrate) *
 }
 
 /* A write makes 2 MiB dirty */
-TEST_F(vmigrate, large_leaves)
+TEST_F_TIMEOUT(vmigrate, large_leaves, LIMIT)
 {
 	migrates(_metadata, self, variant, "--leaves large");
 }
 
-TEST_F(vmigrate, small_leaves)
+TEST_F_TIMEOUT(vmigrate, small_leaves, LIMIT)
 {
 	migrates(_metadata, self, variant, "--leaves small --ranges");
 }
 
 /* The controllers stand still while they are attached to HWPTs with small leaves. */
-TEST_F(vmigrate, small_leaves_while_it_migrates)
+TEST_F_TIMEOUT(vmigrate, small_leaves_while_it_migrates, LIMIT)
 {
 	migrates(_metadata, self, variant, "--leaves migration");
 }
 
 /* The dirty bits of each HWPT, without a tracker */
-TEST_F(vmigrate, without_a_tracker)
+TEST_F_TIMEOUT(vmigrate, without_a_tracker, LIMIT)
 {
 	migrates(_metadata, self, variant, "--leaves small --tracker hwpt");
 }
 
 /* Where the kernel cannot, vmigrate says so; the tracker does not run then, and nothing is lost. */
-TEST_F(vmigrate, split_leaves)
+TEST_F_TIMEOUT(vmigrate, split_leaves, LIMIT)
 {
 	struct result *r = &self->r;
 
@@ -236,7 +238,7 @@ static void notices(struct __test_metadata *_metadata, FIXTURE_DATA(vmigrate) *s
 }
 
 /* Nothing is sent twice */
-TEST_F(vmigrate, notices_no_tracking)
+TEST_F_TIMEOUT(vmigrate, notices_no_tracking, LIMIT)
 {
 	if (getenv("MISTAKE"))
 		SKIP(return, "QEMU loses dirty bits on purpose");
@@ -244,7 +246,7 @@ TEST_F(vmigrate, notices_no_tracking)
 }
 
 /* The driver is not asked to flush the IOTLB */
-TEST_F(vmigrate, notices_a_flush_left_out)
+TEST_F_TIMEOUT(vmigrate, notices_a_flush_left_out, LIMIT)
 {
 	if (getenv("MISTAKE"))
 		SKIP(return, "QEMU loses dirty bits on purpose");
@@ -256,7 +258,7 @@ TEST_F(vmigrate, notices_a_flush_left_out)
  * What is forgotten is sent after all if the page becomes dirty again. So only the last pass
  * counts, and it has to be long enough for each buffer to be written.
  */
-TEST_F(vmigrate, notices_what_qemu_loses)
+TEST_F_TIMEOUT(vmigrate, notices_what_qemu_loses, LIMIT)
 {
 	if (!getenv("MISTAKE"))
 		SKIP(return, "QEMU makes no mistake (MISTAKE=)");
