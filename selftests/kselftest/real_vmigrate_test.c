@@ -21,13 +21,14 @@
 #define MAX_ARGS	40
 /* Seconds for one, in place of 30: QEMU may emulate the processor, and have others beside it */
 #define LIMIT		200
-/*
- * Buffers of 512 KiB each, into which a controller receives again and again. They are few because
- * an IOTLB of QEMU that is full (AMD and VT-d: 1024 entries, SMMUv3: 256) drops all entries. The
- * next writes would then set D again, even if the tracker did not flush.
- */
 #define COMMON		"--demo --json -m 32M --devices 0 --iova-base 0x10000000 --hugepages " \
-			"--working-set 512K --rate 2000 --passes 8 --bandwidth 8M --threshold 128K "
+			"--rate 2000 --passes 8 --bandwidth 8M --threshold 128K "
+/*
+ * KiB of buffers that the controllers share, into which they receive again and again. They are
+ * few because an IOTLB of QEMU that is full (AMD and VT-d: 1024 entries, SMMUv3: 256) drops all
+ * entries. The next writes would then set D again, even if the tracker did not flush.
+ */
+#define BUFFERS		512
 #define VFS		4
 
 /* Exit status of vmigrate */
@@ -96,7 +97,8 @@ static void vmigrate(struct result *r, const char *kind, unsigned int nics,
 	pid_t pid;
 
 	*r = (struct result){ .status = -1 };
-	snprintf(text, sizeof(text), COMMON "--nic-kind %s --nics %u %s", kind, nics, arguments);
+	snprintf(text, sizeof(text), COMMON "--nic-kind %s --nics %u --working-set %uK %s", kind,
+		 nics, BUFFERS / nics, arguments);
 	for (word = strtok(text, " "); word && n < MAX_ARGS - 1; word = strtok(NULL, " "))
 		argv[n++] = word;
 	pid = fork();
