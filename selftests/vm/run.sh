@@ -562,6 +562,7 @@ if [ -z "$guest_status" ]; then
 	[ -z "$interactive" ] || exit 0
 	say "vm: end of the kernel's log ($log):"
 	tail -n 30 "$log" >&2
-	fail "the VM died after $((SECONDS - start)) s"
+	cat "$job/qemu.err" >&2 2>/dev/null || true
+	fail "the VM died after $((SECONDS - start)) s, QEMU with status $status"
 fi
 exit "$guest_status"
