@@ -525,13 +525,13 @@ show_splat()
 	sed -n "$line,$((line + 40))p" "$log" >&2
 }
 
-# What maxcpus=1 makes rare. Nothing has run, so nothing is repeated.
-if [ "$accel" = tcg ] && [ -z "$interactive" ] && [ -z "${VM_BOOT_AGAIN:-}" ] &&
-	[ ! -s "$vm/$name.out" ] && grep -q 'Oops: int3' "$log"; then
-	say "vm: the emulator broke the kernel's patching of itself while it booted; once more"
+# What maxcpus=1 makes rare while it boots; later it meets a kernel that begins to trace, say.
+if [ "$accel" = tcg ] && [ -z "$interactive" ] && [ -z "${VM_AGAIN:-}" ] &&
+	grep -q 'Oops: int3' "$log"; then
+	say "vm: the emulator broke the kernel's patching of itself; all of it once more"
 	exec 7>&-
 	cleanup
-	VM_BOOT_AGAIN=1 exec "$0" "${args[@]}"
+	VM_AGAIN=1 exec "$0" "${args[@]}"
 fi
 
 guest_status=
