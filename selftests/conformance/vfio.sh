@@ -19,7 +19,10 @@ dir=$BUILD/conformance/vfio
 expected=$TOP/selftests/conformance/expected-vfio-$KERNEL.txt
 declare -A device=([igb]=0000:00:08.0 [virt]=0010:00:00.0)
 bundle=$FETCHED/qemu/bundle
-declare -A machine=([igb]="--qemu $bundle --iommu intel --device igb,romfile=,addr=8 --virt off"
+# One processor: in QEMU 10.0 another's access to its APIC goes astray while a device is reset
+# (contrib/qemu/iommu/0008).
+declare -A machine=([igb]="--qemu $bundle --iommu intel --device igb,romfile=,addr=8 --virt off
+			   --smp 1"
 		    [virt]='--virt iommus=amd:1')
 declare -A modules=([igb]='vfio_iommu_type1 vfio-pci'
 		    [virt]='vfio_iommu_type1 vfio-pci iommufd-virt')
