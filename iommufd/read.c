@@ -434,16 +434,16 @@ int iommufd_dirty_tracker_read(struct iommufd_ucmd *ucmd)
 	struct iommufd_dirty_tracker *tracker;
 	int rc;
 
+	rc = answer_check(ucmd, sizeof(*cmd));
+	if (rc)
+		return rc;
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	rc = answer_check(ucmd, sizeof(*cmd));
-	if (!rc) {
-		rc = dirty_read(tracker, cmd);
-		if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
-			rc = -EFAULT;
-	}
+	rc = dirty_read(tracker, cmd);
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
+	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
+		rc = -EFAULT;
 	return rc;
 }
 
@@ -652,15 +652,15 @@ int iommufd_dirty_tracker_unmap(struct iommufd_ucmd *ucmd)
 	struct iommufd_dirty_tracker *tracker;
 	int rc;
 
+	rc = answer_check(ucmd, sizeof(*cmd));
+	if (rc)
+		return rc;
 	tracker = iommufd_get_dirty_tracker(ucmd, cmd->tracker_id);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	rc = answer_check(ucmd, sizeof(*cmd));
-	if (!rc) {
-		rc = dirty_unmap(tracker, cmd);
-		if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
-			rc = -EFAULT;
-	}
+	rc = dirty_unmap(tracker, cmd);
 	iommufd_put_object(ucmd->ictx, &tracker->obj);
+	if (iommufd_ucmd_respond(ucmd, sizeof(*cmd)) && !rc)
+		rc = -EFAULT;
 	return rc;
 }
