@@ -106,6 +106,19 @@ int testbed_write(struct testbed *b, __u64 page, __u64 pages)
 	return vdev_run(&b->dev, &job, 20000);
 }
 
+/** testbed_unmap_cmd() - An UNMAP of all RAM, with what is dirty of it into @b->bits */
+struct iommu_dirty_tracker_unmap testbed_unmap_cmd(struct testbed *b)
+{
+	return (struct iommu_dirty_tracker_unmap){
+		.tracker_id = b->tracker_id,
+		.iova = IOVA,
+		.length = RAM_SIZE,
+		.page_size = PAGE,
+		.data = (__u64)(uintptr_t)b->bits,
+		.data_len = sizeof(b->bits),
+	};
+}
+
 /** testbed_read() - READ from @page on into @b->bits, cleared before */
 int testbed_read(struct testbed *b, __u64 page, __u64 pages, __u32 flags,
 		 struct tracker_read_out *out)

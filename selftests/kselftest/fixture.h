@@ -54,6 +54,7 @@ int testbed_open(struct testbed *b, unsigned int device, bool huge);
 void testbed_close(struct testbed *b);
 int testbed_start(struct testbed *b);
 int testbed_write(struct testbed *b, __u64 page, __u64 pages);
+struct iommu_dirty_tracker_unmap testbed_unmap_cmd(struct testbed *b);
 int testbed_read(struct testbed *b, __u64 page, __u64 pages, __u32 flags,
 		 struct tracker_read_out *out);
 int testbed_read_ram(struct testbed *b);

@@ -357,15 +357,8 @@ static int unmap_cmd(struct testbed *b, struct iommu_dirty_tracker_unmap *cmd,
 		     __u32 flags)
 {
 	memset(b->bits, 0, sizeof(b->bits));
-	*cmd = (struct iommu_dirty_tracker_unmap){
-		.flags = flags,
-		.tracker_id = b->tracker_id,
-		.iova = IOVA,
-		.length = RAM_SIZE,
-		.page_size = PAGE,
-		.data = (__u64)(uintptr_t)b->bits,
-		.data_len = sizeof(b->bits),
-	};
+	*cmd = testbed_unmap_cmd(b);
+	cmd->flags = flags;
 	return tracker_unmap(b->fd, cmd);
 }
 

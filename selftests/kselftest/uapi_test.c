@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -114,21 +115,31 @@ TEST_F(uapi, alloc)
 	EXPECT_EQ(0, iommufd_destroy(b->fd, ioas_id));
 }
 
-/* The answer cannot be delivered: nothing is left behind. */
+/* A call whose answer cannot be delivered, since the @size bytes of @cmd are in a read-only page */
+static int call_read_only(int fd, unsigned long request, const void *cmd, size_t size)
+{
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int rc;
+
+	if (page == MAP_FAILED)
+		return -errno;
+	memcpy(page, cmd, size);
+	rc = mprotect(page, PAGE, PROT_READ) ? -errno : call(fd, request, page);
+	munmap(page, PAGE);
+	return rc;
+}
+
+/* Nothing is left behind. */
 TEST_F(uapi, alloc_undone)
 {
 	struct testbed *b = &self->b;
-	struct iommu_dirty_tracker_alloc *cmd;
+	struct iommu_dirty_tracker_alloc cmd = { .size = sizeof(cmd) };
 	__u32 ioas_id, id;
 
 	ASSERT_EQ(0, iommufd_ioas_alloc(b->fd, &ioas_id));
-	cmd = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, cmd);
-	cmd->size = sizeof(*cmd);
-	cmd->ioas_id = ioas_id;
-	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ));
-	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_ALLOC, cmd));
+	cmd.ioas_id = ioas_id;
+	EXPECT_EQ(-EFAULT,
+		  call_read_only(b->fd, IOMMU_DIRTY_TRACKER_ALLOC, &cmd, sizeof(cmd)));
 	EXPECT_EQ(0, tracker_alloc(b->fd, ioas_id, 0, 0, 0, &id));
 }
 
@@ -136,25 +147,19 @@ TEST_F(uapi, alloc_undone)
 TEST_F(uapi, set_undone)
 {
 	struct testbed *b = &self->b;
-	struct iommu_dirty_tracker_set *cmd;
+	struct iommu_dirty_tracker_set cmd = {
+		.size = sizeof(cmd),
+		.tracker_id = b->tracker_id,
+		.flags = IOMMU_DIRTY_TRACKER_ENABLE,
+	};
 	struct tracker_read_out out;
 
-	cmd = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, cmd);
-	cmd->size = sizeof(*cmd);
-	cmd->tracker_id = b->tracker_id;
-	cmd->flags = IOMMU_DIRTY_TRACKER_ENABLE;
-	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ));
-	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_SET, cmd));
+	EXPECT_EQ(-EFAULT, call_read_only(b->fd, IOMMU_DIRTY_TRACKER_SET, &cmd, sizeof(cmd)));
 	EXPECT_EQ(-ENODATA, testbed_read(b, 0, 1, 0, &out));
 	ASSERT_EQ(0, testbed_start(b));
-	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ | PROT_WRITE));
-	cmd->flags = 0;
-	ASSERT_EQ(0, mprotect(cmd, PAGE, PROT_READ));
-	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_SET, cmd));
+	cmd.flags = 0;
+	EXPECT_EQ(-EFAULT, call_read_only(b->fd, IOMMU_DIRTY_TRACKER_SET, &cmd, sizeof(cmd)));
 	EXPECT_EQ(0, testbed_read(b, 0, 1, 0, &out));
-	ASSERT_EQ(0, munmap(cmd, PAGE));
 }
 
 TEST_F(uapi, set)
@@ -207,39 +212,21 @@ static struct iommu_dirty_tracker_read good_read(struct testbed *b)
 TEST_F(uapi, read_undone)
 {
 	struct testbed *b = &self->b;
-	struct iommu_dirty_tracker_read *read;
-	struct iommu_dirty_tracker_unmap *unmap;
-	void *page;
+	struct iommu_dirty_tracker_read read = good_read(b);
+	struct iommu_dirty_tracker_unmap unmap = testbed_unmap_cmd(b);
 
-	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, page);
 	ASSERT_EQ(0, testbed_start(b));
 	ASSERT_EQ(0, testbed_write(b, 7, 3));
-
-	read = page;
-	*read = good_read(b);
-	read->size = sizeof(*read);
-	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
-	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_READ, read));
-	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ | PROT_WRITE));
-	unmap = page;
-	*unmap = (struct iommu_dirty_tracker_unmap){
-		.size = sizeof(*unmap),
-		.tracker_id = b->tracker_id,
-		.iova = IOVA,
-		.length = RAM_SIZE,
-		.page_size = PAGE,
-		.data = (__u64)(uintptr_t)b->bits,
-		.data_len = sizeof(b->bits),
-	};
-	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
-	EXPECT_EQ(-EFAULT, call(b->fd, IOMMU_DIRTY_TRACKER_UNMAP, unmap));
+	read.size = sizeof(read);
+	EXPECT_EQ(-EFAULT, call_read_only(b->fd, IOMMU_DIRTY_TRACKER_READ, &read, sizeof(read)));
+	unmap.size = sizeof(unmap);
+	EXPECT_EQ(-EFAULT,
+		  call_read_only(b->fd, IOMMU_DIRTY_TRACKER_UNMAP, &unmap, sizeof(unmap)));
 	/* It is still mapped; otherwise this write would be refused. */
 	ASSERT_EQ(0, testbed_write(b, 20, 1));
 	ASSERT_EQ(0, testbed_read(b, 0, RAM_PAGES, 0, NULL));
 	EXPECT_EQ(4, testbed_count(b));
 	EXPECT_TRUE(testbed_bit(b, 7));
-	ASSERT_EQ(0, munmap(page, PAGE));
 }
 
 TEST_F(uapi, read)
@@ -325,14 +312,7 @@ TEST_F(uapi, read_fault)
 
 #define EXPECT_UNMAP(_rc, _field, _value)                           \
 	do {                                                        \
-		struct iommu_dirty_tracker_unmap cmd = {            \
-			.tracker_id = b->tracker_id,                \
-			.iova = IOVA,                               \
-			.length = RAM_SIZE,                         \
-			.page_size = PAGE,                          \
-			.data = (__u64)(uintptr_t)b->bits,          \
-			.data_len = sizeof(b->bits),                \
-		};                                                  \
+		struct iommu_dirty_tracker_unmap cmd = testbed_unmap_cmd(b); \
 		cmd._field = _value;                                \
 		EXPECT_EQ(_rc, tracker_unmap(b->fd, &cmd));         \
 		EXPECT_EQ(0, cmd.out_unmapped);                     \
