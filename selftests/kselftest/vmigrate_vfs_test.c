@@ -130,7 +130,7 @@ FIXTURE(vfs) {
 
 FIXTURE_SETUP(vfs)
 {
-	/* The other tests take as long as it, and do the same each time. */
+	/* The other tests take long, too, and do the same each time. */
 	if (getenv("DURATION") && strncmp(_metadata->name, "again_and_again", 15))
 		SKIP(return, "no part of what goes on for DURATION");
 	ASSERT_EQ(0, firmware_faults(""));
